@@ -1,0 +1,13 @@
+# What the build needs. Each missing package is named with the command that brings it.
+find_package(Threads REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(PostgreSQL REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(absl REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+if(SHARDWAY_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+endif()

@@ -1,0 +1,28 @@
+# shardway_room(<name> SOURCES <file>... [PUBLIC <target>...] [PRIVATE <target>...])
+# Declares the static library shardway_<name>, alias shardway::<name>.
+function(shardway_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(shardway_${name} STATIC ${ARG_SOURCES})
+  add_library(shardway::${name} ALIAS shardway_${name})
+  set_target_properties(shardway_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(shardway_${name} PUBLIC shardway::core ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  shardway_warnings(shardway_${name})
+endfunction()
+
+# shardway_test(<name> SOURCES <file>... [LINK <target>...] [LABELS <label>...])
+# Declares a GoogleTest program and registers it with CTest as one test.
+function(shardway_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  shardway_warnings(${name})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+function(shardway_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+endfunction()

@@ -1,0 +1,50 @@
+// Strong types for the small numbers of the protocol: mixing them does not compile.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "shardway/base/limits.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// A number of one kind. Comparable with its own kind only; `value()` is the only way out.
+template <class Tag, class Integer>
+class strong_id {
+ public:
+  constexpr strong_id() noexcept = default;
+  constexpr explicit strong_id(Integer value) noexcept : value_(value) {}
+  constexpr Integer value() const noexcept { return value_; }
+  friend constexpr auto operator<=>(strong_id, strong_id) noexcept = default;
+
+ private:
+  Integer value_{};
+};
+
+using shard_id = strong_id<struct shard_id_tag, std::uint16_t>;  ///< position of a shard in the migration, from 0
+using slot_id = strong_id<struct slot_id_tag, std::uint16_t>;    ///< 0 to 4,095
+using epoch = strong_id<struct epoch_tag, std::uint16_t>;        ///< 0 to 1,023; grows with every change of authority
+
+/// Consecutive slots, both ends included, so that all 4,096 are `{slot_id{0}, slot_id{4095}}`.
+struct slot_range {
+  slot_id first{};
+  slot_id last{};
+  constexpr bool contains(slot_id slot) const noexcept { return first <= slot && slot <= last; }
+  constexpr bool overlaps(slot_range const& other) const noexcept { return first <= other.last && other.first <= last; }
+  constexpr std::uint32_t count() const noexcept { return std::uint32_t{last.value()} - first.value() + 1; }
+  friend constexpr auto operator<=>(slot_range const&, slot_range const&) noexcept = default;
+};
+
+/// Every slot there is.
+inline constexpr slot_range all_slots{slot_id{0}, slot_id{static_cast<std::uint16_t>(limits::slot_count - 1)}};
+
+}  // namespace v0
+}  // namespace shardway
+
+template <class Tag, class Integer>
+struct std::hash<shardway::strong_id<Tag, Integer>> {
+  std::size_t operator()(shardway::strong_id<Tag, Integer> id) const noexcept { return std::hash<Integer>{}(id.value()); }
+};
