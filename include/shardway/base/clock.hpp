@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace shardway {
@@ -27,3 +28,5 @@ void fill_random(std::uint8_t* bytes, std::size_t count) noexcept;
 
 }  // namespace v0
 }  // namespace shardway
+
+#include "shardway/base/impl/clock.ipp"

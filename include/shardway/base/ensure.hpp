@@ -11,3 +11,5 @@ void ensure(bool condition, char const* what, std::source_location = std::source
 
 }  // namespace v0
 }  // namespace shardway
+
+#include "shardway/base/impl/ensure.ipp"

@@ -71,6 +71,7 @@ bool needs_operator(error_code) noexcept;
 /// Thread safety: a value.
 class [[nodiscard]] error {
  public:
+  error() noexcept = default;  ///< `internal`, without a text: only so that it can be a member of a `result`
   error(error_code code, std::string message, std::string hint = {});
 
   error_code code() const noexcept;
@@ -91,8 +92,12 @@ class [[nodiscard]] error {
 
  private:
   struct parts;
+  parts const& get() const noexcept;
+  std::shared_ptr<parts> own() const;
   std::shared_ptr<parts const> parts_;
 };
 
 }  // namespace v0
 }  // namespace shardway
+
+#include "shardway/base/impl/error.ipp"

@@ -30,3 +30,5 @@ class lsn {
 
 }  // namespace v0
 }  // namespace shardway
+
+#include "shardway/base/impl/lsn.ipp"

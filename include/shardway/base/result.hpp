@@ -3,8 +3,17 @@
 
 #include <boost/outcome/std_result.hpp>
 #include <boost/outcome/try.hpp>
+#include <boost/version.hpp>
 
 #include "shardway/base/error.hpp"
+
+// Before 1.76, BOOST_OUTCOME_TRY declared the variable itself ("auto&& v"); since then the caller writes the declaration. The newer form on
+// every version: `BOOST_OUTCOME_TRYA(v, expression)` is the old one.
+#if BOOST_VERSION < 107600
+#undef BOOST_OUTCOME_TRY
+#define BOOST_OUTCOME_TRY(declaration, ...) \
+  BOOST_OUTCOME_TRY2_SUCCESS_LIKELY(BOOST_OUTCOME_TRY_UNIQUE_NAME, declaration, __VA_ARGS__)
+#endif
 
 namespace shardway {
 inline namespace v0 {

@@ -34,3 +34,5 @@ class write_id {
 
 }  // namespace v0
 }  // namespace shardway
+
+#include "shardway/base/impl/write_id.ipp"

@@ -1,0 +1,47 @@
+// Bodies of clock.hpp. Linux: libstdc++ and libc++ both read CLOCK_MONOTONIC for steady_clock.
+#pragma once
+
+#include <sys/random.h>
+#include <time.h>
+
+#include <cerrno>
+
+#include "shardway/base/clock.hpp"
+#include "shardway/base/ensure.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+class machine_clock final : public clock_source {
+ public:
+  steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+  std::chrono::system_clock::time_point wall() const noexcept override { return std::chrono::system_clock::now(); }
+  void sleep_until(steady_time until) const override {
+    auto const since = until.time_since_epoch();
+    auto const seconds = std::chrono::floor<std::chrono::seconds>(since);
+    timespec const at{static_cast<time_t>(seconds.count()),
+                      static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    }
+  }
+};
+
+inline clock_source const& system_clock_source() noexcept {
+  static machine_clock const clock;
+  return clock;
+}
+
+inline void fill_random(std::uint8_t* bytes, std::size_t count) noexcept {
+  while (count > 0) {
+    auto const got = ::getrandom(bytes, count, 0);
+    if (got < 0) {
+      ensure(errno == EINTR, "the operating system gives no random bytes (getrandom)");
+      continue;
+    }
+    bytes += got;
+    count -= static_cast<std::size_t>(got);
+  }
+}
+
+}  // namespace v0
+}  // namespace shardway
