@@ -45,6 +45,7 @@ using stream_tuple = std::vector<stream_value>;
 struct begin_event {
   lsn final_lsn;        ///< LSN of the commit record
   std::uint32_t xid{};  ///< low 32 bits
+  std::int64_t commit_time{};  ///< the server's clock: microseconds since 2000-01-01 UTC
 };
 struct commit_event {
   lsn commit_lsn;  ///< start of the commit record
@@ -89,7 +90,7 @@ struct change_stream_options {
   std::chrono::milliseconds status_interval{1000};  ///< > 0: how often the confirmed position is reported unasked
 };
 
-/// An open change stream. Thread safety: one thread at a time. Lifetime: closes its connection when destroyed.
+/// An open change stream. Call `next` (or `confirm`) well within the server's wal_sender_timeout: only then are its questions answered. Thread safety: one thread at a time. Lifetime: closes its connection when destroyed.
 class change_stream {
  public:
   virtual ~change_stream() = default;

@@ -24,7 +24,8 @@ inline namespace v0 {
 using text_value = std::optional<std::string>;
 
 /// One statement with its parameters ($1 is parameters[0]). With a `name` it is prepared once per connection and reused; the same name must
-/// always carry the same text. Without one it is parsed each time.
+/// always carry the same text. Without one it is parsed each time. A plan that the server gave up (DDL, DISCARD ALL) is prepared anew by
+/// itself outside a transaction; inside one the error is `serialization_failure`: run the transaction again.
 struct statement {
   std::string sql;
   std::vector<text_value> parameters{};
@@ -42,6 +43,8 @@ class rows {
 
   rows() = default;
   rows(std::vector<column> columns, std::size_t row_count, std::vector<text_value> values, std::int64_t affected);
+  /// The same with what the server said at the statement's end.
+  rows with_command(std::string tag, bool is_sync_wait_cancelled) &&;
 
   std::size_t size() const noexcept { return row_count_; }
   bool empty() const noexcept { return row_count_ == 0; }
@@ -58,13 +61,23 @@ class rows {
   bool boolean(std::size_t row, std::size_t column) const noexcept;
   /// Rows inserted, updated, deleted or selected, as the server counted them.
   std::int64_t affected() const noexcept { return affected_; }
+  /// The command tag without its numbers, such as "COMMIT"; a COMMIT of a failed transaction says "ROLLBACK".
+  std::string const& command() const noexcept { return command_; }
+  /// The server warned that the wait for a synchronous standby was cancelled: what was committed may be lost by a failover.
+  bool is_sync_wait_cancelled() const noexcept { return is_sync_wait_cancelled_; }
 
  private:
   std::vector<column> columns_;
   std::size_t row_count_{};
   std::vector<text_value> values_;  // row by row
   std::int64_t affected_{};
+  std::string command_;
+  bool is_sync_wait_cancelled_{};
 };
+
+/// What a COMMIT's own result says, where it was one statement of a flush. A flush that broke as a whole is in doubt: give its outer error.
+commit_outcome outcome_of_commit(result<rows> const& answer);
+commit_outcome outcome_of_broken_flush(error why);
 
 /// What a server says of itself.
 struct node_identity {
@@ -125,9 +138,11 @@ class copy_reader {
   virtual result<std::span<std::byte const>> read() = 0;
 };
 
-/// Bytes of a COPY in. Non-blocking: `write` takes what it can buffer and `pending_bytes` says what the server has not taken yet.
+/// Bytes of a COPY in. `write` buffers and sends without waiting while less than `buffer_bytes_max` is pending; past that it waits for the
+/// server. Who must never wait looks at `pending_bytes()` first. An error of the server shows at `finish`.
 class copy_writer {
  public:
+  static constexpr std::size_t buffer_bytes_max = std::size_t{8} << 20;
   virtual ~copy_writer() = default;
   virtual result<> write(std::span<std::byte const>) = 0;
   /// Sends buffered bytes without waiting.
