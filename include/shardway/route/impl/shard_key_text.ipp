@@ -1,0 +1,169 @@
+// Bodies of shard_key.hpp: PostgreSQL's text and binary forms.
+#pragma once
+
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "shardway/base/write_id.hpp"
+#include "shardway/route/shard_key.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace key_text_form {
+
+inline error refused(std::string_view what) {
+  return error{error_code::invalid_argument, "a shard key cannot be read: " + std::string{what}};
+}
+
+inline result<shard_key> integer(std::string_view text, std::int64_t low, std::int64_t high) {
+  std::int64_t value = 0;
+  auto const [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size() || value < low || value > high)
+    return refused("the text is no integer of the column's width");
+  return shard_key(value);
+}
+template <class T>
+result<shard_key> integer(std::string_view text) {
+  return integer(text, std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+}
+
+inline result<shard_key> bytea(std::string_view text) {
+  if (text.size() % 2 != 0 || !text.starts_with("\\x")) return refused("the text is no bytea in hex form");
+  std::vector<std::byte> bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t at = 2; at < text.size(); at += 2) {
+    int const high = uuid_text::digit(text[at]), low = uuid_text::digit(text[at + 1]);
+    if (high < 0 || low < 0) return refused("the text is no bytea in hex form");
+    bytes.push_back(static_cast<std::byte>(high * 16 + low));
+  }
+  return shard_key(std::span<std::byte const>{bytes});
+}
+
+inline result<shard_key> checked(shard_key key) {
+  BOOST_OUTCOME_TRYV(key.check());
+  return key;
+}
+
+/// The length in bytes of the UTF-8 sequence that starts here, as PostgreSQL accepts it (no surrogate, nothing overlong, no NUL); 0 if none does.
+inline std::size_t utf8_step(std::span<std::byte const> text) noexcept {
+  auto const at = [&](std::size_t i) { return i < text.size() ? std::to_integer<unsigned>(text[i]) : 0u; };
+  auto const tail = [&](std::size_t i) { return (at(i) & 0xC0u) == 0x80u; };
+  unsigned const first = at(0), second = at(1);
+  if (first == 0) return 0;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    bool const fits = first == 0xE0 ? second >= 0xA0 : first == 0xED ? second <= 0x9F : true;
+    return fits && tail(1) && tail(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    bool const fits = first == 0xF0 ? second >= 0x90 : first == 0xF4 ? second <= 0x8F : true;
+    return fits && tail(1) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+inline bool is_utf8(std::span<std::byte const> text) noexcept {
+  while (!text.empty()) {
+    auto const step = utf8_step(text);
+    if (step == 0) return false;
+    text = text.subspan(step);
+  }
+  return true;
+}
+
+}  // namespace key_text_form
+
+inline result<key_column> key_column_of(std::string_view type) {
+  if (type == "smallint") return key_column::smallint;
+  if (type == "integer") return key_column::integer;
+  if (type == "bigint") return key_column::bigint;
+  if (type == "text" || type == "character varying" || type.starts_with("character varying(")) return key_column::text;
+  if (type == "uuid") return key_column::uuid;
+  if (type == "bytea") return key_column::bytea;
+  return error{error_code::invalid_argument, "a column of type " + std::string{type} + " cannot be part of a shard key",
+               "use smallint, integer, bigint, text, character varying, uuid or bytea"};
+}
+
+inline result<shard_key> shard_key::from_text(key_column column, std::string_view text) {
+  switch (column) {
+    case key_column::smallint: return key_text_form::integer<std::int16_t>(text);
+    case key_column::integer: return key_text_form::integer<std::int32_t>(text);
+    case key_column::bigint: return key_text_form::integer<std::int64_t>(text);
+    case key_column::text: return key_text_form::checked(shard_key(text));
+    case key_column::bytea: {
+      BOOST_OUTCOME_TRY(auto key, key_text_form::bytea(text));
+      return key_text_form::checked(std::move(key));
+    }
+    case key_column::uuid: break;
+  }
+  auto const bytes = uuid_text::parse(text);
+  if (!bytes) return key_text_form::refused("the text is no uuid");
+  return shard_key(*bytes);
+}
+
+inline result<shard_key> shard_key::from_text(std::string_view type_name, std::string_view text) {
+  BOOST_OUTCOME_TRY(auto column, key_column_of(type_name));
+  return from_text(column, text);
+}
+
+inline result<shard_key> shard_key::from_binary(key_column column, std::span<std::byte const> field) {
+  auto const width = column == key_column::smallint  ? 2u
+                     : column == key_column::integer ? 4u
+                     : column == key_column::bigint  ? 8u
+                     : column == key_column::uuid    ? 16u
+                                                     : 0u;
+  if (width != 0 && field.size() != width) return key_text_form::refused("the binary field has not the length of its type");
+  switch (column) {
+    case key_column::smallint: return shard_key(static_cast<std::int16_t>(key_bytes::get_big_endian(field)));
+    case key_column::integer: return shard_key(static_cast<std::int32_t>(key_bytes::get_big_endian(field)));
+    case key_column::bigint: return shard_key(static_cast<std::int64_t>(key_bytes::get_big_endian(field)));
+    case key_column::text:
+    case key_column::uuid:
+    case key_column::bytea: break;
+  }
+  return key_text_form::checked(shard_key(shardway::type_of(column), field));
+}
+
+inline result<shard_key> shard_key::from_binary(std::string_view type_name, std::span<std::byte const> field) {
+  BOOST_OUTCOME_TRY(auto column, key_column_of(type_name));
+  return from_binary(column, field);
+}
+
+inline std::string shard_key::text_of(std::size_t column) const {
+  auto const [type, bytes] = part_of(column);
+  switch (type) {
+    case key_type::integer: return std::to_string(static_cast<std::int64_t>(key_bytes::get_big_endian(bytes)));
+    case key_type::text: return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+    case key_type::uuid: {
+      uuid_bytes value;
+      std::memcpy(value.data(), bytes.data(), value.size());
+      return uuid_text::print(value);
+    }
+    case key_type::bytea: break;
+  }
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text = "\\x";
+  for (auto const byte : bytes) {
+    text.push_back(digits[std::to_integer<unsigned>(byte) >> 4]);
+    text.push_back(digits[std::to_integer<unsigned>(byte) & 15]);
+  }
+  return text;
+}
+
+inline result<void> shard_key::check() const {
+  if (empty()) return error{error_code::invalid_argument, "the shard key is empty", "give a value for each column of the shard key"};
+  for (std::size_t column = 0; column < columns_; ++column) {
+    auto const [type, bytes] = part_of(column);
+    if (bytes.size() > limits::shard_key_bytes_max)
+      return error{error_code::invalid_argument, "the shard key is longer than " + std::to_string(limits::shard_key_bytes_max) + " bytes"};
+    if (type == key_type::text && !key_text_form::is_utf8(bytes))
+      return error{error_code::invalid_argument, "the shard key is no valid UTF-8 text, or holds NUL", "give text encoded as UTF-8"};
+  }
+  return success();
+}
+
+}  // namespace v0
+}  // namespace shardway

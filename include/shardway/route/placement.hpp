@@ -1,0 +1,67 @@
+// Which shard each slot is placed on, and which node may accept its writes: plain arrays, filled once, then read.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <optional>
+
+#include "shardway/base/ids.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// A node as the router counts it: 0 is the source, i + 1 is shard i.
+class node_index {
+ public:
+  constexpr node_index() noexcept = default;  ///< the source
+  constexpr explicit node_index(shard_id shard) noexcept : value_(static_cast<std::uint16_t>(shard.value() + 1)) {}
+  constexpr bool is_source() const noexcept { return value_ == 0; }
+  /// Nothing for the source.
+  constexpr std::optional<shard_id> shard() const noexcept {
+    return is_source() ? std::nullopt : std::optional{shard_id{static_cast<std::uint16_t>(value_ - 1)}};
+  }
+  /// 0 for the source, i + 1 for shard i: an index into an array of nodes.
+  constexpr std::uint16_t value() const noexcept { return value_; }
+  friend constexpr auto operator<=>(node_index, node_index) noexcept = default;
+
+ private:
+  std::uint16_t value_{};
+};
+
+inline constexpr node_index source_node{};
+
+/// Slot -> shard, 8 KiB. Every slot is on shard 0 until it is assigned.
+class placement {
+ public:
+  constexpr void assign(slot_range slots, shard_id shard) noexcept {
+    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot) shards_[slot] = shard;
+  }
+  /// Preconditions: slot < 4,096.
+  constexpr shard_id shard_of(slot_id slot) const noexcept { return shards_[slot.value()]; }
+
+ private:
+  std::array<shard_id, limits::slot_count> shards_{};
+};
+
+/// Who may accept the writes of a slot, since which epoch.
+struct slot_owner {
+  node_index node{};
+  epoch at{};
+  friend constexpr bool operator==(slot_owner, slot_owner) noexcept = default;
+};
+
+/// Slot -> owner for one group, 16 KiB. Every slot is the source's at epoch 0 until it is assigned.
+class routing_table {
+ public:
+  constexpr void assign(slot_range slots, slot_owner owner) noexcept {
+    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot) owners_[slot] = owner;
+  }
+  /// Preconditions: slot < 4,096.
+  constexpr slot_owner owner_of(slot_id slot) const noexcept { return owners_[slot.value()]; }
+
+ private:
+  std::array<slot_owner, limits::slot_count> owners_{};
+};
+
+}  // namespace v0
+}  // namespace shardway

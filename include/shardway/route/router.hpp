@@ -1,0 +1,116 @@
+// From table and key to node and epoch: what every call asks first. Pure; snapshots are swapped while calls go on.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardway/base/result.hpp"
+#include "shardway/route/placement.hpp"
+#include "shardway/route/slot.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// Tables that move together.
+struct group_routes {
+  std::string name;
+  routing_table owners;
+  bool dual_written{};  ///< the slots that are the source's are also written to the shard they are placed on
+};
+
+/// One table the router knows.
+struct table_routes {
+  std::string table;                 ///< "schema.name"
+  std::uint16_t group{};             ///< index into `routing_data::groups`
+  bool reference{};                  ///< the source keeps authority; every shard has a copy
+  std::vector<key_type> shard_key;   ///< type of each column, in the manifest's order; empty for a reference table
+};
+
+/// What a snapshot is made of: plain data, filled by whoever holds a generation.
+struct routing_data {
+  std::uint64_t generation{};
+  std::uint16_t shard_count{};
+  placement placed;
+  std::vector<group_routes> groups;
+  std::vector<table_routes> tables;
+};
+
+/// Where a call goes.
+struct route {
+  slot_id slot{};
+  node_index node{};            ///< the authority: writes and fresh reads
+  epoch at{};                   ///< the epoch a write names to the fence
+  shard_id placed{};            ///< the shard the slot is placed on, whether or not it has authority
+  bool dual_written{};          ///< a write goes to `placed` as well
+  std::uint16_t group{};        ///< index of the group
+};
+
+/// One immutable state of routing.
+/// Thread safety: shared use is safe.
+class routing_snapshot {
+ public:
+  /// Errors: `corrupt_data` if a table names a group that is not there, or twice the same table.
+  static result<std::shared_ptr<routing_snapshot const>> make(routing_data data);
+
+  std::uint64_t generation() const noexcept { return data_.generation; }
+  routing_data const& data() const noexcept { return data_; }
+  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a binary search; no allocation.
+  table_routes const* find(std::string_view table) const noexcept;
+
+  /// The route of one key. Errors: `unknown_table`, `shard_key_missing` (no key, or a reference table's), `invalid_argument` (other columns
+  /// or types than the table's, which would hash to a wrong slot; `shard_key::check`). Cost: no allocation unless it fails.
+  result<route> by_key(std::string_view table, shard_key const& key) const;
+  /// The same for a table found before and a slot known before.
+  route of_slot(table_routes const& table, slot_id slot) const noexcept;
+  /// Every node with authority for some slot of the table's group, the source first: where a call without a shard key must go.
+  /// Errors: `unknown_table`. Lifetime: the snapshot's. Cost: no allocation unless it fails.
+  result<std::span<node_index const>> scatter(std::string_view table) const;
+
+ private:
+  explicit routing_snapshot(routing_data data);
+  routing_data data_;
+  std::vector<std::vector<node_index>> nodes_of_group_;
+};
+
+/// Holds the current snapshot and hands it to readers; publishing never makes a route wait.
+/// Thread safety: shared use is safe; a `reader` is one thread's at a time.
+/// Lifetime: outlives its readers.
+class router {
+ public:
+  /// Preconditions: not null.
+  explicit router(std::shared_ptr<routing_snapshot const> first);
+
+  /// Makes a snapshot the current one, unless its generation is older than the current one's; says whether it did.
+  /// Preconditions: not null.
+  bool publish(std::shared_ptr<routing_snapshot const> next);
+  /// The current snapshot. Cost: a mutex held for one reference count; on the request path use a `reader`.
+  std::shared_ptr<routing_snapshot const> snapshot() const;
+
+  /// A thread's or session's own copy of the pointer.
+  class reader {
+   public:
+    explicit reader(router const& from) : router_(&from) {}
+    /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new one was published.
+    routing_snapshot const& current();
+
+   private:
+    router const* router_;
+    std::uint64_t seen_{};
+    std::shared_ptr<routing_snapshot const> cached_;
+  };
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<routing_snapshot const> current_;  ///< under mutex_
+  std::atomic<std::uint64_t> published_{1};          ///< grows with each publication; a reader that saw it has nothing to fetch
+};
+
+}  // namespace v0
+}  // namespace shardway
+
+#include "shardway/route/impl/router.ipp"

@@ -1,0 +1,119 @@
+#include "shardway/route/router.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace shardway {
+namespace {
+
+routing_data two_shards(std::uint64_t generation) {
+  routing_data data;
+  data.generation = generation;
+  data.shard_count = 2;
+  data.placed.assign({slot_id{2048}, slot_id{4095}}, shard_id{1});
+  data.groups.push_back({.name = "sales", .owners = {}, .dual_written = true});
+  data.groups.push_back({.name = "lists", .owners = {}, .dual_written = false});
+  data.tables.push_back({.table = "shop.orders", .group = 0, .reference = false, .shard_key = {key_type::integer}});
+  data.tables.push_back({.table = "shop.items", .group = 0, .reference = false, .shard_key = {key_type::integer, key_type::text}});
+  data.tables.push_back({.table = "shop.countries", .group = 1, .reference = true, .shard_key = {}});
+  return data;
+}
+
+std::shared_ptr<routing_snapshot const> snapshot(routing_data data) { return routing_snapshot::make(std::move(data)).value(); }
+
+TEST(router, routes_a_key_to_the_source_and_names_its_shard_while_dual_writing) {
+  auto const routes = snapshot(two_shards(1));
+  auto const to = routes->by_key("shop.orders", 42).value();
+  EXPECT_EQ(to.slot, slot_of(42));
+  EXPECT_TRUE(to.node.is_source());
+  EXPECT_TRUE(to.dual_written);
+  EXPECT_EQ(to.placed, (slot_of(42).value() >= 2048 ? shard_id{1} : shard_id{0}));
+}
+
+TEST(router, follows_authority_slot_by_slot) {
+  auto data = two_shards(1);
+  auto const slot = slot_of(42);
+  data.groups[0].owners.assign({slot, slot}, {node_index{shard_id{1}}, epoch{3}});
+  auto const routes = snapshot(std::move(data));
+  auto const to = routes->by_key("shop.orders", 42).value();
+  EXPECT_EQ(to.node.shard(), shard_id{1});
+  EXPECT_EQ(to.at, epoch{3});
+  EXPECT_FALSE(to.dual_written) << "the shard is the authority: nothing is written twice";
+  for (int key = 0; key < 100; ++key) EXPECT_EQ(routes->by_key("shop.orders", key).value().node.is_source(), slot_of(key) != slot) << key;
+}
+
+TEST(router, refuses_a_key_that_would_hash_to_a_wrong_slot) {
+  auto const routes = snapshot(two_shards(1));
+  EXPECT_EQ(routes->by_key("shop.orders", "42").error().code(), error_code::invalid_argument);
+  EXPECT_EQ(routes->by_key("shop.items", 42).error().code(), error_code::invalid_argument);
+  EXPECT_EQ(routes->by_key("shop.items", shard_key{"a", 42}).error().code(), error_code::invalid_argument);
+  EXPECT_TRUE(routes->by_key("shop.items", shard_key{42, "a"}));
+  EXPECT_EQ(routes->by_key("shop.items", shard_key{42, "\xFF"}).error().code(), error_code::invalid_argument);
+}
+
+TEST(router, says_what_is_missing) {
+  auto const routes = snapshot(two_shards(1));
+  EXPECT_EQ(routes->by_key("orders", 42).error().code(), error_code::unknown_table);
+  EXPECT_EQ(routes->by_key("shop.orders", shard_key{}).error().code(), error_code::shard_key_missing);
+  EXPECT_EQ(routes->by_key("shop.countries", 1).error().code(), error_code::shard_key_missing);
+  EXPECT_EQ(routes->find("shop.order"), nullptr);
+  EXPECT_EQ(routes->scatter("shop.none").error().code(), error_code::unknown_table);
+}
+
+TEST(router, scatter_names_every_node_with_authority_once) {
+  auto data = two_shards(1);
+  data.groups[0].owners.assign({slot_id{10}, slot_id{20}}, {node_index{shard_id{1}}, epoch{2}});
+  data.groups[0].owners.assign({slot_id{30}, slot_id{40}}, {node_index{shard_id{1}}, epoch{3}});
+  auto const routes = snapshot(std::move(data));
+  auto const nodes = routes->scatter("shop.orders").value();
+  EXPECT_EQ(std::vector<node_index>(nodes.begin(), nodes.end()), (std::vector{source_node, node_index{shard_id{1}}}));
+  EXPECT_EQ(routes->scatter("shop.countries").value().size(), 1u);
+}
+
+TEST(router, data_that_contradicts_itself_is_refused) {
+  auto twice = two_shards(1);
+  twice.tables.push_back(twice.tables.front());
+  EXPECT_EQ(routing_snapshot::make(std::move(twice)).error().code(), error_code::corrupt_data);
+  auto nowhere = two_shards(1);
+  nowhere.tables.front().group = 2;
+  EXPECT_EQ(routing_snapshot::make(std::move(nowhere)).error().code(), error_code::corrupt_data);
+}
+
+TEST(router, never_goes_back_to_an_older_generation) {
+  router routes{snapshot(two_shards(5))};
+  router::reader reader{routes};
+  EXPECT_EQ(reader.current().generation(), 5u);
+  EXPECT_FALSE(routes.publish(snapshot(two_shards(4))));
+  EXPECT_EQ(reader.current().generation(), 5u);
+  EXPECT_TRUE(routes.publish(snapshot(two_shards(6))));
+  EXPECT_EQ(reader.current().generation(), 6u);
+  EXPECT_EQ(routes.snapshot()->generation(), 6u);
+}
+
+TEST(router, readers_see_whole_snapshots_while_new_ones_are_published) {
+  router routes{snapshot(two_shards(1))};
+  std::atomic<bool> torn{false};
+  auto const read = [&] {
+    router::reader reader{routes};
+    for (std::uint64_t last = 0; last < 200;) {
+      auto const& now = reader.current();
+      if (now.generation() < last || now.data().groups[0].owners.owner_of(slot_id{7}).at.value() != now.generation() % 1000) torn = true;
+      last = now.generation();
+    }
+  };
+  auto const made = [](std::uint64_t generation) {
+    auto data = two_shards(generation);
+    data.groups[0].owners.assign(all_slots, {source_node, epoch{static_cast<std::uint16_t>(generation % 1000)}});
+    return snapshot(std::move(data));
+  };
+  routes.publish(made(1));
+  std::jthread first{read}, second{read};
+  for (std::uint64_t generation = 2; generation <= 200; ++generation) routes.publish(made(generation));
+  first.join();
+  second.join();
+  EXPECT_FALSE(torn);
+}
+
+}  // namespace
+}  // namespace shardway
