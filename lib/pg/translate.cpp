@@ -70,7 +70,7 @@ bool is_sync_wait_warning(PGresult const* notice) noexcept {
 error server_error(PGresult const* answer, std::string const& node, std::string_view doing) {
   std::string const state{sqlstate_of(answer)};
   if (state.empty()) return violation_error(node, doing).with_server({}, PQresultErrorMessage(answer));
-  auto code = code_from_sqlstate(state);
+  auto code = code_of_sqlstate(state);
   if (is_fatal(answer)) code = error_code::connection_lost;
   return error{code, on_node(doing, node) + " failed with SQLSTATE " + state + place_of(answer)}.at_node(node).with_server(
       state, detail_of(answer));
@@ -98,7 +98,7 @@ error connect_error(PGconn const* connection, std::string const& node) {
   if (says_try_later(state)) {
     return made(error_code::node_unreachable, "the server takes no connection now (SQLSTATE " + state + ")", "try again later");
   }
-  return made(code_from_sqlstate(state), "refused with SQLSTATE " + state, {});
+  return made(code_of_sqlstate(state), "refused with SQLSTATE " + state, {});
 }
 
 error deadline_error(std::string const& node, std::string_view doing) {

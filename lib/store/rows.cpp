@@ -25,24 +25,24 @@ std::optional<std::size_t> rows::find(std::string_view column_name) const noexce
   return std::nullopt;
 }
 
-std::optional<std::string_view> rows::at(std::size_t row, std::size_t column) const noexcept {
-  ensure(row < row_count_ && column < columns_.size(), "rows are read inside their bounds");
-  auto const& value = values_[row * columns_.size() + column];
+std::optional<std::string_view> rows::at(std::size_t row, std::size_t position) const noexcept {
+  ensure(row < row_count_ && position < columns_.size(), "rows are read inside their bounds");
+  auto const& value = values_[row * columns_.size() + position];
   if (!value) return std::nullopt;
   return std::string_view{*value};
 }
 
-std::string_view rows::text(std::size_t row, std::size_t column) const noexcept { return at(row, column).value_or(std::string_view{}); }
+std::string_view rows::text(std::size_t row, std::size_t position) const noexcept { return at(row, position).value_or(std::string_view{}); }
 
-result<std::int64_t> rows::integer(std::size_t row, std::size_t column) const {
-  auto const value = text(row, column);
+result<std::int64_t> rows::integer(std::size_t row, std::size_t position) const {
+  auto const value = text(row, position);
   std::int64_t number{};
   auto const [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (code == std::errc{} && end == value.data() + value.size()) return number;
-  return error{error_code::protocol_violation, "column \"" + columns_[column].name + "\" of a result holds no whole number of 64 bits"};
+  return error{error_code::protocol_violation, "column \"" + columns_[position].name + "\" of a result holds no whole number of 64 bits"};
 }
 
-bool rows::boolean(std::size_t row, std::size_t column) const noexcept { return text(row, column) == "t"; }
+bool rows::boolean(std::size_t row, std::size_t position) const noexcept { return text(row, position) == "t"; }
 
 }  // namespace v0
 }  // namespace shardway

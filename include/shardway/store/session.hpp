@@ -52,13 +52,13 @@ class rows {
   /// Position of a column by name; nothing if there is none.
   std::optional<std::size_t> find(std::string_view column_name) const noexcept;
   /// The value, or nothing for NULL. Preconditions: both positions are in range.
-  std::optional<std::string_view> at(std::size_t row, std::size_t column) const noexcept;
+  std::optional<std::string_view> at(std::size_t row, std::size_t position) const noexcept;
   /// The value's text; empty for NULL.
-  std::string_view text(std::size_t row, std::size_t column) const noexcept;
+  std::string_view text(std::size_t row, std::size_t position) const noexcept;
   /// The value as a number; an error (`protocol_violation`) if it is none.
-  result<std::int64_t> integer(std::size_t row, std::size_t column) const;
+  result<std::int64_t> integer(std::size_t row, std::size_t position) const;
   /// "t" is true; everything else, NULL included, is false.
-  bool boolean(std::size_t row, std::size_t column) const noexcept;
+  bool boolean(std::size_t row, std::size_t position) const noexcept;
   /// Rows inserted, updated, deleted or selected, as the server counted them.
   std::int64_t affected() const noexcept { return affected_; }
   /// The command tag without its numbers, such as "COMMIT"; a COMMIT of a failed transaction says "ROLLBACK".

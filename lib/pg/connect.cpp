@@ -1,0 +1,129 @@
+// A connection string becomes a connection, within a deadline.
+#include "shardway/pg/connect.hpp"
+
+#include <poll.h>
+
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "connection.hpp"
+#include "pg_session.hpp"
+#include "translate.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace pg {
+namespace {
+
+using parameters = std::vector<std::pair<std::string, std::string>>;
+
+// Decoding and COPY print values by these settings, so that they are made on each connection and not left to the role or the database.
+constexpr char settings[] =
+    "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
+    "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET standard_conforming_strings = on; "
+    "SELECT system_identifier, current_setting('server_version_num') FROM pg_catalog.pg_control_system()";
+
+struct free_options {
+  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
+
+error refused(connect_options const& options, std::string what, std::string hint = {}) {
+  return error{error_code::invalid_argument, "connecting to node \"" + options.node + "\": " + std::move(what), std::move(hint)}.at_node(
+      options.node);
+}
+
+result<parameters> parse_conninfo(connect_options const& options) {
+  char* why{};
+  std::unique_ptr<PQconninfoOption, free_options> const parsed{PQconninfoParse(options.conninfo.c_str(), &why)};
+  memory_ptr<char> const owned{why};
+  // libpq's own text quotes the conninfo, so that it stays out of the message.
+  if (!parsed) return refused(options, "the conninfo is not in libpq's form", "write it as \"host=... port=... dbname=... user=...\"");
+  parameters found;
+  for (auto const* option = parsed.get(); option->keyword; ++option) {
+    if (!option->val) continue;
+    std::string_view const keyword = option->keyword;
+    if (keyword == "password" || keyword == "sslpassword") {
+      return refused(options, "the conninfo holds a password", "use a password file, a service file or password_provider");
+    }
+    if (keyword != "replication" && keyword != "application_name" && keyword != "client_encoding") found.emplace_back(keyword, option->val);
+  }
+  return found;
+}
+
+result<parameters> parameters_for(connect_options const& options, connection_use use) {
+  if (options.connect_timeout <= std::chrono::milliseconds::zero()) return refused(options, "connect_timeout must be above 0");
+  BOOST_OUTCOME_TRY(auto found, parse_conninfo(options));
+  found.emplace_back("application_name", options.application_name);
+  found.emplace_back("client_encoding", "UTF8");
+  if (use == connection_use::replication) found.emplace_back("replication", "database");
+  if (options.password_provider) {
+    BOOST_OUTCOME_TRY(auto password, options.password_provider());
+    found.emplace_back("password", std::move(password));
+  }
+  return found;
+}
+
+raw_ptr start(parameters const& found) {
+  std::vector<char const*> keywords;
+  std::vector<char const*> values;
+  for (auto const& [keyword, value] : found) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  raw_ptr raw{PQconnectStartParams(keywords.data(), values.data(), 0)};
+  // libpq tells the SQLSTATE of a refused connection only in its verbose text.
+  if (raw) PQsetErrorVerbosity(raw.get(), PQERRORS_VERBOSE);
+  return raw;
+}
+
+result<raw_ptr> establish(parameters const& found, connect_options const& options, steady_time deadline) {
+  auto raw = start(found);
+  if (!raw || PQstatus(raw.get()) == CONNECTION_BAD) return connect_error(raw.get(), options.node);
+  auto next = PGRES_POLLING_WRITING;
+  while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
+    short const events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (wait_socket(PQsocket(raw.get()), events, deadline) != waited::ready) {
+      return error{error_code::node_unreachable, "connecting to node \"" + options.node + "\": not done within connect_timeout",
+                   "check host, port and the network"}
+          .at_node(options.node);
+    }
+    next = PQconnectPoll(raw.get());
+  }
+  if (next != PGRES_POLLING_OK) return connect_error(raw.get(), options.node);
+  return raw;
+}
+
+template <class Integer>
+Integer number_in(PGresult const* answer, int column) {
+  std::string_view const text = PQgetvalue(answer, 0, column);
+  Integer value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+result<made_connection> make_connection(connect_options const& options, connection_use use) {
+  auto const deadline = system_clock_source().now() + options.connect_timeout;
+  BOOST_OUTCOME_TRY(auto const found, parameters_for(options, use));
+  BOOST_OUTCOME_TRY(auto raw, establish(found, options, deadline));
+  auto link = std::make_shared<connection>(std::move(raw), options.node);
+  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, settings, deadline, "setting up the session"));
+  if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 2) return violation_error(options.node, "setting up the session");
+  node_identity identity{options.node, number_in<std::uint64_t>(answer.get(), 0), number_in<int>(answer.get(), 1),
+                         PQbackendPID(link->raw())};
+  return made_connection{std::move(link), std::move(identity)};
+}
+
+}  // namespace pg
+
+result<std::unique_ptr<session>> connect(connect_options const& options) {
+  BOOST_OUTCOME_TRY(auto made, pg::make_connection(options, pg::connection_use::sql));
+  return std::unique_ptr<session>{std::make_unique<pg::pg_session>(std::move(made.link), std::move(made.identity))};
+}
+
+}  // namespace v0
+}  // namespace shardway

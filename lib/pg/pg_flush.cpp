@@ -1,0 +1,130 @@
+// Statements in pipeline mode: one round trip, a Sync after each.
+#include "pg_session.hpp"
+#include "translate.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace pg {
+namespace {
+
+constexpr std::string_view doing = "running a statement";
+
+struct parameter_array {
+  explicit parameter_array(std::vector<text_value> const& values) {
+    for (auto const& value : values) pointers.push_back(value ? value->c_str() : nullptr);
+  }
+  int count() const noexcept { return static_cast<int>(pointers.size()); }
+  std::vector<char const*> pointers;
+};
+
+// 26000: the name is gone (DISCARD ALL). 0A000: "cached plan must not change result type" after DDL; the same state also means other
+// things, which fail again in the same way when prepared anew.
+bool is_plan_lost(std::string_view sqlstate) noexcept { return sqlstate == "26000" || sqlstate == "0A000"; }
+
+bool has_nul(statement const& what) noexcept {
+  auto const in = [](std::string const& text) { return text.find('\0') != std::string::npos; };
+  if (in(what.sql) || in(what.name)) return true;
+  for (auto const& value : what.parameters) {
+    if (value && in(*value)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool pg_session::send(sent_statement const& one) {
+  auto const& what = *one.what;
+  parameter_array const values{what.parameters};
+  if (what.name.empty()) {
+    return PQsendQueryParams(link_->raw(), what.sql.c_str(), values.count(), nullptr, values.pointers.data(), nullptr, nullptr, 0) == 1;
+  }
+  auto const name = names_.on_server(what.name);
+  if (one.prepares && PQsendPrepare(link_->raw(), name.c_str(), what.sql.c_str(), 0, nullptr) == 0) return false;
+  return PQsendQueryPrepared(link_->raw(), name.c_str(), values.count(), values.pointers.data(), nullptr, nullptr, 0) == 1;
+}
+
+// The Sync after each statement arms the server's idle_in_transaction_session_timeout (W6).
+bool pg_session::send_sync() { return PQpipelineSync(link_->raw()) == 1; }
+
+result<std::vector<pg_session::sent_statement>> pg_session::send_all(std::span<statement const> statements) {
+  std::vector<sent_statement> sent;
+  std::set<std::string_view> parsed;
+  for (auto const& what : statements) {
+    bool const had_plan = !what.name.empty() && names_.is_prepared(what.name);
+    bool const prepares = !what.name.empty() && !had_plan && parsed.insert(what.name).second;
+    sent.push_back({&what, had_plan, prepares});
+    if (!send(sent.back()) || !send_sync()) return link_->lost(doing);
+  }
+  return sent;
+}
+
+result<rows> pg_session::judge(sent_statement const& one, PGresult const* answer, bool prepare_succeeded) {
+  if (prepare_succeeded) names_.set_prepared(one.what->name);
+  auto const status = PQresultStatus(answer);
+  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+    return rows_of(answer, link_->is_sync_wait_cancelled());
+  }
+  auto const failed = server_error(answer, link_->node(), doing);
+  if (is_fatal(answer)) link_->mark_broken();
+  if (!one.had_plan || !is_plan_lost(failed.sqlstate())) return failed;
+  names_.forget(one.what->name);
+  return error{error_code::serialization_failure, failed.message() + ": its plan had become invalid", "run the transaction again"}
+      .at_node(link_->node())
+      .with_server(failed.sqlstate(), failed.server_detail());
+}
+
+result<> pg_session::receive(sent_statement const& one, steady_time deadline, std::vector<result<rows>>& answers) {
+  link_->clear_notices();
+  answer_ptr verdict;
+  bool prepare_pending = one.prepares;
+  bool prepare_succeeded = false;
+  for (;;) {
+    BOOST_OUTCOME_TRY(auto answer, link_->next_answer(deadline, doing));
+    if (link_->is_broken()) return link_->lost(doing, verdict ? verdict.get() : answer.get());
+    if (!answer) continue;
+    auto const status = PQresultStatus(answer.get());
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (status == PGRES_PIPELINE_ABORTED) continue;
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+      link_->mark_broken();
+      return misuse_error(link_->node(), "running a COPY as a statement (use copy_out or copy_in; the session is given up)");
+    }
+    if (prepare_pending && status == PGRES_COMMAND_OK) prepare_succeeded = true;
+    else if (!verdict) verdict = std::move(answer);
+    prepare_pending = false;
+  }
+  if (!verdict) return violation_error(link_->node(), doing);
+  answers.push_back(judge(one, verdict.get(), prepare_succeeded));
+  return success();
+}
+
+result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> statements, steady_time deadline) {
+  BOOST_OUTCOME_TRYV(link_->ready_for(doing));
+  for (auto const& what : statements) {
+    if (has_nul(what)) return misuse_error(link_->node(), "a statement, name or parameter holds a NUL character; running it");
+  }
+  std::vector<result<rows>> answers;
+  if (statements.empty()) return answers;
+  if (PQenterPipelineMode(link_->raw()) == 0) return link_->lost(doing);
+  BOOST_OUTCOME_TRY(auto const sent, send_all(statements));
+  for (auto const& one : sent) {
+    BOOST_OUTCOME_TRYV(receive(one, deadline, answers));
+  }
+  // A FATAL error ended the session after its last answer: the caller has the answers, and is_broken() says the rest.
+  if (PQexitPipelineMode(link_->raw()) == 0) link_->mark_broken();
+  return answers;
+}
+
+result<rows> pg_session::query(statement const& what, steady_time deadline) {
+  bool const may_repeat = !in_transaction() && !what.name.empty() && names_.is_prepared(what.name);
+  BOOST_OUTCOME_TRY(auto answers, flush({&what, 1}, deadline));
+  bool const lost_plan = !answers.front() && answers.front().error().code() == error_code::serialization_failure &&
+                         is_plan_lost(answers.front().error().sqlstate());
+  if (!lost_plan || !may_repeat || is_broken()) return std::move(answers.front());
+  BOOST_OUTCOME_TRY(auto again, flush({&what, 1}, deadline));
+  return std::move(again.front());
+}
+
+}  // namespace pg
+}  // namespace v0
+}  // namespace shardway

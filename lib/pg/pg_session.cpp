@@ -1,0 +1,77 @@
+// One-message queries, COMMIT, notifications, quoting and cancelling.
+#include "pg_session.hpp"
+
+#include "translate.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace pg {
+namespace {
+
+// What cannot be quoted (NUL, broken UTF-8) becomes a name that no server knows: the statement fails there instead of meaning less.
+constexpr char unquotable[] = "\"shardway: this text is not valid UTF-8\"";
+
+bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
+
+struct free_cancel {
+  void operator()(PGcancel* handle) const noexcept { PQfreeCancel(handle); }
+};
+
+}  // namespace
+
+result<rows> pg_session::simple(std::string_view sql, steady_time deadline) {
+  constexpr std::string_view doing = "running a query";
+  BOOST_OUTCOME_TRYV(link_->ready_for(doing));
+  if (has_nul(sql)) return misuse_error(link_->node(), "the text holds a NUL character; running it");
+  BOOST_OUTCOME_TRY(auto answer, run_simple(*link_, std::string{sql}, deadline, doing));
+  return rows_of(answer.get(), link_->is_sync_wait_cancelled());
+}
+
+commit_outcome pg_session::commit(steady_time deadline) {
+  using kind = commit_outcome_kind;
+  if (link_->is_copying() || link_->is_lent()) return {kind::rolled_back, misuse_error(link_->node(), "COMMIT while the session is busy")};
+  // A session that broke before may have broken over a COMMIT inside a statement text: that is for `resolve` to say.
+  if (is_broken()) return {kind::in_doubt, link_->lost("COMMIT")};
+  if (!in_transaction()) return {kind::rolled_back, misuse_error(link_->node(), "COMMIT without a transaction")};
+  return outcome_of_commit(simple("COMMIT", deadline));
+}
+
+result<std::vector<std::pair<std::string, std::string>>> pg_session::notifications(steady_time deadline) {
+  constexpr std::string_view doing = "waiting for notifications";
+  BOOST_OUTCOME_TRYV(link_->ready_for(doing));
+  std::vector<std::pair<std::string, std::string>> arrived;
+  for (;;) {
+    if (PQconsumeInput(link_->raw()) == 0) return link_->lost(doing);
+    while (memory_ptr<PGnotify> const one{PQnotifies(link_->raw())}) arrived.emplace_back(one->relname, one->extra);
+    if (!arrived.empty()) return arrived;
+    BOOST_OUTCOME_TRY(bool progressed, link_->wait_progress(deadline, doing));
+    if (!progressed) return arrived;
+  }
+}
+
+bool pg_session::in_transaction() const noexcept {
+  auto const status = PQtransactionStatus(link_->raw());
+  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || status == PQTRANS_ACTIVE;
+}
+
+std::string pg_session::quote_literal(std::string_view text) const {
+  memory_ptr<char> const quoted{has_nul(text) ? nullptr : PQescapeLiteral(link_->raw(), text.data(), text.size())};
+  return quoted ? quoted.get() : unquotable;
+}
+
+std::string pg_session::quote_identifier(std::string_view text) const {
+  memory_ptr<char> const quoted{has_nul(text) ? nullptr : PQescapeIdentifier(link_->raw(), text.data(), text.size())};
+  return quoted ? quoted.get() : unquotable;
+}
+
+std::function<void()> pg_session::cancel_handle() const {
+  std::shared_ptr<PGcancel> const handle{PQgetCancel(link_->raw()), free_cancel{}};
+  return [handle] {
+    char why[256];
+    if (handle) PQcancel(handle.get(), why, sizeof why);
+  };
+}
+
+}  // namespace pg
+}  // namespace v0
+}  // namespace shardway

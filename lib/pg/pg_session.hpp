@@ -1,0 +1,76 @@
+// `session` on libpq.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "connection.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace pg {
+
+/// The names that are prepared on one connection. A plan the server gave up gets a new generation, and so a new name on the server: the old
+/// one may still exist there and cannot be closed inside a failed transaction.
+class prepared_names {
+ public:
+  bool is_prepared(std::string const& name) const { return known_.contains(name) && known_.at(name).is_prepared; }
+  void set_prepared(std::string const& name) { known_[name].is_prepared = true; }
+  void forget(std::string const& name) {
+    auto& plan_now = known_[name];
+    plan_now = {plan_now.generation + 1, false};
+  }
+  std::string on_server(std::string const& name) const {
+    auto const found = known_.find(name);
+    return name + "~" + std::to_string(found == known_.end() ? 0U : found->second.generation);
+  }
+
+ private:
+  struct plan {
+    unsigned generation{};
+    bool is_prepared{};
+  };
+  std::map<std::string, plan> known_;
+};
+
+class pg_session final : public session {
+ public:
+  pg_session(std::shared_ptr<connection> link, node_identity identity) : link_(std::move(link)), identity_(std::move(identity)) {}
+
+  result<rows> query(statement const&, steady_time deadline) override;
+  result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline) override;
+  result<rows> simple(std::string_view sql, steady_time deadline) override;
+  commit_outcome commit(steady_time deadline) override;
+  result<std::unique_ptr<copy_reader>> copy_out(std::string_view sql) override;
+  result<std::unique_ptr<copy_writer>> copy_in(std::string_view sql) override;
+  result<std::vector<std::pair<std::string, std::string>>> notifications(steady_time deadline) override;
+  bool is_broken() const noexcept override { return link_->is_broken(); }
+  bool in_transaction() const noexcept override;
+  node_identity const& identity() const noexcept override { return identity_; }
+  std::string quote_literal(std::string_view) const override;
+  std::string quote_identifier(std::string_view) const override;
+  std::function<void()> cancel_handle() const override;
+
+  connection& link() noexcept { return *link_; }
+
+ private:
+  struct sent_statement {
+    statement const* what{};
+    bool had_plan{};    // prepared before this flush
+    bool prepares{};    // a Parse goes before it
+  };
+  bool send(sent_statement const&);
+  bool send_sync();
+  result<std::vector<sent_statement>> send_all(std::span<statement const>);
+  result<> receive(sent_statement const&, steady_time deadline, std::vector<result<rows>>& answers);
+  result<rows> judge(sent_statement const&, PGresult const* answer, bool prepare_succeeded);
+  result<answer_ptr> start_copy(std::string_view sql, ExecStatusType expected, std::string_view doing);
+
+  std::shared_ptr<connection> link_;
+  node_identity identity_;
+  prepared_names names_;
+};
+
+}  // namespace pg
+}  // namespace v0
+}  // namespace shardway
