@@ -1,0 +1,69 @@
+// The journal of steps, the waves and their decisions: what a new controller reads to finish or undo what a dead one left.
+//
+// With a transaction open on the session, every function here joins it (the caller began it with `engine_statement`); else it runs its own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardway/base/ids.hpp"
+#include "shardway/base/result.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+struct journal_entry {
+  std::int64_t id{};
+  std::string wave;    ///< empty for a step that belongs to no wave
+  std::string step;
+  std::string detail;  ///< a JSON object
+  std::int64_t token{};
+  std::string at;      ///< timestamptz, UTC
+};
+
+/// Errors: `not_leader`. Cost: one round trip.
+result<> append_journal(session& catalog, std::int64_t token, std::string_view wave, std::string_view step, std::string_view detail_json = "{}");
+/// The entries of a wave, oldest first; with an empty name the newest `limit` entries of all, oldest first.
+result<std::vector<journal_entry>> read_journal(session& catalog, std::string_view wave, std::size_t limit = 1000);
+
+enum class wave_direction : unsigned char { forward, back };
+std::string_view name(wave_direction) noexcept;
+
+struct wave_record {
+  std::string wave;  ///< unique for ever
+  std::string group;
+  wave_direction direction{};
+  std::vector<slot_range> ranges;
+  epoch before{};
+  epoch after{};
+  std::string state;   ///< the wave's own word; "done" and "aborted" are the two ends
+  std::int64_t token{};
+  std::string started_at;
+  std::string finished_at;  ///< empty while it runs
+  std::string report;       ///< a JSON document, or empty
+};
+
+/// Errors: `not_leader`; `precondition_failed` if a wave of that name exists.
+result<> insert_wave(session& catalog, wave_record const&);
+/// Sets the state; "done" and "aborted" also set the time of the end. An empty report leaves the one that is there.
+/// Errors: `not_leader`; `precondition_failed` if there is no such wave.
+result<> update_wave(session& catalog, std::int64_t token, std::string_view wave, std::string_view state, std::string_view report_json = {});
+result<std::optional<wave_record>> find_wave(session& catalog, std::string_view wave);
+/// Oldest first. With an empty group: of all groups.
+result<std::vector<wave_record>> list_waves(session& catalog, std::string_view group = {});
+result<std::vector<wave_record>> unfinished_waves(session& catalog);
+
+enum class wave_decision : unsigned char { commit, abort };
+std::string_view name(wave_decision) noexcept;
+
+/// Writes the decision if none stands, and returns the one that stands. Whoever writes first decides: the controller or a waiting client.
+/// `synchronous_commit` of the session applies: keep it on. Errors: `not_leader`, `in_doubt` (read the decision again).
+result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave, wave_decision wanted);
+result<std::optional<wave_decision>> read_decision(session& catalog, std::string_view wave);
+
+}  // namespace v0
+}  // namespace shardway
