@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS shardway.outbox_default PARTITION OF shardway.outbox 
 -- Creating a table with PARTITION OF locks the parent exclusively; making it first and attaching it does not (W26).
 CREATE OR REPLACE FUNCTION shardway.maintain_outbox(p_hours_ahead int, p_keep_hours int) RETURNS int LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $f$
-DECLARE hour timestamptz; partition_name text; made int := 0; old record;
+DECLARE hour timestamptz; partition_name text; made int := 0; expired record;
 BEGIN
   FOR i IN 1..p_hours_ahead LOOP  -- the running hour may already have rows in the default partition
     hour := date_trunc('hour', now()) + i * interval '1 hour';
@@ -26,10 +26,10 @@ BEGIN
       made := made + 1;
     END IF;
   END LOOP;
-  FOR old IN SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+  FOR expired IN SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
              WHERE i.inhparent = 'shardway.outbox'::regclass AND c.relname ~ '^outbox_[0-9]{10}$'
                AND c.relname < 'outbox_' || to_char((now() - p_keep_hours * interval '1 hour') AT TIME ZONE 'UTC', 'YYYYMMDDHH24') LOOP
-    EXECUTE format('DROP TABLE shardway.%I', old.relname);
+    EXECUTE format('DROP TABLE shardway.%I', expired.relname);
   END LOOP;
   RETURN made;
 END $f$;
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS shardway.manifest (
   applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
 
 CREATE TABLE IF NOT EXISTS shardway.lease (
-  token bigint NOT NULL, holder text NOT NULL, expires_at timestamptz NOT NULL, only boolean PRIMARY KEY DEFAULT true CHECK (only));
+  token bigint NOT NULL, holder text NOT NULL, expires_at timestamptz NOT NULL, single boolean PRIMARY KEY DEFAULT true CHECK (single));
 
 CREATE TABLE IF NOT EXISTS shardway.wave (
   wave text PRIMARY KEY, group_name text NOT NULL, direction text NOT NULL CHECK (direction IN ('forward', 'back')),

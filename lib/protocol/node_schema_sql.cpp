@@ -17,11 +17,11 @@ CREATE TABLE IF NOT EXISTS shardway.schema_version (
 
 CREATE TABLE IF NOT EXISTS shardway.node (
   name text NOT NULL, migration text NOT NULL, role text NOT NULL CHECK (role IN ('source', 'shard')),
-  only boolean PRIMARY KEY DEFAULT true CHECK (only));
+  single boolean PRIMARY KEY DEFAULT true CHECK (single));
 
 CREATE TABLE IF NOT EXISTS shardway.controller_token (
   token bigint NOT NULL, holder text NOT NULL DEFAULT '',
-  only boolean PRIMARY KEY DEFAULT true CHECK (only));
+  single boolean PRIMARY KEY DEFAULT true CHECK (single));
 INSERT INTO shardway.controller_token (token) VALUES (0) ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS shardway.incarnation (

@@ -22,7 +22,7 @@ enum class apply_outcome : unsigned char {
   newer_present,  ///< the stored version is newer
   delivered,      ///< the stream had passed the version
   authority,      ///< the shard has authority: the dual write came too late
-  epoch,          ///< the version belongs to another epoch
+  other_epoch,    ///< the version belongs to another epoch
 };
 std::string_view name(apply_outcome) noexcept;
 
