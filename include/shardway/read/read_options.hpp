@@ -1,0 +1,37 @@
+// How fresh a read must be, and what it may wait for.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "shardway/base/lsn.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+enum class consistency : unsigned char {
+  primary,            ///< on the authority; the fence is read in the same flush, so that a node without authority never answers
+  read_your_writes,   ///< sees every write in the session's token, on a replica where one has got that far
+  bounded_staleness,  ///< a replica that had everything `staleness_max` ago; its own clock against its own last replayed commit
+  any_replica,        ///< any replica, however far behind
+};
+
+struct read_options {
+  consistency fresh{consistency::read_your_writes};
+  std::chrono::milliseconds staleness_max{1000};  ///< for bounded_staleness; >= 0
+  std::chrono::milliseconds wait_budget{50};      ///< >= 0: how long to wait for a replica before the primary is read
+  std::chrono::milliseconds deadline{30000};      ///< > 0: the whole call
+};
+
+/// What a read returned and who answered.
+struct read_answer {
+  rows returned;
+  std::string node;            ///< "source", or a replica's name
+  bool from_replica{};
+  lsn position{};              ///< the replica's replay position in the read's own batch; 0 from a primary
+  std::chrono::microseconds waited{};
+};
+
+}  // namespace v0
+}  // namespace shardway
