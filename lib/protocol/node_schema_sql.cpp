@@ -99,7 +99,7 @@ BEGIN
 END $f$;
 
 -- First statement of every engine transaction. The shared advisory lock lets many run at once; raising the token waits for all of them.
-CREATE OR REPLACE FUNCTION shardway.engine_begin(p_token bigint, p_writer text) RETURNS void LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION shardway.engine_check(p_token bigint, p_writer text) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE held bigint;
 BEGIN
@@ -109,6 +109,13 @@ BEGIN
     RAISE EXCEPTION 'shardway: controller token is % on this node, the caller holds %', held, p_token USING ERRCODE = 'SW006';
   END IF;
   PERFORM set_config('shardway.writer', p_writer, true);
+END $f$;
+
+-- The same for a transaction that the stream of this node is to skip. A flip of the fence is not one: the stream must read it.
+CREATE OR REPLACE FUNCTION shardway.engine_begin(p_token bigint, p_writer text) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+BEGIN
+  PERFORM shardway.engine_check(p_token, p_writer);
   PERFORM shardway.mark(p_writer);
 END $f$;
 

@@ -7,6 +7,10 @@ statement engine_statement(std::int64_t token, std::string_view writer) {
   return {.sql = "SELECT shardway.engine_begin($1::int8, $2::text)", .parameters = {std::to_string(token), std::string(writer)}, .name = "shardway_engine"};
 }
 
+statement engine_check_statement(std::int64_t token, std::string_view writer) {
+  return {.sql = "SELECT shardway.engine_check($1::int8, $2::text)", .parameters = {std::to_string(token), std::string(writer)}, .name = "shardway_engine_check"};
+}
+
 statement advance_statement(std::string_view stream, stream_position const& at) {
   auto const& t = at.totals;
   return {.sql = "INSERT INTO shardway.stream_progress (stream, applied_lsn, marker, changes, outbox, duplicates, healed, corrected, side_effects, "

@@ -1,6 +1,7 @@
 #include "spawner.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -54,8 +55,17 @@ class spawner {
 }  // namespace
 
 result<pid_t> in_spawner_thread(std::function<result<pid_t>()> work) {
-  static auto* const one = new spawner;  // never destroyed: its thread never ends
-  return one->submit(std::move(work)).get();
+  static std::mutex guard;
+  static spawner* one = nullptr;  // never destroyed: its thread never ends
+  static pid_t made_in = 0;
+  std::unique_lock lock(guard);
+  if (made_in != ::getpid()) {  // a forked test has the object but not the thread
+    one = new spawner;
+    made_in = ::getpid();
+  }
+  auto answer = one->submit(std::move(work));
+  lock.unlock();
+  return answer.get();
 }
 
 }  // namespace testing

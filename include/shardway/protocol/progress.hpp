@@ -34,6 +34,9 @@ struct stream_position {
 /// On a shard the mark is a transactional logical message; on the source it is the progress row itself, so there `advance_statement` comes next.
 statement engine_statement(std::int64_t token, std::string_view writer);
 
+/// The same without the mark, for a transaction that the stream of this node must read: a flip of the fence, a marker.
+statement engine_check_statement(std::int64_t token, std::string_view writer);
+
 /// Appends the position of a stream. On the source this is the mark of a mirror's transaction: it precedes the changes.
 statement advance_statement(std::string_view stream, stream_position const&);
 /// Deletes all but the newest rows of a stream; run it now and then, apart.
