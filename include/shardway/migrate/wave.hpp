@@ -1,0 +1,68 @@
+// A wave: authority for some slots moves in one step, or stays where it was; after a crash the journal says which. Keeps I1, I2, I3.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "shardway/base/result.hpp"
+#include "shardway/migrate/wave_plan.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// The engine's sessions, one a node. Lifetime: the sessions outlive the call.
+struct node_sessions {
+  session* source{};             ///< holds the catalog
+  std::vector<session*> shards;  ///< by shard_id
+};
+
+struct wave_options {
+  std::chrono::milliseconds lock_timeout{50};    ///< one try for the fence; > 0. Short: a queued lock blocks those behind it.
+  std::chrono::milliseconds stall_budget{1000};  ///< all tries and steps 2 to 4; >= lock_timeout. Spent: authority goes back.
+  std::chrono::milliseconds deadline_slack{1000};  ///< >= 0: a client may undo the wave this long after the budget, if no controller has
+};
+
+/// How long each step took; writers of the range wait from `fence` to `publish`.
+struct wave_step_time {
+  std::string step;
+  std::chrono::microseconds took{};
+};
+
+struct wave_report {
+  wave_plan plan;
+  bool committed{};                  ///< false: aborted, authority is where it was
+  std::optional<error> why_aborted{};
+  std::vector<wave_step_time> steps{};
+  std::vector<std::string> blockers{};  ///< pid, application and age of those who held the fence, where a try timed out
+  generation published{};
+};
+std::string to_json(wave_report const&);
+
+/// Runs a wave, forward or back. The lines of `lib/migrate/wave.cpp` are the steps of the protocol.
+///
+/// Preconditions: every gate is green (`wave_gates`); the caller holds the lease with `token`, which stands on every node.
+/// Errors: `not_leader` (another controller decides), `node_unreachable` and `connection_lost` (undone or completed by `resume_waves`).
+/// A wave that was undone in order is no error: its report says why.
+/// Thread safety: not safe on the same sessions. Cost: writers of the range wait from the fence to the publication; readers never wait.
+result<wave_report> run_wave(node_sessions const&, generation const& now, wave_plan const&, std::int64_t token, wave_options const&);
+
+/// Finishes or undoes every wave without an end, as journal, decisions and fences say, and publishes what stands.
+/// Preconditions: as `run_wave`, but for the gates. Errors: as `run_wave`; `corrupt_data` (I1).
+result<generation> resume_waves(node_sessions const&, generation const& now, std::int64_t token, wave_options const&);
+
+/// Reads the fences of a group on every node.
+result<group_fences> read_fences(node_sessions const&, std::string const& group);
+
+/// Publishes the generation that the fences say, if it differs from `now`. `opened` gives the opening positions of the shards' and the
+/// source's ranges just opened.
+struct opening {
+  std::optional<shard_id> node{};
+  lsn position{};
+};
+result<generation> publish_authority(node_sessions const&, generation const& now, std::string const& group, std::vector<opening> const& opened,
+                                     std::int64_t token);
+
+}  // namespace v0
+}  // namespace shardway

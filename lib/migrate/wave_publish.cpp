@@ -1,0 +1,81 @@
+#include "lib/migrate/flip.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "shardway/migrate/wave.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+result<group_fences> read_fences(node_sessions const& nodes, std::string const& group) {
+  group_fences fences;
+  BOOST_OUTCOME_TRY(fences.source, read_fence(*nodes.source, group));
+  for (auto* shard : nodes.shards) {
+    BOOST_OUTCOME_TRY(auto fence, read_fence(*shard, group));
+    fences.shards.push_back(std::move(fence));
+  }
+  return fences;
+}
+
+namespace {
+
+// The stage follows authority: the first slot on a shard makes it sharded, the last one back makes it dual_writing again.
+stage stage_after(group_state const& group) {
+  if (group.at != stage::dual_writing && group.at != stage::sharded) return group.at;
+  for (auto const& range : group.authority)
+    if (range.shard) return stage::sharded;
+  return stage::dual_writing;
+}
+
+}  // namespace
+
+result<generation> publish_authority(node_sessions const& nodes, generation const& now, std::string const& group,
+                                     std::vector<opening> const& opened, std::int64_t token) {
+  generation next = now;
+  for (auto& state : next.groups) {
+    if (state.name != group || state.at < stage::copying) continue;
+    BOOST_OUTCOME_TRY(auto const fences, read_fences(nodes, group));
+    BOOST_OUTCOME_TRY(state.authority, authority_from_fences(state, fences));
+    for (auto& range : state.authority)
+      for (auto const& open : opened)
+        if (range.shard == open.node && !range.opened.is_set()) range.opened = open.position;
+    state.at = stage_after(state);
+  }
+  if (next == now) return next;
+  BOOST_OUTCOME_TRY(next.number, next_generation_number(*nodes.source, nodes.shards));
+  BOOST_OUTCOME_TRYV(publish_generation(*nodes.source, nodes.shards, next, token));
+  return next;
+}
+
+namespace {
+
+std::string quoted_json(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + '"';
+}
+
+std::uint32_t slot_count(wave_plan const& plan) {
+  std::uint32_t count = 0;
+  for (auto const& range : plan.ranges) count += range.slots.count();
+  return count;
+}
+
+}  // namespace
+
+std::string to_json(wave_report const& report) {
+  std::string steps;
+  for (auto const& step : report.steps)
+    steps += (steps.empty() ? "" : ", ") + quoted_json(step.step) + ": " + std::to_string(static_cast<double>(step.took.count()) / 1000.0);
+  std::string blockers;
+  for (auto const& blocker : report.blockers) blockers += (blockers.empty() ? "" : ", ") + quoted_json(blocker);
+  std::string const why = report.why_aborted ? quoted_json(report.why_aborted->to_string()) : "null";
+  return "{\"wave\": " + quoted_json(report.plan.wave) + ", \"group\": " + quoted_json(report.plan.group) + ", \"direction\": " +
+         quoted_json(name(report.plan.direction)) + ", \"committed\": " + (report.committed ? "true" : "false") + ", \"why_aborted\": " + why +
+         ", \"slots\": " + std::to_string(slot_count(report.plan)) + ", \"epoch\": " + std::to_string(report.plan.after.value()) +
+         ", \"generation\": " + std::to_string(report.published.number) + ", \"steps_ms\": {" + steps + "}, \"blockers\": [" + blockers + "]}";
+}
+
+}  // namespace v0
+}  // namespace shardway
