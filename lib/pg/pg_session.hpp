@@ -51,7 +51,7 @@ class pg_session final : public session {
   std::string quote_identifier(std::string_view) const override;
   std::function<void()> cancel_handle() const override;
 
-  connection& link() noexcept { return *link_; }
+  std::shared_ptr<connection> share_link() const noexcept { return link_; }
 
  private:
   struct sent_statement {

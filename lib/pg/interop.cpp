@@ -1,0 +1,54 @@
+#include "shardway/pg/interop.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "pg_session.hpp"
+#include "translate.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+struct lent_connection::loan {
+  std::shared_ptr<pg::connection> from;
+  pqxx::connection lent;
+};
+
+result<lent_connection> lent_connection::lend(session& of) {
+  auto* const ours = dynamic_cast<pg::pg_session*>(&of);
+  if (!ours) return pg::misuse_error(of.identity().name, "lending the connection of a session that is not one of `connect` itself");
+  auto from = ours->share_link();
+  BOOST_OUTCOME_TRYV(from->ready_for("lending the connection"));
+  auto* const raw = from->lend();
+  try {
+    return lent_connection{std::make_unique<loan>(loan{from, pqxx::connection::seize_raw_connection(raw)})};
+  } catch (std::exception const&) {
+    // libpqxx refuses only what it has not taken over yet.
+    from->take_back(raw);
+    return error{error_code::internal, "libpqxx refused the connection of node \"" + from->node() + "\""}.at_node(from->node());
+  }
+}
+
+lent_connection::lent_connection(std::unique_ptr<loan> made) noexcept : loan_(std::move(made)) {}
+lent_connection::lent_connection(lent_connection&&) noexcept = default;
+lent_connection& lent_connection::operator=(lent_connection&& other) noexcept {
+  if (this != &other) {
+    (void)give_back();
+    loan_ = std::move(other.loan_);
+  }
+  return *this;
+}
+lent_connection::~lent_connection() { (void)give_back(); }
+
+pqxx::connection& lent_connection::operator*() const noexcept { return loan_->lent; }
+
+result<> lent_connection::give_back() {
+  if (!loan_) return success();
+  auto const done = std::exchange(loan_, nullptr);
+  done->from->take_back(std::move(done->lent).release_raw_connection());
+  if (done->from->is_broken()) return done->from->lost("using the lent connection");
+  return success();
+}
+
+}  // namespace v0
+}  // namespace shardway

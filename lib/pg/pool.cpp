@@ -1,0 +1,222 @@
+#include "shardway/pg/pool.hpp"
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct idle_session {
+  std::unique_ptr<session> what;
+  steady_time since;
+};
+
+// Between half of `longest` and all of it, so that the clients of a node that comes back do not come at once.
+milliseconds jittered(milliseconds longest) {
+  std::array<std::uint8_t, 2> random{};
+  fill_random(random.data(), random.size());
+  auto const share = static_cast<long long>(random[0]) << 8 | random[1];
+  return longest / 2 + milliseconds{(longest - longest / 2).count() * share / 0xFFFF};
+}
+
+error about(pool_options const& options, error_code code, std::string what, std::string hint = {}) {
+  return error{code, "leasing a session of node \"" + options.node.node + "\": " + std::move(what), std::move(hint)}.at_node(options.node.node);
+}
+
+// Sees a connection that the server or the network has closed, without a round trip.
+bool is_usable(session& one) { return one.notifications(system_clock_source().now()) && !one.is_broken(); }
+
+}  // namespace
+
+struct session_lease::shared {
+  shared(pool_options given, clock_source const& source) : options(std::move(given)), clock(source) {}
+
+  pool_options const options;
+  clock_source const& clock;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<idle_session> idle;  // the least recently used in front
+  std::size_t leased{};
+  std::size_t waiting{};
+  bool is_draining{};
+  unsigned failures{};            // in a row
+  steady_time next_attempt{};     // while failures > 0
+  std::optional<error> last_failure;
+
+  std::unique_ptr<session> take_idle();
+  std::vector<idle_session> take_expired();
+  result<> allow_attempt();
+  void back_off();
+  result<std::unique_ptr<session>> open(steady_time deadline);
+  void settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short);
+  void release(std::unique_ptr<session>) noexcept;
+};
+
+// The following four are called with the mutex held.
+std::unique_ptr<session> session_lease::shared::take_idle() {
+  if (idle.empty()) return nullptr;
+  auto taken = std::move(idle.back().what);
+  idle.pop_back();
+  ++leased;
+  return taken;
+}
+
+std::vector<idle_session> session_lease::shared::take_expired() {
+  std::vector<idle_session> expired;
+  auto const oldest = clock.now() - options.idle_max;
+  while (!idle.empty() && idle.front().since < oldest) {
+    expired.push_back(std::move(idle.front()));
+    idle.pop_front();
+  }
+  return expired;
+}
+
+result<> session_lease::shared::allow_attempt() {
+  if (failures == 0) return success();
+  auto const now = clock.now();
+  if (now < next_attempt) {
+    auto const left = std::chrono::ceil<milliseconds>(next_attempt - now).count();
+    return about(options, last_failure->code(), "the node is down; no attempt for another " + std::to_string(left) + " ms", last_failure->hint());
+  }
+  back_off();  // the others go on failing at once while this one tries
+  return success();
+}
+
+void session_lease::shared::back_off() {
+  auto const doubled = options.backoff_min * (1LL << std::min(failures == 0 ? 0U : failures - 1, 20U));
+  next_attempt = clock.now() + jittered(std::min<milliseconds>(doubled, options.backoff_max));
+}
+
+// Called without the mutex, with the new session counted as leased.
+result<std::unique_ptr<session>> session_lease::shared::open(steady_time deadline) {
+  auto where = options.node;
+  bool was_cut_short = false;
+  if (deadline != steady_time::max()) {
+    auto const left = std::chrono::ceil<milliseconds>(deadline - clock.now());
+    was_cut_short = left < where.connect_timeout;
+    where.connect_timeout = std::max(milliseconds{1}, std::min(left, where.connect_timeout));
+  }
+  auto opened = options.open ? options.open(where) : connect(where);
+  settle(opened, was_cut_short);
+  return opened;
+}
+
+void session_lease::shared::settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short) {
+  {
+    std::lock_guard const lock{mutex};
+    if (opened) {
+      failures = 0;
+    } else {
+      --leased;
+      // A hurried caller's own deadline says nothing about the node.
+      if (!was_cut_short || opened.error().code() != error_code::node_unreachable) {
+        ++failures;
+        last_failure = opened.error();
+        back_off();
+      }
+    }
+  }
+  changed.notify_all();
+}
+
+void session_lease::shared::release(std::unique_ptr<session> one) noexcept {
+  bool const is_clean = one && !one->is_broken() && !one->in_transaction();
+  {
+    std::lock_guard const lock{mutex};
+    --leased;
+    if (is_clean && !is_draining) idle.push_back({std::move(one), clock.now()});
+  }
+  changed.notify_all();
+}
+
+session_lease::session_lease() noexcept = default;
+session_lease::session_lease(session_lease&&) noexcept = default;
+session_lease::session_lease(std::shared_ptr<shared> from, std::unique_ptr<session> one) noexcept
+    : shared_(std::move(from)), session_(std::move(one)) {}
+session_lease& session_lease::operator=(session_lease&& other) noexcept {
+  if (this != &other) {
+    give_back();
+    shared_ = std::move(other.shared_);
+    session_ = std::move(other.session_);
+  }
+  return *this;
+}
+session_lease::~session_lease() { give_back(); }
+
+void session_lease::give_back() noexcept {
+  if (auto const from = std::exchange(shared_, nullptr)) from->release(std::move(session_));
+}
+
+void session_lease::discard() noexcept {
+  session_.reset();
+  give_back();
+}
+
+result<session_pool> session_pool::make(pool_options options, clock_source const& clock) {
+  auto const bad = [&](char const* what) { return about(options, error_code::invalid_argument, what); };
+  if (options.sessions_max == 0) return bad("sessions_max must be above 0");
+  if (options.idle_max <= milliseconds::zero()) return bad("idle_max must be above 0");
+  if (options.backoff_min <= milliseconds::zero()) return bad("backoff_min must be above 0");
+  if (options.backoff_max < options.backoff_min) return bad("backoff_max must not be below backoff_min");
+  return session_pool{std::make_shared<session_lease::shared>(std::move(options), clock)};
+}
+
+result<session_lease> session_pool::lease(steady_time deadline) {
+  auto& pool = *shared_;
+  std::unique_lock lock{pool.mutex};
+  for (;;) {
+    if (pool.is_draining) return about(pool.options, error_code::cancelled, "the pool is draining");
+    auto expired = pool.take_expired();
+    if (auto one = pool.take_idle()) {
+      lock.unlock();
+      expired.clear();
+      session_lease leased{shared_, std::move(one)};
+      if (is_usable(*leased)) return leased;
+      leased.discard();
+      lock.lock();
+      continue;
+    }
+    if (pool.leased < pool.options.sessions_max) {
+      BOOST_OUTCOME_TRYV(pool.allow_attempt());
+      ++pool.leased;
+      lock.unlock();
+      BOOST_OUTCOME_TRY(auto opened, pool.open(deadline));
+      return session_lease{shared_, std::move(opened)};
+    }
+    ++pool.waiting;
+    auto const woken = pool.changed.wait_until(lock, deadline);
+    --pool.waiting;
+    if (woken == std::cv_status::timeout && pool.idle.empty() && pool.leased >= pool.options.sessions_max) {
+      return about(pool.options, error_code::deadline_exceeded, "all " + std::to_string(pool.options.sessions_max) + " sessions are in use",
+                   "raise sessions_max or hold sessions for shorter");
+    }
+  }
+}
+
+result<> session_pool::drain(steady_time deadline) {
+  auto& pool = *shared_;
+  std::deque<idle_session> closing;
+  std::unique_lock lock{pool.mutex};
+  pool.is_draining = true;
+  closing.swap(pool.idle);
+  pool.changed.notify_all();
+  if (pool.changed.wait_until(lock, deadline, [&] { return pool.leased == 0; })) return success();
+  return about(pool.options, error_code::deadline_exceeded, "draining: " + std::to_string(pool.leased) + " sessions are still in use");
+}
+
+pool_state session_pool::state() const {
+  std::lock_guard const lock{shared_->mutex};
+  return {shared_->leased, shared_->idle.size(), shared_->waiting, shared_->failures > 0};
+}
+
+}  // namespace v0
+}  // namespace shardway
