@@ -1,0 +1,31 @@
+"""shardway: move tables of one PostgreSQL to shards while services keep reading and writing.
+
+Importing connects to nothing, reads no environment and sets up no logging.
+"""
+
+from ._core import SLOT_COUNT, Client, ClientSession, ShardKey, slot_of, slots_of
+from .catalog import Catalog
+from .errors import (
+    Cancelled,
+    ConfigError,
+    CouldNotTell,
+    DatabaseError,
+    FenceRefused,
+    InDoubt,
+    NotLeader,
+    PreconditionFailed,
+    RouteError,
+    ShardUnavailable,
+    ShardwayError,
+    StreamBroken,
+    VerificationDifferent,
+    WaveAborted,
+)
+from .migration import Migration
+
+__version__ = "0.1.0"
+__all__ = [
+    "SLOT_COUNT", "Cancelled", "Catalog", "Client", "ClientSession", "ConfigError", "CouldNotTell", "DatabaseError", "FenceRefused", "InDoubt",
+    "Migration", "NotLeader", "PreconditionFailed", "RouteError", "ShardKey", "ShardUnavailable", "ShardwayError", "StreamBroken",
+    "VerificationDifferent", "WaveAborted", "slot_of", "slots_of",
+]

@@ -1,0 +1,222 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "bindings.hpp"
+#include "blocking.hpp"
+#include "errors.hpp"
+#include "values.hpp"
+#include "shardway/catalog/audit.hpp"
+#include "shardway/catalog/certificate.hpp"
+#include "shardway/catalog/client_registry.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "shardway/catalog/journal.hpp"
+#include "shardway/catalog/lease.hpp"
+#include "shardway/catalog/request.hpp"
+#include "shardway/catalog/status.hpp"
+#include "shardway/pg/connect.hpp"
+
+namespace nb = nanobind;
+
+namespace shardway::python {
+namespace {
+
+/// One session on the source, used by one thread at a time.
+class catalog_session {
+ public:
+  static catalog_session open(std::string conninfo, std::string application, int timeout_ms) {
+    auto opened = without_lock([&] {
+      return connect({.node = "source", .conninfo = std::move(conninfo), .application_name = std::move(application),
+                      .connect_timeout = std::chrono::milliseconds{timeout_ms}});
+    });
+    return catalog_session{unwrap(std::move(opened))};
+  }
+
+  /// Runs the call on the session, without the interpreter lock; raises its error.
+  template <class Call>
+  auto run(Call&& call) {
+    auto answer = without_lock([&] {
+      std::lock_guard const held(*mutex_);
+      return session_ ? call(*session_) : decltype(call(*session_)){error{error_code::cancelled, "the catalog's connection was closed"}};
+    });
+    return unwrap(std::move(answer));
+  }
+
+  void close() {
+    without_lock([&] {
+      std::lock_guard const held(*mutex_);
+      session_.reset();
+    });
+  }
+
+ private:
+  explicit catalog_session(std::unique_ptr<session> opened) : session_(std::move(opened)) {}
+  std::unique_ptr<session> session_;
+  std::unique_ptr<std::mutex> mutex_{std::make_unique<std::mutex>()};
+};
+
+nb::object request_document(request const& from) {
+  nb::dict one;
+  one["id"] = from.id;
+  one["kind"] = from.kind;
+  one["arguments"] = from.arguments;
+  one["requested_by"] = from.requested_by;
+  one["state"] = name(from.state);
+  one["result"] = from.result;
+  one["error_code"] = from.error_code;
+  one["error_message"] = from.error_message;
+  return one;
+}
+
+nb::object find_request_document(catalog_session& self, std::int64_t id) {
+  auto const found = self.run([&](session& on) { return find_request(on, id); });
+  return found ? request_document(*found) : nb::none();
+}
+
+nb::list status_documents(catalog_session& self) {
+  nb::list all;
+  for (auto const& from : self.run([](session& on) { return list_status(on); })) {
+    nb::dict one;
+    one["name"] = from.name;
+    one["document"] = from.document;
+    one["age_ms"] = from.age.count();
+    all.append(one);
+  }
+  return all;
+}
+
+nb::object generation_document(catalog_session& self) {
+  auto const found = self.run([](session& on) { return read_newest_generation(on); });
+  return found ? nb::object(nb::cast(encode(*found))) : nb::none();
+}
+
+nb::object lease_document(catalog_session& self) {
+  auto const found = self.run([](session& on) { return read_lease(on); });
+  if (!found) return nb::none();
+  nb::dict one;
+  one["token"] = found->token;
+  one["holder"] = found->holder;
+  one["expires_at"] = found->expires_at;
+  one["is_alive"] = found->is_alive;
+  return one;
+}
+
+nb::object certificate_document(catalog_session& self, std::string const& relation) {
+  auto const found = self.run([&](session& on) { return newest_certificate(on, relation); });
+  if (!found) return nb::none();
+  nb::dict one;
+  one["id"] = found->id;
+  one["group"] = found->group;
+  one["relation"] = found->relation;
+  one["verdict"] = name(found->found);
+  one["row_count"] = found->row_count;
+  one["as_of"] = found->as_of.to_string();
+  one["detail"] = found->detail;
+  one["started_at"] = found->started_at;
+  one["at"] = found->at;
+  return one;
+}
+
+nb::list certificate_gap_documents(catalog_session& self, std::vector<std::string> const& relations, int age_max_s) {
+  nb::list all;
+  for (auto const& gap : self.run([&](session& on) { return certificate_gaps(on, relations, std::chrono::seconds{age_max_s}); })) {
+    nb::dict one;
+    one["relation"] = gap.relation;
+    one["why"] = gap.why;
+    all.append(one);
+  }
+  return all;
+}
+
+nb::list wave_documents(catalog_session& self, std::string const& group) {
+  nb::list all;
+  for (auto const& from : self.run([&](session& on) { return list_waves(on, group); })) {
+    nb::dict one;
+    one["wave"] = from.wave;
+    one["group"] = from.group;
+    one["direction"] = name(from.direction);
+    one["ranges"] = ranges_of(from.ranges);
+    one["epoch_before"] = from.before.value();
+    one["epoch_after"] = from.after.value();
+    one["state"] = from.state;
+    one["started_at"] = from.started_at;
+    one["finished_at"] = from.finished_at;
+    one["report"] = from.report;
+    all.append(one);
+  }
+  return all;
+}
+
+nb::list journal_documents(catalog_session& self, std::string const& wave, std::size_t limit) {
+  nb::list all;
+  for (auto const& from : self.run([&](session& on) { return read_journal(on, wave, limit); })) {
+    nb::dict one;
+    one["id"] = from.id;
+    one["wave"] = from.wave;
+    one["step"] = from.step;
+    one["detail"] = from.detail;
+    one["at"] = from.at;
+    all.append(one);
+  }
+  return all;
+}
+
+nb::list client_documents(catalog_session& self, int expire_after_s) {
+  nb::list all;
+  for (auto const& from : self.run([&](session& on) { return list_clients(on, std::chrono::seconds{expire_after_s}); })) {
+    nb::dict one;
+    one["client_id"] = from.client_id;
+    one["application"] = from.application;
+    one["library_version"] = from.library_version;
+    one["generation"] = from.generation;
+    one["silent_ms"] = from.silent_for.count();
+    all.append(one);
+  }
+  return all;
+}
+
+nb::list manifest_documents(catalog_session& self) {
+  nb::list all;
+  for (auto const& from : self.run([](session& on) { return list_manifests(on); })) {
+    nb::dict one;
+    one["relation"] = from.relation;
+    one["document"] = from.document;
+    one["sha256"] = from.sha256;
+    one["applied_by"] = from.applied_by;
+    one["applied_at"] = from.applied_at;
+    all.append(one);
+  }
+  return all;
+}
+
+}  // namespace
+
+void bind_catalog(nb::module_& module) {
+  using self = catalog_session;
+  nb::class_<self>(module, "Catalog", "A session on the source's catalog. JSON documents are texts; shardway.catalog parses them.")
+      .def_static("open", &self::open, nb::arg("conninfo"), nb::arg("application") = "shardway-command", nb::arg("timeout_ms") = 5000)
+      .def("close", &self::close)
+      .def("enqueue_request", [](self& on, std::string const& kind, std::string const& arguments) {
+        return on.run([&](session& to) { return enqueue_request(to, kind, arguments); });
+      }, nb::arg("kind"), nb::arg("arguments"), "Asks the controller for something; the request's number.")
+      .def("find_request", &find_request_document, nb::arg("id"))
+      .def("status", &status_documents, "What the controller shows of itself: name, document, age_ms.")
+      .def("generation", &generation_document, "The newest generation as JSON, or None.")
+      .def("lease", &lease_document)
+      .def("certificate", &certificate_document, nb::arg("relation"), "The newest certificate of a table, or None.")
+      .def("certificate_gaps", &certificate_gap_documents, nb::arg("relations"), nb::arg("age_max_s") = 0)
+      .def("waves", &wave_documents, nb::arg("group") = "")
+      .def("journal", &journal_documents, nb::arg("wave") = "", nb::arg("limit") = 100)
+      .def("clients", &client_documents, nb::arg("expire_after_s") = 60)
+      .def("manifests", &manifest_documents, "The manifests as they were applied.")
+      .def("put_manifest", [](self& on, std::string const& relation, std::string const& document) {
+        return on.run([&](session& to) { return put_manifest(to, relation, document); });
+      }, nb::arg("relation"), nb::arg("document"), "True if the document is new or differs from the one there.");
+}
+
+}  // namespace shardway::python

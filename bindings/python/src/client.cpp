@@ -1,0 +1,143 @@
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "bindings.hpp"
+#include "blocking.hpp"
+#include "errors.hpp"
+#include "keys.hpp"
+#include "values.hpp"
+#include "shardway/client/client.hpp"
+
+namespace nb = nanobind;
+
+namespace shardway::python {
+namespace {
+
+std::chrono::milliseconds ms(double seconds) { return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)}; }
+
+/// A reference table has no shard key: None.
+shard_key key_or_none(nb::handle value) { return value.is_none() ? shard_key{} : key_of(value); }
+
+consistency consistency_of(std::string_view word) {
+  if (word == "primary") return consistency::primary;
+  if (word == "read_your_writes") return consistency::read_your_writes;
+  if (word == "bounded_staleness") return consistency::bounded_staleness;
+  if (word == "any_replica") return consistency::any_replica;
+  raise({error_code::invalid_argument, "consistency is none of those there are", "primary, read_your_writes, bounded_staleness or any_replica"});
+}
+
+nb::dict receipt_document(write_receipt const& from) {
+  nb::dict one;
+  one["outcome"] = name(from.outcome);
+  one["write_id"] = from.id.to_string();
+  one["secondary"] = name(from.secondary);
+  one["secondary_reason"] = from.secondary_reason;
+  one["node"] = from.node;
+  one["slot"] = from.slot.value();
+  one["epoch"] = from.at.value();
+  one["generation"] = from.generation;
+  one["retries"] = from.retries;
+  one["stalled_us"] = from.stalled.count();
+  one["affected"] = from.affected;
+  one["rows"] = rows_of(from.returned);
+  return one;
+}
+
+nb::dict answer_document(read_answer const& from) {
+  nb::dict one;
+  one["rows"] = rows_of(from.returned);
+  one["node"] = from.node;
+  one["from_replica"] = from.from_replica;
+  one["waited_us"] = from.waited.count();
+  return one;
+}
+
+nb::dict execute(client_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
+                 double deadline) {
+  auto const shard = key_or_none(key);
+  auto values = parameters_of(parameters);
+  return receipt_document(unwrap(without_lock([&] { return self.execute(table, shard, sql, std::move(values), {.deadline = ms(deadline)}); })));
+}
+
+nb::dict read(client_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
+              std::string const& fresh, double staleness, double wait_budget, double deadline) {
+  auto const shard = key_or_none(key);
+  auto values = parameters_of(parameters);
+  read_options const options{.fresh = consistency_of(fresh), .staleness_max = ms(staleness), .wait_budget = ms(wait_budget), .deadline = ms(deadline)};
+  return answer_document(unwrap(without_lock([&] { return self.read(table, shard, sql, std::move(values), options); })));
+}
+
+client open(std::string conninfo, std::string application, std::size_t connections_max, double stall_budget, double connect_timeout) {
+  client_options options;
+  options.source = {.node = "source", .conninfo = std::move(conninfo), .application_name = application, .connect_timeout = ms(connect_timeout)};
+  options.application = std::move(application);
+  options.connections_max = connections_max;
+  options.stall_budget = ms(stall_budget);
+  return unwrap(without_lock([&] { return client::open(std::move(options)); }));
+}
+
+nb::dict route_document(client const& self, std::string const& table, nb::object const& key) {
+  auto const found = unwrap(self.route_of(table, key_or_none(key)));
+  nb::dict one;
+  one["slot"] = found.slot.value();
+  one["node"] = found.node.is_source() ? nb::object(nb::none()) : nb::object(nb::int_(found.node.shard()->value()));
+  one["epoch"] = found.at.value();
+  one["placed_on"] = found.placed.value();
+  one["dual_written"] = found.dual_written;
+  return one;
+}
+
+nb::dict totals_document(client const& self) {
+  auto const from = self.totals();
+  nb::dict one;
+  one["writes"] = from.writes;
+  one["refusals"] = from.refusals;
+  one["retries"] = from.retries;
+  one["in_doubt"] = from.in_doubt;
+  one["secondary_applied"] = from.secondary_applied;
+  one["secondary_pending"] = from.secondary_pending;
+  one["secondary_refused"] = from.secondary_refused;
+  one["reads_replica"] = from.reads_replica;
+  one["reads_primary"] = from.reads_primary;
+  return one;
+}
+
+void bind_session(nb::module_& module) {
+  nb::class_<client_session>(module, "ClientSession", "A user's or request's view: it sees its own writes. One thread at a time.")
+      .def("execute", &execute, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
+           nb::arg("deadline") = 30.0,
+           "One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; "
+           "times are seconds.")
+      .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
+           nb::arg("consistency") = "read_your_writes", nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
+           "One SELECT of rows with this shard key: rows, node, from_replica, waited_us.")
+      .def("token", &client_session::token, "What the session has written and seen; give it to `adopt` where the user comes next.")
+      .def("adopt", &client_session::adopt, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.");
+}
+
+}  // namespace
+
+void bind_client(nb::module_& module) {
+  bind_session(module);
+  nb::class_<client>(module, "Client", "Connections and routing of one process. Safe to share between threads.")
+      .def_static("open", &open, nb::arg("conninfo"), nb::kw_only(), nb::arg("application") = "application", nb::arg("connections_max") = 8,
+                  nb::arg("stall_budget") = 5.0, nb::arg("connect_timeout") = 5.0,
+                  "Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.")
+      .def("session", &client::session)
+      .def("generation", &client::generation)
+      .def("refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
+           "Looks for a newer generation now; its number.")
+      .def("route_of", &route_document, nb::arg("table"), nb::arg("key").none(), "Where a call goes now; node is None for the source.")
+      .def("totals", &totals_document, "Counts since `open`.")
+      .def("close", [](client& self) { without_lock([&] { self.close(); }); })
+      .def("__enter__", [](nb::object self) { return self; })
+      .def("__exit__", [](client& self, nb::args) { without_lock([&] { self.close(); }); });
+}
+
+}  // namespace shardway::python

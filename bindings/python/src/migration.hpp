@@ -1,0 +1,24 @@
+// The manifests of one migration, parsed: what doctor, plan, install and the controller start from.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shardway/manifest/manifest.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway::python {
+
+struct migration_set {
+  migration_manifest migration;
+  std::vector<table_manifest> tables;
+};
+
+/// A conninfo that names its user keeps it; an empty role adds nothing.
+std::string conninfo_as(std::string conninfo, std::string const& role);
+
+/// A session on a node with a role of the migration: the engine's, unless the node's conninfo names a user. A new connection each time.
+result<std::unique_ptr<session>> open_node(node_definition const& node, std::string const& role);
+
+}  // namespace shardway::python

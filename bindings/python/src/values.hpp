@@ -1,0 +1,19 @@
+// Rows and parameters between Python and PostgreSQL's text form.
+#pragma once
+
+#include <vector>
+
+#include <nanobind/nanobind.h>
+
+#include "shardway/base/ids.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway::python {
+
+/// None, str, bool, int, float, bytes, uuid.UUID, Decimal, dates and times; anything else raises ConfigError.
+std::vector<text_value> parameters_of(nanobind::handle sequence);
+/// A list of dicts by column name: integers, booleans and floating point as Python's, NULL as None, everything else in text form.
+nanobind::list rows_of(rows const& from);
+nanobind::list ranges_of(std::vector<slot_range> const& from);
+
+}  // namespace shardway::python
