@@ -1,0 +1,54 @@
+#include "shardway/manifest/routes.hpp"
+
+#include <algorithm>
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+group_routes routes_of_group(group_state const& group) {
+  group_routes routes{group.name, {}, group.at == stage::dual_writing || group.at == stage::sharded};
+  for (auto const& range : group.authority)
+    routes.owners.assign(range.slots, {range.shard ? node_index{*range.shard} : source_node, range.at});
+  return routes;
+}
+
+result<key_type> key_type_of(table_state const& table, std::string const& name) {
+  auto const column = std::ranges::find(table.columns, name, &column_state::name);
+  if (column == table.columns.end())
+    return error{error_code::corrupt_data, "the generation lists no column \"" + name + "\" of " + table.manifest.table + ", its shard key"};
+  auto const kind = key_column_of(column->type);
+  if (!kind) return kind.error().while_doing("routing " + table.manifest.table + " by \"" + name + "\"");
+  return type_of(kind.value());
+}
+
+result<table_routes> routes_of_table(generation const& from, table_state const& table) {
+  auto const group = std::ranges::find(from.groups, table.manifest.group, &group_state::name);
+  if (group == from.groups.end())
+    return error{error_code::corrupt_data, "the generation has no group \"" + table.manifest.group + "\" for " + table.manifest.table};
+  table_routes routes{table.manifest.table, static_cast<std::uint16_t>(group - from.groups.begin()),
+                      table.manifest.kind == table_kind::reference, {}};
+  for (auto const& column : table.manifest.shard_key) {
+    BOOST_OUTCOME_TRY(auto type, key_type_of(table, column));
+    routes.shard_key.push_back(type);
+  }
+  return routes;
+}
+
+}  // namespace
+
+result<std::shared_ptr<routing_snapshot const>> routes_of(generation const& from) {
+  routing_data data;
+  data.generation = from.number;
+  data.shard_count = static_cast<std::uint16_t>(from.migration.shards.size());
+  for (auto const& range : from.placement) data.placed.assign(range.slots, range.shard);
+  for (auto const& group : from.groups) data.groups.push_back(routes_of_group(group));
+  for (auto const& table : from.tables) {
+    BOOST_OUTCOME_TRY(auto routes, routes_of_table(from, table));
+    data.tables.push_back(std::move(routes));
+  }
+  return routing_snapshot::make(std::move(data));
+}
+
+}  // namespace v0
+}  // namespace shardway
