@@ -75,6 +75,22 @@ void check_api_version(bool is_there, unsigned version, finder& found) {
             "write api_version: 1");
 }
 
+/// A value may be written as a number, and the parser keeps one that no name belongs to.
+void check_enumerations(pb::Message const& message, std::string const& prefix, finder& found) {
+  auto const& reflection = *message.GetReflection();
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    auto const* field = message.GetDescriptor()->field(i);
+    auto const path = prefix + std::string{field->name()};
+    if (field->is_repeated()) continue;  // no list holds an enumeration
+    if (field->message_type() != nullptr) {
+      if (reflection.HasField(message, field)) check_enumerations(reflection.GetMessage(message, field), path + ".", found);
+    } else if (auto const* type = field->enum_type();
+               type != nullptr && type->FindValueByNumber(reflection.GetEnumValue(message, field)) == nullptr) {
+      found.add("M001", path, 0, path + " has no value of that number", "write one of the names that docs/MANIFEST.md lists");
+    }
+  }
+}
+
 /// Reads the text as far as it goes. Says whether it was read to its end: the rules would otherwise blame what stands behind an error.
 bool read(std::string_view text, std::string const& file, pb::Message& message, location_tree& tree, std::vector<manifest_finding>& findings) {
   collector errors{file, findings};
@@ -92,6 +108,7 @@ void check(File& read_file, Message const& message, bool is_whole) {
   read_file.manifest = from_message(message);
   if (!is_whole) return;
   finder found{read_file.file, read_file.positions};
+  check_enumerations(message, "", found);
   check_api_version(message.has_api_version(), message.api_version(), found);
   for (auto& finding : found.take()) read_file.findings.push_back(std::move(finding));
   for (auto& finding : validate(read_file.manifest, read_file.file, read_file.positions)) read_file.findings.push_back(std::move(finding));
