@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Checks a source tree against rules.py. Usage: check.py [ROOT]. Prints one finding a line; the exit code is 1 if there is one."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import rules
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+RAW_TEXT = re.compile(r'R"(\w*)\(.*?\)\1"', re.DOTALL)
+CODE = (".hpp", ".cpp", ".ipp")
+TEXT = CODE + (".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto", ".sql", ".sh", "")
+
+
+def files_of(root):
+    """What git tracks or would; in a tree without git, all files."""
+    listing = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    if listing.returncode == 0 and listing.stdout:
+        return [Path(name) for name in sorted(set(listing.stdout.splitlines())) if (root / name).is_file()]
+    return [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
+
+
+def includes_of(text):
+    """Each include as written between its marks, with a closing mark kept so that <pqxx> can be told from <pqxx_x>."""
+    return [(text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else "")) for found in INCLUDE.finditer(text)]
+
+
+def room_of(path):
+    parts = path.parts
+    if parts[:2] == ("include", "shardway"):
+        return parts[2] if len(parts) > 3 else ""
+    return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
+
+
+def room_named_by(include):
+    found = re.match(r"(?:shardway|lib)/([a-z]+)/", include)
+    return found[1] if found else None
+
+
+def check_rooms(path, text):
+    room = room_of(path)
+    if not room or room not in rules.ROOMS:
+        if room and path.suffix in CODE:
+            yield 1, f"room '{room}' is not in the table of rooms"
+        return
+    allowed = {room} | rules.ROOMS[room] | (rules.BODY_ROOMS.get(room, set()) if path.parts[0] == "lib" else set())
+    for line, include in includes_of(text):
+        target = room_named_by(include)
+        if target and target not in allowed:
+            yield line, f"room {room} includes room {target} ({include})"
+        if include.startswith("lib/") and target != room:
+            yield line, f"room {room} includes a private header of room {target} ({include})"
+
+
+def check_umbrella(path, text):
+    if path != Path("include/shardway", rules.UMBRELLA):
+        return
+    for line, include in includes_of(text):
+        if include.startswith(rules.NOT_IN_UMBRELLA):
+            yield line, f"the umbrella header includes {include}"
+
+
+def check_outsiders(path, text):
+    room = room_of(path)
+    for line, include in includes_of(text):
+        if path.parts[0] == "include" and re.match(rules.OUTSIDERS, include):
+            door = rules.DOORS.get(path.as_posix())
+            if not (door and re.match(door, include)):
+                yield line, f"a public header includes {include}"
+        for pattern, rooms in rules.BODY_OUTSIDERS.items():
+            if path.parts[0] == "lib" and room and re.match(pattern, include) and room not in rooms:
+                yield line, f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}"
+
+
+def check_words(path, text):
+    if path.parts[:2] == ("tests", "tidy"):
+        return
+    for found in re.finditer(rules.BANNED_TEXT, text):
+        yield text.count("\n", 0, found.start()) + 1, f"'{found[0]}' must not be here"
+    if path.suffix not in CODE or path.parts[0] not in ("include", "lib"):
+        return
+    code = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for pattern, better in rules.BANNED_NAMES.items():
+        for found in re.finditer(pattern, code):
+            yield code.count("\n", 0, found.start()) + 1, f"'{found[0]}': say {better}"
+
+
+def check_guard(path, text):
+    if path.parts[0] == "include" and path.suffix == ".hpp" and "#pragma once" not in text:
+        yield 1, "a header without #pragma once"
+
+
+def check_length(path, text):
+    if path.suffix not in CODE:
+        return
+    lines = text.splitlines()
+    if len(lines) > rules.FILE_LINES_MAX:
+        yield len(lines), f"{len(lines)} lines; at most {rules.FILE_LINES_MAX} in a file"
+    # SQL in a raw literal is data: it counts as one line.
+    lines = RAW_TEXT.sub('""', text).splitlines()
+    for indent in ("", "  "):
+        yield from long_functions(lines, indent)
+
+
+def long_functions(lines, indent):
+    opened = re.compile(indent + r"[A-Za-z_\[~].*\)[^;]*\{$")
+    not_a_function = re.compile(r"\s*(namespace|class|struct|enum|union|extern|inline namespace|[\w:]+ = |constexpr \w+ \w+\[)")
+    begin = None
+    for number, line in enumerate(lines, 1):
+        if opened.match(line) and not not_a_function.match(line):
+            begin = number
+        elif line.startswith(indent + "}") and begin:
+            if number - begin + 1 > rules.FUNCTION_LINES_MAX:
+                yield begin, f"a function of {number - begin + 1} lines; at most {rules.FUNCTION_LINES_MAX}"
+            begin = None
+
+
+CHECKS = (check_rooms, check_umbrella, check_outsiders, check_words, check_guard, check_length)
+
+
+def findings_in(root):
+    root = Path(root)
+    for path in files_of(root):
+        if path.suffix not in TEXT:
+            continue
+        text = (root / path).read_text(errors="replace")
+        for check in CHECKS:
+            for line, what in check(path, text):
+                yield f"{path}:{line}: {what}"
+
+
+def main():
+    findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
+    print("\n".join(findings) or "tidy")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
