@@ -1,4 +1,5 @@
 #include "lib/migrate/flip.hpp"
+#include "lib/migrate/json_text.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/migrate/wave.hpp"
 
@@ -47,15 +48,6 @@ result<generation> publish_authority(node_sessions const& nodes, generation cons
 
 namespace {
 
-std::string quoted_json(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) out += c;
-  }
-  return out + '"';
-}
-
 std::uint32_t slot_count(wave_plan const& plan) {
   std::uint32_t count = 0;
   for (auto const& range : plan.ranges) count += range.slots.count();
@@ -65,16 +57,15 @@ std::uint32_t slot_count(wave_plan const& plan) {
 }  // namespace
 
 std::string to_json(wave_report const& report) {
-  std::string steps;
-  for (auto const& step : report.steps)
-    steps += (steps.empty() ? "" : ", ") + quoted_json(step.step) + ": " + std::to_string(static_cast<double>(step.took.count()) / 1000.0);
-  std::string blockers;
-  for (auto const& blocker : report.blockers) blockers += (blockers.empty() ? "" : ", ") + quoted_json(blocker);
-  std::string const why = report.why_aborted ? quoted_json(report.why_aborted->to_string()) : "null";
-  return "{\"wave\": " + quoted_json(report.plan.wave) + ", \"group\": " + quoted_json(report.plan.group) + ", \"direction\": " +
-         quoted_json(name(report.plan.direction)) + ", \"committed\": " + (report.committed ? "true" : "false") + ", \"why_aborted\": " + why +
-         ", \"slots\": " + std::to_string(slot_count(report.plan)) + ", \"epoch\": " + std::to_string(report.plan.after.value()) +
-         ", \"generation\": " + std::to_string(report.published.number) + ", \"steps_ms\": {" + steps + "}, \"blockers\": [" + blockers + "]}";
+  json_object steps;
+  for (auto const& step : report.steps) steps.real(step.step, static_cast<double>(step.took.count()) / 1000.0);
+  json_object document;
+  document.text("wave", report.plan.wave).text("group", report.plan.group).text("direction", name(report.plan.direction));
+  document.boolean("committed", report.committed);
+  document.raw("why_aborted", report.why_aborted ? json_string(report.why_aborted->to_string()) : "null");
+  document.number("slots", slot_count(report.plan)).number("epoch", report.plan.after.value());
+  document.number("generation", static_cast<std::int64_t>(report.published.number)).raw("steps_ms", steps.str());
+  return document.raw("blockers", json_array(report.blockers, [](std::string const& blocker) { return json_string(blocker); })).str();
 }
 
 }  // namespace v0

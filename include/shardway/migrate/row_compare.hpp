@@ -1,0 +1,44 @@
+// What verification concludes from the rows it saw on each node: decisions without I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shardway/base/ids.hpp"
+#include "shardway/manifest/generation.hpp"
+#include "shardway/migrate/verify.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// One row as seen on one node.
+struct row_sight {
+  std::optional<shard_id> node{};  ///< nothing: the source
+  int slot{-1};                    ///< -1 for a reference table
+  std::string hash;
+};
+
+/// All sights of one primary key.
+struct key_sights {
+  std::vector<std::string> key;
+  std::string digest;
+  std::vector<row_sight> seen;
+  friend bool operator==(key_sights const& a, key_sights const& b);  ///< same nodes with the same hashes
+};
+using sights_by_key = std::map<std::vector<std::string>, key_sights>;
+
+/// The row is on the source and on the shard of its slot, nowhere else, and equal. For a reference table: on every shard.
+bool agrees(key_sights const&, generation const&, table_kind);
+
+/// How a row that does not agree differs, seen from the node that has authority for its slot.
+row_difference classify(key_sights const&, generation const&, group_state const&, table_kind);
+
+/// What to say of a row after all looks: `equal` if a look agreed; `different` if the last two looks, each after the streams had passed, saw
+/// the same disagreement; else it was changing all the time.
+verdict judge(std::vector<key_sights> const& looks, generation const&, table_kind);
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,141 @@
+// Manifests become a generation.
+#include <algorithm>
+
+#include "lib/migrate/controller_parts.hpp"
+#include "lib/migrate/json_text.hpp"
+#include "shardway/catalog/audit.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "shardway/catalog/install.hpp"
+#include "shardway/catalog/status.hpp"
+#include "shardway/manifest/codec.hpp"
+#include "shardway/manifest/plan.hpp"
+#include "shardway/manifest/validate.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+group_state new_group(std::string const& name) {
+  return {.name = name, .at = stage::observing, .authority = {{.slots = all_slots, .shard = std::nullopt, .at = epoch{1}, .opened = {}}}};
+}
+
+std::string describe(manifest_change const& change) {
+  std::string text = std::string(name(change.kind)) + " " + change.table;
+  if (!change.field.empty()) text += " " + change.field + ": " + change.from + " -> " + change.to;
+  return change.reason.empty() ? text : text + " (" + change.reason + ")";
+}
+
+void put_table(generation& next, table_state const& table) {
+  for (auto& held : next.tables)
+    if (held.manifest.table == table.manifest.table) {
+      held = table;
+      return;
+    }
+  next.tables.push_back(table);
+}
+
+}  // namespace
+
+result<generation> generation_with(generation const& now, std::vector<table_state> const& tables, std::vector<std::string>& changes) {
+  std::vector<table_manifest> wanted;
+  for (auto const& table : tables) wanted.push_back(table.manifest);
+  std::string forbidden;
+  for (auto const& change : diff(now, wanted)) {
+    if (change.kind == change_kind::forbidden) forbidden += (forbidden.empty() ? "" : "; ") + describe(change);
+    changes.push_back(describe(change));
+  }
+  if (!forbidden.empty())
+    return error(error_code::manifest_invalid, "the manifests change what may not change any more: " + forbidden, "take the change back, or roll the group back to observing");
+  generation next = now;
+  if (next.placement.empty()) next.placement = even_placement(static_cast<std::uint16_t>(next.migration.shards.size()));
+  for (auto const& table : tables) {
+    put_table(next, table);
+    if (!next.find_group(table.manifest.group)) next.groups.push_back(new_group(table.manifest.group));
+  }
+  // A table that no manifest names any more leaves, and with the last one its group (`diff` has refused it past observing).
+  std::erase_if(next.tables, [&](table_state const& held) {
+    return std::none_of(tables.begin(), tables.end(), [&](table_state const& table) { return table.manifest.table == held.manifest.table; });
+  });
+  std::erase_if(next.groups, [&](group_state const& held) {
+    return std::none_of(next.tables.begin(), next.tables.end(), [&](table_state const& table) { return table.manifest.group == held.name; });
+  });
+  return next;
+}
+
+namespace {
+
+result<std::vector<table_state>> inspect_all(session& source, std::vector<table_manifest> const& manifests) {
+  std::vector<table_state> tables;
+  for (auto const& manifest : manifests) {
+    BOOST_OUTCOME_TRY(auto table, inspect_table(source, manifest));
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+result<> record_manifests(session& source, std::vector<table_manifest> const& manifests) {
+  for (auto const& manifest : manifests) {
+    BOOST_OUTCOME_TRYV(put_manifest(source, manifest.table, print(manifest)));
+  }
+  return success();
+}
+
+std::vector<install_node> install_nodes(node_connections& nodes) {
+  std::vector<install_node> wanted;
+  for (auto const& node : nodes.all_nodes()) wanted.push_back({node.node, wanted.empty() ? node_role::source : node_role::shard, node.name});
+  return wanted;
+}
+
+std::string changes_json(std::vector<std::string> const& changes) {
+  return json_array(changes, [](std::string const& change) { return json_string(change); });
+}
+
+}  // namespace
+
+result<apply_report> apply_manifests(controller_options const& options, std::vector<table_manifest> const& manifests) {
+  node_connections nodes(options);
+  BOOST_OUTCOME_TRYV(nodes.refresh());
+  BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
+  BOOST_OUTCOME_TRYV(install(install_nodes(nodes), options.migration));
+  auto const sessions = nodes.sessions();
+  auto all = sessions.shards;
+  all.insert(all.begin(), sessions.source);
+  BOOST_OUTCOME_TRY(auto const lease, lease_keeper::take(options, nodes.source(), all));
+  BOOST_OUTCOME_TRY(auto newest, read_newest_generation(nodes.source()));
+  generation now = newest ? std::move(*newest) : generation{};
+  auto const known = now;
+  now.migration = options.migration;
+  apply_report report;
+  BOOST_OUTCOME_TRY(auto next, generation_with(now, tables, report.changes));
+  report.generation = known.number;
+  if (next == known) return report;
+  BOOST_OUTCOME_TRY(next.number, next_generation_number(nodes.source(), sessions.shards));
+  BOOST_OUTCOME_TRYV(publish_generation(nodes.source(), sessions.shards, next, lease->token()));
+  BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
+  BOOST_OUTCOME_TRYV(append_audit(nodes.source(), options.holder, "manifest_applied", "{\"changes\": " + changes_json(report.changes) + "}"));
+  report.generation = next.number;
+  return report;
+}
+
+result<std::string> controller::parts::serve_apply(request const& asked) {
+  BOOST_OUTCOME_TRY(auto const documents, nodes.source().query({.sql = "SELECT jsonb_array_elements_text($1::jsonb -> 'documents')", .parameters = {asked.arguments}}));
+  std::vector<table_manifest> manifests;
+  std::vector<manifest_finding> findings;
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    auto file = parse_table_manifest(documents.text(i, 0), "document " + std::to_string(i + 1));
+    findings.insert(findings.end(), file.findings.begin(), file.findings.end());
+    manifests.push_back(std::move(file.manifest));
+  }
+  if (!findings.empty()) return error_of(findings);
+  BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
+  std::vector<std::string> changes;
+  BOOST_OUTCOME_TRY(auto next, generation_with(*now, tables, changes));
+  if (next != *now) {
+    BOOST_OUTCOME_TRYV(publish(std::move(next)));
+    BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
+  }
+  return json_object().raw("changes", changes_json(changes)).number("generation", static_cast<std::int64_t>(now->number)).str();
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,192 @@
+// What the controller does for each kind of request.
+#include "lib/migrate/controller_parts.hpp"
+#include "lib/migrate/json_text.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/base/write_id.hpp"
+#include "shardway/catalog/audit.hpp"
+#include "shardway/catalog/certificate.hpp"
+#include "shardway/catalog/journal.hpp"
+#include "shardway/migrate/leave.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+std::string verdict_json(table_verdict const& found) {
+  auto const named = json_array(found.rows_named, [](row_difference const& row) {
+    return json_object().text("kind", name(row.kind)).text("node", row.node).text("key_digest", row.key_digest).str();
+  });
+  return json_object()
+      .text("relation", found.relation)
+      .text("verdict", name(found.found))
+      .number("rows", found.rows)
+      .number("rechecked", found.rechecked)
+      .number("differing", found.differing)
+      .text("as_of", found.as_of.to_string())
+      .raw("rows_named", named)
+      .str();
+}
+
+result<> certify(session& catalog, std::int64_t token, std::string const& group, std::vector<table_verdict> const& verdicts) {
+  for (auto const& found : verdicts) {
+    BOOST_OUTCOME_TRYV(insert_certificate(catalog, token, {.id = 0,
+                                                           .group = group,
+                                                           .relation = found.relation,
+                                                           .found = found.found,
+                                                           .row_count = found.rows,
+                                                           .as_of = found.as_of,
+                                                           .detail = json_object().number("differing", found.differing).number("rechecked", found.rechecked).str(),
+                                                           .started_at = found.started_at,
+                                                           .at = {}}));
+  }
+  return success();
+}
+
+std::string wave_name(std::string const& group) { return group + "-" + write_id::make().to_string(); }
+
+}  // namespace
+
+result<std::string> controller::parts::argument(request const& asked, std::string const& name) {
+  BOOST_OUTCOME_TRY(auto const answer, nodes.source().query({.sql = "SELECT $1::jsonb ->> $2::text", .parameters = {asked.arguments, name}}));
+  return std::string(answer.text(0, 0));
+}
+
+result<> controller::parts::serve_request(request const& asked) {
+  auto answered = answer(asked);
+  BOOST_OUTCOME_TRYV(nodes.refresh());  // what failed may have broken a session
+  if (!answered) {
+    if (answered.error().code() == error_code::not_leader) return answered.error();
+    return fail_request(nodes.source(), token(), asked.id, answered.error());
+  }
+  if (asked.kind == "advance") return success();  // finished by `advance_goals`
+  return finish_request(nodes.source(), token(), asked.id, answered.value());
+}
+
+result<std::string> controller::parts::answer(request const& asked) {
+  BOOST_OUTCOME_TRY(auto const group_name, argument(asked, "group"));
+  BOOST_OUTCOME_TRYV(append_audit(nodes.source(), asked.requested_by, asked.kind, asked.arguments));
+  if (asked.kind == "apply") return serve_apply(asked);
+  if (asked.kind == "pause" || asked.kind == "resume") {
+    if (streams && asked.kind == "pause") streams->pause_copy();
+    if (streams && asked.kind == "resume") streams->resume_copy();
+    return std::string("{}");
+  }
+  BOOST_OUTCOME_TRY(auto const state, group(group_name));
+  if (asked.kind == "advance") {
+    BOOST_OUTCOME_TRY(auto const to, argument(asked, "to"));
+    auto const wanted = stage_from_name(to);
+    if (!wanted || *wanted < stage::copying || *wanted > stage::dual_writing)
+      return error(error_code::invalid_argument, "advance goes to copying, replicating or dual_writing, not to " + to, "waves move authority: shardway wave run");
+    goals[group_name] = {.request = asked.id, .to = *wanted};
+    return std::string("{}");
+  }
+  if (asked.kind == "guard") {
+    BOOST_OUTCOME_TRY(auto const mode, argument(asked, "mode"));
+    return serve_guard(group_name, mode);
+  }
+  if (asked.kind == "verify") return serve_verify(group_name, false);
+  if (asked.kind == "reconcile") return serve_verify(group_name, true);
+  if (asked.kind == "gates") return serve_gates(group_name);
+  if (asked.kind == "wave") return serve_wave(asked, wave_direction::forward);
+  if (asked.kind == "rollback") return serve_wave(asked, wave_direction::back);
+  if (asked.kind == "finalize") return serve_finalize(group_name);
+  return error(error_code::invalid_argument, "unknown kind of request " + asked.kind);
+}
+
+namespace {
+
+error without_engine(std::string const& group) {
+  return error(error_code::precondition_failed, "group " + group + " has not begun to copy: no stream runs", "shardway migrate advance --group " + group + " --to copying");
+}
+
+}  // namespace
+
+result<std::string> controller::parts::serve_gates(std::string const& name) {
+  if (!streams) return without_engine(name);
+  auto const sessions = nodes.sessions();
+  BOOST_OUTCOME_TRY(auto const gates, wave_gates({sessions, *now, name, options, *streams, token()}, wave_direction::forward));
+  return json_object().boolean("green", require_green(gates).has_value()).raw("gates", to_json(gates)).str();
+}
+
+result<std::string> controller::parts::serve_wave(request const& asked, wave_direction direction) {
+  BOOST_OUTCOME_TRY(auto const name, argument(asked, "group"));
+  BOOST_OUTCOME_TRY(auto const approved_by, argument(asked, "approved_by"));
+  if (approved_by.empty()) return error(error_code::gate_red, "the wave is refused: nobody has approved it", "give approved_by");
+  if (!streams) return without_engine(name);
+  auto const sessions = nodes.sessions();
+  BOOST_OUTCOME_TRY(auto const gates, wave_gates({sessions, *now, name, options, *streams, token()}, direction));
+  BOOST_OUTCOME_TRYV(require_green(gates));
+  BOOST_OUTCOME_TRY(auto const fences, read_fences(sessions, name));
+  wave_plan plan;
+  if (direction == wave_direction::forward) {
+    BOOST_OUTCOME_TRY(auto const percent, argument(asked, "percent"));
+    BOOST_OUTCOME_TRY(plan, plan_forward(*now, name, std::strtod(percent.c_str(), nullptr), fences, wave_name(name)));
+  } else {
+    BOOST_OUTCOME_TRY(auto const shard_name, argument(asked, "shard"));
+    std::optional<shard_id> shard;
+    for (std::size_t i = 0; i < options.migration.shards.size(); ++i)
+      if (options.migration.shards[i].name == shard_name) shard = shard_id{static_cast<std::uint16_t>(i)};
+    if (!shard_name.empty() && !shard) return error(error_code::invalid_argument, "there is no shard " + shard_name);
+    BOOST_OUTCOME_TRY(plan, plan_back(*now, name, shard, fences, wave_name(name)));
+  }
+  auto ran = run_wave(sessions, *now, plan, token(), options.waves);
+  if (!ran && ran.error().code() != error_code::not_leader) {
+    // The wave broke off: what stands in journal and fences decides, as after a crash.
+    BOOST_OUTCOME_TRYV(nodes.refresh());
+    BOOST_OUTCOME_TRY(auto resumed, resume_waves(nodes.sessions(), *now, token(), options.waves));
+    now = std::make_shared<generation const>(std::move(resumed));
+    streams->update_generation(now);
+  }
+  if (!ran) return ran.error();
+  now = std::make_shared<generation const>(ran.value().published);
+  streams->update_generation(now);
+  if (!ran.value().committed) return ran.value().why_aborted->while_doing("wave " + plan.wave + " was undone");
+  return to_json(ran.value());
+}
+
+result<std::string> controller::parts::serve_verify(std::string const& name, bool repair) {
+  if (!streams) return without_engine(name);
+  BOOST_OUTCOME_TRY(auto const verdicts, verify_group(engine_nodes_for(options), *now, name, options.verification));
+  BOOST_OUTCOME_TRYV(nodes.refresh());
+  BOOST_OUTCOME_TRYV(certify(nodes.source(), token(), name, verdicts));
+  json_object document;
+  document.raw("tables", json_array(verdicts, verdict_json));
+  if (repair) {
+    BOOST_OUTCOME_TRY(auto const repairs, reconcile_group(engine_nodes_for(options), *now, name, verdicts, token(), options.verification));
+    document.raw("repairs", json_array(repairs, [](repair_report const& one) {
+                   return json_object().text("relation", one.relation).text("node", one.node).text("kind", one.kind).text("key_digest", one.key_digest).str();
+                 }));
+  }
+  bool equal = true;
+  for (auto const& found : verdicts) equal = equal && found.found == verdict::equal;
+  return document.boolean("equal", equal).str();
+}
+
+result<std::string> controller::parts::serve_guard(std::string const& name, std::string const& mode) {
+  if (mode != "refusing") return error(error_code::invalid_argument, "mode must be refusing: recording begins with the stage copying");
+  BOOST_OUTCOME_TRYV(refuse_foreign_writers(nodes.all_nodes(), tables_of(name), onboarding()));
+  return std::string("{\"mode\": \"refusing\"}");
+}
+
+// The mirror has taken the shards' last writes back; from here on there is no way back.
+result<std::string> controller::parts::serve_finalize(std::string const& name) {
+  BOOST_OUTCOME_TRY(auto const state, group(name));
+  if (state.at == stage::finalized) return std::string("{}");
+  for (auto const& range : state.authority)
+    if (!range.shard)
+      return error(error_code::precondition_failed, "group " + name + " still has slots on the source", "shardway wave run --group " + name + " --percent 100");
+  auto const tables = tables_of(name);
+  for (auto const& shard : nodes.shard_nodes()) {
+    BOOST_OUTCOME_TRYV(drop_reverse(shard, options.migration, tables, onboarding()));
+  }
+  stop_point("finalize_after_reverse");
+  BOOST_OUTCOME_TRYV(set_stage(name, stage::finalized));
+  BOOST_OUTCOME_TRYV(leave_publication(nodes.source_node(), options.migration, tables, onboarding()));
+  for (auto const& shard : nodes.shard_nodes()) {
+    BOOST_OUTCOME_TRYV(drop_shard_helpers(shard, tables, onboarding()));
+  }
+  return std::string("{\"stage\": \"finalized\"}");
+}
+
+}  // namespace v0
+}  // namespace shardway

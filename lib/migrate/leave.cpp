@@ -1,0 +1,55 @@
+#include "shardway/migrate/leave.hpp"
+
+#include <thread>
+
+#include "shardway/protocol/names.hpp"
+#include "shardway/protocol/progress.hpp"
+#include "shardway/protocol/schema.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+// One transaction of the engine around a text, with a short lock_timeout.
+result<> try_change(session& node, std::string const& sql, onboard_options const& options) {
+  auto const changed = node.simple("BEGIN; SELECT shardway.engine_begin(" + std::to_string(options.token) + ", 'stream'); SET LOCAL lock_timeout = '" +
+                                   std::to_string(options.lock_timeout.count()) + "ms';\n" + sql + ";\nCOMMIT");
+  if (changed) return success();
+  (void)node.simple("ROLLBACK");
+  return changed.error();
+}
+
+result<> change(session& node, std::string const& sql, onboard_options const& options) {
+  auto const until = std::chrono::steady_clock::now() + options.retry_budget;
+  for (;;) {
+    auto const tried = try_change(node, sql, options);
+    if (tried || tried.error().sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until) return tried;
+    std::this_thread::sleep_for(options.lock_timeout / 4);
+  }
+}
+
+}  // namespace
+
+result<> leave_publication(onboard_node const& source, migration_manifest const& migration, std::vector<table_state> const& tables, onboard_options const& options) {
+  auto const publication = names::publication(migration.name);
+  for (auto const& table : tables) {
+    BOOST_OUTCOME_TRY(auto const member, source.node->query({.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1::text "
+                                                                    "AND r.prrelid = $2::regclass",
+                                                             .parameters = {publication, names::quoted_table(table.manifest.table)}}));
+    if (member.empty()) continue;
+    BOOST_OUTCOME_TRYV(change(*source.node, "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + names::quoted_table(table.manifest.table), options));
+  }
+  return success();
+}
+
+result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> const& tables, onboard_options const& options) {
+  for (auto const& table : tables) {
+    BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*shard.node, table.manifest.table));
+    auto const guard = write_guard_sql(write_guard::absent, table.manifest.table, leaves);
+    BOOST_OUTCOME_TRYV(change(*shard.node, guard + drop_shard_table_sql(table), options));
+  }
+  return success();
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,127 @@
+#include "lib/migrate/verify_sql.hpp"
+
+#include <cstring>
+
+#include "lib/protocol/column_lists.hpp"
+#include "shardway/base/clock.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+bool is_text_type(std::string const& type) { return type == "text" || type.starts_with("character"); }
+
+// The leading key column as both sides order it.
+std::string leading(table_state const& table, std::string const& alias) {
+  auto const& column = table.manifest.key.front();
+  auto const type = type_of(table, column);
+  return alias + names::quoted(column) + (is_text_type(type) ? " COLLATE pg_catalog.\"C\"" : "");
+}
+
+std::string where_range(table_state const& table, key_range const& range, std::vector<text_value>& parameters) {
+  auto const type = type_of(table, table.manifest.key.front());
+  std::string sql = " WHERE true";
+  auto const bound = [&](text_value const& value, std::string const& comparison) {
+    if (!value) return;
+    parameters.push_back(value);
+    sql += " AND " + leading(table, "t.") + comparison + "$" + std::to_string(parameters.size()) + "::" + type;
+  };
+  bound(range.lower, " > ");
+  bound(range.upper, " <= ");
+  return sql;
+}
+
+std::string hash(std::string const& text, std::int64_t seed) {
+  return "pg_catalog.hashtextextended(" + text + ", " + std::to_string(seed) + ")";
+}
+
+std::string slot_column(table_state const& table) {
+  return table.manifest.kind == table_kind::reference ? std::string("-1") : slot_expression(table, "t.");
+}
+
+std::string row_columns(table_state const& table, hash_seeds seeds) {
+  return slot_column(table) + ", pg_catalog.to_hex(" + hash("ROW(" + column_list(table.manifest.key, "t.") + ")::text", seeds.second) + "), " +
+         hash(row_text(table, "t."), seeds.first) + "::text || ':' || " + hash(row_text(table, "t."), seeds.second) + "::text, " +
+         text_list(table.manifest.key, "t.");
+}
+
+}  // namespace
+
+hash_seeds random_seeds() noexcept {
+  hash_seeds seeds;
+  std::uint8_t bytes[sizeof seeds];
+  fill_random(bytes, sizeof bytes);
+  std::memcpy(&seeds, bytes, sizeof bytes);
+  return seeds;
+}
+
+std::string row_text(table_state const& table, std::string const& alias) {
+  std::string columns;
+  for (auto const& column : table.columns) columns += (columns.empty() ? "" : ", ") + alias + names::quoted(column.name);
+  return "ROW(" + columns + ")::text";
+}
+
+std::string bounds_sql(table_state const& table, std::int64_t range_rows) {
+  auto const key = leading(table, "t.");
+  return "SELECT k FROM (SELECT t." + names::quoted(table.manifest.key.front()) + "::text AS k, row_number() OVER (ORDER BY " + key + ") AS n FROM " +
+         names::quoted_table(table.manifest.table) + " t) numbered WHERE n % " + std::to_string(range_rows) + " = 0 ORDER BY n";
+}
+
+statement sums_statement(table_state const& table, key_range const& range, hash_seeds seeds, std::vector<slot_range> const& placed) {
+  std::vector<text_value> parameters;
+  auto const where = where_range(table, range, parameters);
+  std::string elsewhere = "0";
+  if (!placed.empty() && table.manifest.kind == table_kind::sharded) {
+    std::string here;
+    for (auto const& slots : placed)
+      here += (here.empty() ? "" : " OR ") + ("s BETWEEN " + std::to_string(slots.first.value())) + " AND " + std::to_string(slots.last.value());
+    elsewhere = "count(*) FILTER (WHERE NOT (" + here + "))";
+  }
+  return {.sql = "SELECT count(*), coalesce(sum(" + hash("r", seeds.first) + "), 0), coalesce(sum(" + hash("r", seeds.second) + "), 0), " + elsewhere +
+                 " FROM (SELECT " + row_text(table, "t.") + " AS r, " + (placed.empty() ? std::string("0") : slot_column(table)) + " AS s FROM " +
+                 names::quoted_table(table.manifest.table) + " t" + where + ") x",
+          .parameters = std::move(parameters)};
+}
+
+statement rows_statement(table_state const& table, key_range const& range, hash_seeds seeds) {
+  std::vector<text_value> parameters;
+  auto const where = where_range(table, range, parameters);
+  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM " + names::quoted_table(table.manifest.table) + " t" + where, .parameters = std::move(parameters)};
+}
+
+namespace {
+
+// A text[] parameter: each element quoted.
+std::string array_text(std::vector<std::vector<std::string>> const& keys, std::size_t column) {
+  std::string out = "{";
+  for (auto const& key : keys) {
+    out += out.size() > 1 ? ",\"" : "\"";
+    for (char c : key[column]) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + "}";
+}
+
+}  // namespace
+
+statement rows_by_key_statement(table_state const& table, std::vector<std::vector<std::string>> const& keys, hash_seeds seeds) {
+  std::string arrays, aliases, joined;
+  std::vector<text_value> parameters;
+  for (std::size_t i = 0; i < table.manifest.key.size(); ++i) {
+    auto const& column = table.manifest.key[i];
+    auto const alias = "k" + std::to_string(i);
+    parameters.push_back(array_text(keys, i));
+    arrays += (i ? ", $" : "$") + std::to_string(i + 1) + "::text[]";
+    aliases += (i ? ", " : "") + alias;
+    joined += (i ? " AND t." : "t.") + names::quoted(column) + " = wanted." + alias + "::" + type_of(table, column);
+  }
+  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM unnest(" + arrays + ") AS wanted (" + aliases + ") JOIN " +
+                 names::quoted_table(table.manifest.table) + " t ON " + joined,
+          .parameters = std::move(parameters)};
+}
+
+}  // namespace v0
+}  // namespace shardway
