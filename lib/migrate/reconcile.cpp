@@ -4,7 +4,7 @@
 
 #include "lib/migrate/flip.hpp"
 #include "lib/migrate/verify_nodes.hpp"
-#include "lib/protocol/column_lists.hpp"
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/migrate/verify.hpp"
 #include "shardway/pg/connect.hpp"

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "lib/protocol/column_lists.hpp"
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/base/clock.hpp"
 
 namespace shardway {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/protocol/column_lists.hpp"
+#include "shardway/protocol/column_lists.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "lib/protocol/column_lists.hpp"
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/protocol/schema.hpp"
 
