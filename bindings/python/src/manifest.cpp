@@ -215,7 +215,7 @@ void bind_manifest(nb::module_& module) {
       .def_prop_ro("nodes", &nodes_list, "The source, then the shards: name, conninfo, replicas.")
       .def_prop_ro("tables", &tables_list)
       .def("conninfo", [](migration_set const& self, std::string const& role) { return conninfo_as(self.migration.source.conninfo, role); },
-           nb::arg("role"), "How to reach the source as a role; a conninfo that names its user keeps it.")
+           nb::arg("role"), "How to reach the source as a role.")
       .def("diff", &diff_list, nb::arg("generation").none(), "What these manifests would change in a generation's document, or in none.");
   bind_migration(set);
   bind_controller(set);

@@ -172,7 +172,7 @@ nb::list on_installed(migration_set const& self, std::string const& role, Action
 }  // namespace
 
 std::string conninfo_as(std::string conninfo, std::string const& role) {
-  if (role.empty() || (" " + conninfo).find(" user=") != std::string::npos) return conninfo;
+  if (role.empty()) return conninfo;
   conninfo += " user='";
   for (auto const letter : role) conninfo.append(letter == '\'' || letter == '\\' ? "\\" : "").push_back(letter);
   return conninfo + "'";

@@ -15,10 +15,10 @@ struct migration_set {
   std::vector<table_manifest> tables;
 };
 
-/// A conninfo that names its user keeps it; an empty role adds nothing.
+/// The conninfo with a user; an empty role adds none. (A manifest's conninfo names no user.)
 std::string conninfo_as(std::string conninfo, std::string const& role);
 
-/// A session on a node with a role of the migration: the engine's, unless the node's conninfo names a user. A new connection each time.
+/// A new session on a node with a role.
 result<std::unique_ptr<session>> open_node(node_definition const& node, std::string const& role);
 
 }  // namespace shardway::python
