@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "samples.hpp"
@@ -59,6 +60,13 @@ TEST(generation_document, is_canonical_json_and_stable) {
   EXPECT_EQ(json["group"][0]["stage"], "SHARDED");
   EXPECT_EQ(json["group"][0]["authority"][0]["opened"], "16/B374D848");
   EXPECT_EQ(json["table"][0]["manifest"]["shardKey"][0], "customer_id");
+}
+
+TEST(generation_document, keeps_the_stored_form) {
+  std::ifstream file{GOLDEN_DIR "/generation.json"};
+  auto const stored = nlohmann::json::parse(file);
+  EXPECT_EQ(nlohmann::json::parse(encode(generation_of_two_shards())), stored);
+  EXPECT_EQ(decode_generation(stored.dump()).value(), generation_of_two_shards());
 }
 
 TEST(generation_document, hostile_names_survive) {
