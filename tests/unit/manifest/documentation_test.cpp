@@ -34,8 +34,8 @@ TEST(documentation, every_code_has_one_row) {
 }
 
 TEST(documentation, the_examples_keep_every_rule) {
-  auto const migration = parse_migration_manifest(example("# migration.textpb"), "migration.textpb");
-  std::vector<table_file> const tables{parse_table_manifest(example("# orders.textpb"), "orders.textpb")};
+  auto const migration = parse_migration_manifest(example("# migration.txtpb"), "migration.txtpb");
+  std::vector<table_file> const tables{parse_table_manifest(example("# orders.txtpb"), "orders.txtpb")};
   for (auto const& finding : validate_set(migration, tables)) ADD_FAILURE() << finding.to_string();
   EXPECT_EQ(tables[0].manifest.table, "shop.orders");
   EXPECT_EQ(migration.manifest.shards.size(), 2u);
