@@ -233,7 +233,7 @@ def _judge_reads(checks: Checks, lines: list[dict], contents: Contents) -> None:
         own = line["consistency"] == "read_your_writes" and (line["must_see"] or line["must_be_gone"])
         if own:
             checks["read_your_writes"].evidence += 1
-            checks["lagging_replica_reads"].evidence += line["from_replica"] and line["replica_lags"]
+            checks["lagging_replica_reads"].evidence += line["node"] == "source_replica" and line["replica_lags"]
             if line["violation"]:
                 checks["read_your_writes"].blame(line["table"], line["row"], line["invoke"])
         if TABLES[line["table"]].kind != LIST or not line["saw_row"]:
