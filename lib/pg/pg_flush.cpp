@@ -21,6 +21,8 @@ struct parameter_array {
 // things, which fail again in the same way when prepared anew.
 bool is_plan_lost(std::string_view sqlstate) noexcept { return sqlstate == "26000" || sqlstate == "0A000"; }
 
+constexpr std::size_t parameters_max = 65'535;  // of a Bind message
+
 bool has_nul(statement const& what) noexcept {
   auto const in = [](std::string const& text) { return text.find('\0') != std::string::npos; };
   if (in(what.sql) || in(what.name)) return true;
@@ -102,13 +104,17 @@ result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> s
   BOOST_OUTCOME_TRYV(link_->ready_for(doing));
   for (auto const& what : statements) {
     if (has_nul(what)) return misuse_error(link_->node(), "a statement, name or parameter holds a NUL character; running it");
+    if (what.parameters.size() > parameters_max) return misuse_error(link_->node(), "a statement has more than 65,535 parameters; running it");
   }
   std::vector<result<rows>> answers;
   if (statements.empty()) return answers;
   if (PQenterPipelineMode(link_->raw()) == 0) return link_->lost(doing);
   BOOST_OUTCOME_TRY(auto const sent, send_all(statements));
   for (auto const& one : sent) {
-    BOOST_OUTCOME_TRYV(receive(one, deadline, answers));
+    auto const received = receive(one, deadline, answers);
+    if (received) continue;
+    salvaged_ = std::move(answers);
+    return received.error();
   }
   // A FATAL error ended the session after its last answer: the caller has the answers, and is_broken() says the rest.
   if (PQexitPipelineMode(link_->raw()) == 0) link_->mark_broken();

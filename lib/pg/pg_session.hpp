@@ -3,6 +3,8 @@
 
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "connection.hpp"
 
@@ -39,6 +41,7 @@ class pg_session final : public session {
 
   result<rows> query(statement const&, steady_time deadline) override;
   result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline) override;
+  std::vector<result<rows>> salvaged() override { return std::exchange(salvaged_, {}); }
   result<rows> simple(std::string_view sql, steady_time deadline) override;
   commit_outcome commit(steady_time deadline) override;
   result<std::unique_ptr<copy_reader>> copy_out(std::string_view sql) override;
@@ -69,6 +72,7 @@ class pg_session final : public session {
   std::shared_ptr<connection> link_;
   node_identity identity_;
   prepared_names names_;
+  std::vector<result<rows>> salvaged_;  // of a flush that broke
 };
 
 }  // namespace pg

@@ -145,7 +145,7 @@ class after_restart : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     folder = value_of(scratch_folder::make());
-    primary = value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam()}));
+    primary = value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam(), .fast = true}));
     require(primary->query(tables));
   }
   static commit_outcome resolve(server const& on, in_doubt_evidence const& evidence) {

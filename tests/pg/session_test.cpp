@@ -44,6 +44,7 @@ TEST_P(session_on, passes_values_and_nulls) {
   EXPECT_EQ(answer.at(0, 1), std::nullopt);
   EXPECT_EQ(answer.integer(0, 2).value(), 7);
   EXPECT_FALSE(own->query({"SELECT $1::text", {std::string{"a\0b", 3}}}));
+  EXPECT_FALSE(own->query({"SELECT 1", std::vector<text_value>(65536)}));
   EXPECT_FALSE(own->is_broken());
 }
 
