@@ -117,8 +117,8 @@ void bind_session(nb::module_& module) {
       .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
            nb::arg("consistency") = "read_your_writes", nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
            "One SELECT of rows with this shard key: rows, node, from_replica, waited_us.")
-      .def("token", &client_session::token, "What the session has written and seen; give it to `adopt` where the user comes next.")
-      .def("adopt", &client_session::adopt, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.");
+      .def("token", [](client_session const& self) { return self.token(); }, "What the session has written and seen; give it to `adopt` where the user comes next.")
+      .def("adopt", [](client_session& self, std::string_view token) { self.adopt(token); }, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.");
 }
 
 }  // namespace
@@ -129,8 +129,8 @@ void bind_client(nb::module_& module) {
       .def_static("open", &open, nb::arg("conninfo"), nb::kw_only(), nb::arg("application") = "application", nb::arg("connections_max") = 8,
                   nb::arg("stall_budget") = 5.0, nb::arg("connect_timeout") = 5.0,
                   "Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.")
-      .def("session", &client::session)
-      .def("generation", &client::generation)
+      .def("session", [](client& self) { return self.session(); })
+      .def("generation", [](client const& self) { return self.generation(); })
       .def("refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
            "Looks for a newer generation now; its number.")
       .def("route_of", &route_document, nb::arg("table"), nb::arg("key").none(), "Where a call goes now; node is None for the source.")

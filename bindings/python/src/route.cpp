@@ -87,7 +87,7 @@ shard_key key_from_text(std::vector<std::string> const& types, std::vector<std::
 
 void bind_route(nb::module_& module) {
   nb::class_<shard_key>(module, "ShardKey", "The shard key of a row, as its canonical bytes.")
-      .def("__init__", [](shard_key* self, nb::object const& value) { new (self) shard_key(checked(key_of(value))); }, nb::arg("value"),
+      .def("__init__", [](shard_key* self, nb::object const& value) { new (self) shard_key(checked(key_of(value))); }, nb::arg("value").none(),
            "From an int, str, uuid.UUID or bytes, or a tuple of up to four of them. Integers of every width give the same key.")
       .def_static("from_text", &key_from_text, nb::arg("types"), nb::arg("texts"),
                   "From PostgreSQL's names of the columns' types and the values in its text form.")
@@ -102,7 +102,7 @@ void bind_route(nb::module_& module) {
       .def("__repr__", [](shard_key const& key) {
         return "<shardway.ShardKey of " + std::to_string(key.columns()) + " column(s), slot " + std::to_string(slot_of(key).value()) + ">";
       });
-  module.def("slot_of", [](nb::object const& key) { return slot_of(checked(key_of(key))).value(); }, nb::arg("key"),
+  module.def("slot_of", [](nb::object const& key) { return slot_of(checked(key_of(key))).value(); }, nb::arg("key").none(),
              "The slot of a shard key, 0 to 4,095. The same as `shardway.slot_of(...)` in SQL.");
   module.def("slots_of", &slots_of, nb::arg("keys"), "The slots of many shard keys in one call.");
   module.attr("SLOT_COUNT") = limits::slot_count;

@@ -134,25 +134,31 @@ def _applied(done: Any) -> str:
 _FIELDS = """\
 # migration.txtpb: the migration as a whole
 api_version: 1
-name: "shop"                        # [a-z][a-z0-9_]*, at most 30 bytes
-source { name: "source" conninfo: "host=... dbname=..."   # no user, no password
-  replica { name: "source_replica0" conninfo: "..." } }
-shard { name: "shard0" conninfo: "..." }                  # one for each shard; the order is for ever
-application_role: "app"  engine_role: "engine"  mirror_role: "mirror"
+name: "shop"                          # [a-z][a-z0-9_]*, at most 30 bytes
+source {
+  name: "source"
+  conninfo: "host=db1 dbname=shop"    # libpq's keywords; no user, no password
+  replica { name: "replica1" conninfo: "host=db2 dbname=shop" }
+}
+shard { name: "shard0" conninfo: "host=s0 dbname=shop" }  # one for each shard; their order is for ever
+shard { name: "shard1" conninfo: "host=s1 dbname=shop" }
+application_role: "shop_app"          # what services connect with
+engine_role: "shardway_engine"        # what the controller and this command connect with
+mirror_role: "shardway_mirror"        # may set session_replication_role on the source
 
 # <table>.txtpb: one file a table
 api_version: 1
-table: "shop.orders"                # schema.name
-group: "orders"                     # tables of a group share the shard key and move together
-kind: SHARDED                       # or REFERENCE: a copy on every shard, written on the source
-shard_key: "customer_id"            # one line a column
-key: "id"                           # the primary key, one line a column
-stage_until: SHARDED                # OBSERVING, COPYING, REPLICATING, DUAL_WRITING, SHARDED, FINALIZED
-dual_write { mode: SYNC budget_ms: 250 }                  # or ASYNC
-ids { strategy: INTERLEAVED stride: 64 }                  # or EXTERNAL: the application gives the ids
-drop_foreign_key: "orders_sku_fkey" # crosses groups: not created on the shards
-accept_unique: "orders_number_key"  # unique on each shard only
-triggers: WHEN_AUTHORITATIVE        # or SOURCE_ONLY
+table: "shop.orders"                  # schema.name
+group: "sales"                        # tables of a group share the shard key and move together
+kind: SHARDED                         # or REFERENCE: a copy on every shard, written on the source
+shard_key: "customer_id"              # one line a column
+key: "id"                             # the primary key, one line a column
+stage_until: SHARDED                  # OBSERVING, COPYING, REPLICATING, DUAL_WRITING, SHARDED, FINALIZED
+dual_write { mode: SYNC budget_ms: 250 }   # or ASYNC
+ids { strategy: INTERLEAVED stride: 64 }   # or EXTERNAL: the application gives the ids
+drop_foreign_key: "orders_sku_fkey"   # crosses groups: not created on the shards
+accept_unique: "orders_number_key"    # unique on each shard only
+triggers: WHEN_AUTHORITATIVE          # or SOURCE_ONLY
 """
 
 

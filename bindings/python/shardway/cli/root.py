@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import click
 
 from .. import __version__
+from . import exit_codes
+from .io import SCHEMA_VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,4 +52,21 @@ def main() -> None:
     """The entry point of ``shardway`` and of ``python -m shardway``."""
     from . import doctor, manifests, migrations, routes, uninstalling, waves  # noqa: F401  (each adds its commands)
 
-    root(prog_name="shardway")
+    try:
+        root(prog_name="shardway", standalone_mode=False)
+    except click.UsageError as error:
+        sys.exit(_refuse(error))
+    except click.Abort:
+        sys.exit(exit_codes.INTERRUPTED)
+
+
+def _refuse(error: click.UsageError) -> int:
+    """A wrong call: click's words on stderr, and with --json the same object as every other error."""
+    error.show()
+    if "--json" in sys.argv:
+        path = error.ctx.command_path.split(" ", 1)[-1] if error.ctx else ""
+        hint = f"shardway {path} --help" if error.ctx else ""
+        document = {"schema_version": SCHEMA_VERSION, "command": path, "ok": False,
+                    "error": {"code": "invalid_argument", "message": error.format_message(), "hint": hint}, "next_steps": [hint]}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    return exit_codes.USAGE
