@@ -53,19 +53,33 @@ class Shardway:
     def __init__(self, manifests: Path, log: Path):
         self.manifests, self.log = manifests, log
         self.program = [sys.executable, "-m", "shardway"]
+        self.running: set[subprocess.Popen] = set()
+
+    def stop(self) -> None:
+        """Ends commands that other threads wait for."""
+        for process in list(self.running):
+            process.kill()
 
     def run(self, *words: str, expect: tuple[int, ...] = (0,), timeout: float = 180) -> dict[str, Any]:
         began = time.monotonic()
-        done = subprocess.run([*self.program, *words, "--migration", str(self.manifests), "--json", "--quiet"], capture_output=True, text=True,
-                              timeout=timeout, check=False, env=environment(), start_new_session=True)
+        process = subprocess.Popen([*self.program, *words, "--migration", str(self.manifests), "--json", "--quiet"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True)
+        self.running.add(process)
         try:
-            answer = json.loads(done.stdout)
+            out, errors = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            self.running.discard(process)
+        try:
+            answer = json.loads(out)
         except ValueError:
             answer = {}
         with self.log.open("a") as log:
-            log.write(f"$ shardway {' '.join(words)}  -> {done.returncode} in {time.monotonic() - began:.2f} s\n{done.stdout}{done.stderr}\n")
-        if done.returncode not in expect:
-            raise CommandFailed(words, done.returncode, answer, done.stderr)
+            log.write(f"$ shardway {' '.join(words)}  -> {process.returncode} in {time.monotonic() - began:.2f} s\n{out}{errors}\n")
+        if process.returncode not in expect:
+            raise CommandFailed(words, process.returncode, answer, errors)
         return answer
 
     def dangerous(self, *words: str, timeout: float = 180) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -81,6 +81,18 @@ class Scenario:
         finally:
             one.seconds = time.monotonic() - one.began
 
+    @contextlib.contextmanager
+    def commands_beside(self) -> Iterator[ThreadPoolExecutor]:
+        """Runs commands while the script goes on. If the script fails, they end too."""
+        pool = ThreadPoolExecutor(max_workers=4)
+        try:
+            yield pool
+        except BaseException:
+            self.shardway.stop()
+            raise
+        finally:
+            pool.shutdown()
+
     def dwell(self, seconds: float) -> None:
         """Lets the clients work at this stage."""
         time.sleep(seconds * self.options.pace)
@@ -148,7 +160,7 @@ class Scenario:
         with self.phase("copy", "copying") as phase:
             self.controller.start(kill_at=KILL_IN_COPY)
             self.wait_for_controller()
-            with ThreadPoolExecutor(max_workers=4) as pool:
+            with self.commands_beside() as pool:
                 jobs = [pool.submit(self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating")
                         for group in (REFERENCE_GROUP, *GROUPS)]
                 self.facts.killed_at.append(self.controller.wait_killed(60))
@@ -238,7 +250,7 @@ class Scenario:
         self.controller.start(kill_at=KILL_IN_WAVE)
         self.wait_for_controller()
         with self.phase(f"wave {group} {percent} %, controller killed", "", group=group, percent=percent, to="") as phase, \
-                ThreadPoolExecutor(max_workers=1) as pool:
+                self.commands_beside() as pool:
             planned = self.shardway.run("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--dry-run")
             job = pool.submit(self.shardway.run, "wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--yes",
                               f"--expect-state={planned['expect_state']}", expect=(0, 1, 3, 5, 6))
@@ -248,7 +260,7 @@ class Scenario:
             done = job.result()
             self.keep_plan(phase, planned, done)
         if self.moved_slots(group) < self.slots_of_percent(percent):
-            phase.wave = {}
+            phase.wave["undone"] = True
             self.one_wave(group, percent, ", again")
 
     @staticmethod

@@ -1,6 +1,7 @@
 """Real PostgreSQL servers in a temporary folder, as children of this process: started, paused, stopped, and gone when it ends."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -9,9 +10,11 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Iterator
 
 import psycopg
 
@@ -210,9 +213,10 @@ class Fleet:
         in_parallel([lambda server=server: one(server) for server in self.primaries])
 
     def close(self) -> None:
-        for server in reversed(list(self.servers.values())):
-            server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with undisturbed():
+            for server in reversed(list(self.servers.values())):
+                server.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "Fleet":
         return self
@@ -220,6 +224,19 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         if not self.keep:
             self.close()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """An impatient second Ctrl-C must leave nothing behind either."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def in_parallel(jobs: list) -> None:
