@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 import checker
+import faults
 import report
 from live import StageView
 from processes import load_program
@@ -33,13 +34,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=15, choices=(15, 18), metavar="VERSION", help="PostgreSQL of the shards (default 15)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--html", type=Path, default=Path(os.environ.get("SHARDWAY_BUILD", ".")) / "shopsphere-report.html", metavar="FILE", help="where the HTML report goes")
+    parser.add_argument("--prove-checker", action="store_true", help="afterwards put five faults into the databases; each must be found by its name")
     parser.add_argument("--keep", action="store_true", help="leave the servers up and say how to connect")
     return parser.parse_args()
 
 
-def judge_run(scenario: Scenario, fleet: Fleet) -> tuple[list[dict], dict[str, Any]]:
+def judge_run(scenario: Scenario, fleet: Fleet, settle: float = 15) -> tuple[list[dict], dict[str, Any]]:
     nodes = checker.Nodes(fleet.source.database(), [shard.database() for shard in fleet.shards], finalized=[FINALIZED_GROUP])
-    return checker.read_history(scenario.history), checker.run(nodes, scenario.history, settle=15)
+    return checker.read_history(scenario.history), checker.run(nodes, scenario.history, settle)
+
+
+def prove_checker(scenario: Scenario, fleet: Fleet, console: Console) -> bool:
+    """Injects each fault into the demo's own databases and asks the checker again."""
+    lines = checker.read_history(scenario.history)
+    shards = [shard.database() for shard in fleet.shards]
+    found_all = True
+    for name, fault in faults.FAULTS.items():
+        with fault(shards, lines):
+            checks = judge_run(scenario, fleet, settle=0)[1]["checks"]
+        found = checks.get(name, {}).get("result") == "fail"
+        console.print(f"injected fault {name}: {'found' if found else 'NOT found'} by the checker", highlight=False)
+        found_all = found_all and found
+    return found_all
 
 
 def explain(fleet: Fleet, scenario: Scenario, console: Console) -> None:
@@ -65,7 +81,7 @@ def play(chosen: argparse.Namespace, fleet: Fleet, console: Console) -> int:
             raise SystemExit(1) from error
         finally:
             poller.ended.set()
-            if not (chosen.keep and sys.exc_info()[0] is None):
+            if chosen.prove_checker or not chosen.keep or sys.exc_info()[0] is not None:
                 scenario.close()
     built = report.build(options, scenario.facts, scenario.phases, lines, verdict)
     report.print_table(built, console)
@@ -73,10 +89,11 @@ def play(chosen: argparse.Namespace, fleet: Fleet, console: Console) -> int:
     if chosen.report:
         report.write_json(built, chosen.report)
     console.print(f"report: {chosen.html.resolve()}", highlight=False, soft_wrap=True)
+    proved = prove_checker(scenario, fleet, console) if chosen.prove_checker else True
     if chosen.keep:
         explain(fleet, scenario, console)
         scenario.close()
-    return 0 if built["holds"] else 1
+    return 0 if built["holds"] and proved else 1
 
 
 def tell_why(error: Exception, scenario: Scenario, console: Console) -> None:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 import checker
+import faults
 import servers
 import slots
 from judge import REFERENCE, TABLES
@@ -64,101 +65,49 @@ def filled(tmp_path_factory):
         subprocess.run([load_program(), "--plain", "--source", fleet.source.database("shop_app"), "--log", log, "--scale", str(SCALE),
                         "--seconds", "6", "--rate", "300"], check=True, stdout=subprocess.DEVNULL)
         copy_to_shards(fleet)
-        yield fleet, log
+        yield checker.Nodes(fleet.source.database(), [shard.database() for shard in fleet.shards], authority="shards"), log
 
 
-@pytest.fixture
-def databases(filled):
-    """The same, as databases of the test's own."""
-    fleet, log = filled
-    for server in fleet.primaries:
-        with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-            connection.execute("DROP DATABASE IF EXISTS faulty")
-            connection.execute("CREATE DATABASE faulty TEMPLATE shop")
-    conninfos = [server.conninfo(database="faulty") for server in fleet.primaries]
-    return checker.Nodes(conninfos[0], conninfos[1:], authority="shards"), log
-
-
-def verdict(databases):
-    nodes, log = databases
+def verdict(filled):
+    nodes, log = filled
     return checker.run(nodes, log, with_engine=False)
 
 
-def failures(databases):
-    return {name for name, check in verdict(databases)["checks"].items() if check["result"] == "fail"}
+def failures(filled):
+    return {name for name, check in verdict(filled)["checks"].items() if check["result"] == "fail"}
 
 
-def on_shard_of(nodes, key, statements):
-    """Runs SQL on the shard that holds the key."""
-    with psycopg.connect(nodes.shards[slots.shard_of(slots.slot_of(key), len(nodes.shards))], autocommit=True,
-                         options="-c session_replication_role=replica") as connection:
-        for sql, parameters in statements:
-            assert connection.execute(sql, parameters).rowcount > 0
-
-
-def acknowledged(log, table, what):
-    """Keys of rows that an acknowledged operation of this kind touched, the last first."""
-    for line in reversed(checker.read_history(log)):
-        for effect in line.get("effects", ()):
-            if line["outcome"] == "ok" and effect["table"] == table and effect["do"] == what:
-                yield effect["key"], line
-
-
-def test_what_was_copied_is_clean(databases):
-    found = verdict(databases)
+def test_what_was_copied_is_clean(filled):
+    found = verdict(filled)
     assert found["holds"], found["checks"]
     assert found["acknowledged_writes"] > 500 and sum(found["rows"].values()) > 5000
 
 
-def test_a_lost_row_is_found(databases):
-    nodes, log = databases
-    key, _ = next(acknowledged(log, "shop.inventory", "append"))
-    on_shard_of(nodes, key, [("DELETE FROM shop.inventory WHERE sku = %s", [key])])
-    assert "lost" in failures(databases)
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_an_injected_fault_is_found_by_name(filled, name):
+    nodes, log = filled
+    with faults.FAULTS[name](nodes.shards, checker.read_history(log)):
+        assert name in failures(filled)
+    assert failures(filled) == set(), "the fault is still there"
 
 
-def test_a_doubled_increment_is_found(databases):
-    nodes, log = databases
-    key, line = next(acknowledged(log, "shop.customers", "append"))
-    on_shard_of(nodes, key, [("UPDATE shop.customers SET loyalty_points = loyalty_points + %s WHERE id = %s", [line["effects"][0]["add"], key])])
-    assert "doubled_increment" in failures(databases)
+def test_a_misplaced_row_is_also_on_two_shards(filled):
+    nodes, log = filled
+    with faults.misplaced_row(nodes.shards, checker.read_history(log)):
+        assert {"misplaced", "on_two_shards"} <= failures(filled)
 
 
-def test_a_stale_value_is_found(databases):
-    nodes, log = databases
-    key, line = next((key, line) for key, line in acknowledged(log, "shop.order_documents", "append") if line["effects"][0]["sets"])
-    on_shard_of(nodes, line["key"], [("UPDATE shop.order_documents SET document = jsonb_set(document, '{op}', '0') WHERE id = %s", [key])])
-    assert "stale_value" in failures(databases)
+def test_a_row_that_differs_on_the_source_is_found(filled):
+    nodes, _ = filled
+    one = "UPDATE shop.reservations SET quantity = quantity + %s WHERE id = (SELECT min(id::text)::uuid FROM shop.reservations)"
+    faults.run(nodes.source, (one, [1]))
+    assert failures(filled) == {"sides_differ"}
+    faults.run(nodes.source, (one, [-1]))
 
 
-def test_a_resurrected_row_is_found(databases):
-    nodes, log = databases
-    key, line = next(acknowledged(log, "shop.orders", "delete"))
-    on_shard_of(nodes, line["key"], [("INSERT INTO shop.orders (id, customer_id, reference, net) VALUES (%s, %s, gen_random_uuid(), 1)",
-                                      [key, line["key"]])])
-    assert "resurrected" in failures(databases)
-
-
-def test_a_misplaced_row_is_found(databases):
-    nodes, log = databases
-    key, _ = next(acknowledged(log, "shop.inventory", "append"))
-    home = slots.shard_of(slots.slot_of(key), 2)
-    with psycopg.connect(nodes.shards[home], autocommit=True) as here, psycopg.connect(nodes.shards[1 - home], autocommit=True) as other:
-        row = here.execute("SELECT sku, warehouse, quantity, operations, price FROM shop.inventory WHERE sku = %s", [key]).fetchone()
-        other.execute("INSERT INTO shop.inventory (sku, warehouse, quantity, operations, price) VALUES (%s, %s, %s, %s, %s)", row)
-    found = failures(databases)
-    assert {"misplaced", "on_two_shards"} <= found
-
-
-def test_a_row_that_differs_on_the_source_is_found(databases):
-    nodes, _ = databases
-    with psycopg.connect(nodes.source, autocommit=True) as connection:
-        connection.execute("UPDATE shop.reservations SET quantity = quantity + 1 WHERE id = (SELECT min(id::text)::uuid FROM shop.reservations)")
-    assert failures(databases) == {"sides_differ"}
-
-
-def test_a_reference_row_missing_on_one_shard_is_found(databases):
-    nodes, _ = databases
-    with psycopg.connect(nodes.shards[1], autocommit=True) as connection:
-        connection.execute("DELETE FROM shop.currencies WHERE code = 'EUR'")
-    assert failures(databases) == {"sides_differ"}
+def test_a_reference_row_that_differs_on_one_shard_is_found(filled):
+    nodes, _ = filled
+    one = "UPDATE shop.currencies SET rate = rate + %s WHERE code = 'EUR'"
+    faults.run(nodes.shards[1], (one, [1]))
+    assert failures(filled) == {"sides_differ"}
+    faults.run(nodes.shards[1], (one, [-1]))
