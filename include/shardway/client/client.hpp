@@ -21,6 +21,9 @@
 namespace shardway {
 inline namespace v0 {
 
+struct client_state;
+struct session_state;
+
 struct client_options {
   connect_options source;                ///< the source; it holds the catalog
   /// Other nodes by name. Overrides the address that the generation gives (a tunnel, a password provider); asked for the generation while the
@@ -81,9 +84,8 @@ class client_session {
 
  private:
   friend class client;
-  struct state;
-  explicit client_session(std::unique_ptr<state> fresh);
-  std::unique_ptr<state> state_;
+  explicit client_session(std::unique_ptr<session_state> fresh);
+  std::unique_ptr<session_state> state_;
 };
 
 /// Connections, the current generation, the replicas' positions and the background work of one process.
@@ -118,9 +120,8 @@ class client {
   void close() noexcept;
 
  private:
-  struct state;
-  explicit client(std::shared_ptr<state> fresh);
-  std::shared_ptr<state> state_;
+  explicit client(std::shared_ptr<client_state> fresh);
+  std::shared_ptr<client_state> state_;
 };
 
 }  // namespace v0

@@ -104,6 +104,8 @@ class session {
   /// Returns one result per statement, in order; the outer error means that the connection broke. After an error inside a transaction
   /// block the following statements fail too (25P02); a COMMIT then rolls back and its result is `rolled back` by command tag.
   virtual result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline = steady_time::max()) = 0;
+  /// The answers of the last flush that had arrived before it broke, in order: a lost COMMIT is looked for with what they tell. Once only.
+  virtual std::vector<result<rows>> salvaged() { return {}; }
 
   /// A text of one or more statements in ONE Query message, parameters not possible: executed as a whole or, if the connection breaks
   /// before the last byte, not at all, so that a stalled client can never hold locks in mid-flush. Returns the last statement's rows.

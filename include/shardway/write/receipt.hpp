@@ -39,6 +39,7 @@ struct write_receipt {
   std::chrono::microseconds stalled{};  ///< of the call's time, what was spent waiting for a fence to open
   std::int64_t affected{};            ///< rows changed (execute: by the statement; write: by all of them)
   rows returned;                      ///< what RETURNING gave; empty for `write`
+  bool answer_lost{};                 ///< it committed, but the connection broke before its answer: `affected` and `returned` are not known
 };
 
 }  // namespace v0

@@ -1,0 +1,88 @@
+// The second half of a dual write: the guarded apply on the shard, after the source has committed. It never decides the write's fate.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "shardway/observe/events.hpp"
+#include "shardway/protocol/guarded_apply.hpp"
+#include "shardway/write/breaker.hpp"
+#include "shardway/write/receipt.hpp"
+#include "shardway/write/write_host.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// One captured change of a committed write.
+struct secondary_change {
+  table_state const* table{};
+  captured_statement::operation_type operation{};
+  captured_row row;
+};
+
+/// Everything a shard is told of one write. Owns the generation its pointers point into.
+struct secondary_job {
+  write_id id{};
+  std::shared_ptr<generation const> current;
+  slot_id slot{};
+  shard_id shard{};
+  std::vector<secondary_change> changes;
+};
+
+struct secondary_result {
+  secondary_state state{secondary_state::none};
+  std::string reason;
+};
+
+/// Sends jobs to shards, each through its breaker; in the background through a bounded queue and one thread a shard.
+///
+/// A job that is not sent (breaker open, queue full, process ended) is brought by the stream.
+/// Thread safety: shared use is safe. Lifetime: `lender` and `listener` outlive it; `stop` before they go.
+class secondary_writer {
+ public:
+  secondary_writer(session_lender& lender, events* listener, std::size_t queue_rows_max);
+  ~secondary_writer();
+  secondary_writer(secondary_writer const&) = delete;
+  secondary_writer& operator=(secondary_writer const&) = delete;
+
+  /// Applies now and waits at most `budget`. Cost: one round trip to the shard.
+  secondary_result apply(secondary_job const& job, std::chrono::milliseconds budget);
+  /// Hands the job to the background; always `pending`.
+  secondary_result enqueue(secondary_job job);
+  /// Rows applied, left pending and refused since the beginning, those of the background included.
+  struct totals_type {
+    std::uint64_t applied{}, pending{}, refused{};
+  };
+  totals_type totals() const noexcept;
+  /// Waits until the background has nothing to do. False: not by the deadline.
+  bool drain(steady_time deadline);
+  /// Ends the background threads; what is queued is dropped.
+  void stop() noexcept;
+
+ private:
+  struct lane;
+  lane& lane_of(shard_id);
+  secondary_result try_apply(lane&, secondary_job const&, std::chrono::milliseconds budget);
+  result<std::vector<apply_outcome>> send(secondary_job const&, std::chrono::milliseconds budget);
+  secondary_result count(secondary_result, std::size_t rows) noexcept;
+  void report(lane&, bool open);
+  void work(lane&);
+
+  session_lender& lender_;
+  events* listener_;
+  std::size_t queue_rows_max_;
+  std::mutex mutex_;  ///< of lanes_
+  std::map<shard_id, std::unique_ptr<lane>> lanes_;
+  bool stopping_{};   ///< under mutex_
+  std::atomic<std::uint64_t> applied_{}, pending_{}, refused_{};
+};
+
+}  // namespace v0
+}  // namespace shardway

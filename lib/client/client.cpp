@@ -1,0 +1,114 @@
+#include "shardway/client/client.hpp"
+
+#include "client_state.hpp"
+#include "shardway/write/fenced_write.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+result<> check(client_options const& options) {
+  using std::chrono::milliseconds;
+  auto const bad = [](char const* what) { return error{error_code::invalid_argument, std::string("opening a client: ") + what}; };
+  if (options.source.conninfo.empty()) return bad("the source has no conninfo");
+  if (options.connections_max == 0) return bad("connections_max must be above 0");
+  if (options.connect_timeout <= milliseconds{0}) return bad("connect_timeout must be above 0");
+  if (options.generation_interval <= milliseconds{0} || options.replica_interval <= milliseconds{0}) return bad("an interval must be above 0");
+  if (options.stall_budget < milliseconds{0}) return bad("stall_budget may not be below 0");
+  if (options.resolve_deadline <= milliseconds{0}) return bad("resolve_deadline must be above 0");
+  if (options.queue_rows_max == 0) return bad("queue_rows_max must be above 0");
+  return success();
+}
+
+result<> check(write_options const& options) {
+  if (options.deadline > std::chrono::milliseconds{0}) return success();
+  return error{error_code::invalid_argument, "a write's deadline must be above 0"};
+}
+
+}  // namespace
+
+client_session::client_session(std::unique_ptr<session_state> fresh) : state_(std::move(fresh)) {}
+client_session::client_session(client_session&&) noexcept = default;
+client_session& client_session::operator=(client_session&&) noexcept = default;
+client_session::~client_session() = default;
+
+result<write_receipt> client_session::execute(std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> parameters,
+                                              write_options const& options) {
+  BOOST_OUTCOME_TRYV(check(options));
+  auto const begun = system_clock_source().now();
+  auto done = execute_fenced(*state_, state_->shared->secondary, {table, key}, sql, std::move(parameters), options);
+  state_->finished(table, begun, done);
+  return done;
+}
+
+result<write_receipt> client_session::write(std::string_view table, shard_key const& key, std::function<result<>(write_transaction&)> const& body,
+                                            write_options const& options) {
+  BOOST_OUTCOME_TRYV(check(options));
+  auto const begun = system_clock_source().now();
+  auto done = run_fenced(*state_, state_->shared->secondary, {table, key}, body, options);
+  state_->finished(table, begun, done);
+  return done;
+}
+
+result<read_answer> client_session::read(std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> parameters,
+                                         read_options const& options) {
+  return read_in_session(*state_, table, key, {.sql = std::string(sql), .parameters = std::move(parameters)}, options);
+}
+
+std::string client_session::token() const { return state_->token.to_string(); }
+
+void client_session::adopt(std::string_view token) {
+  if (auto const other = session_token::parse(token)) state_->token.merge(*other);
+}
+
+client::client(std::shared_ptr<client_state> fresh) : state_(std::move(fresh)) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&& other) noexcept {
+  if (this != &other) {
+    close();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+client::~client() { close(); }
+
+result<client> client::open(client_options options) {
+  BOOST_OUTCOME_TRYV(check(options));
+  auto made = std::make_shared<client_state>(std::move(options));
+  BOOST_OUTCOME_TRYV(made->generations.start());
+  made->replicas.start();
+  return client{std::move(made)};
+}
+
+client_session client::session() { return client_session{std::make_unique<session_state>(state_)}; }
+
+std::uint64_t client::generation() const { return state_->generations.number(); }
+
+result<route> client::route_of(std::string_view table, shard_key const& key) const { return state_->generations.view()->routes->by_key(table, key); }
+
+result<std::uint64_t> client::refresh() {
+  auto const until = system_clock_source().now() + state_->options.stall_budget;
+  BOOST_OUTCOME_TRYV(state_->generations.refresh(generation(), until));
+  return generation();
+}
+
+client::counts client::totals() const {
+  auto const& counted = state_->counted;
+  auto const second = state_->secondary.totals();
+  return {.writes = counted.writes,
+          .refusals = counted.refusals,
+          .retries = counted.retries,
+          .in_doubt = counted.in_doubt,
+          .secondary_applied = second.applied,
+          .secondary_pending = second.pending,
+          .secondary_refused = second.refused,
+          .reads_replica = counted.reads_replica,
+          .reads_primary = counted.reads_primary};
+}
+
+void client::close() noexcept {
+  if (state_) state_->close();
+}
+
+}  // namespace v0
+}  // namespace shardway

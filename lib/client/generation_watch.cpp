@@ -1,0 +1,169 @@
+#include "generation_watch.hpp"
+
+#include <algorithm>
+
+#include "facts_session.hpp"
+#include "shardway/base/write_id.hpp"
+#include "shardway/catalog/client_registry.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "shardway/version.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds heartbeat_interval{1000};
+constexpr milliseconds look_time{1000};       // for one node
+constexpr milliseconds source_pause{500};     // after the source did not answer
+constexpr milliseconds fresh_enough{2};       // a look this young serves everybody
+
+steady_time now() { return system_clock_source().now(); }
+
+}  // namespace
+
+generation_watch::generation_watch(client_options const& options, node_pools& pools)
+    : options_(options), pools_(pools), client_id_(write_id::make().to_string()) {}
+
+generation_watch::~generation_watch() { stop(); }
+
+std::shared_ptr<routing_view const> generation_watch::view() const {
+  std::lock_guard const lock{mutex_};
+  return view_;
+}
+
+result<> generation_watch::take(generation found, std::string const& node) {
+  auto const before = number();
+  if (found.number <= before) return success();
+  BOOST_OUTCOME_TRY(auto made, make_view(std::move(found)));
+  auto const after = made->current.number;
+  {
+    std::lock_guard const lock{mutex_};
+    view_ = std::move(made);
+    number_.store(after, std::memory_order_release);
+  }
+  if (options_.listener) options_.listener->on_generation({before, after, node});
+  return success();
+}
+
+result<> generation_watch::take_from(session& on, std::string const& node) {
+  query_limit const limited{on, now() + look_time};
+  BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(on));
+  if (newest <= number()) return success();
+  BOOST_OUTCOME_TRY(auto found, read_newest_generation(on));
+  return found ? take(std::move(*found), node) : result<>{success()};
+}
+
+result<> generation_watch::poll_source(steady_time deadline) {
+  if (!source_ || source_->is_broken()) {
+    source_.reset();
+    if (now() < source_retry_) return error{error_code::node_unreachable, "the source did not answer a moment ago"};
+    auto address = options_.source;
+    if (address.node.empty()) address.node = "source";
+    address.application_name = options_.application;
+    auto const left = std::chrono::duration_cast<milliseconds>(deadline - now());
+    address.connect_timeout = std::clamp(left, milliseconds{1}, address.connect_timeout);
+    auto made = connect_with_facts(address);
+    if (!made) {
+      source_retry_ = now() + source_pause;
+      return made.error();
+    }
+    source_ = std::move(made).value();
+  }
+  auto taken = take_from(*source_, "source");
+  if (!taken && source_->is_broken()) source_retry_ = now() + source_pause;
+  return taken;
+}
+
+// Each node holds a copy, published there before the source had it.
+result<> generation_watch::poll_others(steady_time deadline) {
+  std::vector<connect_options> addresses;
+  if (auto const known = view())
+    for (auto const& shard : known->current.migration.shards) addresses.push_back(pools_.address_of(shard, false));
+  else
+    addresses = options_.nodes;
+  result<> last{error{error_code::node_unreachable, "looking for a generation: neither the source nor another node answered"}};
+  for (auto const& address : addresses) {
+    auto lent = pools_.lend(address, std::min(deadline, now() + look_time));
+    auto taken = lent ? take_from(*lent.value().link, address.node) : result<>{lent.error()};
+    if (taken) last = success();
+  }
+  return last;
+}
+
+result<> generation_watch::poll(steady_time deadline) {
+  auto const by_source = poll_source(std::min(deadline, now() + look_time));
+  if (by_source) return success();
+  auto const by_others = poll_others(deadline);
+  return by_others ? by_others : by_source;
+}
+
+result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline) {
+  auto const called = now();
+  if (number() > seen) return true;
+  std::lock_guard const lock{poll_mutex_};
+  if (polled_ + fresh_enough < called) {
+    last_ = poll(deadline);
+    polled_ = now();
+  }
+  if (number() > seen) return true;
+  if (!last_) return last_.error();
+  return false;
+}
+
+result<> generation_watch::start() {
+  {
+    std::lock_guard const lock{poll_mutex_};
+    BOOST_OUTCOME_TRYV(poll(now() + options_.source.connect_timeout));
+  }
+  if (!view())
+    return error{error_code::precondition_failed, "opening a client: no generation is published", "apply the manifests first: `shardway manifest apply`"};
+  heartbeat();
+  thread_ = std::thread([this] { work(); });
+  return success();
+}
+
+void generation_watch::heartbeat() {
+  std::lock_guard const lock{poll_mutex_};
+  next_heartbeat_ = now() + heartbeat_interval;
+  if (!source_ || source_->is_broken()) return;
+  query_limit const limited{*source_, now() + look_time};
+  client_entry const entry{.client_id = client_id_,
+                           .application = options_.application,
+                           .library_version = SHARDWAY_VERSION,
+                           .generation = number()};
+  auto const done = heartbeat_client(*source_, entry);
+  if (!done && options_.listener) options_.listener->on_trouble("registering the client", done.error());
+}
+
+void generation_watch::work() {
+  std::unique_lock lock{stop_mutex_};
+  while (!stop_changed_.wait_for(lock, options_.generation_interval, [&] { return stopping_; })) {
+    lock.unlock();
+    auto const before = number();
+    auto const looked = refresh(before, now() + look_time * 2);
+    if (!looked && options_.listener) options_.listener->on_trouble("looking for a generation", looked.error());
+    // A new generation is told at once: the wave's gate waits for it.
+    if (number() != before || now() >= next_heartbeat_) heartbeat();
+    lock.lock();
+  }
+}
+
+void generation_watch::stop() noexcept {
+  {
+    std::lock_guard const lock{stop_mutex_};
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  std::lock_guard const lock{poll_mutex_};
+  if (source_ && !source_->is_broken()) {
+    query_limit const limited{*source_, now() + look_time};
+    (void)leave_client(*source_, client_id_);
+  }
+  source_.reset();
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,70 @@
+#include "node_pools.hpp"
+
+#include "facts_session.hpp"
+#include "routing_view.hpp"
+#include "shardway/manifest/routes.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+// A lease and the session it lends, so that one pointer keeps both.
+struct held_lease {
+  explicit held_lease(session_lease taken) : lease(std::move(taken)) {}
+  session_lease lease;
+};
+
+}  // namespace
+
+connect_options node_pools::address_of(node_definition const& node, bool is_source) const {
+  for (auto const& given : options_.nodes)
+    if (given.node == node.name) {
+      auto address = given;
+      address.application_name = options_.application;
+      return address;
+    }
+  connect_options address;
+  if (is_source) address = options_.source;
+  else address.password_provider = options_.source.password_provider;
+  if (!is_source) address.conninfo = node.conninfo;
+  if (!is_source) address.connect_timeout = options_.connect_timeout;
+  address.node = node.name;
+  address.application_name = options_.application;
+  return address;
+}
+
+result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const& address) {
+  std::lock_guard const lock{mutex_};
+  if (closed_) return error{error_code::cancelled, "the client is closed"}.at_node(address.node);
+  auto& found = pools_[address.node];
+  if (found.pool && found.conninfo == address.conninfo) return found.pool;
+  pool_options wanted{.node = address, .sessions_max = options_.connections_max, .open = connect_with_facts};
+  BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
+  found = {address.conninfo, std::make_shared<session_pool>(std::move(made))};
+  return found.pool;
+}
+
+result<lent_session> node_pools::lend(connect_options const& address, steady_time deadline) {
+  BOOST_OUTCOME_TRY(auto pool, pool_of(address));
+  BOOST_OUTCOME_TRY(auto lease, pool->lease(deadline));
+  auto held = std::make_shared<held_lease>(std::move(lease));
+  auto* const on = &*held->lease;
+  return lent_session{.link = std::shared_ptr<session>{std::move(held), on}, .facts = &static_cast<facts_session*>(on)->facts()};
+}
+
+void node_pools::close() noexcept {
+  std::lock_guard const lock{mutex_};
+  closed_ = true;
+  for (auto& [name, one] : pools_) (void)one.pool->drain(system_clock_source().now());
+}
+
+result<std::shared_ptr<routing_view const>> make_view(generation current) {
+  BOOST_OUTCOME_TRY(auto routes, routes_of(current));
+  auto view = std::make_shared<routing_view>();
+  view->current = std::move(current);
+  view->routes = std::move(routes);
+  return std::shared_ptr<routing_view const>{std::move(view)};
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,133 @@
+#include "replica_watch.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds look_time{250};
+constexpr milliseconds pause_after_failure{500};
+constexpr std::chrono::seconds samples_kept{60};
+constexpr milliseconds samples_apart{10};
+
+steady_time now() { return system_clock_source().now(); }
+
+result<token_position> replica_position(session& on) {
+  BOOST_OUTCOME_TRY(auto const said, on.query({.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
+                                                      "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
+                                               .name = "shardway_replay"},
+                                              now() + look_time));
+  auto const position = lsn::parse(said.text(0, 0));
+  if (!position || !said.boolean(0, 1)) return error{error_code::precondition_failed, "the replica is not in recovery"};
+  BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 2));
+  return token_position{on.identity().system_identifier, static_cast<std::int32_t>(incarnation), *position};
+}
+
+}  // namespace
+
+void replica_watch::start() {
+  thread_ = std::thread([this] { work(); });
+}
+
+void replica_watch::stop() noexcept {
+  {
+    std::lock_guard const lock{mutex_};
+    stopping_ = true;
+  }
+  news_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::vector<replica_view> replica_watch::of(node_definition const& primary) const {
+  std::vector<replica_view> views;
+  std::lock_guard const lock{mutex_};
+  for (auto const& replica : primary.replicas) {
+    auto const found = replicas_.find(replica.name);
+    views.push_back(found == replicas_.end() ? replica_view{} : found->second.seen);
+  }
+  return views;
+}
+
+void replica_watch::wait_for_news(steady_time deadline) {
+  std::unique_lock lock{mutex_};
+  news_.wait_until(lock, deadline, [this, seen = rounds_] { return stopping_ || rounds_ != seen; });
+}
+
+std::optional<token_position> replica_watch::primary_position_since(std::string const& primary, steady_time oldest) const {
+  std::lock_guard const lock{mutex_};
+  auto const found = samples_.find(primary);
+  if (found == samples_.end()) return std::nullopt;
+  for (auto const& one : found->second)
+    if (one.when >= oldest) return one.at;
+  return std::nullopt;
+}
+
+void replica_watch::put(std::string const& key, replica_view seen) {
+  std::lock_guard const lock{mutex_};
+  replicas_[key].seen = seen;
+}
+
+void replica_watch::poll_replica(std::string const& key, connect_options const& address) {
+  polled_replica* one{};
+  {
+    std::lock_guard const lock{mutex_};
+    one = &replicas_[key];
+  }
+  if (now() < one->retry) return;
+  auto const give_up = [&] {
+    put(key, {});  // a position counts for the connection it was seen on (R4)
+    one->link.reset();
+    one->retry = now() + pause_after_failure;
+  };
+  if (!one->link) {
+    auto quick = address;
+    quick.connect_timeout = std::min(quick.connect_timeout, look_time);
+    auto made = connect(quick);
+    if (!made) return give_up();
+    one->link = std::move(made).value();
+  }
+  auto const at = replica_position(*one->link);
+  if (!at) return give_up();
+  put(key, {.known = true, .at = at.value()});
+}
+
+void replica_watch::poll_primary(node_definition const& node, bool is_source) {
+  auto const asked = now();
+  auto lent = pools_.lend(pools_.address_of(node, is_source), asked + look_time);
+  if (!lent) return;
+  auto const said = lent.value().link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}, asked + look_time);
+  auto const position = said ? lsn::parse(said.value().text(0, 0)) : std::nullopt;
+  if (!position) return;
+  std::lock_guard const lock{mutex_};
+  auto& kept = samples_[node.name];
+  if (!kept.empty() && kept.back().when + samples_apart > asked) return;
+  // What was committed before the question is below the answer, so the time of the question is the sample's.
+  kept.push_back({asked, {lent.value().facts->system_identifier, lent.value().facts->incarnation, *position}});
+  while (kept.front().when + samples_kept < asked) kept.pop_front();
+}
+
+void replica_watch::round(routing_view const& view) {
+  auto const one_node = [&](node_definition const& node, bool is_source) {
+    if (node.replicas.empty()) return;
+    poll_primary(node, is_source);
+    for (auto const& replica : node.replicas) poll_replica(replica.name, pools_.address_of(replica, false));
+  };
+  one_node(view.current.migration.source, true);
+  for (auto const& shard : view.current.migration.shards) one_node(shard, false);
+}
+
+void replica_watch::work() {
+  std::unique_lock lock{mutex_};
+  while (!stopping_) {
+    lock.unlock();
+    if (auto const view = generations_.view()) round(*view);
+    lock.lock();
+    ++rounds_;
+    news_.notify_all();
+    news_.wait_for(lock, options_.replica_interval, [this] { return stopping_; });
+  }
+}
+
+}  // namespace v0
+}  // namespace shardway

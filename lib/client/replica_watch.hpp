@@ -1,0 +1,61 @@
+// Where the replicas are: their replay positions, and the primaries' positions over time for bounded staleness.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "facts_session.hpp"
+#include "generation_watch.hpp"
+#include "shardway/read/replica_choice.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// Thread safety: shared use is safe.
+class replica_watch {
+ public:
+  replica_watch(client_options const& options, node_pools& pools, generation_watch const& generations)
+      : options_(options), pools_(pools), generations_(generations) {}
+  ~replica_watch() { stop(); }
+  void start();
+  void stop() noexcept;
+
+  /// The replicas of a node in the generation's order; unknown ones where nothing has been polled yet.
+  std::vector<replica_view> of(node_definition const& primary) const;
+  void wait_for_news(steady_time deadline);
+  /// A position of the primary that was its newest at or after `oldest`: a replica that has it is no staler. Nothing: not known.
+  std::optional<token_position> primary_position_since(std::string const& primary, steady_time oldest) const;
+
+ private:
+  struct polled_replica {
+    std::unique_ptr<session> link;  ///< of the polling thread only
+    steady_time retry{};
+    replica_view seen{};            ///< under mutex_
+  };
+  struct sample {
+    steady_time when{};
+    token_position at{};
+  };
+  void work();
+  void round(routing_view const&);
+  void poll_replica(std::string const& key, connect_options const&);
+  void poll_primary(node_definition const&, bool is_source);
+  void put(std::string const& key, replica_view);
+
+  client_options const& options_;
+  node_pools& pools_;
+  generation_watch const& generations_;
+  mutable std::mutex mutex_;
+  std::condition_variable news_;
+  std::uint64_t rounds_{};
+  bool stopping_{};
+  std::map<std::string, polled_replica> replicas_;  ///< by name; entries are made by the polling thread under mutex_
+  std::map<std::string, std::deque<sample>> samples_;
+  std::thread thread_;
+};
+
+}  // namespace v0
+}  // namespace shardway

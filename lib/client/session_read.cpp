@@ -1,0 +1,110 @@
+// A read of a session: the node, what it must have, and who may answer.
+#include <algorithm>
+
+#include "client_state.hpp"
+#include "shardway/store/statement_name.hpp"
+#include "shardway/write/statement_lexer.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds pause{3};
+
+steady_time now() { return system_clock_source().now(); }
+
+class node_reads final : public read_host {
+ public:
+  node_reads(client_state& shared, routing_view const& view, node_index node) : shared_(shared), node_(view.node(node)), index_(node) {}
+
+  result<lent_session> lend_primary(steady_time deadline) override { return shared_.pools.lend(shared_.pools.address_of(node_, index_.is_source()), deadline); }
+  result<lent_session> lend_replica(std::size_t index, steady_time deadline) override {
+    return shared_.pools.lend(shared_.pools.address_of(node_.replicas[index], false), deadline);
+  }
+  std::vector<replica_view> replicas() override { return shared_.replicas.of(node_); }
+  void wait_for_news(steady_time deadline) override { shared_.replicas.wait_for_news(deadline); }
+  std::string primary_name() const override { return node_.name; }
+  std::string replica_name(std::size_t index) const override { return node_.replicas[index].name; }
+
+ private:
+  client_state& shared_;
+  node_definition const& node_;
+  node_index index_;
+};
+
+// Needs of the same incarnation join to the higher position; a later incarnation stands above an earlier one.
+void raise(read_need& need, token_position const& more) {
+  if (!need.position || need.position->incarnation < more.incarnation || (need.position->incarnation == more.incarnation && need.position->position < more.position))
+    need.position = more;
+}
+
+read_need need_of(session_state const& in, write_target const& target, read_options const& options) {
+  read_need need;
+  auto const held = in.token.at(target.node_name);
+  auto const newest = in.shared->replicas.primary_position_since(target.node_name, steady_time{});
+  if (options.fresh == consistency::read_your_writes && held) {
+    need.position = held;
+    // Of another system than the node is known to be: it satisfies nothing and blocks nothing (R1).
+    need.cannot_be_judged = newest && (newest->system_identifier != held->system_identifier || newest->incarnation < held->incarnation);
+  }
+  if (options.fresh == consistency::bounded_staleness) {
+    auto const at = in.shared->replicas.primary_position_since(target.node_name, now() - options.staleness_max);
+    need.cannot_be_judged = !at;
+    need.position = at;
+  }
+  // The position where this authority was opened covers every token from before; a token of the older authority asks for it.
+  auto const& range = generation::authority_of(*target.group, target.slot);
+  if (options.fresh == consistency::read_your_writes && range.opened.is_set() && !in.token.empty()) {
+    if (newest) raise(need, {newest->system_identifier, newest->incarnation, range.opened});
+    else need.cannot_be_judged = true;
+  }
+  return need;
+}
+
+result<> check(std::string_view sql, read_options const& options, statement_kind& kind) {
+  auto const lexed = lex_statement(sql);
+  kind = lexed.kind;
+  if (kind != statement_kind::select && kind != statement_kind::locking_select)
+    return error{error_code::statement_refused, "a read: only a SELECT is allowed here", "send changes with `execute` or `write`"};
+  if (options.deadline <= milliseconds{0} || options.wait_budget < milliseconds{0} || options.staleness_max < milliseconds{0})
+    return error{error_code::invalid_argument, "a read's deadline must be above 0, its wait_budget and staleness_max not below 0"};
+  return success();
+}
+
+}  // namespace
+
+result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what, read_options const& options) {
+  statement_kind kind{};
+  BOOST_OUTCOME_TRYV(check(what.sql, options, kind));
+  auto const begun = now();
+  auto const deadline = begun + options.deadline;
+  what.name = statement_name(what.sql);
+  // A token of a newer generation: this client looks first, lest it read a node that has handed the slot over (R9).
+  if (in.token.generation() > in.shared->generations.number()) (void)in.shared->generations.refresh(in.shared->generations.number(), deadline);
+  for (;;) {
+    auto const view = in.shared->generations.view();
+    BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
+    read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++, .deadline = deadline};
+    bool const on_authority = options.fresh == consistency::primary || kind == statement_kind::locking_select;
+    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot, target.at};
+    if (on_authority) request.options.fresh = consistency::primary;
+    node_reads host{*in.shared, *view, target.node};
+    auto answer = read_routed(host, request);
+    if (answer) {
+      ++(answer.value().from_replica ? in.shared->counted.reads_replica : in.shared->counted.reads_primary);
+      return answer;
+    }
+    auto const code = answer.error().code();
+    if (code != error_code::fence_closed && code != error_code::epoch_stale) return answer;
+    in.refused(target, answer.error());
+    if (now() - begun >= in.stall_budget() || now() >= deadline)
+      return error{error_code::stall_budget_spent, "reading group " + target.group->name + " on its authority: it did not settle in time"}.at_node(target.node_name);
+    auto const newer = in.refresh(target.current->number, deadline);
+    if (!newer || !newer.value()) system_clock_source().sleep_until(now() + pause);
+  }
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,43 @@
+// Waiting for authority to settle after a refusal of the fence.
+#pragma once
+
+#include <optional>
+
+#include "shardway/write/write_host.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// Lives as long as one call. A refused write changed nothing, so waiting and trying again is safe.
+class authority_wait {
+ public:
+  authority_wait(write_host& host, steady_time deadline) : host_(host), deadline_(deadline) {}
+
+  /// Returns when it is worth trying again: a newer generation, or the fence found open under another epoch.
+  /// Errors: `stall_budget_spent`, `deadline_exceeded`.
+  result<> after(write_target const& refused_at, error const& refusal);
+  /// The epoch to name to the fence: the generation's, unless the fence itself has told a later one.
+  epoch expected(write_target const&) const noexcept;
+  std::chrono::microseconds stalled() const noexcept { return stalled_; }
+
+ private:
+  struct seen_epoch {
+    std::uint64_t generation{};
+    node_index node{};
+    slot_id slot{};
+    epoch at{};
+  };
+  enum class fence_news : unsigned char { none, open, abandoned };
+  result<fence_news> look(write_target const&);
+  result<> abandon(write_target const&);
+  error spent(write_target const&, bool by_deadline) const;
+
+  write_host& host_;
+  steady_time deadline_;
+  std::optional<steady_time> since_{};
+  std::chrono::microseconds stalled_{};
+  std::optional<seen_epoch> override_{};
+};
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,182 @@
+#include "shardway/write/dual_write.hpp"
+
+#include <algorithm>
+
+#include "shardway/base/stop_point.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds background_budget{1000};
+
+// Short: in a deadlock with the stream the dual write is the one that gives way (W9).
+milliseconds lock_timeout_for(milliseconds budget) { return std::clamp(budget / 2, milliseconds{5}, milliseconds{100}); }
+
+// A shard that refused one row is alive; one that did not answer may not be.
+bool is_shard_trouble(error const& e) noexcept {
+  return needs_reconnect(e.code()) || e.code() == error_code::node_unreachable || e.code() == error_code::deadline_exceeded ||
+         e.code() == error_code::authentication_failed;
+}
+
+secondary_result judged(std::vector<apply_outcome> const& outcomes, std::size_t expected) {
+  if (outcomes.size() != expected) return {secondary_state::pending, "the shard answered for another number of rows"};
+  bool waits = false;
+  for (auto const outcome : outcomes) {
+    // The stream has passed the version, though perhaps not yet delivered it (W11): never called applied.
+    if (outcome == apply_outcome::delivered) waits = true;
+    else if (outcome != apply_outcome::applied) return {secondary_state::refused, std::string(name(outcome))};
+  }
+  if (waits) return {secondary_state::pending, std::string(name(apply_outcome::delivered))};
+  return {secondary_state::applied, {}};
+}
+
+}  // namespace
+
+struct secondary_writer::lane {
+  shard_id shard{};
+  std::mutex mutex;
+  std::condition_variable changed;
+  shardway::breaker gate;
+  std::deque<secondary_job> queue;
+  std::size_t queued_rows{};
+  bool busy{};
+  bool stopping{};
+  std::thread worker;
+};
+
+secondary_writer::secondary_writer(session_lender& lender, events* listener, std::size_t queue_rows_max)
+    : lender_(lender), listener_(listener), queue_rows_max_(queue_rows_max) {}
+
+secondary_writer::~secondary_writer() { stop(); }
+
+secondary_writer::lane& secondary_writer::lane_of(shard_id shard) {
+  std::lock_guard const lock{mutex_};
+  auto& found = lanes_[shard];
+  if (!found) {
+    found = std::make_unique<lane>();
+    found->shard = shard;
+    found->stopping = stopping_;
+  }
+  return *found;
+}
+
+secondary_result secondary_writer::count(secondary_result what, std::size_t rows) noexcept {
+  if (what.state == secondary_state::applied) applied_ += rows;
+  if (what.state == secondary_state::pending) pending_ += rows;
+  if (what.state == secondary_state::refused) refused_ += rows;
+  return what;
+}
+
+void secondary_writer::report(lane& on, bool open) {
+  if (!listener_) return;
+  auto const shard = lender_.name_of(node_index{on.shard});
+  listener_->on_breaker({shard, open});
+}
+
+result<std::vector<apply_outcome>> secondary_writer::send(secondary_job const& job, milliseconds budget) {
+  auto const deadline = system_clock_source().now() + budget;
+  BOOST_OUTCOME_TRY(auto lent, lender_.lend(node_index{job.shard}, deadline));
+  std::vector<apply_change> changes;
+  for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, job.slot});
+  BOOST_OUTCOME_TRY(auto const answer, lent.link->simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
+  return parse_apply(answer);
+}
+
+secondary_result secondary_writer::try_apply(lane& on, secondary_job const& job, milliseconds budget) {
+  {
+    std::lock_guard const lock{on.mutex};
+    if (!on.gate.may_try(system_clock_source().now())) return {secondary_state::pending, "the shard's breaker is open"};
+  }
+  if (stop_point("before_secondary_apply")) {
+    std::lock_guard const lock{on.mutex};
+    on.gate.gave_up();
+    return {secondary_state::pending, "stopped by a test"};
+  }
+  auto const outcomes = send(job, budget);
+  bool const trouble = !outcomes && is_shard_trouble(outcomes.error());
+  bool turned{};
+  {
+    std::lock_guard const lock{on.mutex};
+    turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
+  }
+  if (turned) report(on, trouble);
+  if (!outcomes) {
+    auto const& why = outcomes.error();
+    return {secondary_state::pending, std::string(name(why.code())) + (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")")};
+  }
+  if (stop_point("after_secondary_apply")) return {secondary_state::pending, "stopped by a test"};
+  return judged(outcomes.value(), job.changes.size());
+}
+
+secondary_result secondary_writer::apply(secondary_job const& job, milliseconds budget) {
+  return count(try_apply(lane_of(job.shard), job, budget), job.changes.size());
+}
+
+secondary_result secondary_writer::enqueue(secondary_job job) {
+  auto& on = lane_of(job.shard);
+  auto const rows = job.changes.size();
+  {
+    std::lock_guard const lock{on.mutex};
+    if (on.stopping || on.queued_rows + rows > queue_rows_max_) return count({secondary_state::pending, "the queue of the shard is full"}, rows);
+    on.queue.push_back(std::move(job));
+    on.queued_rows += rows;
+    if (!on.worker.joinable()) on.worker = std::thread([this, &on] { work(on); });
+  }
+  on.changed.notify_all();
+  return {secondary_state::pending, "queued"};
+}
+
+void secondary_writer::work(lane& on) {
+  std::unique_lock lock{on.mutex};
+  for (;;) {
+    on.changed.wait(lock, [&] { return on.stopping || !on.queue.empty(); });
+    if (on.stopping) return;
+    auto const job = std::move(on.queue.front());
+    on.queue.pop_front();
+    on.queued_rows -= job.changes.size();
+    on.busy = true;
+    lock.unlock();
+    count(try_apply(on, job, background_budget), job.changes.size());
+    lock.lock();
+    on.busy = false;
+    on.changed.notify_all();
+  }
+}
+
+secondary_writer::totals_type secondary_writer::totals() const noexcept { return {applied_.load(), pending_.load(), refused_.load()}; }
+
+bool secondary_writer::drain(steady_time deadline) {
+  std::vector<lane*> all;
+  {
+    std::lock_guard const lock{mutex_};
+    for (auto& [shard, one] : lanes_) all.push_back(one.get());
+  }
+  for (auto* one : all) {
+    std::unique_lock lock{one->mutex};
+    if (!one->changed.wait_until(lock, deadline, [&] { return one->queue.empty() && !one->busy; })) return false;
+  }
+  return true;
+}
+
+void secondary_writer::stop() noexcept {
+  std::vector<lane*> all;
+  {
+    std::lock_guard const lock{mutex_};
+    stopping_ = true;
+    for (auto& [shard, one] : lanes_) all.push_back(one.get());
+  }
+  for (auto* one : all) {
+    {
+      std::lock_guard const lock{one->mutex};
+      one->stopping = true;
+    }
+    one->changed.notify_all();
+    if (one->worker.joinable()) one->worker.join();
+  }
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,173 @@
+#include "fenced_call.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "shardway/base/stop_point.hpp"
+#include "shardway/base/test_switch.hpp"
+#include "shardway/protocol/fence.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+using end_kind = attempt_end::kind_type;
+
+steady_time now() { return system_clock_source().now(); }
+
+std::string begin_sql(isolation_level level) {
+  switch (level) {
+    case isolation_level::read_committed: return "BEGIN ISOLATION LEVEL READ COMMITTED";
+    case isolation_level::repeatable_read: return "BEGIN ISOLATION LEVEL REPEATABLE READ";
+    case isolation_level::serializable: return "BEGIN ISOLATION LEVEL SERIALIZABLE";
+  }
+  return "BEGIN";
+}
+
+// No position is known to be late enough: only the primary satisfies it, until the next write.
+constexpr lsn beyond_all{std::numeric_limits<std::uint64_t>::max()};
+
+attempt_result ended(end_kind kind, error why) { return {.end = attempt_end{kind, std::move(why)}}; }
+
+}  // namespace
+
+statement position_statement() { return {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}; }
+statement xid_statement() { return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"}; }
+
+attempt_end end_of(error const& why) {
+  switch (why.code()) {
+    case error_code::fence_closed:
+    case error_code::epoch_stale: return {end_kind::refused, why};
+    case error_code::serialization_failure:
+    case error_code::connection_lost: return {end_kind::again, why};
+    default: return {end_kind::failed, why};
+  }
+}
+
+fenced_call::fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options)
+    : host_(host), secondary_(secondary), to_(to), options_(options), id_(write_id::make()), deadline_(now() + options.deadline),
+      wait_(host, deadline_) {}
+
+std::vector<statement> fenced_call::opening(write_target const& target, write_plan const& plan) const {
+  std::vector<statement> all{{.sql = begin_sql(options_.isolation)}};
+  if (!plan.fenced) return all;
+  // The snapshot of such a transaction must not be older than the lock (W24).
+  if (options_.isolation != isolation_level::read_committed && !guard_off("fence_lock_repeatable_read"))
+    all.push_back(fence_lock_statement(target.group->name));
+  all.push_back(fence_statement(target.group->name, target.slot, expected(target)));
+  return all;
+}
+
+lsn fenced_call::position_afterwards(write_target const& target) {
+  auto lent = host_.lend(target.node, now() + milliseconds{1000});
+  if (lent) {
+    auto const answer = lent.value().link->query(position_statement(), now() + milliseconds{1000});
+    auto const position = answer && answer.value().size() == 1 ? lsn::parse(answer.value().text(0, 0)) : std::nullopt;
+    if (position) {
+      host_.committed(target.node_name, *lent.value().facts, *position);
+      return *position;
+    }
+  }
+  return {};
+}
+
+attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome, result<rows> const& position, lent_session const& on) {
+  switch (outcome.kind) {
+    case commit_outcome_kind::rolled_back: {
+      auto const why = outcome.why.value_or(error{error_code::sql_error, "the server rolled the transaction back"});
+      return {.end = end_of(why)};
+    }
+    case commit_outcome_kind::in_doubt: return ended(end_kind::failed, outcome.why.value_or(error{error_code::in_doubt, "COMMIT was not answered"}));
+    case commit_outcome_kind::committed:
+    case commit_outcome_kind::committed_locally: break;
+  }
+  attempt_result done{.outcome = outcome.kind};
+  auto const at = position && position.value().size() == 1 ? lsn::parse(position.value().text(0, 0)) : std::nullopt;
+  if (at) {
+    host_.committed(target.node_name, *on.facts, *at);
+    done.position = *at;
+  } else {
+    done.position = position_afterwards(target);
+    if (!done.position.is_set()) host_.committed(target.node_name, *on.facts, beyond_all);
+  }
+  return done;
+}
+
+attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan, lent_session const& on, std::string xid, error const& lost) {
+  commit_question question{.node = target.node, .facts = *on.facts, .xid = std::move(xid)};
+  // Where the statements' answers had come and nothing was captured, there is no outbox row to look for.
+  if (plan.capture == capture_level::outbox && (question.xid.empty() || !log_.changes.empty())) question.write = id_;
+  auto const outcome = host_.resolve(question);
+  if (outcome.kind == commit_outcome_kind::rolled_back || (outcome.kind == commit_outcome_kind::in_doubt && guard_off("retry_in_doubt")))
+    return ended(end_kind::again, lost);
+  if (outcome.kind == commit_outcome_kind::in_doubt) {
+    auto const why = outcome.why ? outcome.why->message() : lost.message();
+    return ended(end_kind::failed, error{error_code::in_doubt, "write " + id_.to_string() + " to group " + target.group->name +
+                                                                    ": whether it committed is not known: " + why,
+                                         "do not retry it; look for its rows"}
+                                       .at_node(target.node_name));
+  }
+  auto done = judge(target, outcome, error{error_code::connection_lost, "the connection broke"}, on);
+  done.answer_lost = true;
+  return done;
+}
+
+secondary_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
+  if (!plan.secondary) return {};
+  if (stop_point("after_source_commit")) return {secondary_state::pending, "stopped by a test"};
+  if (log_.changes.empty()) return done.answer_lost ? secondary_result{secondary_state::pending, "the answer was lost"} : secondary_result{};
+  secondary_job job{.id = id_, .current = target.current, .slot = target.slot, .shard = *plan.secondary, .changes = log_.changes};
+  if (plan.budget.count() == 0) return secondary_.enqueue(std::move(job));
+  auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - now());
+  return secondary_.apply(job, std::max(milliseconds{1}, std::min(plan.budget, left)));
+}
+
+write_receipt fenced_call::receipt(write_target const& target, attempt_result done, secondary_result second) {
+  write_receipt made;
+  made.outcome = done.outcome;
+  made.id = id_;
+  for (auto const& one : log_.changes) made.versions.push_back(one.row.version);
+  made.secondary = second.state;
+  made.secondary_reason = std::move(second.reason);
+  made.node = target.node_name;
+  made.slot = target.slot;
+  made.at = target.group->at == stage::observing ? epoch{} : expected(target);
+  made.generation = target.current->number;
+  made.position = done.position;
+  made.retries = attempts_ - 1;
+  made.stalled = wait_.stalled();
+  made.affected = log_.affected;
+  made.returned = std::move(done.returned);
+  made.answer_lost = done.answer_lost;
+  return made;
+}
+
+result<void> fenced_call::after(attempt_end const& end, write_target const& target) {
+  if (end.kind == end_kind::refused) return wait_.after(target, end.why);
+  if (end.kind == end_kind::failed) return end.why;
+  if (retried_++ >= options_.retries_max) return end.why;
+  auto const pause = std::min(milliseconds{1} * (1 << std::min(retried_, 6U)), milliseconds{50});
+  if (now() + pause >= deadline_)
+    return error{error_code::deadline_exceeded, "the write could not be repeated before its deadline; nothing was written: " + end.why.message()};
+  system_clock_source().sleep_until(now() + pause);
+  return success();
+}
+
+result<write_receipt> fenced_call::run(attempt_type const& attempt) {
+  for (;;) {
+    BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));
+    log_ = {};
+    ++attempts_;
+    auto done = attempt(*this, target);
+    if (done.end) {
+      BOOST_OUTCOME_TRYV(after(*done.end, target));
+      continue;
+    }
+    auto second = second_half(target, plan_of(target), done);
+    return receipt(target, std::move(done), std::move(second));
+  }
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,79 @@
+#include "frame.hpp"
+
+#include "shardway/store/statement_name.hpp"
+#include "shardway/write/statement_lexer.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+error refuse(write_target const& target, std::string_view why, std::string hint) {
+  return error{error_code::statement_refused,
+               "a write to group " + target.group->name + " (" + std::string(name(target.group->at)) + "): " + std::string(why), std::move(hint)};
+}
+
+constexpr char simple_hint[] = "send one INSERT, UPDATE or DELETE at a time, without WITH; several of them go into one `write`";
+
+bool is_demanded(write_plan const& plan) { return plan.capture == capture_level::strict || plan.capture == capture_level::outbox; }
+
+framed_statement unchanged(std::string_view sql, std::vector<text_value> parameters) {
+  return {.what = {.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)}};
+}
+
+// The table the statement changes, if the write's fence and key are also that table's.
+result<table_state const*> table_in_group(write_target const& target, lexed_statement const& lexed) {
+  auto const* table = target.current->find_table(lexed.table);
+  if (!table)
+    return refuse(target, "the statement's target is in no manifest of this generation",
+                  "name the table with its schema, as the manifest does, and never a partition of it");
+  if (table->manifest.group != target.group->name)
+    return refuse(target, "the statement changes a table of group " + table->manifest.group, "write it in a transaction of its own group");
+  return table;
+}
+
+}  // namespace
+
+write_plan plan_of(write_target const& target) {
+  auto const& manifest = target.table->manifest;
+  return plan_write(target.group->at, manifest.kind, target.node, target.placed, manifest.mode, manifest.budget);
+}
+
+result<framed_statement> frame(write_target const& target, write_plan const& plan, outbox_context const& context, std::string_view sql,
+                               std::vector<text_value> parameters) {
+  if (plan.capture == capture_level::none) return unchanged(sql, std::move(parameters));
+  auto const lexed = lex_statement(sql);
+  if (lexed.kind != statement_kind::change) {
+    if (!is_demanded(plan)) return unchanged(sql, std::move(parameters));
+    return refuse(target, lexed.kind == statement_kind::other ? lexed.why : "a SELECT is no write", simple_hint);
+  }
+  auto const table = table_in_group(target, lexed);
+  if (!table) {
+    if (!is_demanded(plan)) return unchanged(sql, std::move(parameters));
+    return table.error();
+  }
+  if (lexed.parameter_count != parameters.size())
+    return error{error_code::invalid_argument, "the statement has " + std::to_string(lexed.parameter_count) + " parameters and was given " +
+                                                   std::to_string(parameters.size())};
+  framed_statement framed{.what = {}, .capture = capture_of(lexed, sql, *table.value()), .table = table.value(), .with_outbox = plan.capture == capture_level::outbox};
+  framed.what.sql = capture_sql(*framed.capture, *framed.table, framed.with_outbox);
+  framed.what.parameters = std::move(parameters);
+  for (auto& more : capture_parameters(context, target.shard_key, framed.with_outbox)) framed.what.parameters.push_back(std::move(more));
+  framed.what.name = statement_name(framed.what.sql);
+  return framed;
+}
+
+result<rows> unframe(framed_statement const& framed, rows answer, write_log& log) {
+  if (!framed.capture) {
+    log.affected += answer.affected();
+    return answer;
+  }
+  BOOST_OUTCOME_TRY(auto captured, split_captured(answer, *framed.capture, *framed.table));
+  log.affected += captured.user.affected();
+  log.next_ordinal += static_cast<std::int32_t>(captured.user.affected());
+  if (framed.with_outbox)
+    for (auto& row : captured.changed) log.changes.push_back({framed.table, framed.capture->operation, std::move(row)});
+  return std::move(captured.user);
+}
+
+}  // namespace v0
+}  // namespace shardway

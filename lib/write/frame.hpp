@@ -1,0 +1,39 @@
+// A user's statement made ready for the stage its group is in, and its answer taken apart again.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "shardway/protocol/outbox.hpp"
+#include "shardway/write/dual_write.hpp"
+#include "shardway/write/write_host.hpp"
+#include "shardway/write/write_plan.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+struct framed_statement {
+  statement what;
+  std::optional<captured_statement> capture{};  ///< empty: the statement goes unchanged
+  table_state const* table{};                   ///< of a captured one
+  bool with_outbox{};
+};
+
+/// What one attempt has changed so far.
+struct write_log {
+  std::vector<secondary_change> changes;
+  std::int32_t next_ordinal{1};
+  std::int64_t affected{};
+};
+
+/// Errors: `statement_refused` with a hint; `invalid_argument` (number of parameters).
+result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&, std::string_view sql, std::vector<text_value> parameters);
+
+/// The user's rows; the images go to the log. Errors: those of `split_captured`.
+result<rows> unframe(framed_statement const&, rows answer, write_log&);
+
+write_plan plan_of(write_target const&);
+
+}  // namespace v0
+}  // namespace shardway

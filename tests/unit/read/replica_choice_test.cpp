@@ -1,0 +1,49 @@
+// I8: a replica is chosen only where its position says that it has everything in the token.
+#include "shardway/read/replica_choice.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace {
+
+using namespace shardway;
+
+token_position at(std::uint64_t position, std::uint64_t system = 7, std::int32_t incarnation = 1) { return {system, incarnation, lsn{position}}; }
+replica_view far(std::uint64_t position) { return {.known = true, .at = at(position)}; }
+read_choice choose(read_need const& need, std::vector<replica_view> const& replicas, bool may_wait = true, std::size_t turn = 0,
+                   consistency fresh = consistency::read_your_writes) {
+  return choose_replica(fresh, need, replicas, turn, may_wait);
+}
+constexpr read_choice primary{read_place::primary, 0};
+constexpr read_choice wait{read_place::wait, 0};
+constexpr read_choice replica(std::size_t index) { return {read_place::replica, index}; }
+
+TEST(replica_choice, takes_one_that_is_far_enough) {
+  EXPECT_EQ(choose({at(100)}, {far(99), far(100)}), replica(1));
+  EXPECT_EQ(choose({at(100)}, {far(101), far(100)}), replica(0));
+  EXPECT_EQ(choose({}, {far(1)}), replica(0));
+}
+
+TEST(replica_choice, spreads_reads) {
+  EXPECT_EQ(choose({}, {far(1), far(1)}, true, 0), replica(0));
+  EXPECT_EQ(choose({}, {far(1), far(1)}, true, 1), replica(1));
+}
+
+TEST(replica_choice, waits_only_while_that_can_help) {
+  EXPECT_EQ(choose({at(100)}, {far(99)}), wait);
+  EXPECT_EQ(choose({at(100)}, {far(99)}, false), primary) << "the budget is spent";
+  EXPECT_EQ(choose({at(100)}, {}), primary);
+  EXPECT_EQ(choose({at(100)}, {{.known = false, .at = at(500)}}), primary) << "a position of a lost connection counts for nothing";
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500), .tried = true}}), primary);
+}
+
+TEST(replica_choice, positions_of_other_systems_and_timelines_satisfy_nothing) {
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 8)}}), primary);
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 7, 2)}}), primary);
+  EXPECT_EQ(choose({.position = at(1), .cannot_be_judged = true}, {far(500)}), primary);
+}
+
+TEST(replica_choice, primary_means_primary) { EXPECT_EQ(choose({}, {far(1)}, true, 0, consistency::primary), primary); }
+
+}  // namespace
