@@ -6,7 +6,10 @@ import json
 from typing import Any, Dict, List, Optional
 
 from . import _core
+from .errors import PreconditionFailed, ShardwayError
 from .migration import Migration
+
+_NOT_INSTALLED = {"42P01", "3F000", "42883"}
 
 
 def _parsed(text: str) -> Any:
@@ -16,12 +19,27 @@ def _parsed(text: str) -> Any:
 class Catalog:
     """A connection to the catalog. Thread safety: shared use is safe; calls follow one another."""
 
-    def __init__(self, session: "_core.Catalog") -> None:
-        self._session = session
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._session = _core.Catalog.open(conninfo)
 
     @classmethod
     def open(cls, migration: Migration, role: Optional[str] = None) -> "Catalog":
-        return cls(_core.Catalog.open(migration.core.conninfo(migration.engine_role if role is None else role)))
+        """Connects to the source as the manifest's engine role, or as another."""
+        return cls(migration.core.conninfo(migration.engine_role if role is None else role))
+
+    def _read(self, name: str, *arguments: Any) -> Any:
+        """A call that changes nothing: a lost connection is made again, once."""
+        try:
+            return getattr(self._session, name)(*arguments)
+        except ShardwayError as error:
+            if error.sqlstate in _NOT_INSTALLED:
+                raise PreconditionFailed("schema shardway is not installed on the source", code="precondition_failed", node="source",
+                                         hint="run `shardway manifest apply`") from error
+            if not error.needs_reconnect:
+                raise
+        self._session = _core.Catalog.open(self._conninfo)
+        return getattr(self._session, name)(*arguments)
 
     def close(self) -> None:
         self._session.close()
@@ -38,25 +56,25 @@ class Catalog:
 
     def result_of(self, request: int) -> Optional[Dict[str, Any]]:
         """id, kind, state (queued, running, done, failed), result, error_code, error_message."""
-        found = self._session.find_request(request)
+        found = self._read("find_request", request)
         if found:
             found["arguments"], found["result"] = _parsed(found["arguments"]), _parsed(found["result"])
         return found
 
     def status(self) -> Dict[str, Dict[str, Any]]:
         """The controller's documents by name, each with its `age_ms`."""
-        return {row["name"]: {"age_ms": row["age_ms"], "document": _parsed(row["document"])} for row in self._session.status()}
+        return {row["name"]: {"age_ms": row["age_ms"], "document": _parsed(row["document"])} for row in self._read("status")}
 
     def generation_document(self) -> Optional[str]:
-        return self._session.generation()
+        return self._read("generation")
 
     def generation(self) -> Optional[Dict[str, Any]]:
         """Number, groups, stages and authority of the newest generation; None before manifests were applied."""
-        document = self._session.generation()
+        document = self._read("generation")
         return _core.generation_summary(document) if document else None
 
     def lease(self) -> Optional[Dict[str, Any]]:
-        return self._session.lease()
+        return self._read("lease")
 
     def is_controller_alive(self) -> bool:
         lease = self.lease()
@@ -64,21 +82,21 @@ class Catalog:
 
     def certificates(self, tables: List[str]) -> List[Dict[str, Any]]:
         """The newest certificate of each table that has one."""
-        found = [self._session.certificate(table) for table in tables]
+        found = [self._read("certificate", table) for table in tables]
         return [{**one, "detail": _parsed(one["detail"])} for one in found if one]
 
     def certificate_gaps(self, tables: List[str], age_max_s: int = 0) -> List[Dict[str, str]]:
-        return self._session.certificate_gaps(tables, age_max_s)
+        return self._read("certificate_gaps", tables, age_max_s)
 
     def waves(self, group: str = "") -> List[Dict[str, Any]]:
         """All waves, the oldest first."""
-        return [{**one, "report": _parsed(one["report"])} for one in self._session.waves(group)]
+        return [{**one, "report": _parsed(one["report"])} for one in self._read("waves", group)]
 
     def journal(self, wave: str = "", limit: int = 100) -> List[Dict[str, Any]]:
-        return [{**one, "detail": _parsed(one["detail"])} for one in self._session.journal(wave, limit)]
+        return [{**one, "detail": _parsed(one["detail"])} for one in self._read("journal", wave, limit)]
 
     def clients(self, expire_after_s: int = 60) -> List[Dict[str, Any]]:
-        return self._session.clients(expire_after_s)
+        return self._read("clients", expire_after_s)
 
     def manifests(self) -> List[Dict[str, Any]]:
-        return self._session.manifests()
+        return self._read("manifests")

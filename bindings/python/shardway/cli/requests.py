@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Optional
 
-from ..errors import PreconditionFailed, ShardwayError, from_code
+from ..errors import PreconditionFailed, ShardUnavailable, ShardwayError, from_code
 from .io import Io
 from .place import Place
 from .progress import Progress
@@ -40,7 +40,7 @@ def _wait(io: Io, place: Place, number: int, kind: str, group: Optional[str], ti
     shown = 0.0
     with Progress(io, kind, group) as progress:
         while True:
-            found = place.catalog.result_of(number)
+            found = _look(place, number)
             if found and found["state"] == "done":
                 return found["result"]
             if found and found["state"] == "failed":
@@ -48,13 +48,31 @@ def _wait(io: Io, place: Place, number: int, kind: str, group: Optional[str], ti
             now = time.monotonic()
             if timeout is not None and now - began > timeout:
                 raise _not_yet(number, f"request {number} is not done after {timeout:g} s; it goes on")
-            if now - shown > _SHOW:
+            if found and now - shown > _SHOW:
                 shown = now
-                seen_alive = now if place.catalog.is_controller_alive() else seen_alive
-                progress.show(place.catalog.status())
+                seen_alive = now if _is_alive(place, progress) else seen_alive
             if now - seen_alive > _DEAD_AFTER:
-                raise _not_yet(number, f"the controller has been gone for {_DEAD_AFTER:g} s; request {number} waits for the next one")
+                raise _not_yet(number, f"the controller or the source has been gone for {_DEAD_AFTER:g} s; request {number} waits for the next one")
             time.sleep(_POLL)
+
+
+def _look(place: Place, number: int) -> Optional[Dict[str, Any]]:
+    """The request as it stands; nothing while the source is away."""
+    try:
+        return place.catalog.result_of(number)
+    except ShardUnavailable as error:
+        if error.retryable:
+            return None
+        raise
+
+
+def _is_alive(place: Place, progress: Progress) -> bool:
+    """Shows progress on the way."""
+    try:
+        progress.show(place.catalog.status())
+        return place.catalog.is_controller_alive()
+    except ShardUnavailable:
+        return False
 
 
 def _not_yet(number: int, text: str) -> ShardwayError:
