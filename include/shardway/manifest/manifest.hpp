@@ -39,15 +39,15 @@ struct table_manifest {
   std::string table;                    ///< "schema.name"
   std::string group;                    ///< tables that share a shard key and move together
   table_kind kind{table_kind::sharded};
-  std::vector<std::string> shard_key;   ///< columns, in order; empty only for a reference table
-  std::vector<std::string> key;         ///< primary-key columns, in order
+  std::vector<std::string> shard_key{};   ///< columns, in order; empty only for a reference table
+  std::vector<std::string> key{};         ///< primary-key columns, in order
   stage stage_until{stage::sharded};    ///< the furthest stage the controller may bring the table to
   dual_write_mode mode{dual_write_mode::sync};
   std::chrono::milliseconds budget{250};  ///< > 0: how long a sync dual write waits for the shard
   id_strategy_kind ids{id_strategy_kind::external};
   std::uint32_t id_stride{64};          ///< 2 to 4,096 and > number of shards; only for interleaved
-  std::vector<std::string> drop_foreign_keys;  ///< names of foreign keys that cross groups and are not created on the shards
-  std::vector<std::string> accept_unique;      ///< names of unique indexes without the shard key, accepted as unique per shard only
+  std::vector<std::string> drop_foreign_keys{};  ///< names of foreign keys that cross groups and are not created on the shards
+  std::vector<std::string> accept_unique{};      ///< names of unique indexes without the shard key, accepted as unique per shard only
   trigger_policy triggers{trigger_policy::when_authoritative};
   friend bool operator==(table_manifest const&, table_manifest const&) = default;
 };
