@@ -1,0 +1,453 @@
+// Writes in every stage, on a real source and shards: what is sent, what is captured, what the shard gets, what the caller learns.
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "client_fleet.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/protocol/fence.hpp"
+#include "shardway/testing/fault_gate.hpp"
+
+namespace {
+
+using namespace shardway_test;
+
+class writes : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { fleet_ = std::make_unique<client_fleet>(); }
+  static void TearDownTestSuite() { fleet_.reset(); }
+  static client_fleet& fleet() { return *fleet_; }
+  shardway::testing::server& source() { return fleet().servers().source(); }
+
+  void at_stage(stage at, dual_write_mode mode = dual_write_mode::sync, std::chrono::milliseconds budget = 1000ms) {
+    fleet().set_mode(mode, budget);
+    fleet().publish(at);
+  }
+  result<write_receipt> insert(client_session& in, std::int64_t key, std::string note = "new") {
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES ($1, $2, 10.5, $3)", {text(key), text(key), note});
+  }
+  std::string shard_note(std::int64_t key) {
+    return fleet().on(fleet().shard_of(slot_of(key)), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')");
+  }
+  std::string source_note(std::int64_t key) { return fleet().on(source(), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')"); }
+  std::string outbox_rows(write_id const& id) { return fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE write_id = '" + id.to_string() + "'"); }
+
+  static inline std::unique_ptr<client_fleet> fleet_;
+};
+
+TEST_F(writes, observing_sends_the_statement_unchanged) {
+  at_stage(stage::observing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(session.execute("shop.orders", key, "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2) RETURNING note, doubled",
+                                             {text(key), text(key)}));
+  EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
+  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.node, "source");
+  EXPECT_EQ(done.affected, 1);
+  EXPECT_EQ(done.returned.text(0, 0), "new");
+  EXPECT_TRUE(done.position.is_set());
+  EXPECT_EQ(shard_note(key), "absent");
+}
+
+TEST_F(writes, copying_checks_the_key_and_leaves_no_outbox_row) {
+  at_stage(stage::copying);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(insert(session, key));
+  EXPECT_EQ(done.affected, 1);
+  EXPECT_EQ(done.at, epoch{1});
+  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(outbox_rows(done.id), "0");
+  EXPECT_EQ(source_note(key), "new");
+}
+
+TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, $3) RETURNING *",
+                                             {text(key), text(key), "2.25"}));
+  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  ASSERT_EQ(done.versions.size(), 1U);
+  EXPECT_EQ(done.versions[0].at_epoch(), epoch{1});
+  EXPECT_LE(done.versions[0].position(), done.position);
+  ASSERT_EQ(done.returned.columns().size(), 5U);
+  EXPECT_EQ(done.returned.columns()[4].name, "doubled");
+  EXPECT_EQ(done.returned.text(0, 4), "4.50");
+  EXPECT_EQ(outbox_rows(done.id), "1");
+  auto& shard = fleet().shard_of(slot_of(key));
+  EXPECT_EQ(fleet().on(shard, "SELECT note || total || doubled || '/' || _shardway_version FROM shop.orders WHERE order_id = " + text(key)),
+            "new2.254.50/" + std::to_string(done.versions[0].bigint()));
+  EXPECT_EQ(fleet().on(shard, "SELECT count(*) FROM shardway.dual_applied WHERE write_id = '" + done.id.to_string() + "'"), "1");
+
+  auto const changed = value_of(session.execute("shop.orders", key, "UPDATE shop.orders o SET note = $2 WHERE order_id = $1 AND customer_id = $3 RETURNING o.note AS said",
+                                                {text(key), "it's", text(key)}));
+  EXPECT_EQ(changed.returned.columns()[0].name, "said");
+  EXPECT_EQ(changed.returned.text(0, 0), "it's");
+  EXPECT_GT(changed.versions.at(0), done.versions[0]);
+  EXPECT_EQ(shard_note(key), "it's");
+
+  auto const gone = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
+  EXPECT_EQ(gone.secondary, secondary_state::applied) << gone.secondary_reason;
+  EXPECT_EQ(gone.affected, 1);
+  EXPECT_EQ(shard_note(key), "absent");
+  auto const nothing = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
+  EXPECT_EQ(nothing.affected, 0);
+  EXPECT_EQ(nothing.secondary, secondary_state::none);
+  EXPECT_EQ(app.totals().secondary_applied, 3U);
+}
+
+TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    BOOST_OUTCOME_TRY(auto const two, in.execute("shop.items", "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $1), ($1, 2, $1) RETURNING line", {text(key)}));
+    EXPECT_EQ(two.affected(), 2);
+    BOOST_OUTCOME_TRY(auto const seen, in.query("SELECT count(*) FROM shop.items WHERE order_id = $1", {text(key)}));
+    EXPECT_EQ(seen.text(0, 0), "2");
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET note = 'twice' WHERE order_id = $1", {text(key)}));
+    return success();
+  }));
+  EXPECT_EQ(done.affected, 4);
+  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(outbox_rows(done.id), "4");
+  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" + done.id.to_string() + "'"), "1,2,3,4");
+  EXPECT_EQ(shard_note(key), "twice");
+  EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)), "2");
+}
+
+TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
+    BOOST_OUTCOME_TRYV(in.savepoint("before it"));
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'first')", {text(key)}));
+    EXPECT_FALSE(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)})) << "a duplicate key";
+    BOOST_OUTCOME_TRYV(in.rollback_to("before it"));
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'second')", {text(key)}));
+    return success();
+  }));
+  EXPECT_EQ(done.affected, 1);
+  EXPECT_EQ(done.versions.size(), 1U);
+  EXPECT_EQ(outbox_rows(done.id), "1");
+  EXPECT_EQ(shard_note(key), "second");
+}
+
+TEST_F(writes, an_error_of_the_function_rolls_back_and_comes_out) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const failed = session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    return error{error_code::invalid_argument, "the customer changed their mind"};
+  });
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), error_code::invalid_argument);
+  EXPECT_EQ(source_note(key), "absent");
+  EXPECT_EQ(shard_note(key), "absent");
+}
+
+TEST_F(writes, a_row_of_another_shard_key_raises_in_each_fenced_stage) {  // W29
+  auto const key = fresh_key(), other = fresh_key();
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  require(insert(session, other));
+  for (auto const at : {stage::copying, stage::dual_writing}) {
+    fleet().publish(at);
+    require(app.refresh());
+    auto const refused = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'stolen' WHERE order_id = $1", {text(other)});
+    ASSERT_FALSE(refused) << name(at);
+    EXPECT_EQ(refused.error().code(), error_code::shard_key_mismatch);
+    EXPECT_EQ(source_note(other), "new");
+  }
+}
+
+TEST_F(writes, what_cannot_be_captured_is_refused_before_anything_is_sent) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  for (auto const* sql : {"WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT * FROM x", "TRUNCATE shop.orders", "SELECT 1", "DELETE FROM orders",
+                          "INSERT INTO shop.currencies VALUES ('EUR', 'euro')", "DELETE FROM shop.orders; DELETE FROM shop.orders"}) {
+    auto const refused = session.execute("shop.orders", key, sql);
+    ASSERT_FALSE(refused) << sql;
+    EXPECT_EQ(refused.error().code(), error_code::statement_refused) << sql;
+    EXPECT_NE(refused.error().hint(), "");
+  }
+  EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1").error().code(), error_code::invalid_argument);
+  EXPECT_EQ(session.execute("shop.none", key, "DELETE FROM shop.none").error().code(), error_code::unknown_table);
+  EXPECT_EQ(session.execute("shop.orders", {}, "DELETE FROM shop.orders").error().code(), error_code::shard_key_missing);
+}
+
+TEST_F(writes, constraint_errors_come_out_and_leave_nothing) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  require(insert(session, key));
+  auto const again = insert(session, key, "again");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code(), error_code::constraint_violation);
+  EXPECT_EQ(shard_note(key), "new");
+}
+
+TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const done = value_of(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK", "krona"}));
+  EXPECT_EQ(done.node, "source");
+  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.returned.text(0, 0), "krona");
+}
+
+TEST_F(writes, our_writes_pass_a_refusing_guard_and_others_do_not) {
+  at_stage(stage::dual_writing);
+  require(source().query(write_guard_sql(write_guard::refusing, "shop.orders", {})));
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  EXPECT_EQ(value_of(insert(session, key)).secondary, secondary_state::applied);
+  EXPECT_FALSE(source().query("DELETE FROM shop.orders WHERE order_id = " + text(key)));
+  require(source().query(write_guard_sql(write_guard::absent, "shop.orders", {})));
+}
+
+TEST_F(writes, async_returns_before_the_shard_and_reaches_it_soon) {
+  at_stage(stage::dual_writing, dual_write_mode::async);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(insert(session, key));
+  EXPECT_EQ(done.secondary, secondary_state::pending);
+  for (int i = 0; i < 200 && app.totals().secondary_applied == 0; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(app.totals().secondary_applied, 1U);
+  EXPECT_EQ(shard_note(key), "new");
+}
+
+TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
+  at_stage(stage::dual_writing, dual_write_mode::sync, 300ms);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto& shard = fleet().shard_of(slot_of(key));
+  require(insert(session, key));
+  require(shard.stop(shardway::testing::stop_mode::immediate));
+  for (int i = 0; i < 8; ++i) {
+    auto const done = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key), "down"}));
+    EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
+    EXPECT_EQ(done.secondary, secondary_state::pending);
+    if (i == 7) { EXPECT_THAT(done.secondary_reason, ::testing::HasSubstr("breaker")); }
+  }
+  EXPECT_EQ(source_note(key), "down");
+  require(shard.start());
+  write_receipt last;
+  for (int i = 0; i < 100 && last.secondary != secondary_state::applied; ++i) {
+    std::this_thread::sleep_for(50ms);
+    last = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'back' WHERE order_id = $1", {text(key)}));
+  }
+  EXPECT_EQ(last.secondary, secondary_state::applied) << last.secondary_reason;
+  EXPECT_EQ(shard_note(key), "back");
+}
+
+TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {
+  at_stage(stage::dual_writing, dual_write_mode::sync, 200ms);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  require(insert(session, key));
+  auto& shard = fleet().shard_of(slot_of(key));
+  require(shard.pause());
+  auto const begun = std::chrono::steady_clock::now();
+  auto const done = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'slow' WHERE order_id = $1", {text(key)});
+  auto const took = std::chrono::steady_clock::now() - begun;
+  require(shard.resume());
+  EXPECT_EQ(value_of(done).secondary, secondary_state::pending);
+  EXPECT_LT(took, 700ms);
+}
+
+TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto& shard = fleet().shard_of(slot_of(key));
+  require(shard.query("ALTER TABLE shop.orders ADD CONSTRAINT narrow CHECK (note <> 'wide')"));
+  auto const done = value_of(insert(session, key, "wide"));
+  require(shard.query("ALTER TABLE shop.orders DROP CONSTRAINT narrow"));
+  EXPECT_EQ(done.secondary, secondary_state::pending);
+  EXPECT_THAT(done.secondary_reason, ::testing::HasSubstr("23514"));
+  EXPECT_EQ(source_note(key), "wide");
+}
+
+TEST_F(writes, a_late_dual_write_is_refused_by_an_authoritative_shard) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  fleet().flip(fleet().shard_of(slot_of(key)), slot_of(key), 2, true);
+  auto const done = value_of(insert(session, key));
+  EXPECT_EQ(done.secondary, secondary_state::refused);
+  EXPECT_EQ(done.secondary_reason, "authority");
+  EXPECT_EQ(shard_note(key), "absent");
+}
+
+TEST_F(writes, nothing_is_sent_to_the_shard_unless_the_source_has_committed) {  // W5
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  stop_points::select("after_source_commit:error");
+  auto const done = value_of(insert(session, key));
+  stop_points::select("");
+  EXPECT_EQ(done.secondary, secondary_state::pending);
+  EXPECT_EQ(source_note(key), "new");
+  EXPECT_EQ(shard_note(key), "absent");
+}
+
+TEST_F(writes, a_deadlock_or_serialization_failure_runs_the_function_again_with_one_write_id) {  // W14
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  require(insert(session, key, "0"));
+  std::vector<write_id> ids;
+  auto const done = value_of(session.write(
+      "shop.orders", key,
+      [&](write_transaction& in) -> result<> {
+        ids.push_back(in.id());
+        BOOST_OUTCOME_TRYV(in.query("SELECT note FROM shop.orders WHERE order_id = $1", {text(key)}));
+        if (ids.size() == 1) fleet().on(source(), "UPDATE shop.orders SET note = '1' WHERE order_id = " + text(key));
+        BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET note = note || '+' WHERE order_id = $1", {text(key)}));
+        return success();
+      },
+      {.isolation = isolation_level::repeatable_read}));
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_EQ(done.retries, 1U);
+  EXPECT_EQ(outbox_rows(done.id), "1");
+  EXPECT_EQ(source_note(key), "1+");
+  EXPECT_EQ(shard_note(key), "1+");
+}
+
+TEST_F(writes, values_that_look_like_sql_stay_values) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  for (std::string const note : {"'; DROP TABLE shop.orders; --", "$1", "\\'x", "E'\\\\'", "ÄÖ\n\t\"q\""}) {
+    auto const key = fresh_key();
+    EXPECT_EQ(value_of(insert(session, key, note)).secondary, secondary_state::applied);
+    EXPECT_EQ(shard_note(key), note);
+  }
+}
+
+// COMMIT arrives at the source and its answer is lost.
+class commits_in_doubt : public writes {
+ protected:
+  client open_through_gate(std::chrono::milliseconds resolve = 5000ms) {
+    gate_ = value_of(shardway::testing::fault_gate::open(source().port()));
+    auto options = fleet().options();
+    options.source.conninfo = gate_->conninfo();
+    options.resolve_deadline = resolve;
+    options.generation_interval = 60s;
+    return value_of(client::open(options));
+  }
+  void lose(shardway::testing::towards direction, char message) {
+    require(gate_->arm({.direction = direction, .message = message, .text = "COMMIT"}));
+  }
+  std::unique_ptr<shardway::testing::fault_gate> gate_;
+};
+
+TEST_F(commits_in_doubt, one_statement_committed_is_found_and_still_reaches_the_shard) {
+  at_stage(stage::dual_writing);
+  auto app = open_through_gate();
+  auto session = app.session();
+  auto const key = fresh_key();
+  lose(shardway::testing::towards::client, 'C');
+  auto const done = value_of(insert(session, key));
+  EXPECT_EQ(gate_->trips(), 1U);
+  EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
+  EXPECT_EQ(done.retries, 0U);
+  EXPECT_EQ(done.affected, 1);
+  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(outbox_rows(done.id), "1");
+  EXPECT_TRUE(done.position.is_set());
+}
+
+TEST_F(commits_in_doubt, without_an_outbox_the_transactions_id_tells) {
+  at_stage(stage::copying);
+  auto app = open_through_gate();
+  auto session = app.session();
+  auto const key = fresh_key();
+  lose(shardway::testing::towards::client, 'C');
+  auto const done = value_of(insert(session, key));
+  EXPECT_EQ(gate_->trips(), 1U);
+  EXPECT_EQ(done.retries, 0U);
+  EXPECT_EQ(source_note(key), "new");
+}
+
+TEST_F(commits_in_doubt, a_commit_that_never_arrived_is_known_to_be_rolled_back_and_done_again) {
+  at_stage(stage::dual_writing);
+  auto app = open_through_gate();
+  auto session = app.session();
+  auto const key = fresh_key();
+  int runs = 0;
+  auto const body = [&](write_transaction& in) -> result<> {
+    ++runs;
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    return success();
+  };
+  lose(shardway::testing::towards::server, 'P');
+  auto const done = value_of(session.write("shop.orders", key, body));
+  EXPECT_EQ(gate_->trips(), 1U);
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(done.retries, 1U);
+  EXPECT_EQ(outbox_rows(done.id), "1");
+}
+
+TEST_F(commits_in_doubt, a_transaction_whose_commit_is_lost_is_run_once) {
+  at_stage(stage::dual_writing);
+  auto app = open_through_gate();
+  auto session = app.session();
+  auto const key = fresh_key();
+  int runs = 0;
+  lose(shardway::testing::towards::client, 'C');
+  auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
+    ++runs;
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    return success();
+  }));
+  EXPECT_EQ(gate_->trips(), 1U);
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(shard_note(key), "new");
+}
+
+TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {
+  at_stage(stage::dual_writing);
+  auto app = open_through_gate(300ms);
+  auto session = app.session();
+  auto const key = fresh_key();
+  require(insert(session, fresh_key()));
+  require(gate_->set_refusing(true));
+  lose(shardway::testing::towards::client, 'C');
+  auto const done = insert(session, key);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), error_code::in_doubt);
+  EXPECT_THAT(done.error().message(), ::testing::HasSubstr("write 0"));
+  EXPECT_EQ(app.totals().in_doubt, 1U);
+  EXPECT_EQ(source_note(key), "new");
+  EXPECT_EQ(shard_note(key), "absent") << "nothing goes to the shard on a guess";
+}
+
+}  // namespace
