@@ -6,7 +6,8 @@ namespace shardway {
 inline namespace v0 {
 
 result<> wait_for_old_transactions(session& node, steady_time deadline) {
-  BOOST_OUTCOME_TRY(auto const first, node.query({.sql = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text"}, deadline));
+  // An id of its own is above every other; a snapshot's xmax is not: it says nothing of a newer transaction that is still open.
+  BOOST_OUTCOME_TRY(auto const first, node.query({.sql = "SELECT pg_catalog.pg_current_xact_id()::text"}, deadline));
   statement const ended{.sql = "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::numeric >= $1::numeric",
                         .parameters = {std::string(first.text(0, 0))}};
   while (system_clock_source().now() < deadline) {
