@@ -37,7 +37,7 @@ result<controller_lease> acquire_lease(session& catalog, std::string const& hold
       "INSERT INTO shardway.lease AS held (token, holder, expires_at)"
       " VALUES (greatest($3::bigint, (SELECT max(token) FROM shardway.controller_token)) + 1, $1,"
       "         clock_timestamp() + $2::bigint * interval '1 millisecond')"
-      " ON CONFLICT (\"only\") DO UPDATE SET token = greatest(held.token + 1, excluded.token), holder = excluded.holder,"
+      " ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET token = greatest(held.token + 1, excluded.token), holder = excluded.holder,"
       "   expires_at = excluded.expires_at WHERE held.expires_at <= clock_timestamp() RETURNING " + std::string(lease_columns),
       {holder, std::to_string(duration.count()), std::to_string(floor)}};
   BOOST_OUTCOME_TRY(auto taken, catalog.query(take));

@@ -20,18 +20,18 @@ std::string_view name(verdict) noexcept;
 
 struct certificate {
   std::int64_t id{};
-  std::string group;
-  std::string relation;  ///< "schema.name"
+  std::string group{};
+  std::string relation{};  ///< "schema.name"
   verdict found{};
   std::int64_t row_count{};
-  lsn as_of;
+  lsn as_of{};
   std::string detail{"{}"};  ///< a JSON object
-  std::string started_at;    ///< from `database_now`, before the first row was read
-  std::string at;            ///< filled by the database
+  std::string started_at{};    ///< from `database_now`, before the first row was read
+  std::string at{};            ///< filled by the database
 };
 
 struct repair_record {
-  std::string relation;
+  std::string relation{};
   std::string node;
   std::string kind;        ///< such as "insert", "update", "delete"
   std::string key_digest;  ///< never the key itself
@@ -49,7 +49,7 @@ result<> insert_repair(session& catalog, std::int64_t token, repair_record const
 /// I7: what stands against each of the tables: no certificate, the newest one is not `equal`, it began before the last repair, or it is older
 /// than `age_max` (0: any age will do). Empty when all tables are certified.
 struct certificate_gap {
-  std::string relation;
+  std::string relation{};
   std::string why;
 };
 result<std::vector<certificate_gap>> certificate_gaps(session& catalog, std::vector<std::string> const& relations, std::chrono::seconds age_max);

@@ -18,11 +18,11 @@ inline namespace v0 {
 
 struct journal_entry {
   std::int64_t id{};
-  std::string wave;    ///< empty for a step that belongs to no wave
+  std::string wave{};    ///< empty for a step that belongs to no wave
   std::string step;
   std::string detail;  ///< a JSON object
   std::int64_t token{};
-  std::string at;      ///< timestamptz, UTC
+  std::string at{};      ///< timestamptz, UTC
 };
 
 /// Errors: `not_leader`. Cost: one round trip.
@@ -34,17 +34,17 @@ enum class wave_direction : unsigned char { forward, back };
 std::string_view name(wave_direction) noexcept;
 
 struct wave_record {
-  std::string wave;  ///< unique for ever
-  std::string group;
+  std::string wave{};  ///< unique for ever
+  std::string group{};
   wave_direction direction{};
-  std::vector<slot_range> ranges;
+  std::vector<slot_range> ranges{};
   epoch before{};
   epoch after{};
-  std::string state;   ///< the wave's own word; "done" and "aborted" are the two ends
+  std::string state{};   ///< the wave's own word; "done" and "aborted" are the two ends
   std::int64_t token{};
-  std::string started_at;
-  std::string finished_at;  ///< empty while it runs
-  std::string report;       ///< a JSON document, or empty
+  std::string started_at{};
+  std::string finished_at{};  ///< empty while it runs
+  std::string report{};       ///< a JSON document, or empty
 };
 
 /// Errors: `not_leader`; `precondition_failed` if a wave of that name exists.
