@@ -1,5 +1,9 @@
 // What the controller does for each kind of request.
+#include <algorithm>
+#include <cstdlib>
+
 #include "lib/migrate/controller_parts.hpp"
+#include "lib/migrate/flip.hpp"
 #include "lib/migrate/json_text.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/write_id.hpp"
@@ -168,7 +172,22 @@ result<std::string> controller::parts::serve_guard(std::string const& name, std:
   return std::string("{\"mode\": \"refusing\"}");
 }
 
-// The mirror has taken the shards' last writes back; from here on there is no way back.
+// What the shards had committed until now is on the source before the mirror lets the group go: consumers of the source see a whole copy.
+result<> controller::parts::drain_mirrors() {
+  if (!streams) return success();
+  auto const until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  auto const sessions = nodes.sessions();
+  for (std::size_t i = 0; i < sessions.shards.size(); ++i) {
+    BOOST_OUTCOME_TRY(auto const marker, write_marker(*sessions.shards[i], "finalize", token()));
+    BOOST_OUTCOME_TRYV(await_marker(*sessions.source, options.migration.shards[i].name, marker, until));
+  }
+  // The last group takes the replication slots with it: nobody may stream from them then.
+  auto const live = std::count_if(now->groups.begin(), now->groups.end(), [](group_state const& state) { return state.at == stage::dual_writing || state.at == stage::sharded; });
+  for (std::size_t i = 0; live == 1 && i < sessions.shards.size(); ++i) streams->stop_mirror(shard_id{static_cast<std::uint16_t>(i)});
+  return success();
+}
+
+// From here on there is no way back.
 result<std::string> controller::parts::serve_finalize(std::string const& name) {
   BOOST_OUTCOME_TRY(auto const state, group(name));
   if (state.at == stage::finalized) return std::string("{}");
@@ -176,6 +195,7 @@ result<std::string> controller::parts::serve_finalize(std::string const& name) {
     if (!range.shard)
       return error(error_code::precondition_failed, "group " + name + " still has slots on the source", "shardway wave run --group " + name + " --percent 100");
   auto const tables = tables_of(name);
+  BOOST_OUTCOME_TRYV(drain_mirrors());
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(drop_reverse(shard, options.migration, tables, onboarding()));
   }
