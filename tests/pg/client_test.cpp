@@ -1,0 +1,149 @@
+// The client as a whole: generations, the registry, a source that is down, many threads.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "client_fleet.hpp"
+
+namespace {
+
+using namespace shardway_test;
+
+class recorder final : public events {
+ public:
+  void on_write(write_event const& one) noexcept override { writes += one.outcome == "committed"; }
+  void on_generation(generation_event const& one) noexcept override { generation = one.after; }
+  void on_trouble(std::string_view, error const&) noexcept override { ++troubles; }
+  std::atomic<int> writes{}, troubles{};
+  std::atomic<std::uint64_t> generation{};
+};
+
+class clients : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    fleet_ = std::make_unique<client_fleet>();
+    fleet_->set_mode(dual_write_mode::sync);
+    fleet_->publish(stage::dual_writing);
+  }
+  static void TearDownTestSuite() { fleet_.reset(); }
+  static client_fleet& fleet() { return *fleet_; }
+  shardway::testing::server& source() { return fleet().servers().source(); }
+  std::string registered() {
+    return fleet().on(source(), "SELECT coalesce(string_agg(generation::text, ','), '') FROM shardway.client WHERE application = 'test' AND seen_at > '-infinity'");
+  }
+  static result<write_receipt> insert(client_session& in, std::int64_t key) {
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+  }
+  static inline std::unique_ptr<client_fleet> fleet_;
+};
+
+TEST_F(clients, a_new_generation_is_taken_over_and_told_in_the_registry) {
+  auto heard = std::make_shared<recorder>();
+  auto options = fleet().options();
+  options.listener = heard;
+  auto app = value_of(client::open(options));
+  EXPECT_EQ(registered(), std::to_string(app.generation()));
+  fleet().publish();
+  for (int i = 0; i < 200 && app.generation() != fleet().current().number; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(app.generation(), fleet().current().number);
+  EXPECT_EQ(heard->generation, fleet().current().number);
+  for (int i = 0; i < 200 && registered() != std::to_string(app.generation()); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(registered(), std::to_string(app.generation()));
+  app.close();
+  EXPECT_EQ(registered(), "");
+}
+
+TEST_F(clients, routes_as_its_generation_says) {
+  auto app = fleet().open();
+  auto const way = value_of(app.route_of("shop.orders", 42));
+  EXPECT_EQ(way.slot, slot_of(42));
+  EXPECT_TRUE(way.node.is_source());
+  EXPECT_TRUE(way.dual_written);
+  EXPECT_EQ(app.route_of("shop.none", 42).error().code(), error_code::unknown_table);
+}
+
+TEST_F(clients, options_are_checked) {
+  auto options = fleet().options();
+  options.connections_max = 0;
+  EXPECT_EQ(client::open(options).error().code(), error_code::invalid_argument);
+  options = fleet().options();
+  options.source.conninfo = "host=127.0.0.1 port=1 dbname=postgres user=postgres";
+  EXPECT_EQ(client::open(options).error().code(), error_code::node_unreachable);
+  auto app = fleet().open();
+  auto session = app.session();
+  EXPECT_EQ(session.execute("shop.orders", 1, "DELETE FROM shop.orders", {}, {.deadline = 0ms}).error().code(), error_code::invalid_argument);
+}
+
+TEST_F(clients, without_a_generation_it_says_what_to_do) {
+  require(source().query("CREATE DATABASE bare"));
+  require(source().query(node_schema_sql(node_role::source, "source", fleet().current().migration), "bare"));
+  auto options = fleet().options();
+  options.source.conninfo = source().conninfo("bare");
+  auto const failed = client::open(options);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), error_code::precondition_failed);
+}
+
+TEST_F(clients, a_closed_client_refuses) {
+  auto app = fleet().open();
+  auto session = app.session();
+  app.close();
+  EXPECT_EQ(insert(session, fresh_key()).error().code(), error_code::cancelled);
+}
+
+TEST_F(clients, many_threads_share_one_client) {
+  auto heard = std::make_shared<recorder>();
+  auto options = fleet().options();
+  options.listener = heard;
+  options.connections_max = 3;
+  auto app = value_of(client::open(options));
+  std::vector<std::vector<std::int64_t>> keys(6);
+  for (auto& some : keys)
+    for (int i = 0; i < 15; ++i) some.push_back(fresh_key());
+  std::vector<std::future<int>> running;
+  for (auto const& some : keys)
+    running.push_back(std::async(std::launch::async, [&] {
+      auto session = app.session();
+      int applied = 0;
+      for (auto const key : some) {
+        auto const done = insert(session, key);
+        applied += done && done.value().secondary == secondary_state::applied;
+      }
+      return applied;
+    }));
+  int applied = 0;
+  for (auto& one : running) applied += one.get();
+  EXPECT_EQ(applied, 90);
+  EXPECT_EQ(heard->writes, 90);
+  EXPECT_EQ(app.totals().writes, 90U);
+}
+
+TEST_F(clients, zz_moved_slots_go_on_while_the_source_is_down) {  // K1
+  auto const key = fresh_key();
+  auto const slot = slot_of(key);
+  fleet().flip(source(), slot, 1, false, "w");
+  fleet().flip(fleet().shard_of(slot), slot, 2, true);
+  fleet().assign(slot, fleet().current().shard_of(slot), 2);
+  fleet().publish();
+  auto options = fleet().options();
+  for (auto const& shard : fleet().current().migration.shards) options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
+  auto app = value_of(client::open(options));
+  auto session = app.session();
+  require(source().stop(shardway::testing::stop_mode::immediate));
+  EXPECT_EQ(value_of(insert(session, key)).node, fleet().shard_of(slot).name());
+  auto late_app = value_of(client::open(options));
+  EXPECT_EQ(late_app.generation(), fleet().current().number) << "each node holds a copy";
+  auto late = late_app.session();
+  EXPECT_EQ(value_of(late.execute("shop.orders", key, "UPDATE shop.orders SET note = 'x' WHERE order_id = $1", {text(key)})).affected, 1);
+  EXPECT_EQ(insert(late, fresh_key()).error().code(), error_code::node_unreachable);
+  require(source().start());
+  for (int i = 0; i < 300; ++i) {
+    if (insert(late, fresh_key())) return;
+    std::this_thread::sleep_for(20ms);
+  }
+  ADD_FAILURE() << "writes to the source never came back";
+}
+
+}  // namespace
