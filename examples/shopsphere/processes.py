@@ -99,7 +99,7 @@ class Controller:
 
     def start(self, kill_at: str = "") -> None:
         self.stop_file.unlink(missing_ok=True)
-        stops = {"SHARDWAY_STOP_POINT": f"{kill_at}:kill", "SHARDWAY_STOP_FILE": str(self.stop_file)} if kill_at else {}
+        stops = {"SHARDWAY_STOP_POINT": kill_at, "SHARDWAY_STOP_FILE": str(self.stop_file)} if kill_at else {}
         log = (self.folder / "controller.log").open("ab")
         with log:
             self.process = subprocess.Popen([sys.executable, "-m", "shardway", "migrate", "start", "--migration", str(self.manifests),

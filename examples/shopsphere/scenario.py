@@ -21,8 +21,8 @@ REFERENCE_GROUP = "catalogue"
 WAVES = (1, 10, 100)
 FINALIZED_GROUP = "crm"
 ROLLED_BACK = ("stock", "shard1")
-KILL_IN_COPY = "copy_before_close"
-KILL_IN_WAVE = "wave_after_fence"
+KILL_IN_COPY = "before_chunk_close:kill:5"
+KILL_IN_WAVE = "wave_after_fence:kill"
 KILLED_WAVE = ("sales", 10)
 
 

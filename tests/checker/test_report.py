@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -86,12 +87,16 @@ def alive(parent: int) -> list[int]:
     return [int(line) for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True).stdout.split()]
 
 
-def test_an_interrupt_leaves_no_process_and_no_folder(tmp_path):
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "TERM": "dumb"}
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:3]:
-        if parent != Path("/tmp") and parent.owner() == Path(tmp_path).owner():
-            parent.chmod(parent.stat().st_mode | 0o055)
+@pytest.fixture
+def open_folder():
+    """A temporary folder that the servers' user can walk to."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_an_interrupt_leaves_no_process_and_no_folder(open_folder):
+    environment = {**os.environ, "TMPDIR": str(open_folder), "TERM": "dumb"}
     demo = subprocess.Popen([sys.executable, str(Path(servers.__file__).parent / "demo.py")], env=environment, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
@@ -103,5 +108,5 @@ def test_an_interrupt_leaves_no_process_and_no_folder(tmp_path):
     demo.send_signal(signal.SIGINT)
     output = demo.communicate(timeout=60)[0]
     assert demo.returncode == 130, output
-    assert list(tmp_path.iterdir()) == []
+    assert list(open_folder.iterdir()) == []
     assert not any(Path(f"/proc/{child}").exists() for child in children)
