@@ -13,13 +13,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Everyone who holds a lock on the lock relation that EXCLUSIVE waits for. Prepared transactions have no session.
+// Everyone who holds a lock on the lock relation that EXCLUSIVE waits for: a dump's ACCESS SHARE is none. Prepared transactions have no session.
 result<std::vector<std::string>> read_blockers(session& node, std::string const& group) {
   BOOST_OUTCOME_TRY(auto const found,
-                    node.query({.sql = "SELECT coalesce('pid ' || a.pid || ', application ' || a.application_name || ', in transaction for ' || "
-                                       "round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1) || ' s', 'a prepared transaction') "
+                    node.query({.sql = "SELECT CASE WHEN l.pid IS NULL THEN 'a prepared transaction' ELSE 'pid ' || l.pid || ', application ' || "
+                                       "coalesce(a.application_name, 'unknown') || ', in transaction for ' || "
+                                       "coalesce(round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1)::text, '?') || ' s' END "
                                        "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-                                       "WHERE l.relation = $1::regclass AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() LIMIT 20",
+                                       "WHERE l.relation = $1::regclass AND l.granted AND l.mode NOT IN ('AccessShareLock', 'SIReadLock') "
+                                       "AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) "
+                                       "AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() LIMIT 20",
                                 .parameters = {names::fence_lock(group)}}));
   std::vector<std::string> blockers;
   for (std::size_t i = 0; i < found.size(); ++i) blockers.emplace_back(found.text(i, 0));
@@ -27,7 +30,7 @@ result<std::vector<std::string>> read_blockers(session& node, std::string const&
 }
 
 std::vector<statement> flip_statements(flip_request const& request, std::int64_t token, milliseconds lock_timeout) {
-  std::vector<statement> statements{{.sql = "BEGIN"},
+  std::vector<statement> statements{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                                     {.sql = "SELECT pg_catalog.set_config('lock_timeout', $1::text, true)",
                                      .parameters = {std::to_string(lock_timeout.count()) + "ms"}},
                                     engine_check_statement(token, "wave"),
@@ -95,7 +98,7 @@ std::vector<fence_row> cut_by_fence(std::vector<fence_row> const& fence, std::ve
 }
 
 result<std::int64_t> write_marker(session& node, std::string const& wave, std::int64_t token) {
-  std::vector<statement> const statements{{.sql = "BEGIN"}, engine_check_statement(token, "wave"), marker_statement(wave), {.sql = "COMMIT"}};
+  std::vector<statement> const statements{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"}, engine_check_statement(token, "wave"), marker_statement(wave), {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, node.flush(statements));
   for (auto const& answer : answers)
     if (!answer) return answer.error();
@@ -104,7 +107,8 @@ result<std::int64_t> write_marker(session& node, std::string const& wave, std::i
 
 result<> await_marker(session& node, std::string const& stream, std::int64_t marker, steady_clock::time_point until) {
   for (;;) {
-    BOOST_OUTCOME_TRY(auto const answer, node.query(read_progress_statement(stream)));
+    // A node that has stopped answering must not hold the wave past its budget.
+    BOOST_OUTCOME_TRY(auto const answer, node.query(read_progress_statement(stream), until + std::chrono::milliseconds{500}));
     BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
     if (at.marker >= marker) return success();
     if (steady_clock::now() >= until)

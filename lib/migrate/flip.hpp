@@ -40,7 +40,7 @@ std::vector<fence_row> cut_by_fence(std::vector<fence_row> const& fence, std::ve
 result<std::int64_t> write_marker(session& node, std::string const& wave, std::int64_t token);
 
 /// Waits until the newest progress row of the stream on the node has passed the marker.
-/// Errors: `stall_budget_spent` with how far the stream was.
+/// Errors: `stall_budget_spent` with how far the stream was; `deadline_exceeded` if the node does not answer.
 result<> await_marker(session& node, std::string const& stream, std::int64_t marker, std::chrono::steady_clock::time_point until);
 
 /// pg_current_wal_insert_lsn().

@@ -140,7 +140,8 @@ result<> transaction_gates(gate_inputs const& in, std::vector<gate>& gates) {
 result<> replica_gates(gate_inputs const& in, std::vector<gate>& gates) {
   auto const check = [&](session& node, node_definition const& definition) -> result<> {
     if (definition.replicas.empty()) return success();
-    BOOST_OUTCOME_TRY(auto const count, node.query({.sql = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name NOT LIKE 'shardway/%'"}));
+    BOOST_OUTCOME_TRY(auto const count, node.query({.sql = "SELECT count(*) FROM pg_stat_replication r WHERE r.state = 'streaming' AND NOT EXISTS "
+                                                            "(SELECT 1 FROM pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"}));
     BOOST_OUTCOME_TRY(auto const streaming, count.integer(0, 0));
     auto const wanted = static_cast<std::int64_t>(definition.replicas.size());
     gates.push_back(verdict_of("replicas", streaming >= wanted, definition.name + ": " + std::to_string(streaming) + " of " + std::to_string(wanted) + " stream",

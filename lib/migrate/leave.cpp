@@ -1,5 +1,6 @@
 #include "shardway/migrate/leave.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include "shardway/protocol/names.hpp"
@@ -30,14 +31,28 @@ result<> change(session& node, std::string const& sql, onboard_options const& op
 
 }  // namespace
 
-result<> leave_publication(onboard_node const& source, migration_manifest const& migration, std::vector<table_state> const& tables, onboard_options const& options) {
+namespace {
+
+std::vector<std::string> tables_and_fences(std::vector<table_state> const& tables) {
+  std::vector<std::string> relations;
+  for (auto const& table : tables)
+    for (auto const& relation : {names::quoted_table(table.manifest.table), names::fence(table.manifest.group)})
+      if (std::find(relations.begin(), relations.end(), relation) == relations.end()) relations.push_back(relation);
+  return relations;
+}
+
+}  // namespace
+
+result<> leave_publication(onboard_node const& source, migration_manifest const& migration, std::vector<table_state> const& tables,
+                           onboard_options const& options) {
   auto const publication = names::publication(migration.name);
-  for (auto const& table : tables) {
-    BOOST_OUTCOME_TRY(auto const member, source.node->query({.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1::text "
-                                                                    "AND r.prrelid = $2::regclass",
-                                                             .parameters = {publication, names::quoted_table(table.manifest.table)}}));
+  for (auto const& relation : tables_and_fences(tables)) {
+    BOOST_OUTCOME_TRY(auto const member,
+                      source.node->query({.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid "
+                                                 "WHERE p.pubname = $1::text AND r.prrelid = $2::regclass",
+                                          .parameters = {publication, relation}}));
     if (member.empty()) continue;
-    BOOST_OUTCOME_TRYV(change(*source.node, "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + names::quoted_table(table.manifest.table), options));
+    BOOST_OUTCOME_TRYV(change(*source.node, "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation, options));
   }
   return success();
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "lib/migrate/flip.hpp"
+#include "lib/migrate/row_look.hpp"
 #include "lib/migrate/verify_nodes.hpp"
 #include "lib/migrate/verify_sql.hpp"
 #include "shardway/catalog/certificate.hpp"
@@ -51,7 +52,10 @@ class table_verification {
     BOOST_OUTCOME_TRY(auto const bounds, nodes_.source().query({.sql = bounds_sql(table_, options_.range_rows)}));
     key_range range;
     for (std::size_t i = 0; i <= bounds.size(); ++i) {
+      is_whole_ = steady_clock::now() < until_;
+      if (!is_whole_) break;
       range.upper = i < bounds.size() ? text_value(std::string(bounds.text(i, 0))) : text_value();
+      if (range.upper && range.upper == range.lower) continue;  // many rows under one leading key
       BOOST_OUTCOME_TRYV(compare_range(range));
       range.lower = range.upper;
     }
@@ -62,7 +66,7 @@ class table_verification {
  private:
   result<> compare_range(key_range const& range) {
     BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t node) {
-      return sums_statement(table_, range, seeds_, node == 0 ? std::vector<slot_range>{} : placed_on(now_, node - 1));
+      return sums_statement(table_, range, seeds_, node == 0 ? std::nullopt : std::optional(placed_on(now_, node - 1)));
     }));
     std::vector<range_sums> sums;
     for (auto const& answer : answers) {
@@ -95,27 +99,10 @@ class table_verification {
 
   result<> list_range(key_range const& range) {
     BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t) { return rows_statement(table_, range, seeds_); }));
-    BOOST_OUTCOME_TRY(auto sights, gather(answers));
+    BOOST_OUTCOME_TRY(auto sights, gather_sights(answers, table_));
     for (auto& [key, seen] : sights)
       if (!agrees(seen, now_, table_.manifest.kind)) looks_[key].push_back(std::move(seen));
     return success();
-  }
-
-  result<sights_by_key> gather(std::vector<rows> const& answers) const {
-    sights_by_key sights;
-    auto const width = table_.manifest.key.size();
-    for (std::size_t node = 0; node < answers.size(); ++node)
-      for (std::size_t i = 0; i < answers[node].size(); ++i) {
-        std::vector<std::string> key;
-        for (std::size_t column = 0; column < width; ++column) key.emplace_back(answers[node].text(i, 3 + column));
-        BOOST_OUTCOME_TRY(auto const slot, answers[node].integer(i, 0));
-        auto& seen = sights[key];
-        seen.key = key;
-        seen.digest = answers[node].text(i, 1);
-        auto const shard = node == 0 ? std::optional<shard_id>() : std::optional(shard_id{static_cast<std::uint16_t>(node - 1)});
-        seen.seen.push_back({.node = shard, .slot = static_cast<int>(slot), .hash = std::string(answers[node].text(i, 2))});
-      }
-    return sights;
   }
 
   std::vector<std::vector<std::string>> undecided() const {
@@ -131,7 +118,7 @@ class table_verification {
     for (;;) {
       auto const keys = undecided();
       if (keys.empty() || steady_clock::now() >= until_) return success();
-      BOOST_OUTCOME_TRY(auto const arrived, nodes_.wait_for_streams(now_, options_.recheck_wait));
+      BOOST_OUTCOME_TRY(auto const arrived, nodes_.wait_for_streams(now_, std::min(options_.recheck_wait, left())));
       if (!arrived) return success();  // nothing can be told of what is left
       for (std::size_t from = 0; from < keys.size(); from += 1000) {
         std::vector<std::vector<std::string>> const part(keys.begin() + static_cast<std::ptrdiff_t>(from),
@@ -141,12 +128,12 @@ class table_verification {
     }
   }
 
+  std::chrono::milliseconds left() const { return std::chrono::duration_cast<std::chrono::milliseconds>(until_ - steady_clock::now()); }
+
   result<> look_at(std::vector<std::vector<std::string>> const& keys) {
-    BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t) { return rows_by_key_statement(table_, keys, seeds_); }));
-    BOOST_OUTCOME_TRY(auto sights, gather(answers));
+    BOOST_OUTCOME_TRY(auto sights, look_at_keys(nodes_, table_, keys, seeds_));
     for (auto const& key : keys) {
       auto& seen = sights[key];  // a row gone from everywhere agrees with itself
-      seen.key = key;
       if (seen.digest.empty()) seen.digest = looks_[key].front().digest;
       looks_[key].push_back(std::move(seen));
     }
@@ -162,10 +149,15 @@ class table_verification {
       ++found_.differing;
       if (judged == verdict::different) found_.found = verdict::different;
       if (judged == verdict::could_not_tell && found_.found == verdict::equal) found_.found = verdict::could_not_tell;
-      if (judged == verdict::different && found_.rows_named.size() < options_.named_max)
-        found_.rows_named.push_back(classify(looks.back(), now_, *group, table_.manifest.kind));
+      if (judged == verdict::different) name_differences(classify(looks.back(), now_, *group, table_.manifest.kind));
     }
+    if (!is_whole_ && found_.found == verdict::equal) found_.found = verdict::could_not_tell;
     return std::move(found_);
+  }
+
+  void name_differences(std::vector<row_difference> found) {
+    for (auto& one : found)
+      if (found_.rows_named.size() < options_.named_max) found_.rows_named.push_back(std::move(one));
   }
 
   verify_nodes& nodes_;
@@ -175,6 +167,7 @@ class table_verification {
   steady_clock::time_point until_;
   hash_seeds seeds_;
   table_verdict found_;
+  bool is_whole_{};  // every range was compared before the deadline
   std::map<std::vector<std::string>, std::vector<key_sights>> looks_;
 };
 

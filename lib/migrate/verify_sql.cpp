@@ -9,17 +9,25 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-bool is_text_type(std::string const& type) { return type == "text" || type.starts_with("character"); }
+// Types that every server orders alike. All others are ordered by the bytes of their text: collations differ between nodes, and a domain or
+// an enum says by its name alone nothing of its order.
+bool has_one_order(std::string const& type) {
+  for (std::string_view const known : {"smallint", "integer", "bigint", "uuid", "bytea", "date", "timestamp", "numeric", "oid"})
+    if (type == known || (type.starts_with(known) && (type[known.size()] == ' ' || type[known.size()] == '(')))
+      return !type.ends_with("[]");
+  return false;
+}
 
 // The leading key column as both sides order it.
 std::string leading(table_state const& table, std::string const& alias) {
   auto const& column = table.manifest.key.front();
-  auto const type = type_of(table, column);
-  return alias + names::quoted(column) + (is_text_type(type) ? " COLLATE pg_catalog.\"C\"" : "");
+  auto const ordered = alias + names::quoted(column);
+  return has_one_order(type_of(table, column)) ? ordered : ordered + "::text COLLATE pg_catalog.\"C\"";
 }
 
 std::string where_range(table_state const& table, key_range const& range, std::vector<text_value>& parameters) {
-  auto const type = type_of(table, table.manifest.key.front());
+  auto const column_type = type_of(table, table.manifest.key.front());
+  auto const type = has_one_order(column_type) ? column_type : std::string("text");
   std::string sql = " WHERE true";
   auto const bound = [&](text_value const& value, std::string const& comparison) {
     if (!value) return;
@@ -41,7 +49,7 @@ std::string slot_column(table_state const& table) {
 
 std::string row_columns(table_state const& table, hash_seeds seeds) {
   return slot_column(table) + ", pg_catalog.to_hex(" + hash("ROW(" + column_list(table.manifest.key, "t.") + ")::text", seeds.second) + "), " +
-         hash(row_text(table, "t."), seeds.first) + "::text || ':' || " + hash(row_text(table, "t."), seeds.second) + "::text, " +
+         hash(row_text(table, "t."), seeds.first) + "::text || ':' || " + hash(row_text(table, "t."), seeds.second) + "::text, t.xmin::text, " +
          text_list(table.manifest.key, "t.");
 }
 
@@ -67,19 +75,24 @@ std::string bounds_sql(table_state const& table, std::int64_t range_rows) {
          names::quoted_table(table.manifest.table) + " t) numbered WHERE n % " + std::to_string(range_rows) + " = 0 ORDER BY n";
 }
 
-statement sums_statement(table_state const& table, key_range const& range, hash_seeds seeds, std::vector<slot_range> const& placed) {
+namespace {
+
+// Rows whose slot is placed on another node than this one.
+std::string count_elsewhere(std::vector<slot_range> const& placed) {
+  std::string here = "false";
+  for (auto const& slots : placed) here += " OR s BETWEEN " + std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value());
+  return "count(*) FILTER (WHERE NOT (" + here + "))";
+}
+
+}  // namespace
+
+statement sums_statement(table_state const& table, key_range const& range, hash_seeds seeds, std::optional<std::vector<slot_range>> const& placed) {
   std::vector<text_value> parameters;
   auto const where = where_range(table, range, parameters);
-  std::string elsewhere = "0";
-  if (!placed.empty() && table.manifest.kind == table_kind::sharded) {
-    std::string here;
-    for (auto const& slots : placed)
-      here += (here.empty() ? "" : " OR ") + ("s BETWEEN " + std::to_string(slots.first.value())) + " AND " + std::to_string(slots.last.value());
-    elsewhere = "count(*) FILTER (WHERE NOT (" + here + "))";
-  }
-  return {.sql = "SELECT count(*), coalesce(sum(" + hash("r", seeds.first) + "), 0), coalesce(sum(" + hash("r", seeds.second) + "), 0), " + elsewhere +
-                 " FROM (SELECT " + row_text(table, "t.") + " AS r, " + (placed.empty() ? std::string("0") : slot_column(table)) + " AS s FROM " +
-                 names::quoted_table(table.manifest.table) + " t" + where + ") x",
+  bool const asked = placed && table.manifest.kind == table_kind::sharded;
+  return {.sql = "SELECT count(*), coalesce(sum(" + hash("r", seeds.first) + "), 0), coalesce(sum(" + hash("r", seeds.second) + "), 0), " +
+                 (asked ? count_elsewhere(*placed) : std::string("0")) + " FROM (SELECT " + row_text(table, "t.") + " AS r, " +
+                 (asked ? slot_column(table) : std::string("0")) + " AS s FROM " + names::quoted_table(table.manifest.table) + " t" + where + ") x",
           .parameters = std::move(parameters)};
 }
 

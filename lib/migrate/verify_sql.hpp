@@ -1,6 +1,7 @@
 // The questions of verification, as SQL both sides understand: text only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,10 @@ struct key_range {
 /// Every `range_rows`-th leading key, in the order both sides use (bytes for text: collations differ between nodes).
 std::string bounds_sql(table_state const&, std::int64_t range_rows);
 
-/// count, first sum, second sum, and on a shard the number of rows whose slot is placed elsewhere. `placed` empty: not asked.
-statement sums_statement(table_state const&, key_range const&, hash_seeds, std::vector<slot_range> const& placed);
+/// count, first sum, second sum, and on a shard the number of rows whose slot is placed elsewhere. Without `placed`: not asked.
+statement sums_statement(table_state const&, key_range const&, hash_seeds, std::optional<std::vector<slot_range>> const& placed);
 
-/// Per row of the range: slot (or -1 for a reference table), digest of the key, hash, then the key's columns as text.
+/// Per row of the range: slot (or -1 for a reference table), digest of the key, hash, version of the tuple, then the key's columns as text.
 statement rows_statement(table_state const&, key_range const&, hash_seeds);
 
 /// The same for the rows named by their keys.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "shardway/base/ensure.hpp"
 
@@ -50,11 +51,13 @@ result<group_state const*> group_of(generation const& now, std::string const& gr
   return state;
 }
 
+// Of each shard's slots as a whole, whatever ranges they come in.
 void choose_first(generation const& now, double percent, std::array<bool, slots>& chosen) {
-  for (auto const& placed : now.placement) {
-    auto const count = static_cast<std::uint32_t>(std::ceil(placed.slots.count() * percent / 100.0));
-    for (std::uint32_t i = 0; i < count; ++i) chosen[placed.slots.first.value() + i] = true;
-  }
+  std::map<shard_id, std::uint32_t> wanted;
+  for (auto const& placed : now.placement) wanted[placed.shard] += placed.slots.count();
+  for (auto& [shard, count] : wanted) count = static_cast<std::uint32_t>(std::ceil(count * percent / 100.0));
+  for (auto const& placed : now.placement)
+    for (std::uint32_t i = 0; i < placed.slots.count() && wanted[placed.shard] > 0; ++i, --wanted[placed.shard]) chosen[placed.slots.first.value() + i] = true;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct row_sight {
   std::optional<shard_id> node{};  ///< nothing: the source
   int slot{-1};                    ///< -1 for a reference table
   std::string hash;
+  std::string version{};  ///< of the tuple on its node (xmin): a row that went away and came back is not the row seen before
 };
 
 /// All sights of one primary key.
@@ -26,18 +27,22 @@ struct key_sights {
   std::vector<std::string> key;
   std::string digest;
   std::vector<row_sight> seen;
-  friend bool operator==(key_sights const& a, key_sights const& b);  ///< same nodes with the same hashes
+  friend bool operator==(key_sights const& a, key_sights const& b);  ///< same nodes with the same tuples
 };
 using sights_by_key = std::map<std::vector<std::string>, key_sights>;
 
 /// The row is on the source and on the shard of its slot, nowhere else, and equal. For a reference table: on every shard.
 bool agrees(key_sights const&, generation const&, table_kind);
 
-/// How a row that does not agree differs, seen from the node that has authority for its slot.
-row_difference classify(key_sights const&, generation const&, group_state const&, table_kind);
+/// How a row that does not agree differs, seen from the copy of the node that has authority for its slot. Copies on shards where the row does
+/// not belong come first and alone: what the others lack shows once those are gone. Of a reference table each shard that differs is named.
+std::vector<row_difference> classify(key_sights const&, generation const&, group_state const&, table_kind);
 
-/// What to say of a row after all looks: `equal` if a look agreed; `different` if the last two looks, each after the streams had passed, saw
-/// the same disagreement; else it was changing all the time.
+/// The node whose copy says what the named node should hold; nothing: the source.
+std::optional<shard_id> deciding_node(key_sights const&, row_difference const&, generation const&, group_state const&, table_kind);
+
+/// What to say of a row after all looks: `equal` if a look agreed; `different` if the last two looks saw the same
+/// tuples disagree; else it was changing all the time. Preconditions: between two looks the streams have passed what the first could see.
 verdict judge(std::vector<key_sights> const& looks, generation const&, table_kind);
 
 }  // namespace v0
