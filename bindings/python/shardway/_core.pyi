@@ -1,0 +1,235 @@
+"""
+The library's calls, one to one. Documents cross as JSON; the package `shardway` puts Python's types over them.
+"""
+
+from collections.abc import Sequence
+
+
+def error_codes() -> list[tuple[str, bool, bool, bool]]:
+    """
+    Every error code: (name, retryable, needs_reconnect, needs_operator). docs/ERRORS.md explains each.
+    """
+
+class ShardKey:
+    """The shard key of a row, as its canonical bytes."""
+
+    def __init__(self, value: object | None) -> None:
+        """
+        From an int, str, uuid.UUID or bytes, or a tuple of up to four of them. Integers of every width give the same key.
+        """
+
+    @staticmethod
+    def from_text(types: Sequence[str], texts: Sequence[str]) -> ShardKey:
+        """
+        From PostgreSQL's names of the columns' types and the values in its text form.
+        """
+
+    @property
+    def bytes(self) -> bytes:
+        """The canonical bytes (docs/formats/shard_key.md)."""
+
+    @property
+    def slot(self) -> int:
+        """The slot, 0 to 4,095."""
+
+    def __len__(self) -> int: ...
+
+    def __eq__(self, arg: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+def slot_of(key: object | None) -> int:
+    """
+    The slot of a shard key, 0 to 4,095. The same as `shardway.slot_of(...)` in SQL.
+    """
+
+def slots_of(keys: Sequence[object]) -> list[int]:
+    """The slots of many shard keys in one call."""
+
+SLOT_COUNT: int = 4096
+
+def lint(migration: tuple[str, str], tables: Sequence[tuple[str, str]]) -> list:
+    """
+    Everything wrong with the (file, text) pairs: code, file, line, column, message, hint, text.
+    """
+
+def format_table(text: str, file: str) -> str:
+    """The table's manifest in its one form."""
+
+def format_migration(text: str, file: str) -> str:
+    """The migration's manifest in its one form."""
+
+def generation_summary(document: str) -> dict:
+    """Groups, stages and authority of a generation's document."""
+
+def explain_route(document: str, table: str, values: Sequence[str]) -> dict:
+    """
+    Where a call with this shard key (in text form) goes by a generation's document, and why.
+    """
+
+class MigrationSet:
+    """The manifests of one migration, parsed and valid."""
+
+    @staticmethod
+    def load(migration: tuple[str, str], tables: Sequence[tuple[str, str]]) -> MigrationSet:
+        """From (file, text) pairs; raises ConfigError with all findings."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def engine_role(self) -> str: ...
+
+    @property
+    def application_role(self) -> str: ...
+
+    @property
+    def mirror_role(self) -> str: ...
+
+    @property
+    def nodes(self) -> list:
+        """The source, then the shards: name, conninfo, replicas."""
+
+    @property
+    def tables(self) -> list: ...
+
+    def conninfo(self, role: str) -> str:
+        """How to reach the source as a role."""
+
+    def diff(self, generation: str | None) -> list:
+        """
+        What these manifests would change in a generation's document, or in none.
+        """
+
+    def preflight(self, role: str, transaction_age_max_s: int = 60) -> list:
+        """
+        What the doctor finds: id, level, node, subject, what, fix. Reads only.
+        """
+
+    def plan(self) -> list:
+        """The steps of the migration, in order. Connects to nothing."""
+
+    def plan_text(self) -> str: ...
+
+    def roles_sql(self, role: str) -> list:
+        """For each node the SQL that creates the roles, for an administrator."""
+
+    def install(self, role: str) -> None:
+        """Creates or upgrades schema shardway on each node. Idempotent."""
+
+    def schema_versions(self, role: str) -> list:
+        """(node, version of schema shardway; 0: not installed)."""
+
+    def installed(self, role: str) -> list:
+        """What `uninstall` would take away now."""
+
+    def uninstall(self, role: str) -> list:
+        """Takes away all of it, also after a crash; what it was."""
+
+    def apply(self, holder: str, lease_wait: float = 0.0, client_programs: str = '') -> dict:
+        """
+        Installs, reads the tables' shapes and publishes the generation these manifests say. For when no controller runs.
+        """
+
+    def run_controller(self, holder: str, lease_wait: float = 15.0, client_programs: str = '', on_ready: object | None = None) -> None:
+        """
+        Serves until a signal handler raises (Ctrl-C), then stops in order. `on_ready` is called when the controller acts.
+        """
+
+    def plan_wave(self, role: str, group: str, percent: float | None = None, shard: str | None = None) -> dict:
+        """
+        The slots a wave would move: forward with `percent`, back without. Reads only.
+        """
+
+class Catalog:
+    """
+    A session on the source's catalog. JSON documents are texts; shardway.catalog parses them.
+    """
+
+    @staticmethod
+    def open(conninfo: str, application: str = 'shardway-command', timeout_ms: int = 5000) -> Catalog: ...
+
+    def close(self) -> None: ...
+
+    def enqueue_request(self, kind: str, arguments: str) -> int:
+        """Asks the controller for something; the request's number."""
+
+    def find_request(self, id: int) -> object: ...
+
+    def status(self) -> list:
+        """What the controller shows of itself: name, document, age_ms."""
+
+    def generation(self) -> object:
+        """The newest generation as JSON, or None."""
+
+    def lease(self) -> object: ...
+
+    def certificate(self, relation: str) -> object:
+        """The newest certificate of a table, or None."""
+
+    def certificate_gaps(self, relations: Sequence[str], age_max_s: int = 0) -> list: ...
+
+    def waves(self, group: str = '') -> list: ...
+
+    def journal(self, wave: str = '', limit: int = 100) -> list: ...
+
+    def clients(self, expire_after_s: int = 60) -> list: ...
+
+    def manifests(self) -> list:
+        """The manifests as they were applied."""
+
+    def put_manifest(self, relation: str, document: str) -> bool:
+        """True if the document is new or differs from the one there."""
+
+class ClientSession:
+    """
+    A user's or request's view: it sees its own writes. One thread at a time.
+    """
+
+    def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> dict:
+        """
+        One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; times are seconds.
+        """
+
+    def read(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', staleness_max: float = 1.0, wait_budget: float = 0.05, deadline: float = 30.0) -> dict:
+        """
+        One SELECT of rows with this shard key: rows, node, from_replica, waited_us.
+        """
+
+    def token(self) -> str:
+        """
+        What the session has written and seen; give it to `adopt` where the user comes next.
+        """
+
+    def adopt(self, token: str) -> None:
+        """Takes over another session's token; a malformed one changes nothing."""
+
+class Client:
+    """Connections and routing of one process. Safe to share between threads."""
+
+    @staticmethod
+    def open(conninfo: str, *, application: str = 'application', connections_max: int = 8, stall_budget: float = 5.0, connect_timeout: float = 5.0) -> Client:
+        """
+        Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.
+        """
+
+    def session(self) -> ClientSession: ...
+
+    def generation(self) -> int: ...
+
+    def refresh(self) -> int:
+        """Looks for a newer generation now; its number."""
+
+    def route_of(self, table: str, key: object | None) -> dict:
+        """Where a call goes now; node is None for the source."""
+
+    def totals(self) -> dict:
+        """Counts since `open`."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *args) -> None: ...
