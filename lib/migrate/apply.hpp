@@ -53,7 +53,7 @@ class applier {
   result<verdict> attempt(apply_queue::taken const& taken, bool one_by_one);
   result<> write(apply_queue::taken const& taken, bool one_by_one);
   result<tally> write_net(std::vector<stream_change> const& raw);
-  result<tally> write_lists(change_list const& deletes, std::vector<change_list> const& lists);
+  result<tally> write_lists(change_list const& deletes, std::vector<change_list> const& lists, bool is_single);
   result<> fill_missing(change_list const& same_columns);
   result<> fetch_row(stream_change const&);
   result<rows> read_row(stream_change const&);

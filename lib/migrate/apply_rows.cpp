@@ -58,10 +58,11 @@ result<applier::tally> applier::write_net(std::vector<stream_change> const& raw)
   if (!removed.empty() && !guard_off("key_lock")) {
     BOOST_OUTCOME_TRYV(run_all({key_locks_statement(removed)}));
   }
-  return write_lists(removed, lists_of(net, kind_type::upsert));
+  return write_lists(removed, lists_of(net, kind_type::upsert), false);
 }
 
-result<applier::tally> applier::write_lists(change_list const& removed, std::vector<change_list> const& lists) {
+// Single changes of one transaction may follow each other on one row under one version: there the later image counts.
+result<applier::tally> applier::write_lists(change_list const& removed, std::vector<change_list> const& lists, bool is_single) {
   std::vector<statement> statements;
   std::map<std::uint64_t, change_list> deletes;
   for (auto const* change : removed) {
@@ -72,7 +73,7 @@ result<applier::tally> applier::write_lists(change_list const& removed, std::vec
   std::vector<std::size_t> corrections;
   for (auto const& list : lists) {
     statements.push_back(is_partial(*list.front()) ? partial_statement(list) : upsert_statement(list));
-    auto const captured = with_outbox(list);
+    auto const captured = is_single ? list : with_outbox(list);
     if (captured.empty() || guard_off("equal_version_compare")) continue;
     corrections.push_back(statements.size());
     statements.push_back(correct_statement(captured));
@@ -142,13 +143,13 @@ result<applier::tally> applier::write_one_by_one(std::vector<stream_change> cons
     change_list const one{&change};
     bool const is_upsert = change.kind == kind_type::upsert;
     BOOST_OUTCOME_TRYV(run_all({{.sql = "SAVEPOINT change"}}));
-    auto written = is_upsert ? write_lists({}, {one}) : write_lists(one, {});
+    auto written = is_upsert ? write_lists({}, {one}, true) : write_lists(one, {}, true);
     if (!written && written.error().sqlstate() == "23505") {
       BOOST_OUTCOME_TRYV(note_blocker(change, written.error()));
       return written.error();
     }
     if (!written) return written.error();
-    counted.corrected += written.value().corrected;
+    if (change.has_outbox) counted.corrected += written.value().corrected;
     BOOST_OUTCOME_TRYV(run_all({{.sql = "RELEASE SAVEPOINT change"}}));
   }
   return counted;

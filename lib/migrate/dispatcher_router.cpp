@@ -328,7 +328,7 @@ void transaction_router::finish_flips(work& at) {
     }
   }
   for (auto& [group, state] : at.flipped) {
-    if (state == *windows_.now(group)) continue;
+    if (auto const known = windows_.now(group); known && state == *known) continue;
     windows_.record(group, at.from.end, std::move(state));
     windows_changed_ = true;
   }

@@ -120,7 +120,7 @@ result<> mirror_thread::open() {
   if (!held || held->is_lost())
     return error{error_code::stream_broken, "replication slot " + name + " " + (held ? "is lost" : "does not exist"), "rollback is not possible any more without loss"}.at_node(options_.shard.node);
   if (held->is_active) return error{error_code::node_unreachable, "replication slot " + name + " is still read by another connection"}.at_node(options_.shard.node);
-  start_ = std::max(held->confirmed_flush, position_.applied);
+  start_ = held->confirmed_flush;  // windows are known there; what is applied already is met again, for its flips only
   BOOST_OUTCOME_TRYV(read_windows());
   bool const has_authority = windows_.is_open_somewhere();
   if (has_authority && position_.applied < held->confirmed_flush)
@@ -200,14 +200,19 @@ result<> mirror_thread::keep(std::variant<row_event, truncate_event> change, std
 }
 
 result<> mirror_thread::mirror_transaction(decoded_transaction const& transaction) {
-  if (transaction.end <= position_.applied) return success();  // sent again (S1)
+  if (transaction.end <= position_.applied) {  // sent again (S1)
+    std::int64_t marker{};
+    BOOST_OUTCOME_TRYV(read_ours(transaction, marker));
+    return success();
+  }
   {
     std::scoped_lock const lock(mutex_);
     open_since_ = transaction.begin.commit_time;
   }
   auto next = position_;
   next.applied = transaction.end;
-  BOOST_OUTCOME_TRY(auto const changes, plan(transaction, next.marker));
+  BOOST_OUTCOME_TRY(auto const changes, plan(transaction));
+  BOOST_OUTCOME_TRYV(read_ours(transaction, next.marker));
   next.totals.changes += static_cast<std::int64_t>(changes.size());
   if (!changes.empty() || next.marker != position_.marker) {
     BOOST_OUTCOME_TRYV(apply(changes, next));

@@ -55,7 +55,8 @@ class mirror_thread {
   result<> take(stream_event event);
   result<> keep(std::variant<row_event, truncate_event> change, std::size_t bytes);
   result<> mirror_transaction(decoded_transaction const&);
-  result<std::vector<planned>> plan(decoded_transaction const&, std::int64_t& marker);
+  result<std::vector<planned>> plan(decoded_transaction const&);
+  result<> read_ours(decoded_transaction const&, std::int64_t& marker);
   result<> plan_row(row_event const&, std::vector<planned>&);
   result<> check_window(followed_table const&, stream_tuple const&);
   result<> apply(std::vector<planned> const&, stream_position const& next);

@@ -109,26 +109,31 @@ result<table_ptr> mirror_thread::known_table(std::shared_ptr<stream_relation con
   return table;
 }
 
-result<std::vector<mirror_thread::planned>> mirror_thread::plan(decoded_transaction const& transaction, std::int64_t& marker) {
+result<std::vector<mirror_thread::planned>> mirror_thread::plan(decoded_transaction const& transaction) {
   std::vector<planned> changes;
+  if (transaction.has_message) return changes;  // S16: ours
+  for (auto const& change : transaction.changes) {
+    if (auto const* row = std::get_if<row_event>(&change)) {
+      if (row->relation->schema == names::schema) continue;
+      BOOST_OUTCOME_TRYV(plan_row(*row, changes));
+      continue;
+    }
+    for (auto const& relation : std::get<truncate_event>(change).relations) {
+      BOOST_OUTCOME_TRY(auto const table, known_table(relation));
+      if (table)
+        return error{error_code::stream_broken, "table " + table->name() + " was truncated on shard " + options_.shard.node + ", but the source's copy holds all shards' rows",
+                     "delete by shard key instead; compare the table before rolling back"};
+    }
+  }
+  return changes;
+}
+
+// Fences and markers, in any transaction. A flip counts for the transactions after it.
+result<> mirror_thread::read_ours(decoded_transaction const& transaction, std::int64_t& marker) {
   std::map<std::string, window_state> flipped;
   for (auto const& change : transaction.changes) {
     auto const* row = std::get_if<row_event>(&change);
-    if (!row) {
-      if (transaction.has_message) continue;
-      for (auto const& relation : std::get<truncate_event>(change).relations) {
-        BOOST_OUTCOME_TRY(auto const table, known_table(relation));
-        if (table) return error{error_code::stream_broken, "table " + table->name() + " was truncated on shard " + options_.shard.node + ", but the source's copy holds all shards' rows",
-                                "delete by shard key instead; compare the table before rolling back"};
-      }
-      continue;
-    }
-    if (row->relation->schema != names::schema) {
-      if (!transaction.has_message) {
-        BOOST_OUTCOME_TRYV(plan_row(*row, changes));
-      }
-      continue;
-    }
+    if (!row || row->relation->schema != names::schema) continue;
     if (row->relation->name == "marker" && row->after) {
       auto const* id = field_of(*row->relation, *row->after, "id");
       if (id) marker = std::max<std::int64_t>(marker, std::stoll(*id));
@@ -143,7 +148,7 @@ result<std::vector<mirror_thread::planned>> mirror_thread::plan(decoded_transact
     windows_.record(group, transaction.end, std::move(state));
     windows_changed_ = true;
   }
-  return changes;
+  return success();
 }
 
 result<> mirror_thread::check_window(followed_table const& table, stream_tuple const& tuple) {

@@ -1,4 +1,5 @@
 // Copy and stream together on real servers, under writes that don't stop.
+#include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
 
 namespace shardway_test {
@@ -68,6 +69,151 @@ TEST_F(stream, copy_under_writes_ends_equal) {
   EXPECT_GT(progress.tables.at(0).chunks, 3);
   EXPECT_EQ(progress.tables.at(0).chunks, progress.tables.at(0).chunks_closed);
   EXPECT_EQ(one(*source_, "SELECT count(*) FROM shardway.chunk WHERE state <> 'closed'"), "0");
+}
+
+constexpr char columns[] = "id, customer_id, note, total";
+
+TEST_F(stream, connections_of_appliers_may_be_cut) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 2000) AS n");
+  start();
+  copy();
+  {
+    writer first(open(fleet_->source()), 1), second(open(fleet_->source()), 2);
+    for (int i = 0; i < 10; ++i) {
+      for (std::size_t shard = 0; shard < 2; ++shard)
+        run(*open(fleet_->shard(shard)), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+      std::this_thread::sleep_for(60ms);
+    }
+  }
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+}
+
+TEST_F(stream, resend_has_no_effect) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 500) AS n");
+  start();
+  copy();
+  catch_up();
+  auto const totals = [&] { return engine_->stream(shard_id{0}).position.totals.changes + engine_->stream(shard_id{1}).position.totals.changes; };
+  auto const before = totals();
+  auto const slot_before = one(*source_, "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'");
+  {
+    std::string failures;
+    for (int i = 1; i <= 60; ++i) failures += (i > 1 ? "," : "") + std::string("before_confirm:error:") + std::to_string(i);
+    shardway::testing::selected_stop_points const stops(failures);
+    run(*source_, "UPDATE shop.orders SET total = total + 1");
+    catch_up();
+    EXPECT_EQ(totals(), before + 500);
+    engine_.reset();
+  }
+  auto const applied_twice = one(*source_, "SELECT confirmed_flush_lsn < pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'");
+  EXPECT_EQ(applied_twice, "t");
+  start();
+  catch_up();
+  EXPECT_EQ(totals(), before + 500) << "changes sent again were applied again";
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+}
+
+TEST_F(stream, values_left_alone_stay_and_missing_rows_are_fetched) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, (SELECT string_agg(md5((n * i)::text), '') FROM generate_series(1, 300) AS i), n FROM generate_series(1, 200) AS n");
+  start();
+  copy();
+  run(*source_, "UPDATE shop.orders SET total = -total");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+  for (std::size_t shard = 0; shard < 2; ++shard) run(*open(fleet_->shard(shard)), "DELETE FROM shop.orders WHERE id % 2 = 0");
+  run(*source_, "UPDATE shop.orders SET total = total * 2; UPDATE shop.orders SET id = id + 1000 WHERE id % 4 = 0");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+}
+
+TEST_F(stream, unique_value_goes_from_row_to_row) {
+  install(std::string(orders_ddl) + "; CREATE UNIQUE INDEX ON shop.orders (customer_id, note)", orders(),
+          "INSERT INTO shop.orders SELECT n, 7, 'note ' || n, n FROM generate_series(1, 10) AS n");
+  start({.batch_wait = 300ms});
+  copy();
+  for (int i = 0; i < 5; ++i)
+    run(*source_, "BEGIN; UPDATE shop.orders SET note = 'free' WHERE id = 1; UPDATE shop.orders SET note = 'note 1' WHERE id = 2; UPDATE shop.orders SET note = 'note 2' WHERE id = 1; COMMIT;"
+                  "BEGIN; UPDATE shop.orders SET note = 'free' WHERE id = 1; UPDATE shop.orders SET note = 'note 2' WHERE id = 2; UPDATE shop.orders SET note = 'note 1' WHERE id = 1; COMMIT");
+  run(*source_, "DELETE FROM shop.orders WHERE id = 3; INSERT INTO shop.orders VALUES (30, 7, 'note 3', 3)");
+  run(*source_, "BEGIN; UPDATE shop.orders SET note = 'free' WHERE id = 4; UPDATE shop.orders SET note = 'note 4' WHERE id = 5; UPDATE shop.orders SET note = 'note 5' WHERE id = 4; COMMIT");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+}
+
+TEST_F(stream, row_whose_shard_key_changes_moves) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 300) AS n");
+  run(*source_, shard_key_trigger_sql(tables_[0], true));
+  start();
+  copy();
+  run(*source_, "UPDATE shop.orders SET customer_id = customer_id + 1000");
+  run(*source_, "UPDATE shop.orders SET id = id + 5000, customer_id = customer_id + 1 WHERE id % 3 = 0; DELETE FROM shop.orders WHERE id % 5 = 0");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+  EXPECT_EQ(misplaced("shop.orders", "customer_id"), 0);
+}
+
+TEST_F(stream, truncate_empties_and_later_rows_stay) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 300) AS n");
+  start();
+  copy();
+  run(*source_, "BEGIN; INSERT INTO shop.orders VALUES (900, 900, 'gone', 1); TRUNCATE shop.orders; INSERT INTO shop.orders SELECT n, n, 'stays', n FROM generate_series(1, 20) AS n; COMMIT");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+  EXPECT_EQ(digest("shop.orders", columns).substr(0, 3), "20:");
+}
+
+TEST_F(stream, shape_that_changes_stops_it_and_is_named) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");
+  start();
+  copy();
+  run(*source_, "ALTER TABLE shop.orders ALTER COLUMN total TYPE numeric(14,3); UPDATE shop.orders SET total = 1");
+  expect_soon("the stream stops", [&] { return engine_->dispatcher_failure().has_value(); });
+  EXPECT_EQ(engine_->dispatcher_failure()->code(), error_code::schema_drift);
+  EXPECT_NE(engine_->dispatcher_failure()->message().find("numeric(14,3)"), std::string::npos) << engine_->dispatcher_failure()->message();
+}
+
+// Windows come from the WAL: the generation still says that the source has authority everywhere.
+TEST_F(stream, write_outside_the_window_stops_it) {
+  for (bool const guarded : {true, false}) {
+    install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");
+    if (!guarded) ::setenv("SHARDWAY_GUARD_OFF", "window_from_wal", 1);
+    start();
+    copy();
+    run(*source_, "UPDATE shop.orders SET total = 5");
+    flip(*source_, all_slots, epoch{2}, false);
+    run(*source_, "UPDATE shop.orders SET total = 6");
+    auto const end = *lsn::parse(one(*source_, "SELECT pg_current_wal_flush_lsn()"));
+    expect_soon("the stream stops or passes", [&] { return engine_->dispatcher_failure() || engine_->confirmed() >= end; });
+    EXPECT_EQ(engine_->dispatcher_failure().has_value(), guarded);
+    ::unsetenv("SHARDWAY_GUARD_OFF");
+    engine_.reset();
+  }
+}
+
+// S6: with a change still queued, a keep-alive confirms nothing.
+TEST_F(stream, keepalive_confirms_nothing_while_a_shard_is_behind) {
+  for (bool const guarded : {true, false}) {
+    install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");
+    if (!guarded) ::setenv("SHARDWAY_GUARD_OFF", "keepalive_with_queue", 1);
+    start();
+    copy();
+    catch_up();
+    auto const holder = open(fleet_->shard(0));
+    run(*holder, "BEGIN; LOCK TABLE shop.orders IN EXCLUSIVE MODE");
+    run(*source_, "UPDATE shop.orders SET total = 5");
+    auto const end = one(*source_, "SELECT pg_current_wal_flush_lsn()");
+    for (int i = 0; i < 20; ++i) {
+      run(*source_, "SELECT pg_logical_emit_message(false, 'x', 'y'); SELECT pg_switch_wal()");
+      std::this_thread::sleep_for(100ms);
+    }
+    auto const passed = one(*source_, "SELECT confirmed_flush_lsn >= '" + end + "' FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'");
+    EXPECT_EQ(passed, guarded ? "f" : "t");
+    run(*holder, "ROLLBACK");
+    catch_up();
+    ::unsetenv("SHARDWAY_GUARD_OFF");
+    engine_.reset();
+  }
 }
 
 }  // namespace
