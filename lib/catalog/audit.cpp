@@ -32,7 +32,8 @@ result<audit_entry> entry_at(rows const& found, std::size_t row) {
 }
 
 result<std::vector<audit_entry>> select_entries(session& catalog, std::string_view tail, std::vector<text_value> parameters) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT " + std::string(columns) + " FROM " + std::string(tail), std::move(parameters)}));
+  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT " + std::string(columns) + " FROM " + std::string(tail),
+      std::move(parameters)}));
   std::vector<audit_entry> out;
   for (std::size_t row = 0; row < found.size(); ++row) {
     BOOST_OUTCOME_TRY(auto one, entry_at(found, row));
@@ -42,7 +43,8 @@ result<std::vector<audit_entry>> select_entries(session& catalog, std::string_vi
 }
 
 error broken_at(audit_entry const& entry, session const& catalog) {
-  return error{error_code::corrupt_data, "the audit log is broken at entry " + std::to_string(entry.id) + ": it was changed, or one before it is missing"}
+  return error{error_code::corrupt_data, "the audit log is broken at entry " + std::to_string(entry.id) +
+      ": it was changed, or one before it is missing"}
       .at_node(catalog.identity().name);
 }
 
@@ -81,13 +83,15 @@ result<> append_audit(session& catalog, std::string_view actor, std::string_view
 }
 
 result<std::vector<audit_entry>> read_audit(session& catalog, std::size_t limit) {
-  return select_entries(catalog, "(SELECT * FROM shardway.audit ORDER BY id DESC LIMIT $1::bigint) newest ORDER BY id", {std::to_string(limit)});
+  return select_entries(catalog, "(SELECT * FROM shardway.audit ORDER BY id DESC LIMIT $1::bigint) newest ORDER BY id",
+      {std::to_string(limit)});
 }
 
 result<audit_head> verify_audit(session& catalog) {
   audit_head head;
   for (std::int64_t after = 0;;) {
-    BOOST_OUTCOME_TRY(auto const page, select_entries(catalog, "shardway.audit WHERE id > $1::bigint ORDER BY id LIMIT 1000", {std::to_string(after)}));
+    BOOST_OUTCOME_TRY(auto const page, select_entries(catalog, "shardway.audit WHERE id > $1::bigint ORDER BY id LIMIT 1000",
+        {std::to_string(after)}));
     if (page.empty()) return head;
     for (auto const& entry : page) {
       if (entry.previous_sha256 != head.sha256 || entry_sha256(entry) != entry.sha256) return broken_at(entry, catalog);

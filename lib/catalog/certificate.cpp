@@ -65,7 +65,8 @@ result<std::string> database_now(session& catalog) {
 result<std::int64_t> insert_certificate(session& catalog, std::int64_t token, certificate const& made) {
   statement insert{"INSERT INTO shardway.certificate (group_name, relation, result, row_count, as_of, detail, started_at)"
                    " VALUES ($1, $2, $3, $4::bigint, $5::pg_lsn, $6::jsonb, $7::timestamptz) RETURNING id",
-                   {made.group, made.relation, std::string(name(made.found)), std::to_string(made.row_count), made.as_of.to_string(), made.detail,
+                   {made.group, made.relation, std::string(name(made.found)), std::to_string(made.row_count), made.as_of.to_string(),
+                       made.detail,
                     made.started_at}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(insert)}));
   return answers[0].integer(0, 0);
@@ -73,7 +74,8 @@ result<std::int64_t> insert_certificate(session& catalog, std::int64_t token, ce
 
 result<std::optional<certificate>> newest_certificate(session& catalog, std::string_view relation) {
   BOOST_OUTCOME_TRY(auto const found,
-                    catalog.query({"SELECT id, group_name, relation, result, row_count, as_of::text, detail::text, started_at::text, at::text"
+                    catalog.query({"SELECT id, group_name, relation, result, row_count, as_of::text, detail::text, started_at::text,"
+                        " at::text"
                                    " FROM shardway.certificate WHERE relation = $1 ORDER BY id DESC LIMIT 1",
                                    {std::string(relation)}}));
   if (found.empty()) return std::optional<certificate>{};
@@ -88,7 +90,8 @@ result<> insert_repair(session& catalog, std::int64_t token, repair_record const
   return success();
 }
 
-result<std::vector<certificate_gap>> certificate_gaps(session& catalog, std::vector<std::string> const& relations, std::chrono::seconds age_max) {
+result<std::vector<certificate_gap>> certificate_gaps(session& catalog, std::vector<std::string> const& relations,
+    std::chrono::seconds age_max) {
   std::vector<certificate_gap> gaps;
   for (auto const& relation : relations) {
     BOOST_OUTCOME_TRY(auto why, gap_of(catalog, relation, age_max));

@@ -28,7 +28,8 @@ result<std::vector<client_entry>> select_clients(session& catalog, std::string_v
 result<> heartbeat_client(session& catalog, client_entry const& client) {
   BOOST_OUTCOME_TRYV(catalog.query(
       {"INSERT INTO shardway.client (client_id, application, library_version, generation) VALUES ($1::uuid, $2, $3, $4::bigint)"
-       " ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, library_version = excluded.library_version, seen_at = clock_timestamp()",
+       " ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, library_version = excluded.library_version, seen_at ="
+           " clock_timestamp()",
        {client.client_id, client.application, client.library_version, std::to_string(client.generation)}}));
   return success();
 }
@@ -47,7 +48,8 @@ result<std::vector<client_entry>> clients_behind(session& catalog, std::uint64_t
 }
 
 result<std::int64_t> expire_clients(session& catalog, std::int64_t token, std::chrono::seconds expire_after) {
-  statement remove{"DELETE FROM shardway.client WHERE seen_at <= clock_timestamp() - $1::bigint * interval '1 second'", {std::to_string(expire_after.count())}};
+  statement remove{"DELETE FROM shardway.client WHERE seen_at <= clock_timestamp() - $1::bigint * interval '1 second'",
+      {std::to_string(expire_after.count())}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(remove)}));
   return answers[0].affected();
 }

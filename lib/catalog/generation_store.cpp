@@ -18,7 +18,8 @@ error i3_error(std::string const& group, slot_range range, std::string const& wh
 
 result<> check_range(std::string const& group, authority_range const& before, authority_range const& after) {
   slot_range const both{std::max(before.slots.first, after.slots.first), std::min(before.slots.last, after.slots.last)};
-  if (after.at < before.at) return i3_error(group, both, "epoch " + std::to_string(before.at.value()) + " would go back to " + std::to_string(after.at.value()));
+  if (after.at < before.at) return i3_error(group, both, "epoch " + std::to_string(before.at.value()) + " would go back to " +
+      std::to_string(after.at.value()));
   if (after.at == before.at && after.shard != before.shard) return i3_error(group, both, "authority would change without a new epoch");
   return success();
 }
@@ -48,14 +49,16 @@ statement read_copy(std::uint64_t number) {
 result<> put_copy(session& node, generation const& wanted, std::string const& document, std::int64_t token) {
   auto const number = std::to_string(wanted.number);
   auto const digest = sha256_hex(document);
-  statement insert{"INSERT INTO shardway.generation (generation, document, sha256) VALUES ($1::bigint, $2, $3) ON CONFLICT (generation) DO NOTHING",
+  statement insert{"INSERT INTO shardway.generation (generation, document, sha256) VALUES ($1::bigint, $2, $3) ON CONFLICT (generation) DO"
+      " NOTHING",
                    {number, document, digest}};
   statement notify{"SELECT pg_notify($1, $2)", {generation_channel, number}};
   BOOST_OUTCOME_TRYV(run_guarded(node, token, {std::move(insert), std::move(notify)}));
   BOOST_OUTCOME_TRY(auto const copy, node.query(read_copy(wanted.number)));
   if (copy.size() == 1 && copy.text(0, 1) == digest && sha256_hex(copy.text(0, 0)) == digest) return success();
   auto const code = copy.size() == 1 && copy.text(0, 1) != digest ? error_code::precondition_failed : error_code::corrupt_data;
-  return error{code, "generation " + number + " on this node is not the document that was published", "publish it under the next number"}.at_node(
+  return error{code, "generation " + number + " on this node is not the document that was published",
+      "publish it under the next number"}.at_node(
       node.identity().name);
 }
 
@@ -63,7 +66,8 @@ result<> check_on(session& node, generation const& wanted) {
   BOOST_OUTCOME_TRY(auto const newest, read_newest_generation(node));
   if (!newest || newest->number == wanted.number) return success();
   if (newest->number > wanted.number)
-    return error{error_code::precondition_failed, "the node holds generation " + std::to_string(newest->number) + ", newer than " + std::to_string(wanted.number),
+    return error{error_code::precondition_failed, "the node holds generation " + std::to_string(newest->number) + ", newer than " +
+        std::to_string(wanted.number),
                  "read the newest generation and plan again"}
         .at_node(node.identity().name);
   auto checked = check_successor(*newest, wanted);
@@ -77,7 +81,8 @@ result<std::optional<generation>> read_newest_generation(session& node) {
   BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT document, sha256 FROM shardway.generation ORDER BY generation DESC LIMIT 1"}));
   if (found.empty()) return std::optional<generation>{};
   if (sha256_hex(found.text(0, 0)) != found.text(0, 1))
-    return error{error_code::corrupt_data, "the newest generation does not match its checksum", "publish a new generation"}.at_node(node.identity().name);
+    return error{error_code::corrupt_data, "the newest generation does not match its checksum",
+        "publish a new generation"}.at_node(node.identity().name);
   BOOST_OUTCOME_TRY(auto decoded, decode_generation(found.text(0, 0)));
   return std::optional{std::move(decoded)};
 }

@@ -9,7 +9,8 @@ namespace {
 error commit_error(commit_outcome const& outcome) {
   auto why = outcome.why.value_or(error{error_code::internal, "COMMIT gave no reason"});
   if (outcome.kind != commit_outcome_kind::in_doubt) return why.while_doing("committing");
-  return error{error_code::in_doubt, "the connection broke at COMMIT: whether the transaction remains is not known", "read the state again before repeating"}
+  return error{error_code::in_doubt, "the connection broke at COMMIT: whether the transaction remains is not known",
+      "read the state again before repeating"}
       .at_node(why.node());
 }
 

@@ -7,7 +7,8 @@ inline namespace v0 {
 namespace {
 
 error refused(install_node const& at, std::string what, std::string hint) {
-  return error{error_code::precondition_failed, "schema shardway on node " + at.name + ": " + std::move(what), std::move(hint)}.at_node(at.name);
+  return error{error_code::precondition_failed, "schema shardway on node " + at.name + ": " + std::move(what),
+      std::move(hint)}.at_node(at.name);
 }
 
 // A node belongs to one migration, under one name: two controllers with different manifests must not meet in one database.
@@ -16,14 +17,16 @@ result<> check_identity(install_node const& at, migration_manifest const& migrat
   if (found.empty()) return success();
   auto const role = at.role == node_role::source ? "source" : "shard";
   if (found.text(0, 0) == at.name && found.text(0, 1) == migration.name && found.text(0, 2) == role) return success();
-  return refused(at, "it belongs to migration " + std::string(found.text(0, 1)) + " as " + std::string(found.text(0, 2)) + ' ' + std::string(found.text(0, 0)),
+  return refused(at, "it belongs to migration " + std::string(found.text(0, 1)) + " as " + std::string(found.text(0, 2)) + ' ' +
+      std::string(found.text(0, 0)),
                  "uninstall that one first, or give the right database");
 }
 
 result<> install_on(install_node const& at, migration_manifest const& migration) {
   BOOST_OUTCOME_TRY(auto const version, installed_schema_version(*at.node));
   if (version > schema_version)
-    return refused(at, "it has version " + std::to_string(version) + ", this library knows " + std::to_string(schema_version), "use the newer release");
+    return refused(at, "it has version " + std::to_string(version) + ", this library knows " + std::to_string(schema_version),
+        "use the newer release");
   if (version > 0) { BOOST_OUTCOME_TRYV(check_identity(at, migration)); }
   std::string sql = "SET LOCAL lock_timeout = '2s';\n";
   for (int from = version; from > 0 && from < schema_version; ++from) sql += upgrade_sql(from);

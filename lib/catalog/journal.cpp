@@ -13,7 +13,8 @@ result<> append_journal(session& catalog, std::int64_t token, std::string_view w
 }
 
 result<std::vector<journal_entry>> read_journal(session& catalog, std::string_view wave, std::size_t limit) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT * FROM (SELECT id, coalesce(wave, ''), step, detail::text, token, at::text FROM shardway.journal"
+  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT * FROM (SELECT id, coalesce(wave, ''), step, detail::text, token, at::text"
+      " FROM shardway.journal"
                                                      " WHERE $1 = '' OR wave = $1 ORDER BY id DESC LIMIT $2::bigint) newest ORDER BY id",
                                                      {std::string(wave), std::to_string(limit)}}));
   std::vector<journal_entry> out;

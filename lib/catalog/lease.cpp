@@ -31,7 +31,8 @@ result<controller_lease> why_not(session& catalog) {
 
 }  // namespace
 
-result<controller_lease> acquire_lease(session& catalog, std::string const& holder, std::chrono::milliseconds duration, std::int64_t floor) {
+result<controller_lease> acquire_lease(session& catalog, std::string const& holder, std::chrono::milliseconds duration,
+    std::int64_t floor) {
   if (duration.count() <= 0) return error{error_code::invalid_argument, "a lease lasts longer than 0 ms"};
   statement const take{
       "INSERT INTO shardway.lease AS held (token, holder, expires_at)"
@@ -47,7 +48,8 @@ result<controller_lease> acquire_lease(session& catalog, std::string const& hold
 }
 
 result<> renew_lease(session& catalog, std::int64_t token, std::chrono::milliseconds duration) {
-  BOOST_OUTCOME_TRY(auto const renewed, catalog.query({"UPDATE shardway.lease SET expires_at = clock_timestamp() + $2::bigint * interval '1 millisecond'"
+  BOOST_OUTCOME_TRY(auto const renewed, catalog.query({"UPDATE shardway.lease SET expires_at = clock_timestamp() + $2::bigint * interval '1"
+      " millisecond'"
                                                        " WHERE token = $1::bigint",
                                                        {std::to_string(token), std::to_string(duration.count())}}));
   if (renewed.affected() == 0) return replaced(token, "renewing the lease", catalog);
@@ -55,7 +57,8 @@ result<> renew_lease(session& catalog, std::int64_t token, std::chrono::millisec
 }
 
 result<> release_lease(session& catalog, std::int64_t token) {
-  BOOST_OUTCOME_TRYV(catalog.query({"UPDATE shardway.lease SET expires_at = clock_timestamp() WHERE token = $1::bigint AND expires_at > clock_timestamp()",
+  BOOST_OUTCOME_TRYV(catalog.query({"UPDATE shardway.lease SET expires_at = clock_timestamp() WHERE token = $1::bigint AND expires_at >"
+      " clock_timestamp()",
                                     {std::to_string(token)}}));
   return success();
 }

@@ -81,9 +81,11 @@ result<std::vector<request>> recover_requests(session& catalog, std::int64_t tok
     BOOST_OUTCOME_TRY(auto one, request_at(found[0], row));
     bool const again = std::find(idempotent_kinds.begin(), idempotent_kinds.end(), one.kind) != idempotent_kinds.end();
     if (again) {
-      BOOST_OUTCOME_TRYV(run_guarded(catalog, token, {{"UPDATE shardway.request SET state = 'queued' WHERE id = $1::bigint", {std::to_string(one.id)}}}));
+      BOOST_OUTCOME_TRYV(run_guarded(catalog, token, {{"UPDATE shardway.request SET state = 'queued' WHERE id = $1::bigint",
+          {std::to_string(one.id)}}}));
     } else {
-      error const why{error_code::in_doubt, "the controller that served this request ended before it was done", "look at the status before asking again"};
+      error const why{error_code::in_doubt, "the controller that served this request ended before it was done",
+          "look at the status before asking again"};
       BOOST_OUTCOME_TRYV(fail_request(catalog, token, one.id, why));
     }
     left.push_back(std::move(one));
@@ -92,7 +94,8 @@ result<std::vector<request>> recover_requests(session& catalog, std::int64_t tok
 }
 
 result<std::optional<request>> find_request(session& catalog, std::int64_t id) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT " + std::string(columns) + " FROM shardway.request WHERE id = $1::bigint", {std::to_string(id)}}));
+  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT " + std::string(columns) + " FROM shardway.request WHERE id = $1::bigint",
+      {std::to_string(id)}}));
   if (found.empty()) return std::optional<request>{};
   BOOST_OUTCOME_TRY(auto one, request_at(found, 0));
   return std::optional{std::move(one)};
@@ -106,7 +109,8 @@ result<request> wait_for_request(session& catalog, std::int64_t id, steady_time 
     if (found->state == request_state::done || found->state == request_state::failed) return std::move(*found);
     auto const now = clock.now();
     if (now >= deadline) {
-      return error{error_code::deadline_exceeded, "request " + std::to_string(id) + " (" + found->kind + ") is still " + std::string(name(found->state)),
+      return error{error_code::deadline_exceeded, "request " + std::to_string(id) + " (" + found->kind + ") is still " +
+          std::string(name(found->state)),
                    found->state == request_state::queued ? "is a controller running?" : "it goes on; ask again"};
     }
     clock.sleep_until(deadline - now > interval ? now + interval : deadline);

@@ -8,7 +8,8 @@ inline namespace v0 {
 namespace {
 
 result<std::vector<status_document>> select_status(session& catalog, std::string_view where, std::vector<text_value> parameters) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT name, document::text, (extract(epoch FROM clock_timestamp() - at) * 1000)::bigint"
+  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT name, document::text, (extract(epoch FROM clock_timestamp() - at) *"
+      " 1000)::bigint"
                                                      " FROM shardway.status " + std::string(where),
                                                      std::move(parameters)}));
   std::vector<status_document> out;
@@ -38,8 +39,10 @@ result<std::optional<status_document>> get_status(session& catalog, std::string_
 result<std::vector<status_document>> list_status(session& catalog) { return select_status(catalog, "ORDER BY name", {}); }
 
 result<bool> put_manifest(session& catalog, std::string_view relation, std::string_view document) {
-  statement const put{"INSERT INTO shardway.manifest AS held (relation, document, sha256) VALUES ($1, $2, $3) ON CONFLICT (relation) DO UPDATE"
-                      " SET document = excluded.document, sha256 = excluded.sha256, applied_by = session_user, applied_at = clock_timestamp()"
+  statement const put{"INSERT INTO shardway.manifest AS held (relation, document, sha256) VALUES ($1, $2, $3) ON CONFLICT (relation) DO"
+      " UPDATE"
+                      " SET document = excluded.document, sha256 = excluded.sha256, applied_by = session_user, applied_at ="
+                          " clock_timestamp()"
                       " WHERE held.sha256 <> excluded.sha256",
                       {std::string(relation), std::string(document), sha256_hex(document)}};
   BOOST_OUTCOME_TRY(auto const answer, catalog.query(put));
@@ -48,7 +51,8 @@ result<bool> put_manifest(session& catalog, std::string_view relation, std::stri
 
 result<std::vector<manifest_document>> list_manifests(session& catalog) {
   BOOST_OUTCOME_TRY(auto const found,
-                    catalog.query({"SELECT relation, document, sha256, applied_by, applied_at::text FROM shardway.manifest ORDER BY relation"}));
+                    catalog.query({"SELECT relation, document, sha256, applied_by, applied_at::text FROM shardway.manifest ORDER BY"
+                        " relation"}));
   std::vector<manifest_document> out;
   for (std::size_t row = 0; row < found.size(); ++row) {
     manifest_document one{std::string(found.text(row, 0)), std::string(found.text(row, 1)), std::string(found.text(row, 2)),

@@ -12,7 +12,8 @@ namespace {
 // Ranges come back as "0-4,10-12": the server takes its own JSON apart.
 constexpr std::string_view select_wave =
     "SELECT wave, group_name, direction, (SELECT string_agg((r->>0) || '-' || (r->>1), ',') FROM jsonb_array_elements(ranges) r),"
-    " epoch_before, epoch_after, state, token, started_at::text, coalesce(finished_at::text, ''), coalesce(report::text, '') FROM shardway.wave ";
+    " epoch_before, epoch_after, state, token, started_at::text, coalesce(finished_at::text, ''), coalesce(report::text, '') FROM"
+        " shardway.wave ";
 
 std::string ranges_json(std::vector<slot_range> const& ranges) {
   std::string out = "[";
@@ -127,7 +128,8 @@ result<std::vector<wave_record>> unfinished_waves(session& catalog) {
 
 result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave, wave_decision wanted) {
   // Two statements: the second one's snapshot shows a decision that another session committed while the first waited for it.
-  statement insert{"INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ($1, $2, 'controller') ON CONFLICT (wave) DO NOTHING",
+  statement insert{"INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ($1, $2, 'controller') ON CONFLICT (wave) DO"
+      " NOTHING",
                    {std::string(wave), std::string(name(wanted))}};
   statement read{"SELECT decision FROM shardway.wave_decision WHERE wave = $1", {std::string(wave)}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(insert), std::move(read)}));

@@ -11,7 +11,8 @@ inline namespace v0 {
 namespace onboarding {
 
 /// All or nothing: schemas, types, functions, sequences and the tables that the shard lacks. What was left out is added to `skipped`.
-result<> copy_definitions(onboard_node const& source, onboard_node const& shard, std::vector<table_state> const& tables, onboard_options const&,
+result<> copy_definitions(onboard_node const& source, onboard_node const& shard, std::vector<table_state> const& tables,
+    onboard_options const&,
                           std::vector<std::string>& skipped);
 
 }  // namespace onboarding

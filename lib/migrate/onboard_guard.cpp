@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view weaker_sql =
     " SELECT count(*) FILTER (WHERE t.proname IS NULL OR (t.proname <> 'refuse_foreign_write' AND $2::boolean)),"
     " count(*) FILTER (WHERE t.proname = 'refuse_foreign_write') FROM ours JOIN pg_class c USING (oid)"
-    " LEFT JOIN LATERAL (SELECT p.proname FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND g.tgname = 'shardway_guard'"
+    " LEFT JOIN LATERAL (SELECT p.proname FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND g.tgname ="
+        " 'shardway_guard'"
     " AND g.tgenabled = 'A') t ON true WHERE c.relkind = 'r' OR c.oid = ours.root";
 
 struct guard_count {
@@ -40,7 +41,8 @@ result<> raise_guard(session& node, table_state const& table, write_guard wanted
 
 }  // namespace onboarding
 
-result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes, std::vector<table_state> const& tables, onboard_options const& options) {
+result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes, std::vector<table_state> const& tables,
+    onboard_options const& options) {
   for (auto const& at : nodes) {
     for (auto const& table : tables) { BOOST_OUTCOME_TRYV(onboarding::raise_guard(*at.node, table, write_guard::refusing, options)); }
   }

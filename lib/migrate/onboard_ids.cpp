@@ -17,14 +17,19 @@ struct id_sequence {
 
 // Owned by the column (serial, identity), or used by its default.
 constexpr std::string_view sequences_sql =
-    " SELECT DISTINCT quote_ident(a.attname), format('%I.%I', n.nspname, c.relname), s.seqincrement, least(s.seqmax, CASE a.atttypid WHEN 'int2'::regtype THEN 32767"
+    " SELECT DISTINCT quote_ident(a.attname), format('%I.%I', n.nspname, c.relname), s.seqincrement, least(s.seqmax, CASE a.atttypid WHEN"
+        " 'int2'::regtype THEN 32767"
     "  WHEN 'int4'::regtype THEN 2147483647 ELSE 9223372036854775807 END)"
-    " FROM (SELECT d.refobjid AS relation, d.refobjsubid AS attnum, d.objid AS sequence FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
+    " FROM (SELECT d.refobjid AS relation, d.refobjsubid AS attnum, d.objid AS sequence FROM pg_depend d WHERE d.classid ="
+        " 'pg_class'::regclass"
     "   AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')"
-    "  UNION SELECT f.adrelid, f.adnum, d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
+    "  UNION SELECT f.adrelid, f.adnum, d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid ="
+        " f.oid"
     "   AND d.refclassid = 'pg_class'::regclass) used"
-    " JOIN ours ON ours.oid = used.relation AND ours.oid = ours.root JOIN pg_sequence s ON s.seqrelid = used.sequence JOIN pg_class c ON c.oid = s.seqrelid"
-    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = used.relation AND a.attnum = used.attnum ORDER BY 2";
+    " JOIN ours ON ours.oid = used.relation AND ours.oid = ours.root JOIN pg_sequence s ON s.seqrelid = used.sequence JOIN pg_class c ON"
+        " c.oid = s.seqrelid"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = used.relation AND a.attnum = used.attnum ORDER BY"
+        " 2";
 
 result<std::int64_t> single_number(session& node, std::string sql) {
   BOOST_OUTCOME_TRY(auto const found, node.query({std::move(sql)}));
@@ -54,7 +59,8 @@ std::string restart_sql(id_sequence const& at, std::uint32_t stride, std::int64_
   return "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + std::to_string(stride) + " RESTART WITH " + std::to_string(value) + ";\n";
 }
 
-// ALTER SEQUENCE waits for those who took ids, and its lock keeps others from it: what is read after it is the last id there was. The column's
+// ALTER SEQUENCE waits for those who took ids, and its lock keeps others from it: what is read after it is the last id there was. The
+// column's
 // maximum is read before, outside the lock: ids that the sequence gave since then are below its value.
 result<> interleave_source(session& node, id_sequence const& at, std::uint32_t stride, onboard_options const& options) {
   if (at.increment == stride && at.last % stride == 0) return success();
@@ -63,14 +69,18 @@ result<> interleave_source(session& node, id_sequence const& at, std::uint32_t s
   if (std::max(highest, at.last) > at.maximum - options.id_margin - 4 * std::int64_t{stride})
     return id_error(node, at, "has no room above its highest id for a margin of " + std::to_string(options.id_margin));
   auto const step = std::to_string(stride);
-  auto const sql = "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + step + ";\nDO $shardway$ BEGIN EXECUTE pg_catalog.format('ALTER SEQUENCE " +
-                   at.sequence + " RESTART WITH %s', ((greatest((SELECT last_value FROM " + at.sequence + "), " + std::to_string(highest) + ") + " +
+  auto const sql = "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + step + ";\nDO $shardway$ BEGIN EXECUTE pg_catalog.format('ALTER"
+      " SEQUENCE " +
+                   at.sequence + " RESTART WITH %s', ((greatest((SELECT last_value FROM " + at.sequence + "), " + std::to_string(highest) +
+                       ") + " +
                    std::to_string(options.id_margin) + ") / " + step + " + 1) * " + step + "); END $shardway$";
   return run_ddl(node, sql, at.sequence, options);
 }
 
-result<> interleave_shard(session& node, id_sequence const& on_source, std::uint32_t stride, std::size_t index, onboard_options const& options) {
-  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT seqincrement FROM pg_sequence WHERE seqrelid = to_regclass($1)", {on_source.sequence}}));
+result<> interleave_shard(session& node, id_sequence const& on_source, std::uint32_t stride, std::size_t index,
+    onboard_options const& options) {
+  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT seqincrement FROM pg_sequence WHERE seqrelid = to_regclass($1)",
+      {on_source.sequence}}));
   if (found.empty()) return id_error(node, on_source, "is not on this shard");
   BOOST_OUTCOME_TRY(auto const increment, found.integer(0, 0));
   BOOST_OUTCOME_TRY(auto const last, single_number(node, "SELECT last_value FROM " + on_source.sequence));
@@ -79,13 +89,16 @@ result<> interleave_shard(session& node, id_sequence const& on_source, std::uint
   return run_ddl(node, restart_sql(on_source, stride, on_source.last / stride * stride + remainder), on_source.sequence, options);
 }
 
-result<> prepare_table(onboard_node const& source, std::vector<onboard_node> const& shards, table_state const& table, onboard_options const& options) {
+result<> prepare_table(onboard_node const& source, std::vector<onboard_node> const& shards, table_state const& table,
+    onboard_options const& options) {
   auto const stride = table.manifest.id_stride;
   if (stride <= shards.size())
-    return error{error_code::invalid_argument, "id_stride of " + table.manifest.table + " must be above the number of shards, " + std::to_string(shards.size())};
+    return error{error_code::invalid_argument, "id_stride of " + table.manifest.table + " must be above the number of shards, " +
+        std::to_string(shards.size())};
   BOOST_OUTCOME_TRY(auto const before, read_sequences(*source.node, table));
   if (before.empty())
-    return error{error_code::precondition_failed, "table " + table.manifest.table + " has no sequence to interleave", "use external ids in the manifest"};
+    return error{error_code::precondition_failed, "table " + table.manifest.table + " has no sequence to interleave",
+        "use external ids in the manifest"};
   for (auto const& one : before) { BOOST_OUTCOME_TRYV(interleave_source(*source.node, one, stride, options)); }
   BOOST_OUTCOME_TRY(auto const after, read_sequences(*source.node, table));
   for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -96,7 +109,8 @@ result<> prepare_table(onboard_node const& source, std::vector<onboard_node> con
 
 }  // namespace
 
-result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const& tables, onboard_options const& options) {
+result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const& tables,
+    onboard_options const& options) {
   for (auto const& table : tables) {
     if (table.manifest.ids == id_strategy_kind::interleaved) { BOOST_OUTCOME_TRYV(prepare_table(source, shards, table, options)); }
   }

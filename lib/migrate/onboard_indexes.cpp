@@ -9,17 +9,22 @@ namespace {
 
 // Constraints of the tables themselves; those of partitions come with their parent's.
 constexpr std::string_view key_constraints_sql =
-    " SELECT format('%I.%I', n.nspname, c.relname), k.conname, pg_get_constraintdef(k.oid) FROM ours JOIN pg_constraint k ON k.conrelid = ours.oid"
-    " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.contype IN ('p', 'u', 'x') AND k.conparentid = 0"
+    " SELECT format('%I.%I', n.nspname, c.relname), k.conname, pg_get_constraintdef(k.oid) FROM ours JOIN pg_constraint k ON k.conrelid ="
+        " ours.oid"
+    " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.contype IN ('p', 'u', 'x') AND"
+        " k.conparentid = 0"
     " ORDER BY k.contype <> 'p', c.relispartition, 1, 2";
 
 // Indexes that belong to no constraint and to no parent index. Column 5: it has to be there before the copy.
 constexpr std::string_view plain_indexes_sql =
-    " SELECT format('%I.%I', tn.nspname, t.relname), format('%I.%I', n.nspname, c.relname), pg_get_indexdef(i.indexrelid), quote_ident(c.relname),"
-    " i.indisunique OR ours.oid <> ours.root OR t.relkind = 'p', i.indisunique, t.relkind = 'p' FROM ours JOIN pg_index i ON i.indrelid = ours.oid"
+    " SELECT format('%I.%I', tn.nspname, t.relname), format('%I.%I', n.nspname, c.relname), pg_get_indexdef(i.indexrelid),"
+        " quote_ident(c.relname),"
+    " i.indisunique OR ours.oid <> ours.root OR t.relkind = 'p', i.indisunique, t.relkind = 'p' FROM ours JOIN pg_index i ON i.indrelid ="
+        " ours.oid"
     " JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t ON t.oid = i.indrelid"
     " JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE i.indisvalid AND NOT c.relispartition"
-    " AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) ORDER BY t.relispartition, 1, 2";
+    " AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) ORDER BY"
+        " t.relispartition, 1, 2";
 
 struct index_definition {
   std::string table, qualified, sql;
@@ -45,7 +50,8 @@ result<std::vector<index_definition>> read_indexes(session& source, std::vector<
 }
 
 result<bool> has_constraint(session& shard, std::string const& table, std::string const& name) {
-  BOOST_OUTCOME_TRY(auto const found, shard.query({"SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2", {table, name}}));
+  BOOST_OUTCOME_TRY(auto const found, shard.query({"SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2", {table,
+      name}}));
   return !found.empty();
 }
 
@@ -77,7 +83,8 @@ result<> create_keys(session& source, session& shard, std::vector<table_state> c
     std::string const table(found.text(row, 0)), name(found.text(row, 1));
     BOOST_OUTCOME_TRY(bool const there, has_constraint(shard, table, name));
     if (there) continue;
-    BOOST_OUTCOME_TRYV(run_ddl(shard, "ALTER TABLE " + table + " ADD CONSTRAINT " + source.quote_identifier(name) + ' ' + std::string(found.text(row, 2)), table, options));
+    BOOST_OUTCOME_TRYV(run_ddl(shard, "ALTER TABLE " + table + " ADD CONSTRAINT " + source.quote_identifier(name) + ' ' +
+        std::string(found.text(row, 2)), table, options));
   }
   BOOST_OUTCOME_TRY(auto const indexes, read_indexes(source, tables));
   for (auto const& index : indexes) {

@@ -19,7 +19,8 @@ constexpr std::string_view key_sql =
     " WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place";
 
 error table_error(session& node, table_manifest const& manifest, error_code code, std::string what, std::string hint) {
-  return error{code, "table " + manifest.table + " on node " + node.identity().name + ": " + std::move(what), std::move(hint)}.at_node(node.identity().name);
+  return error{code, "table " + manifest.table + " on node " + node.identity().name + ": " + std::move(what),
+      std::move(hint)}.at_node(node.identity().name);
 }
 
 bool has_column(table_state const& table, std::string_view name) {
@@ -30,10 +31,12 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
   auto const& manifest = table.manifest;
   if (primary_key != manifest.key)
     return table_error(node, manifest, error_code::precondition_failed,
-                       "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')', "correct the manifest's key");
+                       "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
+                           "correct the manifest's key");
   for (auto const& column : manifest.shard_key)
     if (!has_column(table, column))
-      return table_error(node, manifest, error_code::precondition_failed, "it has no column " + column + ", which the manifest names in its shard key",
+      return table_error(node, manifest, error_code::precondition_failed, "it has no column " + column +
+          ", which the manifest names in its shard key",
                          "correct the manifest's shard_key");
   return success();
 }
@@ -53,7 +56,8 @@ std::vector<std::string> differences(table_state const& source, table_state cons
   for (auto const& column : source.columns) {
     auto const* other = find_column(shard, column.name);
     if (!other) out.push_back("column " + column.name + " is missing on the shard");
-    else if (*other != column) out.push_back("column " + column.name + " is " + describe(column) + " on the source, " + describe(*other) + " on the shard");
+    else if (*other != column) out.push_back("column " + column.name + " is " + describe(column) + " on the source, " + describe(*other) +
+        " on the shard");
   }
   for (auto const& column : shard.columns)
     if (!find_column(source, column.name)) out.push_back("column " + column.name + " is on the shard only");
@@ -72,11 +76,13 @@ result<table_state> inspect_table(session& node, table_manifest const& manifest)
   for (auto const& answer : answers)
     if (!answer) return answer.error().while_doing("inspecting " + manifest.table);
   auto const& kind = answers[0].value();
-  if (kind.empty()) return table_error(node, manifest, error_code::unknown_table, "there is no such table", "correct the name in the manifest");
+  if (kind.empty()) return table_error(node, manifest, error_code::unknown_table, "there is no such table",
+      "correct the name in the manifest");
   table_state out{.manifest = manifest, .columns = {}, .partitioned = kind.text(0, 0) == "p"};
   auto const& columns = answers[1].value();
   for (std::size_t row = 0; row < columns.size(); ++row)
-    out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)), columns.boolean(row, 2), columns.boolean(row, 3)});
+    out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)), columns.boolean(row, 2),
+        columns.boolean(row, 3)});
   BOOST_OUTCOME_TRYV(check_keys(node, out, column_of(answers[2].value(), 0)));
   return out;
 }
@@ -94,7 +100,8 @@ result<> compare_schema(session& source, session& shard, table_state const& tabl
   BOOST_OUTCOME_TRY(auto const there, inspect_table(shard, table.manifest));
   auto const found = differences(here, there);
   if (found.empty()) return success();
-  return error{error_code::schema_drift, "table " + table.manifest.table + " differs between source and " + shard.identity().name + ": " + joined(found, "; "),
+  return error{error_code::schema_drift, "table " + table.manifest.table + " differs between source and " + shard.identity().name + ": " +
+      joined(found, "; "),
                "bring both to the same shape, then go on"}
       .at_node(shard.identity().name);
 }

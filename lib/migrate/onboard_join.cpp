@@ -29,7 +29,8 @@ bool key_holds_shard_key(table_manifest const& table) {
 result<> add_shard_key_trigger(session& source, table_state const& table, onboard_options const& options) {
   if (table.manifest.kind == table_kind::reference || key_holds_shard_key(table.manifest)) return success();
   auto const qualified = names::quoted_table(table.manifest.table);
-  BOOST_OUTCOME_TRY(auto const there, source.query({"SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'shardway_key_change'", {qualified}}));
+  BOOST_OUTCOME_TRY(auto const there, source.query({"SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname ="
+      " 'shardway_key_change'", {qualified}}));
   if (!there.empty()) return success();
   return run_ddl(source, shard_key_trigger_sql(table, true), qualified, options);
 }
@@ -42,7 +43,8 @@ struct made_slot {
 result<made_slot> ensure_replication_slot(session& node, std::string const& name, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const found, find_replication_slot(node, name));
   if (found && found->is_lost())
-    return error{error_code::stream_broken, "replication slot " + name + " is lost: changes since are gone", "drop it and copy the tables again"}.at_node(node.identity().name);
+    return error{error_code::stream_broken, "replication slot " + name + " is lost: changes since are gone",
+        "drop it and copy the tables again"}.at_node(node.identity().name);
   if (found) return made_slot{};
   BOOST_OUTCOME_TRYV(run_guarded(node, options.token, {}));
   BOOST_OUTCOME_TRY(auto const point, create_logical_replication_slot(node, name, options.drain_timeout));
@@ -51,7 +53,8 @@ result<made_slot> ensure_replication_slot(session& node, std::string const& name
 
 }  // namespace
 
-result<join_report> join_publication(onboard_node const& source, migration_manifest const& migration, std::vector<std::string> const& groups,
+result<join_report> join_publication(onboard_node const& source, migration_manifest const& migration,
+    std::vector<std::string> const& groups,
                                      std::vector<table_state> const& tables, onboard_options const& options) {
   auto& node = *source.node;
   auto relations = fences_and_tables(groups, tables);
@@ -82,12 +85,15 @@ result<lsn> prepare_reverse(onboard_node const& shard, migration_manifest const&
   return made.consistent_point;
 }
 
-result<> drop_reverse(onboard_node const& shard, migration_manifest const& migration, std::vector<table_state> const& tables, onboard_options const& options) {
+result<> drop_reverse(onboard_node const& shard, migration_manifest const& migration, std::vector<table_state> const& tables,
+    onboard_options const& options) {
   auto& node = *shard.node;
   auto const publication = names::publication(migration.name);
   BOOST_OUTCOME_TRY(auto const members,
-                    node.query({"SELECT format('%I.%I', n.nspname, c.relname), c.oid = ANY (SELECT to_regclass(u)::oid FROM unnest($2::text[]) u) FROM pg_publication p"
-                                " JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+                    node.query({"SELECT format('%I.%I', n.nspname, c.relname), c.oid = ANY (SELECT to_regclass(u)::oid FROM"
+                        " unnest($2::text[]) u) FROM pg_publication p"
+                                " JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n"
+                                    " ON n.oid = c.relnamespace"
                                 " WHERE p.pubname = $1 AND n.nspname <> 'shardway'",
                                 {publication, table_array(tables)}}));
   std::vector<std::string> leaving;

@@ -14,8 +14,10 @@ namespace onboarding {
 result<> create_keys(session& source, session& shard, std::vector<table_state> const&, onboard_options const&);
 /// After it: the other indexes, without blocking the stream.
 result<> create_indexes(session& source, session& shard, std::vector<table_state> const&, onboard_options const&);
-result<> create_foreign_keys(session& source, session& shard, std::vector<table_state> const&, onboard_options const&, std::vector<std::string>& skipped);
-result<> create_triggers(session& source, session& shard, std::vector<table_state> const&, onboard_options const&, std::vector<std::string>& skipped);
+result<> create_foreign_keys(session& source, session& shard, std::vector<table_state> const&, onboard_options const&,
+    std::vector<std::string>& skipped);
+result<> create_triggers(session& source, session& shard, std::vector<table_state> const&, onboard_options const&,
+    std::vector<std::string>& skipped);
 
 }  // namespace onboarding
 }  // namespace v0

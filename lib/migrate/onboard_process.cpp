@@ -62,7 +62,8 @@ result<scratch_file> scratch_file::make() {
   auto const* folder = std::getenv("TMPDIR");
   std::string path = std::string(folder && *folder ? folder : "/tmp") + "/shardway.XXXXXX";
   int const handle = mkstemp(path.data());
-  if (handle < 0) return error{error_code::precondition_failed, std::string("no temporary file could be made: ") + std::strerror(errno), "set TMPDIR"};
+  if (handle < 0) return error{error_code::precondition_failed, std::string("no temporary file could be made: ") + std::strerror(errno),
+      "set TMPDIR"};
   close(handle);
   return scratch_file{std::move(path)};
 }
@@ -87,7 +88,8 @@ result<program_result> run_program(std::string const& program, std::vector<std::
   pid_t child = 0;
   int const failed = posix_spawnp(&child, path.c_str(), &actions.raw, nullptr, pointers(arguments).data(), pointers(environment).data());
   if (failed != 0)
-    return error{error_code::precondition_failed, path + " could not be started: " + std::strerror(failed), "install PostgreSQL's client programs"};
+    return error{error_code::precondition_failed, path + " could not be started: " + std::strerror(failed),
+        "install PostgreSQL's client programs"};
   int const exit_code = wait_for(child);
   return program_result{exit_code, errors.text()};
 }

@@ -15,7 +15,8 @@ result<bool> has_publication(session& node, std::string const& publication) {
   return !found.empty();
 }
 
-result<std::vector<std::string>> not_in_publication(session& node, std::string const& publication, std::vector<std::string> const& relations) {
+result<std::vector<std::string>> not_in_publication(session& node, std::string const& publication,
+    std::vector<std::string> const& relations) {
   BOOST_OUTCOME_TRY(auto const found,
                     node.query({"SELECT n.name FROM unnest($2::text[]) AS n (name) WHERE NOT EXISTS (SELECT 1 FROM pg_publication_rel r"
                                 " JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1 AND r.prrelid = to_regclass(n.name))",
@@ -25,7 +26,8 @@ result<std::vector<std::string>> not_in_publication(session& node, std::string c
 
 // pg_locks and pg_stat_activity show a transaction's id as 32 bits; the age orders them.
 constexpr std::string_view older_sql =
-    "SELECT format('pid %s (%s, %s s)', pid, coalesce(nullif(application_name, ''), backend_type), extract(epoch FROM clock_timestamp() - xact_start)::int)"
+    "SELECT format('pid %s (%s, %s s)', pid, coalesce(nullif(application_name, ''), backend_type), extract(epoch FROM clock_timestamp() -"
+        " xact_start)::int)"
     " FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND age(backend_xid) > age($1::xid) UNION ALL"
     " SELECT format('prepared transaction %s (%s s)', gid, extract(epoch FROM clock_timestamp() - prepared)::int) FROM pg_prepared_xacts"
     " WHERE age(transaction) > age($1::xid) ORDER BY 1";
@@ -37,7 +39,8 @@ result<bool> has_passed(session& node, std::string const& xid) {
 
 }  // namespace
 
-result<std::vector<std::string>> extend_publication(session& node, std::string const& publication, std::vector<std::string> const& relations,
+result<std::vector<std::string>> extend_publication(session& node, std::string const& publication,
+    std::vector<std::string> const& relations,
                                                     onboard_options const& options) {
   BOOST_OUTCOME_TRY(bool const there, has_publication(node, publication));
   auto const name = names::quoted(publication);
@@ -47,7 +50,8 @@ result<std::vector<std::string>> extend_publication(session& node, std::string c
     return relations;
   }
   BOOST_OUTCOME_TRY(auto missing, not_in_publication(node, publication, relations));
-  if (!missing.empty()) { BOOST_OUTCOME_TRYV(run_ddl(node, "ALTER PUBLICATION " + name + " ADD TABLE " + joined(missing), missing.front(), options)); }
+  if (!missing.empty()) { BOOST_OUTCOME_TRYV(run_ddl(node, "ALTER PUBLICATION " + name + " ADD TABLE " + joined(missing), missing.front(),
+      options)); }
   return missing;
 }
 
@@ -65,7 +69,8 @@ result<std::vector<std::string>> drain_older_transactions(session& node, std::ch
     auto const remaining = column_of(older, 0);
     if (waited_for.empty()) waited_for = remaining;
     if (clock.now() >= deadline)
-      return error{error_code::deadline_exceeded, "transactions older than the change of the publication are still open: " + joined(remaining),
+      return error{error_code::deadline_exceeded, "transactions older than the change of the publication are still open: " +
+          joined(remaining),
                    "end them (a prepared one by COMMIT or ROLLBACK PREPARED), then go on"}
           .at_node(node.identity().name);
     clock.sleep_until(clock.now() + std::chrono::milliseconds{50});

@@ -11,7 +11,8 @@ inline namespace v0 {
 namespace onboarding {
 
 /// Creates the publication or adds the relations it lacks (quoted, qualified names). Returns those added.
-result<std::vector<std::string>> extend_publication(session& node, std::string const& publication, std::vector<std::string> const& relations,
+result<std::vector<std::string>> extend_publication(session& node, std::string const& publication,
+    std::vector<std::string> const& relations,
                                                     onboard_options const&);
 /// Waits until every transaction that began before now has ended, prepared ones included. Returns those that were waited for.
 /// Errors: `deadline_exceeded` naming those that remain.

@@ -52,12 +52,14 @@ std::string joined(std::vector<std::string> const& values, std::string_view sepa
 
 result<std::vector<std::string>> lock_holders(session& node, std::string const& relation) {
   BOOST_OUTCOME_TRY(auto const found,
-                    node.query({"SELECT DISTINCT format('pid %s (%s, %s s)', a.pid, coalesce(nullif(a.application_name, ''), a.backend_type),"
+                    node.query({"SELECT DISTINCT format('pid %s (%s, %s s)', a.pid, coalesce(nullif(a.application_name, ''),"
+                        " a.backend_type),"
                                 " extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int)"
                                 " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.granted AND l.pid <> pg_backend_pid()"
                                 " AND l.locktype = 'relation' AND l.relation = to_regclass($1) UNION"
                                 " SELECT format('prepared transaction %s', p.gid) FROM pg_locks l JOIN pg_prepared_xacts p"
-                                " ON l.virtualtransaction = '-1/' || p.transaction WHERE l.locktype = 'relation' AND l.relation = to_regclass($1)",
+                                " ON l.virtualtransaction = '-1/' || p.transaction WHERE l.locktype = 'relation' AND l.relation ="
+                                    " to_regclass($1)",
                                 {relation}}));
   return column_of(found, 0);
 }
@@ -72,7 +74,8 @@ result<> run_ddl(session& node, std::string const& sql, std::string const& relat
     if (done.error().sqlstate() != "55P03") return done.error().while_doing("changing " + relation);
     BOOST_OUTCOME_TRY(auto const holders, lock_holders(node, relation));
     if (clock.now() >= deadline)
-      return error{error_code::deadline_exceeded, "no lock on " + relation + " was had; held by " + joined(holders), "end those sessions, or try again later"}
+      return error{error_code::deadline_exceeded, "no lock on " + relation + " was had; held by " + joined(holders),
+          "end those sessions, or try again later"}
           .at_node(node.identity().name);
     clock.sleep_until(clock.now() + options.lock_timeout / 2 + std::chrono::milliseconds{jitter() % 100});
   }

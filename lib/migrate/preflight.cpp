@@ -60,8 +60,10 @@ finding_level worst(std::vector<finding> const& list) noexcept {
   return out;
 }
 
-result<std::vector<finding>> run_preflight(migration_manifest const& migration, std::vector<table_manifest> const& tables, preflight_options const& options) {
-  if (!options.connect) return error{error_code::invalid_argument, "preflight_options.connect is empty", "give a function that opens a session"};
+result<std::vector<finding>> run_preflight(migration_manifest const& migration, std::vector<table_manifest> const& tables,
+    preflight_options const& options) {
+  if (!options.connect) return error{error_code::invalid_argument, "preflight_options.connect is empty",
+      "give a function that opens a session"};
   std::vector<finding> out;
   preflight::context source{migration, tables, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = preflight::check_node(source, migration.source);

@@ -24,7 +24,8 @@ struct context {
   void add(std::string_view id, finding_level level, std::string subject, std::string what, std::string fix = {}) const {
     out.push_back({std::string(id), level, name, std::move(subject), std::move(what), std::move(fix)});
   }
-  void pass(std::string_view id, std::string subject, std::string what) const { add(id, finding_level::pass, std::move(subject), std::move(what)); }
+  void pass(std::string_view id, std::string subject, std::string what) const { add(id, finding_level::pass, std::move(subject),
+      std::move(what)); }
   void warn(std::string_view id, std::string subject, std::string what, std::string fix) const {
     add(id, finding_level::warn, std::move(subject), std::move(what), std::move(fix));
   }

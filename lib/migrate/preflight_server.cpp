@@ -44,22 +44,28 @@ void check_free(context const& at, std::string const& id, std::string const& set
 void check_replication(context const& at) {
   int const needed = 1 + at.options.spare_replication_slots;
   check_free(at, "replication_slots", "max_replication_slots",
-             "SELECT count(*) FROM pg_replication_slots WHERE slot_name NOT LIKE 'shardway\\_' || " + names::literal(at.migration.name) + " || '\\_%'", needed);
-  check_free(at, "wal_senders", "max_wal_senders", "SELECT count(*) FROM pg_stat_replication WHERE application_name NOT LIKE 'shardway%'", needed);
-  auto const found = ask(at, "slot_wal_keep", {"SELECT current_setting('max_slot_wal_keep_size'), setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'"});
+             "SELECT count(*) FROM pg_replication_slots WHERE slot_name NOT LIKE 'shardway\\_' || " + names::literal(at.migration.name) +
+                 " || '\\_%'", needed);
+  check_free(at, "wal_senders", "max_wal_senders", "SELECT count(*) FROM pg_stat_replication WHERE application_name NOT LIKE 'shardway%'",
+      needed);
+  auto const found = ask(at, "slot_wal_keep", {"SELECT current_setting('max_slot_wal_keep_size'), setting::bigint FROM pg_settings WHERE"
+      " name = 'max_slot_wal_keep_size'"});
   if (found.empty()) return;
   std::string const size(found.text(0, 0));
   if (number(found, 1) < 0)
-    return at.warn("slot_wal_keep", "max_slot_wal_keep_size = -1", "WAL kept for a stream that stands still is not limited: only the controller's WAL guard protects the disk",
+    return at.warn("slot_wal_keep", "max_slot_wal_keep_size = -1", "WAL kept for a stream that stands still is not limited: only the"
+        " controller's WAL guard protects the disk",
                    "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf()");
   if (number(found, 1) < 1024)
-    return at.warn("slot_wal_keep", "max_slot_wal_keep_size = " + size, "a short stop of the stream would lose the replication slot, and the tables are copied again",
+    return at.warn("slot_wal_keep", "max_slot_wal_keep_size = " + size, "a short stop of the stream would lose the replication slot, and"
+        " the tables are copied again",
                    "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf()");
   at.pass("slot_wal_keep", "max_slot_wal_keep_size = " + size, "limited");
 }
 
 void check_prepared(context const& at) {
-  auto const found = ask(at, "prepared_transactions", {"SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::bigint FROM pg_prepared_xacts ORDER BY 2 DESC"});
+  auto const found = ask(at, "prepared_transactions", {"SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::bigint FROM"
+      " pg_prepared_xacts ORDER BY 2 DESC"});
   for (std::size_t row = 0; row < found.size(); ++row) {
     auto const age = found.integer(row, 1);
     bool const old = age && age.value() > at.options.transaction_age_max.count();
@@ -72,12 +78,15 @@ void check_prepared(context const& at) {
 
 void check_old_transactions(context const& at) {
   auto const found = ask(at, "old_transactions",
-                         {"SELECT pid, coalesce(nullif(application_name, ''), backend_type), extract(epoch FROM clock_timestamp() - xact_start)::bigint FROM pg_stat_activity"
-                          " WHERE pid <> pg_backend_pid() AND clock_timestamp() - xact_start > $1::bigint * interval '1 second' ORDER BY xact_start",
+                         {"SELECT pid, coalesce(nullif(application_name, ''), backend_type), extract(epoch FROM clock_timestamp() -"
+                             " xact_start)::bigint FROM pg_stat_activity"
+                          " WHERE pid <> pg_backend_pid() AND clock_timestamp() - xact_start > $1::bigint * interval '1 second' ORDER BY"
+                              " xact_start",
                           {std::to_string(at.options.transaction_age_max.count())}});
   for (std::size_t row = 0; row < found.size(); ++row)
     at.warn("old_transactions", "pid " + std::string(found.text(row, 0)) + ", " + std::string(found.text(row, 1)),
-            "open for " + std::string(found.text(row, 2)) + " s: a replication slot waits for it", "SELECT pg_terminate_backend(" + std::string(found.text(row, 0)) + ')');
+            "open for " + std::string(found.text(row, 2)) + " s: a replication slot waits for it", "SELECT pg_terminate_backend(" +
+                std::string(found.text(row, 0)) + ')');
   if (found.empty()) at.pass("old_transactions", "", "none older than " + std::to_string(at.options.transaction_age_max.count()) + " s");
 }
 
@@ -103,18 +112,23 @@ void check_clock(context const& at) {
 }
 
 void check_installed(context const& at) {
-  auto const there = ask(at, "installed", {"SELECT n.oid IS NOT NULL, CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN to_regclass('shardway.node') IS NOT NULL END"
+  auto const there = ask(at, "installed", {"SELECT n.oid IS NOT NULL, CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN"
+      " to_regclass('shardway.node') IS NOT NULL END"
                                            " FROM (SELECT to_regnamespace('shardway')::oid AS oid) n"});
   if (there.empty()) return;
   if (!there.boolean(0, 0)) return at.pass("installed", "shardway", "the schema is free");
   if (!there.boolean(0, 1))
-    return at.fail("installed", "shardway", "a schema of this name exists that is not ours to use", "rename or drop it: DROP SCHEMA shardway CASCADE");
-  auto const found = ask(at, "installed", {"SELECT migration, name, (SELECT max(version) FROM shardway.schema_version) FROM shardway.node"});
+    return at.fail("installed", "shardway", "a schema of this name exists that is not ours to use",
+        "rename or drop it: DROP SCHEMA shardway CASCADE");
+  auto const found = ask(at, "installed", {"SELECT migration, name, (SELECT max(version) FROM shardway.schema_version) FROM"
+      " shardway.node"});
   if (found.empty()) return;
   std::string const migration(found.text(0, 0)), node(found.text(0, 1));
   if (migration != at.migration.name || node != at.name)
-    return at.fail("installed", "shardway", "the schema belongs to migration " + migration + ", node " + node, "shardway uninstall that migration first, or correct the conninfo");
-  if (number(found, 2) > schema_version) return at.fail("installed", "shardway", "its version is newer than this release", "use the newer release");
+    return at.fail("installed", "shardway", "the schema belongs to migration " + migration + ", node " + node,
+        "shardway uninstall that migration first, or correct the conninfo");
+  if (number(found, 2) > schema_version) return at.fail("installed", "shardway", "its version is newer than this release",
+      "use the newer release");
   at.pass("installed", "shardway", "installed for this migration");
 }
 

@@ -65,8 +65,10 @@ class catalog_test : public ::testing::Test {
 
   void SetUp() override {
     for (auto* node : fleet_->all()) {
-      auto const made = node->query("SET client_min_messages = error; DROP SCHEMA IF EXISTS shardway CASCADE; DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY '{app,engine,mirror}'::text[] LOOP"
-                                    " IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = r) THEN EXECUTE 'CREATE ROLE ' || r || ' LOGIN'; END IF; END LOOP; END $$");
+      auto const made = node->query("SET client_min_messages = error; DROP SCHEMA IF EXISTS shardway CASCADE; DO $$ DECLARE r text; BEGIN"
+          " FOREACH r IN ARRAY '{app,engine,mirror}'::text[] LOOP"
+                                    " IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = r) THEN EXECUTE 'CREATE ROLE ' || r || '"
+                                        " LOGIN'; END IF; END LOOP; END $$");
       must(made);
     }
     source_ = open(fleet_->source());
@@ -76,7 +78,8 @@ class catalog_test : public ::testing::Test {
   }
 
   std::vector<install_node> nodes() {
-    return {{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(), node_role::shard, "shard2"}};
+    return {{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(),
+        node_role::shard, "shard2"}};
   }
   std::vector<session*> shards() { return {shards_[0].get(), shards_[1].get()}; }
 
@@ -107,7 +110,8 @@ TEST_F(catalog_test, a_node_of_another_migration_is_refused) {
 }
 
 TEST_F(catalog_test, uninstall_takes_everything_even_a_streaming_replication_slot) {
-  must(source_->simple("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (id int PRIMARY KEY); CREATE PUBLICATION shardway_shop FOR TABLE public.t, shardway.marker"));
+  must(source_->simple("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (id int PRIMARY KEY); CREATE PUBLICATION shardway_shop FOR"
+      " TABLE public.t, shardway.marker"));
   must(source_->simple(write_guard_sql(write_guard::recording, "public.t", {})));
   auto const slot = names::forward_replication_slot("shop");
   must(create_logical_replication_slot(*source_, slot, 10s));
@@ -143,7 +147,8 @@ TEST_F(catalog_test, an_epoch_never_goes_back) {
   wanted.groups[0].authority[0].at = epoch{5};
   must(publish_generation(*source_, shards(), wanted, 1));
   wanted.number = 2;
-  wanted.groups[0].authority = {{{slot_id{0}, slot_id{9}}, shard_id{0}, epoch{6}, lsn{}}, {{slot_id{10}, slot_id{4095}}, std::nullopt, epoch{4}, lsn{}}};
+  wanted.groups[0].authority = {{{slot_id{0}, slot_id{9}}, shard_id{0}, epoch{6}, lsn{}}, {{slot_id{10}, slot_id{4095}}, std::nullopt,
+      epoch{4}, lsn{}}};
   auto const refused = publish_generation(*source_, shards(), wanted, 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), error_code::precondition_failed);
@@ -164,7 +169,8 @@ TEST_F(catalog_test, a_number_left_on_one_shard_by_a_crash_is_not_used_again) {
   auto half = first_generation();
   half.number = 2;
   half.migration.mirror_role = "other";
-  must(shards_[1]->query({"INSERT INTO shardway.generation (generation, document, sha256) VALUES (2, $1, encode(sha256(convert_to($1, 'UTF8')), 'hex'))", {encode(half)}}));
+  must(shards_[1]->query({"INSERT INTO shardway.generation (generation, document, sha256) VALUES (2, $1, encode(sha256(convert_to($1,"
+      " 'UTF8')), 'hex'))", {encode(half)}}));
   auto wanted = first_generation();
   wanted.number = 2;
   EXPECT_EQ(publish_generation(*source_, shards(), wanted, 1).error().code(), error_code::precondition_failed);
@@ -255,7 +261,8 @@ TEST_F(catalog_test, whoever_decides_a_wave_first_decides) {
 }
 
 TEST_F(catalog_test, waves_are_found_until_they_end) {
-  wave_record const wave{.wave = "w1", .group = "orders", .ranges = {{slot_id{0}, slot_id{4}}, {slot_id{10}, slot_id{12}}}, .before = epoch{1},
+  wave_record const wave{.wave = "w1", .group = "orders", .ranges = {{slot_id{0}, slot_id{4}}, {slot_id{10}, slot_id{12}}},
+      .before = epoch{1},
                          .after = epoch{2}, .state = "switching", .token = 1};
   must(insert_wave(*source_, wave));
   EXPECT_EQ(insert_wave(*source_, wave).error().code(), error_code::precondition_failed);

@@ -80,7 +80,8 @@ table_manifest orders_manifest() {
           .drop_foreign_keys = {"orders_unrelated"}};
 }
 table_manifest events_manifest() {
-  return {.table = "shop.events", .group = "orders", .shard_key = {"customer_id"}, .key = {"id", "customer_id", "at"}, .drop_foreign_keys = {},
+  return {.table = "shop.events", .group = "orders", .shard_key = {"customer_id"}, .key = {"id", "customer_id", "at"},
+      .drop_foreign_keys = {},
           .triggers = trigger_policy::source_only};
 }
 table_manifest countries_manifest() {
@@ -100,15 +101,18 @@ class onboard_test : public ::testing::TestWithParam<int> {
     for (auto* node : fleet_->all()) {
       must(node->query("CREATE DATABASE " + database_));
       auto const role = node == &fleet_->source() ? node_role::source : node_role::shard;
-      run(*node, roles_sql(shop(), {.role = role, .server_version = node->major() * 10000, .database = database_, .owners = {"shop_owner"}}));
+      run(*node, roles_sql(shop(), {.role = role, .server_version = node->major() * 10000, .database = database_,
+          .owners = {"shop_owner"}}));
     }
     run(fleet_->source(), shop_schema);
     source_ = open(fleet_->source());
     for (std::size_t i = 0; i < 2; ++i) shards_.push_back(open(fleet_->shard(i)));
-    must(install({{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(), node_role::shard, "shard2"}}, shop()));
+    must(install({{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(),
+        node_role::shard, "shard2"}}, shop()));
     for (auto* node : {source_.get(), shards_[0].get(), shards_[1].get()}) must(raise_token(*node, 1, "test"));
     options_.token = 1;
-    for (auto const& manifest : {countries_manifest(), orders_manifest(), events_manifest()}) tables_.push_back(must(inspect_table(*source_, manifest)));
+    for (auto const& manifest : {countries_manifest(), orders_manifest(), events_manifest()}) tables_.push_back(must(inspect_table(*source_,
+        manifest)));
   }
   void TearDown() override {
     source_.reset();
@@ -179,12 +183,16 @@ TEST_P(onboard_test, a_shard_gets_the_schema_and_a_second_call_changes_nothing) 
   EXPECT_THAT(report.skipped, Contains(HasSubstr("FUNCTION notes")));
   EXPECT_TRUE(must(create_schema_on_shard(source(), shard(0), shop(), tables_, options_)).created.empty());
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regclass('shop.unrelated') IS NULL"), "t");
-  EXPECT_EQ(ask(*shards_[0], "SELECT rolname FROM pg_class c JOIN pg_roles r ON r.oid = relowner WHERE c.oid = 'shop.orders'::regclass"), "shop_owner");
+  EXPECT_EQ(ask(*shards_[0], "SELECT rolname FROM pg_class c JOIN pg_roles r ON r.oid = relowner WHERE c.oid = 'shop.orders'::regclass"),
+      "shop_owner");
   EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'u') AND conrelid = 'shop.orders'::regclass"), "2");
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regclass('shop.orders_mixed') IS NOT NULL AND to_regclass('shop.orders_state') IS NULL"), "t");
-  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_index WHERE indrelid = 'shop.events_2025'::regclass"), "2");  // key and secondary index
-  EXPECT_EQ(ask(*shards_[0], "SELECT has_table_privilege('app', 'shop.orders', 'UPDATE') AND NOT has_table_privilege('app', 'shop.orders', 'DELETE')"
-                             " AND has_column_privilege('app', 'shop.events', 'order_id', 'UPDATE') AND has_sequence_privilege('app', 'shop.orders_id_seq', 'USAGE')"), "t");
+  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_index WHERE indrelid = 'shop.events_2025'::regclass"), "2");
+       // key and secondary index
+  EXPECT_EQ(ask(*shards_[0], "SELECT has_table_privilege('app', 'shop.orders', 'UPDATE') AND NOT has_table_privilege('app', 'shop.orders',"
+      " 'DELETE')"
+                             " AND has_column_privilege('app', 'shop.events', 'order_id', 'UPDATE') AND has_sequence_privilege('app',"
+                                 " 'shop.orders_id_seq', 'USAGE')"), "t");
   must(compare_schema(*source_, *shards_[0], tables_[1]));
   must(shards_[0]->query({"INSERT INTO shop.orders (id, customer_id, total, _shardway_version) VALUES (1, 1, 1, 5)"}));
 }
@@ -203,7 +211,8 @@ TEST_P(onboard_test, drift_is_named) {
 TEST_P(onboard_test, a_failing_dump_leaves_nothing) {
   must(prepare_groups(source(), shards(), {"orders", "geo"}, "app", options_));
   run(fleet_->source(), "ALTER TABLE shop.countries OWNER TO postgres; "
-                              "ALTER TABLE shop.orders OWNER TO source_only; GRANT source_only TO engine; GRANT CREATE ON SCHEMA shop TO source_only");
+                              "ALTER TABLE shop.orders OWNER TO source_only; GRANT source_only TO engine; GRANT CREATE ON SCHEMA shop TO"
+                                  " source_only");
   run(fleet_->source(), "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO engine");
   auto const failed = create_schema_on_shard(source(), shard(0), shop(), tables_, options_);
   ASSERT_FALSE(failed);
@@ -217,7 +226,8 @@ TEST_P(onboard_test, indexes_foreign_keys_and_triggers_come_after_the_copy) {
   auto const report = must(finish_schema(source(), shard(0), tables_, options_));
   EXPECT_THAT(report.skipped, Contains(HasSubstr("orders_unrelated of shop.orders: the manifest drops it")));
   EXPECT_EQ(ask(node, "SELECT to_regclass('shop.orders_state') IS NOT NULL"), "t");
-  EXPECT_EQ(ask(node, "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND convalidated"),
+  EXPECT_EQ(ask(node, "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND"
+      " convalidated"),
             "events_order,orders_country_fkey");
   EXPECT_EQ(ask(node, "SELECT count(*) FROM pg_trigger WHERE tgname = 'touch'"), "1");
   must(finish_schema(source(), shard(0), tables_, options_));
@@ -237,7 +247,8 @@ TEST_P(onboard_test, a_foreign_key_that_does_not_hold_is_named) {
 
 TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {
   bring_up();
-  auto const writer = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"), .application_name = "nightly-job"}));
+  auto const writer = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"),
+      .application_name = "nightly-job"}));
   must(writer->simple("BEGIN; CREATE TEMP TABLE mine (a int)"));  // holds an xid, no lock on our tables
   options_.drain_timeout = 300ms;
   auto const late = join_publication(source(), shop(), {"orders", "geo"}, tables_, options_);
@@ -253,7 +264,8 @@ TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {
   EXPECT_TRUE(report.is_replication_slot_new);
   EXPECT_TRUE(report.consistent_point.is_set());
   EXPECT_THAT(report.waited_for, Contains(HasSubstr("nightly-job")));
-  EXPECT_EQ(ask(*source_, "SELECT count(*) FROM pg_publication_tables WHERE pubname = 'shardway_shop'"), "8");  // 3 of ours, 2 fences, 3 tables
+  EXPECT_EQ(ask(*source_, "SELECT count(*) FROM pg_publication_tables WHERE pubname = 'shardway_shop'"), "8");
+       // 3 of ours, 2 fences, 3 tables
   auto const again = must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_TRUE(again.added.empty());
   EXPECT_FALSE(again.is_replication_slot_new);
@@ -263,7 +275,8 @@ TEST_P(onboard_test, a_prepared_transaction_stands_in_the_way_too) {
   bring_up();
   run(fleet_->source(), "BEGIN; INSERT INTO shop.unrelated (note) VALUES ('x'); PREPARE TRANSACTION 'held'");
   options_.drain_timeout = 200ms;
-  EXPECT_THAT(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_).error().message(), HasSubstr("prepared transaction held"));
+  EXPECT_THAT(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_).error().message(),
+      HasSubstr("prepared transaction held"));
   run(fleet_->source(), "ROLLBACK PREPARED 'held'");
 }
 
@@ -274,13 +287,15 @@ TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {
   must(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (700, 7, 7)"}));
   EXPECT_EQ(ask(*source_, "SELECT relation || role_name FROM shardway.foreign_write"), "shop.ordersapp");
   must(refuse_foreign_writers({source(), shard(0)}, tables_, options_));
-  EXPECT_EQ(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"}).error().code(), error_code::foreign_write_refused);
+  EXPECT_EQ(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"}).error().code(),
+      error_code::foreign_write_refused);
   auto const direct = tried(fleet_->source(), "INSERT INTO shop.events_2025 VALUES (1, 1, '2025-02-02')");
   EXPECT_FALSE(direct);  // the leaf itself is guarded
   EXPECT_FALSE(tried(fleet_->shard(0), "TRUNCATE shop.orders, shop.events"));
   must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_FALSE(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"}));
-  run(fleet_->source(), "SET client_min_messages = error; SET ROLE shop_owner; CREATE TABLE shop.events_2027 PARTITION OF shop.events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')");
+  run(fleet_->source(), "SET client_min_messages = error; SET ROLE shop_owner; CREATE TABLE shop.events_2027 PARTITION OF shop.events FOR"
+      " VALUES FROM ('2027-01-01') TO ('2028-01-01')");
   must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_FALSE(tried(fleet_->source(), "INSERT INTO shop.events_2027 VALUES (1, 1, '2027-02-02')"));
   must(drop_write_guard(source(), tables_, options_));
@@ -289,7 +304,8 @@ TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {
 
 TEST_P(onboard_test, a_table_that_stays_locked_is_named_with_its_holder) {
   bring_up();
-  auto const holder = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"), .application_name = "reporting"}));
+  auto const holder = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"),
+      .application_name = "reporting"}));
   must(holder->simple("BEGIN; LOCK TABLE shop.orders IN SHARE ROW EXCLUSIVE MODE"));
   options_.lock_timeout = 20ms;
   options_.retry_budget = 200ms;
@@ -319,7 +335,8 @@ TEST_P(onboard_test, interleaved_ids_never_meet) {
 }
 
 TEST_P(onboard_test, an_id_column_without_room_is_refused) {
-  run(fleet_->source(), "SET ROLE shop_owner; CREATE TABLE shop.small (id serial PRIMARY KEY, customer_id bigint NOT NULL); SELECT setval('shop.small_id_seq', 2147483000)");
+  run(fleet_->source(), "SET ROLE shop_owner; CREATE TABLE shop.small (id serial PRIMARY KEY, customer_id bigint NOT NULL); SELECT"
+      " setval('shop.small_id_seq', 2147483000)");
   auto manifest = orders_manifest();
   manifest.table = "shop.small";
   auto const refused = prepare_ids(source(), {}, {must(inspect_table(*source_, manifest))}, options_);
@@ -348,7 +365,8 @@ TEST_P(onboard_test, a_replaced_controller_changes_no_schema) {
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regnamespace('shop') IS NULL"), "t");
 }
 
-INSTANTIATE_TEST_SUITE_P(shards, onboard_test, ::testing::Values(15, 18), [](auto const& one) { return "of_" + std::to_string(one.param); });
+INSTANTIATE_TEST_SUITE_P(shards, onboard_test, ::testing::Values(15, 18), [](auto const& one) { return "of_" + std::to_string(one.param);
+    });
 
 }  // namespace
 }  // namespace shardway

@@ -53,7 +53,8 @@ class preflight_test : public ::testing::TestWithParam<int> {
       must(node->query("CREATE DATABASE " + database_));
       run(*node, "DO $$ BEGIN CREATE ROLE shop_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
       auto const role = node == &fleet_->source() ? node_role::source : node_role::shard;
-      run(*node, roles_sql(migration(), {.role = role, .server_version = node->major() * 10000, .database = database_, .owners = {"shop_owner"}}));
+      run(*node, roles_sql(migration(), {.role = role, .server_version = node->major() * 10000, .database = database_,
+          .owners = {"shop_owner"}}));
     }
     run(source(), "GRANT CREATE ON DATABASE " + database_ + " TO shop_owner");
     run(source(), good_schema);
@@ -88,7 +89,8 @@ class preflight_test : public ::testing::TestWithParam<int> {
     options_.connect = [](node_definition const& node) { return connect({.node = node.name, .conninfo = node.conninfo}); };
     return must(run_preflight(manifest, manifests, options_));
   }
-  static void expect(std::vector<finding> const& list, finding_level level, std::string const& id, std::string const& node, std::string const& says) {
+  static void expect(std::vector<finding> const& list, finding_level level, std::string const& id, std::string const& node,
+      std::string const& says) {
     auto const hit = std::any_of(list.begin(), list.end(), [&](finding const& one) {
       return one.id == id && one.level == level && one.node == node && (one.subject + ": " + one.what).find(says) != std::string::npos &&
              (level == finding_level::pass || !one.fix.empty());
@@ -98,7 +100,8 @@ class preflight_test : public ::testing::TestWithParam<int> {
   static std::string listing(std::vector<finding> const& list, std::string const& id) {
     std::string out;
     for (auto const& one : list)
-      if (id.empty() || one.id == id) out += "  " + std::string(name(one.level)) + ' ' + one.id + " [" + one.node + "] " + one.subject + ": " + one.what + " -> " + one.fix + '\n';
+      if (id.empty() || one.id == id) out += "  " + std::string(name(one.level)) + ' ' + one.id + " [" + one.node + "] " + one.subject +
+          ": " + one.what + " -> " + one.fix + '\n';
     return out;
   }
 
@@ -151,17 +154,20 @@ TEST_P(preflight_test, roles_and_rights_that_are_missing_are_named) {
 }
 
 TEST_P(preflight_test, an_owner_that_the_shard_lacks_and_grants_of_the_application) {
-  run(source(), "DO $$ BEGIN CREATE ROLE source_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ALTER TABLE shop.orders OWNER TO source_owner; REVOKE SELECT ON shop.payments FROM app");
+  run(source(), "DO $$ BEGIN CREATE ROLE source_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ALTER TABLE shop.orders OWNER TO"
+      " source_owner; REVOKE SELECT ON shop.payments FROM app");
   auto const list = check(tables());
   expect(list, finding_level::fail, "owner_on_shard", "shard1", "source_owner: owns onboarded tables");
   expect(list, finding_level::warn, "application_grants", "source", "may not read \"shop\".\"payments\"");
 }
 
 TEST_P(preflight_test, an_extension_that_the_shard_lacks) {
-  run(source(), "CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('a'); ALTER TABLE shop.orders ADD COLUMN mood other.mood; ALTER EXTENSION plpgsql ADD TYPE other.mood");
+  run(source(), "CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('a'); ALTER TABLE shop.orders ADD COLUMN mood other.mood; ALTER"
+      " EXTENSION plpgsql ADD TYPE other.mood");
   expect(check(tables()), finding_level::pass, "extension", "shard1", "plpgsql");
   run(source(), "ALTER EXTENSION plpgsql DROP TYPE other.mood");
-  run(source(), "UPDATE pg_catalog.pg_extension SET extname = 'renamed' WHERE extname = 'plpgsql'; ALTER EXTENSION renamed ADD TYPE other.mood");
+  run(source(), "UPDATE pg_catalog.pg_extension SET extname = 'renamed' WHERE extname = 'plpgsql'; ALTER EXTENSION renamed ADD TYPE"
+      " other.mood");
   expect(check(tables()), finding_level::fail, "extension", "shard1", "renamed");
 }
 
@@ -202,7 +208,8 @@ TEST_P(preflight_test, a_clock_that_is_too_far_off) {
 
 TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {
   run(source(), "SET ROLE shop_owner; CREATE COLLATION shop.loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-                "CREATE TABLE shop.keys (a numeric, b text COLLATE shop.loose NOT NULL, c char(5) NOT NULL); ALTER TABLE shop.keys REPLICA IDENTITY NOTHING;"
+                "CREATE TABLE shop.keys (a numeric, b text COLLATE shop.loose NOT NULL, c char(5) NOT NULL); ALTER TABLE shop.keys REPLICA"
+                    " IDENTITY NOTHING;"
                 "GRANT SELECT ON shop.keys TO app");
   auto manifests = tables();
   manifests[0].key = {"customer_id"};
@@ -221,13 +228,16 @@ TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {
 }
 
 TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
-  run(source(), "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.payments FORCE ROW LEVEL SECURITY;"
+  run(source(), "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders ENABLE ROW LEVEL"
+      " SECURITY; ALTER TABLE shop.payments FORCE ROW LEVEL SECURITY;"
                 "CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.orders ADD COLUMN pairs shop.pair[];"
                 "CREATE UNLOGGED TABLE shop.fast (id bigint PRIMARY KEY, customer_id bigint NOT NULL);"
-                "CREATE TABLE shop.parted (id bigint PRIMARY KEY, customer_id bigint NOT NULL) PARTITION BY RANGE (id); CREATE TABLE shop.parted_1 PARTITION OF shop.parted DEFAULT;"
+                "CREATE TABLE shop.parted (id bigint PRIMARY KEY, customer_id bigint NOT NULL) PARTITION BY RANGE (id); CREATE TABLE"
+                    " shop.parted_1 PARTITION OF shop.parted DEFAULT;"
                 "CREATE VIEW shop.view AS SELECT * FROM shop.orders");
   auto manifests = tables();
-  for (auto const* table : {"shop.fast", "shop.parted_1", "shop.view"}) manifests.push_back({.table = table, .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}});
+  for (auto const* table : {"shop.fast", "shop.parted_1", "shop.view"}) manifests.push_back({.table = table, .group = "orders",
+      .shard_key = {"customer_id"}, .key = {"id"}});
   auto const list = check(manifests);
   expect(list, finding_level::fail, "inheritance", "source", "shop.payments");
   expect(list, finding_level::warn, "row_security", "source", "shop.orders");
@@ -239,7 +249,8 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
 }
 
 TEST_P(preflight_test, unique_indexes_without_the_shard_key) {
-  run(source(), "SET ROLE shop_owner; CREATE UNIQUE INDEX orders_note ON shop.orders (note); CREATE UNIQUE INDEX orders_both ON shop.orders (note, customer_id)");
+  run(source(), "SET ROLE shop_owner; CREATE UNIQUE INDEX orders_note ON shop.orders (note); CREATE UNIQUE INDEX orders_both ON shop.orders"
+      " (note, customer_id)");
   auto manifests = tables();
   expect(check(manifests), finding_level::fail, "unique_without_shard_key", "source", "orders_note");
   manifests[0].accept_unique = {"orders_note"};
@@ -249,14 +260,17 @@ TEST_P(preflight_test, unique_indexes_without_the_shard_key) {
 }
 
 TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {
-  run(source(), "SET ROLE shop_owner; ALTER TABLE shop.orders ADD COLUMN supplier bigint CONSTRAINT orders_supplier REFERENCES shop.suppliers ON DELETE CASCADE,"
+  run(source(), "SET ROLE shop_owner; ALTER TABLE shop.orders ADD COLUMN supplier bigint CONSTRAINT orders_supplier REFERENCES"
+      " shop.suppliers ON DELETE CASCADE,"
                 " ADD COLUMN other bigint CONSTRAINT orders_unmoved REFERENCES shop.unmoved ON DELETE SET NULL;"
                 "ALTER TABLE shop.unmoved ADD COLUMN ref bigint CONSTRAINT unmoved_order REFERENCES shop.orders;"
-                "ALTER TABLE shop.payments DROP CONSTRAINT payments_order, ADD CONSTRAINT payments_order FOREIGN KEY (order_id) REFERENCES shop.orders ON DELETE CASCADE");
+                "ALTER TABLE shop.payments DROP CONSTRAINT payments_order, ADD CONSTRAINT payments_order FOREIGN KEY (order_id) REFERENCES"
+                    " shop.orders ON DELETE CASCADE");
   auto manifests = tables();
   manifests.push_back({.table = "shop.suppliers", .group = "supply", .shard_key = {"id"}, .key = {"id"}});
   auto list = check(manifests);
-  expect(list, finding_level::fail, "foreign_key", "source", "orders_supplier: from shop.orders to shop.suppliers, which is in group supply");
+  expect(list, finding_level::fail, "foreign_key", "source", "orders_supplier: from shop.orders to shop.suppliers, which is in group"
+      " supply");
   expect(list, finding_level::fail, "foreign_key", "source", "orders_unmoved: from shop.orders to shop.unmoved, which is not moved");
   expect(list, finding_level::warn, "foreign_key", "source", "unmoved_order");
   expect(list, finding_level::fail, "cascade", "source", "orders_unmoved");
@@ -267,8 +281,10 @@ TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {
 }
 
 TEST_P(preflight_test, triggers_that_reach_into_other_tables) {
-  run(source(), "SET ROLE shop_owner; CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE shop.payments SET order_id = 1; RETURN NEW; END';"
-                "CREATE TRIGGER pay AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.pay(); CREATE TRIGGER outside AFTER INSERT ON shop.unmoved FOR EACH ROW EXECUTE FUNCTION shop.pay()");
+  run(source(), "SET ROLE shop_owner; CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE shop.payments SET"
+      " order_id = 1; RETURN NEW; END';"
+                "CREATE TRIGGER pay AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.pay(); CREATE TRIGGER outside AFTER"
+                    " INSERT ON shop.unmoved FOR EACH ROW EXECUTE FUNCTION shop.pay()");
   auto const list = check(tables());
   expect(list, finding_level::warn, "trigger", "source", "pay on shop.orders: its function names shop.payments");
   expect(list, finding_level::warn, "trigger_into", "source", "outside on shop.unmoved");
@@ -285,12 +301,14 @@ TEST_P(preflight_test, sequences_against_the_id_strategy) {
   expect(check(manifests), finding_level::fail, "ids", "source", "id_stride");
 }
 
-INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15), [](auto const& one) { return "of_" + std::to_string(one.param); });
+INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15), [](auto const& one) { return "of_" + std::to_string(one.param);
+    });
 
 // Needs servers of its own: the settings count from the start.
 TEST(preflight_settings, servers_that_cannot_stream) {
   auto const fleet = must(testing::cluster::start({.source_major = 15, .shard_major = 13, .shards = 1,
-                                                   .settings = {{"wal_level", "replica"}, {"max_replication_slots", "0"}, {"max_wal_senders", "0"}, {"max_slot_wal_keep_size", "100MB"}},
+                                                   .settings = {{"wal_level", "replica"}, {"max_replication_slots", "0"},
+                                                       {"max_wal_senders", "0"}, {"max_slot_wal_keep_size", "100MB"}},
                                                    .fast = true}));
   migration_manifest manifest;
   manifest.name = "shop";
@@ -301,7 +319,8 @@ TEST(preflight_settings, servers_that_cannot_stream) {
   options.connect = [](node_definition const& node) { return connect({.node = node.name, .conninfo = node.conninfo}); };
   auto const list = must(run_preflight(manifest, {}, options));
   auto const fails = [&](std::string const& id, std::string const& node) {
-    return std::any_of(list.begin(), list.end(), [&](auto const& one) { return one.id == id && one.node == node && one.level != finding_level::pass; });
+    return std::any_of(list.begin(), list.end(), [&](auto const& one) { return one.id == id && one.node == node &&
+        one.level != finding_level::pass; });
   };
   for (auto const* id : {"wal_level", "replication_slots", "wal_senders", "slot_wal_keep"}) EXPECT_TRUE(fails(id, "source")) << id;
   EXPECT_TRUE(fails("server_version", "shard1"));
@@ -316,7 +335,8 @@ TEST(plan_steps, a_plan_ends_where_the_manifest_says) {
   migration_manifest manifest;
   manifest.shards = {{"shard1", "", {}}};
   std::vector<table_manifest> tables{{.table = "shop.orders", .group = "orders", .stage_until = stage::copying}};
-  auto has = [](std::vector<plan_step> const& steps, std::string const& id) { return std::any_of(steps.begin(), steps.end(), [&](auto const& step) { return step.id == id; }); };
+  auto has = [](std::vector<plan_step> const& steps, std::string const& id) { return std::any_of(steps.begin(), steps.end(),
+      [&](auto const& step) { return step.id == id; }); };
   EXPECT_TRUE(has(plan(manifest, tables), "copy"));
   EXPECT_FALSE(has(plan(manifest, tables), "wave"));
   tables[0].stage_until = stage::sharded;

@@ -1,4 +1,4 @@
-// Onboarding: what has to be in the databases before and after the copy. Each step may be repeated: it looks at what is there and does the rest.
+// Onboarding: what has to be in the databases before and after the copy. Each step may be repeated: it does what is not there yet.
 //
 // Keeps I12: on the source only schema `shardway`, publications, replication slots, triggers and the increment of sequences change; no row does.
 #pragma once
@@ -73,8 +73,8 @@ struct join_report {
 result<join_report> join_publication(onboard_node const& source, migration_manifest const&, std::vector<std::string> const& groups,
                                      std::vector<table_state> const&, onboard_options const&);
 
-/// After the copy: secondary indexes (CONCURRENTLY), foreign keys (NOT VALID, then VALIDATE) except dropped ones and those to tables that the
-/// shard does not have, user triggers by the manifest's policy. An invalid index that a crash left is built anew.
+/// After the copy: secondary indexes (CONCURRENTLY), foreign keys (NOT VALID, then VALIDATE) except dropped ones and those to tables that
+/// the shard does not have, user triggers by the manifest's policy. An invalid index that a crash left is built anew.
 /// Errors: `constraint_violation` naming the foreign key whose validation failed.
 result<schema_report> finish_schema(onboard_node const& source, onboard_node const& shard, std::vector<table_state> const&, onboard_options const&);
 
@@ -85,7 +85,7 @@ result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const
 /// On a shard: publication of the groups' tables, fences and marker, then the reverse replication slot. Its consistent point if made now.
 result<lsn> prepare_reverse(onboard_node const& shard, migration_manifest const&, std::vector<std::string> const& groups,
                             std::vector<table_state> const&, onboard_options const&);
-/// Drops the reverse replication slot and takes the tables out of the shard's publication; an empty publication goes. Idempotent.
+/// Takes the tables out of the shard's publication; with the last one the publication and the reverse replication slot go. Idempotent.
 result<> drop_reverse(onboard_node const& shard, migration_manifest const&, std::vector<table_state> const&, onboard_options const&);
 
 /// The write guard refuses foreign writers from here on, on every node given. Drains those already writing.
