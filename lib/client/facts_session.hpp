@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "shardway/observe/events.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/store/lent_session.hpp"
 
@@ -39,7 +40,8 @@ class facts_session final : public session {
 
 /// Connects and asks for the facts. A replica has no evidence of commits to give: only system and incarnation are asked for there.
 /// Cost: a connection and one round trip.
-result<std::unique_ptr<session>> connect_with_facts(connect_options const&);
+/// A primary with synchronous_commit off is told to the listener: what it acknowledges, a crash may lose (W17).
+result<std::unique_ptr<session>> connect_with_facts(connect_options const&, events* listener);
 
 /// Sets a limit for the length of a scope. Preconditions: the session was made by `connect_with_facts`.
 class query_limit {

@@ -64,7 +64,7 @@ result<> generation_watch::poll_source(steady_time deadline) {
     address.application_name = options_.application;
     auto const left = std::chrono::duration_cast<milliseconds>(deadline - now());
     address.connect_timeout = std::clamp(left, milliseconds{1}, address.connect_timeout);
-    auto made = connect_with_facts(address);
+    auto made = connect_with_facts(address, nullptr);
     if (!made) {
       source_retry_ = now() + source_pause;
       return made.error();

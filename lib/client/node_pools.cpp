@@ -38,7 +38,9 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   if (closed_) return error{error_code::cancelled, "the client is closed"}.at_node(address.node);
   auto& found = pools_[address.node];
   if (found.pool && found.conninfo == address.conninfo) return found.pool;
-  pool_options wanted{.node = address, .sessions_max = options_.connections_max, .open = connect_with_facts};
+  pool_options wanted{.node = address, .sessions_max = options_.connections_max, .open = [listener = options_.listener](connect_options const& where) {
+                         return connect_with_facts(where, listener.get());
+                       }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
   found = {address.conninfo, std::make_shared<session_pool>(std::move(made))};
   return found.pool;

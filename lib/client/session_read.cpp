@@ -3,6 +3,7 @@
 
 #include "client_state.hpp"
 #include "shardway/store/statement_name.hpp"
+#include "shardway/write/authority_wait.hpp"
 #include "shardway/write/statement_lexer.hpp"
 
 namespace shardway {
@@ -10,8 +11,6 @@ inline namespace v0 {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr milliseconds pause{3};
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -78,31 +77,28 @@ result<> check(std::string_view sql, read_options const& options, statement_kind
 result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what, read_options const& options) {
   statement_kind kind{};
   BOOST_OUTCOME_TRYV(check(what.sql, options, kind));
-  auto const begun = now();
-  auto const deadline = begun + options.deadline;
+  auto const deadline = now() + options.deadline;
   what.name = statement_name(what.sql);
   // A token of a newer generation: this client looks first, lest it read a node that has handed the slot over (R9).
   if (in.token.generation() > in.shared->generations.number()) (void)in.shared->generations.refresh(in.shared->generations.number(), deadline);
+  authority_wait wait{in, deadline};
   for (;;) {
     auto const view = in.shared->generations.view();
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
     read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++, .deadline = deadline};
     bool const on_authority = options.fresh == consistency::primary || kind == statement_kind::locking_select;
-    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot, target.at};
+    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot, wait.expected(target)};
     if (on_authority) request.options.fresh = consistency::primary;
     node_reads host{*in.shared, *view, target.node};
     auto answer = read_routed(host, request);
     if (answer) {
       ++(answer.value().from_replica ? in.shared->counted.reads_replica : in.shared->counted.reads_primary);
+      if (auto const& meter = in.shared->options.meter) meter->count("shardway_reads_total", answer.value().from_replica ? "replica" : "primary", 1);
       return answer;
     }
     auto const code = answer.error().code();
     if (code != error_code::fence_closed && code != error_code::epoch_stale) return answer;
-    in.refused(target, answer.error());
-    if (now() - begun >= in.stall_budget() || now() >= deadline)
-      return error{error_code::stall_budget_spent, "reading group " + target.group->name + " on its authority: it did not settle in time"}.at_node(target.node_name);
-    auto const newer = in.refresh(target.current->number, deadline);
-    if (!newer || !newer.value()) system_clock_source().sleep_until(now() + pause);
+    BOOST_OUTCOME_TRYV(wait.after(target, answer.error()));
   }
 }
 

@@ -1,4 +1,4 @@
-#include "authority_wait.hpp"
+#include "shardway/write/authority_wait.hpp"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ steady_time now() { return system_clock_source().now(); }
 error authority_wait::spent(write_target const& at, bool by_deadline) const {
   auto const waited = std::chrono::duration_cast<milliseconds>(now() - *since_).count();
   return error{by_deadline ? error_code::deadline_exceeded : error_code::stall_budget_spent,
-               "writing to group " + at.group->name + " (slot " + std::to_string(at.slot.value()) + "): authority did not settle within " +
+               "group " + at.group->name + " (slot " + std::to_string(at.slot.value()) + "): authority did not settle within " +
                    std::to_string(waited) + " ms; nothing was written",
                "see `shardway status`: a wave is running, or its controller has died"}
       .at_node(at.node_name);

@@ -22,16 +22,21 @@ bool is_shard_trouble(error const& e) noexcept {
 }
 
 secondary_result judged(std::vector<apply_outcome> const& outcomes, std::size_t expected) {
-  if (outcomes.size() != expected) return {secondary_state::pending, "the shard answered for another number of rows"};
-  bool waits = false;
+  if (outcomes.size() != expected) return {.state = secondary_state::pending, .reason = "the shard answered for another number of rows"};
+  secondary_result all{.state = secondary_state::applied, .reason = {}};
   for (auto const outcome : outcomes) {
-    // The stream has passed the version, though perhaps not yet delivered it (W11): never called applied.
-    if (outcome == apply_outcome::delivered) waits = true;
-    else if (outcome != apply_outcome::applied) return {secondary_state::refused, std::string(name(outcome))};
+    if (outcome == apply_outcome::applied) {
+      ++all.rows_applied;
+    } else if (all.state != secondary_state::refused) {
+      // The stream has passed the version, though perhaps not yet delivered it (W11): never called applied.
+      all.state = outcome == apply_outcome::delivered ? secondary_state::pending : secondary_state::refused;
+      all.reason = name(outcome);
+    }
   }
-  if (waits) return {secondary_state::pending, std::string(name(apply_outcome::delivered))};
-  return {secondary_state::applied, {}};
+  return all;
 }
+
+secondary_result left_pending(std::string reason) { return {.state = secondary_state::pending, .reason = std::move(reason)}; }
 
 }  // namespace
 
@@ -64,9 +69,10 @@ secondary_writer::lane& secondary_writer::lane_of(shard_id shard) {
 }
 
 secondary_result secondary_writer::count(secondary_result what, std::size_t rows) noexcept {
-  if (what.state == secondary_state::applied) applied_ += rows;
-  if (what.state == secondary_state::pending) pending_ += rows;
-  if (what.state == secondary_state::refused) refused_ += rows;
+  auto const applied = static_cast<std::uint64_t>(what.rows_applied);
+  applied_ += applied;
+  if (what.state == secondary_state::pending) pending_ += rows - applied;
+  if (what.state == secondary_state::refused) refused_ += rows - applied;
   return what;
 }
 
@@ -76,39 +82,40 @@ void secondary_writer::report(lane& on, bool open) {
   listener_->on_breaker({shard, open});
 }
 
-result<std::vector<apply_outcome>> secondary_writer::send(secondary_job const& job, milliseconds budget) {
-  auto const deadline = system_clock_source().now() + budget;
-  BOOST_OUTCOME_TRY(auto lent, lender_.lend(node_index{job.shard}, deadline));
+result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary_job const& job, milliseconds budget, steady_time deadline) {
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, job.slot});
-  BOOST_OUTCOME_TRY(auto const answer, lent.link->simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
+  BOOST_OUTCOME_TRY(auto const answer, on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
   return parse_apply(answer);
 }
 
-secondary_result secondary_writer::try_apply(lane& on, secondary_job const& job, milliseconds budget) {
-  {
-    std::lock_guard const lock{on.mutex};
-    if (!on.gate.may_try(system_clock_source().now())) return {secondary_state::pending, "the shard's breaker is open"};
-  }
-  if (stop_point("before_secondary_apply")) {
-    std::lock_guard const lock{on.mutex};
-    on.gate.gave_up();
-    return {secondary_state::pending, "stopped by a test"};
-  }
-  auto const outcomes = send(job, budget);
-  bool const trouble = !outcomes && is_shard_trouble(outcomes.error());
+secondary_result secondary_writer::tried(lane& on, secondary_job const& job, milliseconds budget) {
+  auto const deadline = system_clock_source().now() + budget;
+  auto lent = lender_.lend(node_index{job.shard}, deadline);
+  bool const all_in_use = !lent && lent.error().code() == error_code::deadline_exceeded;
+  auto const outcomes = lent ? send(*lent.value().link, job, budget, deadline) : result<std::vector<apply_outcome>>{lent.error()};
+  bool const trouble = !outcomes && !all_in_use && is_shard_trouble(outcomes.error());
   bool turned{};
   {
     std::lock_guard const lock{on.mutex};
-    turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
+    if (all_in_use) on.gate.gave_up();
+    else turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
   }
   if (turned) report(on, trouble);
-  if (!outcomes) {
-    auto const& why = outcomes.error();
-    return {secondary_state::pending, std::string(name(why.code())) + (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")")};
+  if (outcomes) return judged(outcomes.value(), job.changes.size());
+  auto const& why = outcomes.error();
+  return left_pending(std::string(name(why.code())) + (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")"));
+}
+
+secondary_result secondary_writer::try_apply(lane& on, secondary_job const& job, milliseconds budget) {
+  if (stop_point("before_secondary_apply")) return left_pending("stopped by a test");
+  {
+    std::lock_guard const lock{on.mutex};
+    if (!on.gate.may_try(system_clock_source().now())) return left_pending("the shard's breaker is open");
   }
-  if (stop_point("after_secondary_apply")) return {secondary_state::pending, "stopped by a test"};
-  return judged(outcomes.value(), job.changes.size());
+  auto done = tried(on, job, budget);
+  if (stop_point("after_secondary_apply")) return left_pending("stopped by a test");
+  return done;
 }
 
 secondary_result secondary_writer::apply(secondary_job const& job, milliseconds budget) {
@@ -120,13 +127,13 @@ secondary_result secondary_writer::enqueue(secondary_job job) {
   auto const rows = job.changes.size();
   {
     std::lock_guard const lock{on.mutex};
-    if (on.stopping || on.queued_rows + rows > queue_rows_max_) return count({secondary_state::pending, "the queue of the shard is full"}, rows);
+    if (on.stopping || on.queued_rows + rows > queue_rows_max_) return count(left_pending("the queue of the shard is full"), rows);
     on.queue.push_back(std::move(job));
     on.queued_rows += rows;
     if (!on.worker.joinable()) on.worker = std::thread([this, &on] { work(on); });
   }
   on.changed.notify_all();
-  return {secondary_state::pending, "queued"};
+  return left_pending("queued");
 }
 
 void secondary_writer::work(lane& on) {

@@ -115,8 +115,8 @@ attempt_result fenced_call::resolve(write_target const& target, write_plan const
 
 secondary_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
   if (!plan.secondary) return {};
-  if (stop_point("after_source_commit")) return {secondary_state::pending, "stopped by a test"};
-  if (log_.changes.empty()) return done.answer_lost ? secondary_result{secondary_state::pending, "the answer was lost"} : secondary_result{};
+  if (stop_point("after_source_commit")) return {.state = secondary_state::pending, .reason = "stopped by a test"};
+  if (log_.changes.empty()) return done.answer_lost ? secondary_result{.state = secondary_state::pending, .reason = "the answer was lost"} : secondary_result{};
   secondary_job job{.id = id_, .current = target.current, .slot = target.slot, .shard = *plan.secondary, .changes = log_.changes};
   if (plan.budget.count() == 0) return secondary_.enqueue(std::move(job));
   auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - now());
@@ -130,6 +130,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
   for (auto const& one : log_.changes) made.versions.push_back(one.row.version);
   made.secondary = second.state;
   made.secondary_reason = std::move(second.reason);
+  made.secondary_rows = second.rows_applied;
   made.node = target.node_name;
   made.slot = target.slot;
   made.at = target.group->at == stage::observing ? epoch{} : expected(target);

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "authority_wait.hpp"
 #include "frame.hpp"
+#include "shardway/write/authority_wait.hpp"
 #include "shardway/write/fenced_write.hpp"
 
 namespace shardway {

@@ -93,6 +93,17 @@ TEST_F(clients, a_closed_client_refuses) {
   EXPECT_EQ(insert(session, fresh_key()).error().code(), error_code::cancelled);
 }
 
+TEST_F(clients, a_weakened_durability_is_told) {  // W17
+  auto heard = std::make_shared<recorder>();
+  auto options = fleet().options();
+  options.listener = heard;
+  options.source.conninfo += " options='-c synchronous_commit=off'";
+  auto app = value_of(client::open(options));
+  auto session = app.session();
+  require(insert(session, fresh_key()));
+  EXPECT_EQ(heard->troubles, 1);
+}
+
 TEST_F(clients, many_threads_share_one_client) {
   auto heard = std::make_shared<recorder>();
   auto options = fleet().options();

@@ -111,6 +111,16 @@ TEST_F(fence_client, a_reopened_source_under_a_later_epoch_is_found_without_a_ne
   EXPECT_EQ(done.secondary_reason, "other_epoch");
 }
 
+TEST_F(fence_client, a_primary_read_too_finds_the_reopened_source) {
+  auto app = open_slow();
+  auto session = app.session();
+  auto const key = fresh_key();
+  fleet().flip(source(), slot_of(key), 1, false, "wave7", "60000");
+  fleet().flip(source(), slot_of(key), 2, true);
+  auto const seen = value_of(session.read("shop.orders", key, "SELECT 1", {}, {.fresh = consistency::primary}));
+  EXPECT_EQ(seen.node, "source");
+}
+
 TEST_F(fence_client, past_the_stall_budget_nothing_was_written) {
   auto app = open_slow(200ms);
   auto session = app.session();

@@ -117,6 +117,7 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   }));
   EXPECT_EQ(done.affected, 4);
   EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.secondary_rows, 4);
   EXPECT_EQ(outbox_rows(done.id), "4");
   EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" + done.id.to_string() + "'"), "1,2,3,4");
   EXPECT_EQ(shard_note(key), "twice");

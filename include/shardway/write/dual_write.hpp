@@ -39,6 +39,7 @@ struct secondary_job {
 struct secondary_result {
   secondary_state state{secondary_state::none};
   std::string reason;
+  std::int64_t rows_applied{};  ///< known to be on the shard by this write
 };
 
 /// Sends jobs to shards, each through its breaker; in the background through a bounded queue and one thread a shard.
@@ -56,7 +57,8 @@ class secondary_writer {
   secondary_result apply(secondary_job const& job, std::chrono::milliseconds budget);
   /// Hands the job to the background; always `pending`.
   secondary_result enqueue(secondary_job job);
-  /// Rows applied, left pending and refused since the beginning, those of the background included.
+  /// Rows applied, left pending and refused since the beginning, those of the background included. A row whose answer came too late counts as
+  /// pending, though it may be on the shard.
   struct totals_type {
     std::uint64_t applied{}, pending{}, refused{};
   };
@@ -70,7 +72,8 @@ class secondary_writer {
   struct lane;
   lane& lane_of(shard_id);
   secondary_result try_apply(lane&, secondary_job const&, std::chrono::milliseconds budget);
-  result<std::vector<apply_outcome>> send(secondary_job const&, std::chrono::milliseconds budget);
+  result<std::vector<apply_outcome>> send(session&, secondary_job const&, std::chrono::milliseconds budget, steady_time deadline);
+  secondary_result tried(lane&, secondary_job const&, std::chrono::milliseconds budget);
   secondary_result count(secondary_result, std::size_t rows) noexcept;
   void report(lane&, bool open);
   void work(lane&);

@@ -30,6 +30,7 @@ struct write_receipt {
   std::vector<row_version> versions;  ///< of the changed rows, where they were captured for a dual write
   secondary_state secondary{secondary_state::none};
   std::string secondary_reason;       ///< for pending and refused; safe to log
+  std::int64_t secondary_rows{};      ///< rows that the shard said it took from this write: the stream will count them as duplicates
   std::string node;                   ///< the authority that took the write
   slot_id slot{};
   epoch at{};                         ///< 0 while the group is observed

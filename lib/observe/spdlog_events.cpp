@@ -1,0 +1,51 @@
+#include "shardway/observe/spdlog_events.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+// spdlog reports its own failures to its error handler; whatever else is thrown may not leave an event.
+template <class Line>
+void quietly(Line const& line) noexcept {
+  try {
+    line();
+  } catch (...) {
+    return;
+  }
+}
+
+class spdlog_listener final : public events {
+ public:
+  void on_write(write_event const& one) noexcept override {
+    quietly([&] {
+      auto const level = one.outcome == "in_doubt" ? spdlog::level::err : spdlog::level::debug;
+      spdlog::log(level, "write table={} node={} slot={} epoch={} outcome={} secondary={} retries={} stalled_us={} took_us={}", one.table, one.node,
+                  one.slot.value(), one.at.value(), one.outcome, one.secondary, one.retries, one.stalled.count(), one.took.count());
+    });
+  }
+  void on_refusal(refusal_event const& one) noexcept override {
+    quietly([&] {
+      spdlog::info("refused group={} node={} slot={} epoch={} code={}", one.group, one.node, one.slot.value(), one.expected.value(), name(one.code));
+    });
+  }
+  void on_generation(generation_event const& one) noexcept override {
+    quietly([&] { spdlog::info("generation before={} after={} node={}", one.before, one.after, one.node); });
+  }
+  void on_breaker(breaker_event const& one) noexcept override {
+    quietly([&] { spdlog::warn("breaker shard={} open={}", one.shard, one.open); });
+  }
+  void on_trouble(std::string_view doing, error const& what) noexcept override {
+    quietly([&] { spdlog::warn("trouble doing=\"{}\" error=\"{}\"", doing, what.to_string()); });
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<events> spdlog_events() { return std::make_shared<spdlog_listener>(); }
+
+}  // namespace v0
+}  // namespace shardway
