@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pty
 import signal
@@ -112,11 +113,15 @@ def test_dangerous_steps_need_a_confirmation(run, cluster):
     assert cluster.run("source", "SELECT to_regnamespace('shardway') IS NULL") == [(False,)]
 
 
+def die_with_the_tests():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 @pytest.fixture(scope="module")
 def controller(shop):
     """`migrate start` as a child."""
     process = subprocess.Popen([sys.executable, "-m", "shardway", "migrate", "start", "-m", str(shop), "--client-programs", PROGRAMS],
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_the_tests)
     assert process.stderr
     lines = []
     for line in process.stderr:
