@@ -77,9 +77,11 @@ result<> dispatcher::save_windows() {
 result<> dispatcher::read_chunks(session& source) {
   BOOST_OUTCOME_TRY(auto const answer, source.query({.sql = "SELECT relation, id, lower, upper, state, row_count, byte_count FROM shardway.chunk ORDER BY relation, id"}));
   std::map<std::string, followed_copy> copies;
+  auto const known = catalog();
   for (std::size_t i = 0; i < answer.size(); ++i) {
-    auto const table = catalog()->find(std::string(answer.text(i, 0)));
-    if (!table) continue;
+    auto const table = known->find(std::string(answer.text(i, 0)));
+    auto const* group = table ? known->routing().find_group(table->group()) : nullptr;
+    if (!group || group->at == stage::observing || group->at == stage::finalized) continue;
     auto& copy = copies.try_emplace(table->name(), followed_copy{.table = table, .order = order_of(*table), .chunks = {}}).first->second;
     followed_chunk chunk;
     BOOST_OUTCOME_TRY(chunk.id, answer.integer(i, 1));

@@ -163,6 +163,19 @@ TEST_F(stream, truncate_empties_and_later_rows_stay) {
   EXPECT_EQ(digest("shop.orders", columns).substr(0, 3), "20:");
 }
 
+TEST_F(stream, reference_table_is_whole_on_every_shard) {
+  auto currencies = table_of("shop.currencies", {"code"}, {}, {{"code", "text", false, true}, {"rate", "numeric", false, false}});
+  currencies.manifest.kind = table_kind::reference;
+  install("CREATE TABLE shop.currencies (code text PRIMARY KEY, rate numeric)", {currencies}, "INSERT INTO shop.currencies SELECT 'c' || n, n FROM generate_series(1, 50) AS n");
+  start();
+  copy();
+  run(*source_, "UPDATE shop.currencies SET rate = -rate WHERE code < 'c3'; DELETE FROM shop.currencies WHERE code = 'c5'; UPDATE shop.currencies SET code = 'new' WHERE code = 'c7'; "
+                "INSERT INTO shop.currencies VALUES ('x', 1)");
+  catch_up();
+  auto const sql = "SELECT string_agg(code || rate, ',' ORDER BY code COLLATE \"C\") FROM shop.currencies";
+  for (std::size_t shard = 0; shard < 2; ++shard) EXPECT_EQ(one(*open(fleet_->shard(shard)), sql), one(*source_, sql));
+}
+
 TEST_F(stream, shape_that_changes_stops_it_and_is_named) {
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");
   start();
