@@ -74,7 +74,7 @@ class Scenario:
         one = Phase(name, stage, time.monotonic(), wave=wave)
         self.phases.append(one)
         self.view.phase(name, stage)
-        if self.load:
+        if self.load and not self.load.summary:
             self.load.say(f"phase {name}")
         try:
             yield one
@@ -115,7 +115,8 @@ class Scenario:
     def on(server: Any, sql: str, *parameters: Any) -> Any:
         with psycopg.connect(server.database(), autocommit=True) as connection:
             found = connection.execute(sql, parameters)
-            return found.fetchone()[0] if found.description else None
+            row = found.fetchone() if found.description else None
+            return row[0] if row else None
 
     # -- the steps -----------------------------------------------------------------------------------------------------------------------------
 
