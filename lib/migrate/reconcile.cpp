@@ -18,7 +18,8 @@ constexpr int looks_max = 20;  // at a row that is repaired and yet differs
 
 class group_repair {
  public:
-  group_repair(verify_nodes& nodes, session& mirror, generation const& now, group_state const& group, std::int64_t token, verify_options const& options)
+  group_repair(verify_nodes& nodes, session& mirror, generation const& now, group_state const& group, std::int64_t token,
+               verify_options const& options)
       : nodes_(nodes), mirror_(mirror), now_(now), group_(group), token_(token), options_(options), seeds_(random_seeds()) {}
 
   // A unique value may be held by another row that is still to be repaired: such rows come round again while anything gets done.

@@ -27,7 +27,8 @@ std::vector<text_value> key_parameters(repair_target const& at) { return {at.key
 std::string key_match(table_state const& table) {
   std::string sql;
   for (std::size_t i = 0; i < table.manifest.key.size(); ++i)
-    sql += (i ? " AND t." : "t.") + names::quoted(table.manifest.key[i]) + " = $" + std::to_string(1 + i) + "::" + type_of(table, table.manifest.key[i]);
+    sql += (i ? " AND t." : "t.") + names::quoted(table.manifest.key[i]) + " = $" + std::to_string(1 + i) + "::" +
+           type_of(table, table.manifest.key[i]);
   return sql;
 }
 
@@ -48,7 +49,8 @@ statement hold_off_deletes(repair_target const& at) {
   auto parameters = key_parameters(at);
   std::string key;
   for (std::size_t i = 0; i < parameters.size(); ++i) key += (i ? ", $" : "$") + std::to_string(i + 1) + "::text";
-  return {.sql = "SELECT pg_catalog.pg_advisory_xact_lock(shardway.key_lock_class(" + names::literal(at.table.manifest.table) + "), shardway.key_lock_bucket(ARRAY[" + key + "]))",
+  return {.sql = "SELECT pg_catalog.pg_advisory_xact_lock(shardway.key_lock_class(" + names::literal(at.table.manifest.table) +
+                 "), shardway.key_lock_bucket(ARRAY[" + key + "]))",
           .parameters = std::move(parameters)};
 }
 
@@ -76,7 +78,8 @@ result<held_row> lock_target(repair_target const& at, std::int64_t token) {
 result<bool> wait_for_running(session& node, steady_clock::time_point until) {
   BOOST_OUTCOME_TRY(auto const last, node.query({.sql = "SELECT pg_catalog.pg_current_xact_id()::text"}));
   for (;;) {
-    BOOST_OUTCOME_TRY(auto const done, node.query({.sql = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8", .parameters = {std::string(last.text(0, 0))}}));
+    BOOST_OUTCOME_TRY(auto const done, node.query({.sql = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8",
+                                                   .parameters = {std::string(last.text(0, 0))}}));
     if (done.boolean(0, 0)) return true;
     if (steady_clock::now() >= until) return false;
     std::this_thread::sleep_for(milliseconds{2});
@@ -86,7 +89,8 @@ result<bool> wait_for_running(session& node, steady_clock::time_point until) {
 result<held_row> read_authority(repair_target const& at) {
   std::string columns;
   for (auto const* column : sent_columns(at.table)) columns += ", t." + names::quoted(column->name) + "::text";
-  BOOST_OUTCOME_TRY(auto const found, at.authority->query({.sql = "SELECT " + whole_row(at.table) + columns + from_key(at.table), .parameters = key_parameters(at)}));
+  BOOST_OUTCOME_TRY(auto const found, at.authority->query({.sql = "SELECT " + whole_row(at.table) + columns + from_key(at.table),
+                                                           .parameters = key_parameters(at)}));
   if (found.empty()) return held_row{};
   held_row row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
   for (std::size_t i = 1; i < found.columns().size(); ++i) {
@@ -100,13 +104,15 @@ result<held_row> read_authority(repair_target const& at) {
 std::string no_authority(repair_target const& at) {
   if (is_reference(at)) return "true";
   auto const slot = slot_expression(at.table, "t.");
-  return "NOT EXISTS (SELECT 1 FROM " + names::fence(at.table.manifest.group) + " f WHERE f.is_open AND f.slot_from <= " + slot + " AND f.slot_to >= " + slot + ")";
+  return "NOT EXISTS (SELECT 1 FROM " + names::fence(at.table.manifest.group) + " f WHERE f.is_open AND f.slot_from <= " + slot +
+         " AND f.slot_to >= " + slot + ")";
 }
 
 // Compare and set: the row is locked, and yet only what was compared is changed.
 std::string target_row(repair_target const& at, held_row const& held, std::vector<text_value>& parameters) {
   parameters.push_back(held.text);
-  return " WHERE " + key_match(at.table) + " AND " + whole_row(at.table) + " = $" + std::to_string(parameters.size()) + "::text AND " + no_authority(at);
+  return " WHERE " + key_match(at.table) + " AND " + whole_row(at.table) + " = $" + std::to_string(parameters.size()) + "::text AND " +
+         no_authority(at);
 }
 
 statement delete_statement(repair_target const& at, held_row const& held) {
@@ -135,8 +141,9 @@ statement insert_statement(repair_target const& at, held_row const& wanted) {
     columns += (i ? ", " : "") + names::quoted(sent[i]->name);
     values += (i ? ", $" : "$") + std::to_string(i + 1) + "::" + sent[i]->type + " AS " + names::quoted(sent[i]->name);
   }
-  return {.sql = "INSERT INTO " + names::quoted_table(at.table.manifest.table) + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT t.* FROM (SELECT " + values +
-                 ") t WHERE " + no_authority(at) + " ON CONFLICT (" + column_list(at.table.manifest.key, "") + ") DO NOTHING",
+  return {.sql = "INSERT INTO " + names::quoted_table(at.table.manifest.table) + " (" + columns +
+                 ") OVERRIDING SYSTEM VALUE SELECT t.* FROM (SELECT " + values + ") t WHERE " + no_authority(at) +
+                 " ON CONFLICT (" + column_list(at.table.manifest.key, "") + ") DO NOTHING",
           .parameters = wanted.image};
 }
 
@@ -156,15 +163,17 @@ std::string node_of(repair_target const& at) { return at.target.identity().name;
 result<std::string> write_and_record(repair_target const& at, std::int64_t token, std::string kind, statement change) {
   BOOST_OUTCOME_TRY(auto const written, write(at, std::move(change)));
   if (!written) return std::string();
-  BOOST_OUTCOME_TRYV(insert_repair(at.catalog, token, {.relation = at.table.manifest.table, .node = node_of(at), .kind = kind, .key_digest = at.key_digest}));
+  repair_record const record{.relation = at.table.manifest.table, .node = node_of(at), .kind = kind, .key_digest = at.key_digest};
+  BOOST_OUTCOME_TRYV(insert_repair(at.catalog, token, record));
   stop_point("repair_before_commit");
   auto const outcome = at.target.commit();
-  if (!outcome.is_committed()) return outcome.why.value_or(error(error_code::in_doubt, "whether a repair was committed is not known", "verify again").at_node(node_of(at)));
-  return kind;
+  if (outcome.is_committed()) return kind;
+  return outcome.why.value_or(error(error_code::in_doubt, "whether a repair was committed is not known", "verify again").at_node(node_of(at)));
 }
 
 error still_running(repair_target const& at) {
-  return error(error_code::could_not_tell, "transactions on the authority did not end in time for a repair of " + at.table.manifest.table, "run it again when they have ended")
+  return error(error_code::could_not_tell, "transactions on the authority did not end in time for a repair of " + at.table.manifest.table,
+               "run it again when they have ended")
       .at_node(at.authority->identity().name);
 }
 
