@@ -12,6 +12,7 @@ from typing import Any, Iterator
 import psycopg
 
 from figures import Phase
+from judge import TABLES
 from processes import Controller, ForeignWriter, Load, Shardway
 from servers import Fleet
 
@@ -165,13 +166,24 @@ class Scenario:
                 jobs = [pool.submit(self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating")
                         for group in (REFERENCE_GROUP, *GROUPS)]
                 self.facts.killed_at.append(self.controller.wait_killed(60))
-                self.facts.chunks_open_at_kill = self.on_source("SELECT count(*) FROM shardway.chunk WHERE state = 'open'")
+                self.facts.chunks_open_at_kill = self.open_chunks()
                 self.view.note(f"controller killed at {self.facts.killed_at[-1]} with {self.facts.chunks_open_at_kill} chunks open; starting it again")
                 self.restart_controller()
                 for job in jobs:
                     job.result()
             self.facts.copy_seconds = time.monotonic() - phase.began
             self.facts.copy_rows = self.on_source("SELECT coalesce(sum(row_count), 0)::bigint FROM shardway.chunk WHERE state = 'closed'")
+
+    def open_chunks(self) -> int:
+        """Chunks that are not closed but of which rows are on a shard already: they were open when the controller died."""
+        found = 0
+        with psycopg.connect(self.fleet.source.database(), autocommit=True) as connection:
+            chunks = connection.execute("SELECT relation, lower, upper FROM shardway.chunk WHERE state <> 'closed'").fetchall()
+        for relation, lower, upper in chunks:
+            key = TABLES[relation].key[0]
+            bounds = "".join(f" AND {key} {sign} '{bound}'" for sign, bound in ((">=", lower), ("<", upper)) if bound is not None)
+            found += any(self.on(shard, f"SELECT EXISTS (SELECT FROM {relation} WHERE true{bounds})") for shard in self.fleet.shards)
+        return found
 
     def replicate(self) -> None:
         with self.phase("replicate", "replicating"):
