@@ -38,7 +38,8 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   if (closed_) return error{error_code::cancelled, "the client is closed"}.at_node(address.node);
   auto& found = pools_[address.node];
   if (found.pool && found.conninfo == address.conninfo) return found.pool;
-  pool_options wanted{.node = address, .sessions_max = options_.connections_max, .open = [listener = options_.listener](connect_options const& where) {
+  pool_options wanted{.node = address, .sessions_max = options_.connections_max,
+      .open = [listener = options_.listener](connect_options const& where) {
                          return connect_with_facts(where, listener.get());
                        }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
@@ -60,7 +61,20 @@ void node_pools::close() noexcept {
   for (auto& [name, one] : pools_) (void)one.pool->drain(system_clock_source().now());
 }
 
+namespace {
+
+// A manifest's conninfo names no user: services connect as the application role. One given in the conninfo comes later and wins.
+void connect_as(std::string const& role, node_definition& node) {
+  if (!role.empty()) node.conninfo = "user='" + role + "' " + node.conninfo;
+  for (auto& replica : node.replicas) connect_as(role, replica);
+}
+
+}  // namespace
+
 result<std::shared_ptr<routing_view const>> make_view(generation current) {
+  auto& migration = current.migration;
+  connect_as(migration.application_role, migration.source);
+  for (auto& shard : migration.shards) connect_as(migration.application_role, shard);
   BOOST_OUTCOME_TRY(auto routes, routes_of(current));
   auto view = std::make_shared<routing_view>();
   view->current = std::move(current);

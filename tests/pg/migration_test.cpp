@@ -1,0 +1,70 @@
+// A live migration from stage to stage and back, with writers and readers at work and the controller killed on the way.
+#include "migration_fixture.hpp"
+
+namespace shardway_test {
+namespace {
+
+class migration : public migration_fixture {
+ protected:
+  std::string where_is(std::int64_t order) {
+    for (std::size_t i = 0; i < fleet_->shard_count(); ++i)
+      if (on_shard(i, "SELECT count(*) FROM shop.orders WHERE id = " + std::to_string(order)) == "1") return "shard" + std::to_string(i);
+    return "nowhere";
+  }
+
+  /// Every acknowledged operation exactly once, in the table that has authority (C1 to C3); the copy equals it.
+  void expect_exact(std::vector<writers::operation> const& log, bool on_shards) {
+    std::map<std::int64_t, int> seen;
+    auto const count = [&](rows const& found) {
+      for (std::size_t i = 0; i < found.size(); ++i) ++seen[value_of(found.integer(i, 0))];
+    };
+    std::string const sql = "SELECT unnest(operations) FROM shop.orders";
+    if (on_shards)
+      for (std::size_t i = 0; i < fleet_->shard_count(); ++i) count(run_on(fleet_->shard(i), sql));
+    else
+      count(run_on(fleet_->source(), sql));
+    std::size_t lost = 0, twice = 0;
+    for (auto const& operation : log) {
+      if (seen[operation.number] == 0 && !operation.in_doubt) ++lost;
+      if (seen[operation.number] > 1) ++twice;
+    }
+    EXPECT_EQ(lost, 0u);
+    EXPECT_EQ(twice, 0u);
+    EXPECT_GT(log.size(), 50u);
+  }
+};
+
+TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {
+  start();
+  controller_process controller(file_);
+  writers service(address(fleet_->source()), 3);
+  std::this_thread::sleep_for(300ms);
+  done(ask("advance", R"({"group": "sales", "to": "dual_writing"})"));
+  std::this_thread::sleep_for(1000ms);
+  done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
+  done(ask("verify", R"({"group": "sales"})"));
+  done(ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
+  std::this_thread::sleep_for(300ms);
+  done(ask("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
+  std::this_thread::sleep_for(500ms);
+  done(ask("rollback", R"({"group": "sales", "shard": "shard1", "approved_by": "test"})"));
+  std::this_thread::sleep_for(500ms);
+  done(ask("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
+  std::this_thread::sleep_for(300ms);
+  service.stop();
+  EXPECT_EQ(service.failed(), 0) << service.first_failure();
+  EXPECT_EQ(service.stale_reads(), 0);
+  done(ask("verify", R"({"group": "sales"})"));
+  EXPECT_EQ(on_source("SELECT string_agg(DISTINCT result, ',') FROM shardway.certificate"), "equal");
+  expect_exact(service.acknowledged(), true);
+  expect_exact(service.acknowledged(), false);
+  auto const duplicates = std::stoll(on_shard(0, "SELECT duplicates FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1")) +
+                          std::stoll(on_shard(1, "SELECT duplicates FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1"));
+  EXPECT_EQ(duplicates, service.applied_receipts());
+  EXPECT_GT(duplicates, 0);
+  done(ask("finalize", R"({"group": "sales", "approved_by": "test"})"));
+  EXPECT_EQ(on_shard(0, "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT attisdropped AND attrelid = 'shop.orders'::regclass"), "0");
+}
+
+}  // namespace
+}  // namespace shardway_test
