@@ -40,7 +40,8 @@ int main(int count, char** arguments) {
     auto const way = routes.value()->by_key("shop.orders", customer);
     if (!way) return std::fprintf(stderr, "%s\n", way.error().to_string().c_str()), false;
     auto const shard = way.value().node.shard();
-    std::printf("customer %lld: slot %u, epoch %u, authority %s%s\n", customer, unsigned{way.value().slot.value()}, unsigned{way.value().at.value()},
+    std::printf("customer %lld: slot %u, epoch %u, authority %s%s\n", customer, unsigned{way.value().slot.value()},
+        unsigned{way.value().at.value()},
                 shard ? ("shard" + std::to_string(shard->value())).c_str() : "source", way.value().dual_written ? ", dual written" : "");
     return true;
   };

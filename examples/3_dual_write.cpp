@@ -2,7 +2,8 @@
 //
 //   3_dual_write "host=... dbname=..." <customer_id> <order_id>
 //
-// Needs the tables of examples/shopsphere's orders group: shop.orders (order_id, customer_id, ...) and shop.items (order_id, line, customer_id).
+// Needs the tables of examples/shopsphere's orders group: shop.orders (order_id, customer_id, ...) and shop.items (order_id, line,
+// customer_id).
 #include <cstdio>
 #include <string>
 
@@ -16,8 +17,10 @@ result<write_receipt> place_order(client_session& session, std::int64_t customer
   auto const customer_text = std::to_string(customer);
   return session.write("shop.orders", customer, [&](write_transaction& in) -> result<> {
     // May run again as a whole after a refusal or a deadlock: nothing outside the transaction is touched here.
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)", {order, customer_text}));
-    BOOST_OUTCOME_TRYV(in.execute("shop.items", "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $2), ($1, 2, $2)", {order, customer_text}));
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)", {order,
+        customer_text}));
+    BOOST_OUTCOME_TRYV(in.execute("shop.items", "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $2), ($1, 2, $2)",
+        {order, customer_text}));
     return success();
   });
 }
@@ -36,7 +39,8 @@ int main(int count, char** arguments) {
     return done.error().code() == error_code::in_doubt ? 3 : 1;
   }
   auto const& receipt = done.value();
-  std::printf("write %s: %s on %s, %lld rows, secondary %s %s\n", receipt.id.to_string().c_str(), std::string(name(receipt.outcome)).c_str(), receipt.node.c_str(),
+  std::printf("write %s: %s on %s, %lld rows, secondary %s %s\n", receipt.id.to_string().c_str(),
+      std::string(name(receipt.outcome)).c_str(), receipt.node.c_str(),
               static_cast<long long>(receipt.affected), std::string(name(receipt.secondary)).c_str(), receipt.secondary_reason.c_str());
   return 0;
 }

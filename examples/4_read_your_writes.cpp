@@ -1,4 +1,5 @@
-// A user writes in one request and reads in the next, which another process serves. The token travels with the user, not with the connection.
+// A user writes in one request and reads in the next, which another process serves. The token travels with the user, not with the
+// connection.
 //
 //   4_read_your_writes "host=... dbname=..." <customer_id> <order_id>
 #include <cstdio>
@@ -10,7 +11,8 @@ namespace {
 
 using namespace shardway;
 
-client_options options_for(char const* conninfo) { return {.source = {.node = "source", .conninfo = conninfo}, .application = "4_read_your_writes"}; }
+client_options options_for(char const* conninfo) { return {.source = {.node = "source", .conninfo = conninfo},
+    .application = "4_read_your_writes"}; }
 
 // The first request: returns what goes back to the user beside the page, for instance in a header.
 result<std::string> change_note(client& app, std::int64_t customer, std::string const& order) {
@@ -32,7 +34,8 @@ result<> run(char const* conninfo, std::int64_t customer, std::string const& ord
   BOOST_OUTCOME_TRY(auto const token, change_note(first, customer, order));
   BOOST_OUTCOME_TRY(auto const seen, show_note(second, customer, order, token));
   if (seen.returned.empty()) return error{error_code::invalid_argument, "there is no such order; make one with 3_dual_write"};
-  std::printf("token %s\nnote \"%s\" from %s after %lld us of waiting\n", token.c_str(), std::string(seen.returned.text(0, 0)).c_str(), seen.node.c_str(),
+  std::printf("token %s\nnote \"%s\" from %s after %lld us of waiting\n", token.c_str(), std::string(seen.returned.text(0, 0)).c_str(),
+      seen.node.c_str(),
               static_cast<long long>(seen.waited.count()));
   return success();
 }

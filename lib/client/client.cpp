@@ -13,7 +13,8 @@ result<> check(client_options const& options) {
   if (options.source.conninfo.empty()) return bad("the source has no conninfo");
   if (options.connections_max == 0) return bad("connections_max must be above 0");
   if (options.connect_timeout <= milliseconds{0}) return bad("connect_timeout must be above 0");
-  if (options.generation_interval <= milliseconds{0} || options.replica_interval <= milliseconds{0}) return bad("an interval must be above 0");
+  if (options.generation_interval <= milliseconds{0}) return bad("generation_interval must be above 0");
+  if (options.replica_interval <= milliseconds{0}) return bad("replica_interval must be above 0");
   if (options.stall_budget < milliseconds{0}) return bad("stall_budget may not be below 0");
   if (options.resolve_deadline <= milliseconds{0}) return bad("resolve_deadline must be above 0");
   if (options.queue_rows_max == 0) return bad("queue_rows_max must be above 0");
@@ -32,8 +33,8 @@ client_session::client_session(client_session&&) noexcept = default;
 client_session& client_session::operator=(client_session&&) noexcept = default;
 client_session::~client_session() = default;
 
-result<write_receipt> client_session::execute(std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> parameters,
-                                              write_options const& options) {
+result<write_receipt> client_session::execute(std::string_view table, shard_key const& key, std::string_view sql,
+    std::vector<text_value> parameters, write_options const& options) {
   BOOST_OUTCOME_TRYV(check(options));
   auto const begun = system_clock_source().now();
   auto done = execute_fenced(*state_, state_->shared->secondary, {table, key}, sql, std::move(parameters), options);
@@ -41,8 +42,8 @@ result<write_receipt> client_session::execute(std::string_view table, shard_key 
   return done;
 }
 
-result<write_receipt> client_session::write(std::string_view table, shard_key const& key, std::function<result<>(write_transaction&)> const& body,
-                                            write_options const& options) {
+result<write_receipt> client_session::write(std::string_view table, shard_key const& key,
+    std::function<result<>(write_transaction&)> const& body, write_options const& options) {
   BOOST_OUTCOME_TRYV(check(options));
   auto const begun = system_clock_source().now();
   auto done = run_fenced(*state_, state_->shared->secondary, {table, key}, body, options);
@@ -50,8 +51,8 @@ result<write_receipt> client_session::write(std::string_view table, shard_key co
   return done;
 }
 
-result<read_answer> client_session::read(std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> parameters,
-                                         read_options const& options) {
+result<read_answer> client_session::read(std::string_view table, shard_key const& key, std::string_view sql,
+    std::vector<text_value> parameters, read_options const& options) {
   return read_in_session(*state_, table, key, {.sql = std::string(sql), .parameters = std::move(parameters)}, options);
 }
 
@@ -84,7 +85,9 @@ client_session client::session() { return client_session{std::make_unique<sessio
 
 std::uint64_t client::generation() const { return state_->generations.number(); }
 
-result<route> client::route_of(std::string_view table, shard_key const& key) const { return state_->generations.view()->routes->by_key(table, key); }
+result<route> client::route_of(std::string_view table, shard_key const& key) const {
+  return state_->generations.view()->routes->by_key(table, key);
+}
 
 result<std::uint64_t> client::refresh() {
   auto const until = system_clock_source().now() + state_->options.stall_budget;

@@ -59,7 +59,8 @@ struct session_state final : write_host {
 };
 
 /// One read of a session. Errors: `client_session::read`.
-result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what, read_options const& options);
+result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what,
+    read_options const& options);
 
 }  // namespace v0
 }  // namespace shardway

@@ -26,10 +26,12 @@ constexpr char end_backend_sql[] =
 result<std::optional<commit_outcome>> look(session& on, commit_question const& question, steady_time deadline) {
   BOOST_OUTCOME_TRY(auto const recovery, on.query({.sql = "SELECT pg_catalog.pg_is_in_recovery()"}, deadline));
   if (recovery.boolean(0, 0)) return std::optional<commit_outcome>{};
-  BOOST_OUTCOME_TRY(auto const alive, on.query({.sql = end_backend_sql, .parameters = {std::to_string(question.facts.backend_pid), question.facts.backend_start}}, deadline));
+  BOOST_OUTCOME_TRY(auto const alive, on.query({.sql = end_backend_sql, .parameters = {std::to_string(question.facts.backend_pid),
+      question.facts.backend_start}}, deadline));
   if (!alive.empty()) return std::optional<commit_outcome>{};
   if (!question.write) return std::optional{in_doubt("the connection broke before its transaction's id had arrived, and there is no outbox row to ask")};
-  BOOST_OUTCOME_TRY(auto const found, on.query({.sql = "SELECT 1 FROM shardway.outbox WHERE write_id = $1::uuid LIMIT 1", .parameters = {question.write->to_string()}}, deadline));
+  BOOST_OUTCOME_TRY(auto const found, on.query({.sql = "SELECT 1 FROM shardway.outbox WHERE write_id = $1::uuid LIMIT 1",
+      .parameters = {question.write->to_string()}}, deadline));
   return std::optional{commit_outcome{found.empty() ? kind::rolled_back : kind::committed, {}}};
 }
 

@@ -4,8 +4,8 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// One row on a primary and on a replica alike. The timeline is told by the name of the WAL file; a promotion or crash ends the connection, so
-// that what is asked once stays true for as long as it lives.
+// One row on a primary and on a replica alike. The timeline is told by the name of the WAL file; a promotion or crash ends the connection,
+// so that what is asked once stays true for as long as it lives.
 constexpr char facts_sql[] =
     "SELECT a.backend_start::text, CASE WHEN pg_catalog.pg_is_in_recovery() THEN '' ELSE "
     "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, b.stats_reset::text, "
@@ -21,7 +21,8 @@ result<std::unique_ptr<session>> connect_with_facts(connect_options const& optio
   if (said.size() != 1) return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(options.node);
   BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 3));
   if (listener && said.text(0, 4) == "off") {
-    listener->on_trouble("connecting", error{error_code::precondition_failed, "synchronous_commit is off: acknowledged writes may be lost by a crash",
+    listener->on_trouble("connecting", error{error_code::precondition_failed,
+        "synchronous_commit is off: acknowledged writes may be lost by a crash",
                                              "set it to on for the application's role"}
                                            .at_node(options.node));
   }

@@ -18,13 +18,17 @@ class facts_session final : public session {
   void limit(steady_time latest) noexcept { latest_ = latest; }
 
   result<rows> query(statement const& what, steady_time deadline) override { return on_->query(what, std::min(deadline, latest_)); }
-  result<std::vector<result<rows>>> flush(std::span<statement const> all, steady_time deadline) override { return on_->flush(all, std::min(deadline, latest_)); }
+  result<std::vector<result<rows>>> flush(std::span<statement const> all, steady_time deadline) override {
+    return on_->flush(all, std::min(deadline, latest_));
+  }
   std::vector<result<rows>> salvaged() override { return on_->salvaged(); }
   result<rows> simple(std::string_view sql, steady_time deadline) override { return on_->simple(sql, std::min(deadline, latest_)); }
   commit_outcome commit(steady_time deadline) override { return on_->commit(deadline); }
   result<std::unique_ptr<copy_reader>> copy_out(std::string_view sql) override { return on_->copy_out(sql); }
   result<std::unique_ptr<copy_writer>> copy_in(std::string_view sql) override { return on_->copy_in(sql); }
-  result<std::vector<std::pair<std::string, std::string>>> notifications(steady_time deadline) override { return on_->notifications(deadline); }
+  result<std::vector<std::pair<std::string, std::string>>> notifications(steady_time deadline) override {
+    return on_->notifications(deadline);
+  }
   bool is_broken() const noexcept override { return on_->is_broken(); }
   bool in_transaction() const noexcept override { return on_->in_transaction(); }
   node_identity const& identity() const noexcept override { return on_->identity(); }

@@ -118,7 +118,8 @@ result<> generation_watch::start() {
     BOOST_OUTCOME_TRYV(poll(now() + options_.source.connect_timeout));
   }
   if (!view())
-    return error{error_code::precondition_failed, "opening a client: no generation is published", "apply the manifests first: `shardway manifest apply`"};
+    return error{error_code::precondition_failed, "opening a client: no generation is published",
+        "apply the manifests first: `shardway manifest apply`"};
   heartbeat();
   thread_ = std::thread([this] { work(); });
   return success();

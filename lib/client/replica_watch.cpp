@@ -96,7 +96,8 @@ void replica_watch::poll_primary(node_definition const& node, bool is_source) {
   auto const asked = now();
   auto lent = pools_.lend(pools_.address_of(node, is_source), asked + look_time);
   if (!lent) return;
-  auto const said = lent.value().link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}, asked + look_time);
+  auto const said = lent.value().link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}, asked +
+      look_time);
   auto const position = said ? lsn::parse(said.value().text(0, 0)) : std::nullopt;
   if (!position) return;
   std::lock_guard const lock{mutex_};

@@ -18,7 +18,8 @@ class node_reads final : public read_host {
  public:
   node_reads(client_state& shared, routing_view const& view, node_index node) : shared_(shared), node_(view.node(node)), index_(node) {}
 
-  result<lent_session> lend_primary(steady_time deadline) override { return shared_.pools.lend(shared_.pools.address_of(node_, index_.is_source()), deadline); }
+  result<lent_session> lend_primary(steady_time deadline) override { return shared_.pools.lend(shared_.pools.address_of(node_,
+      index_.is_source()), deadline); }
   result<lent_session> lend_replica(std::size_t index, steady_time deadline) override {
     return shared_.pools.lend(shared_.pools.address_of(node_.replicas[index], false), deadline);
   }
@@ -35,7 +36,8 @@ class node_reads final : public read_host {
 
 // Needs of the same incarnation join to the higher position; a later incarnation stands above an earlier one.
 void raise(read_need& need, token_position const& more) {
-  if (!need.position || need.position->incarnation < more.incarnation || (need.position->incarnation == more.incarnation && need.position->position < more.position))
+  if (!need.position || need.position->incarnation < more.incarnation || (need.position->incarnation == more.incarnation &&
+      need.position->position < more.position))
     need.position = more;
 }
 
@@ -74,26 +76,31 @@ result<> check(std::string_view sql, read_options const& options, statement_kind
 
 }  // namespace
 
-result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what, read_options const& options) {
+result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what,
+    read_options const& options) {
   statement_kind kind{};
   BOOST_OUTCOME_TRYV(check(what.sql, options, kind));
   auto const deadline = now() + options.deadline;
   what.name = statement_name(what.sql);
   // A token of a newer generation: this client looks first, lest it read a node that has handed the slot over (R9).
-  if (in.token.generation() > in.shared->generations.number()) (void)in.shared->generations.refresh(in.shared->generations.number(), deadline);
+  if (in.token.generation() > in.shared->generations.number()) (void)in.shared->generations.refresh(in.shared->generations.number(),
+      deadline);
   authority_wait wait{in, deadline};
   for (;;) {
     auto const view = in.shared->generations.view();
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
-    read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++, .deadline = deadline};
+    read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++,
+        .deadline = deadline};
     bool const on_authority = options.fresh == consistency::primary || kind == statement_kind::locking_select;
-    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot, wait.expected(target)};
+    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot,
+        wait.expected(target)};
     if (on_authority) request.options.fresh = consistency::primary;
     node_reads host{*in.shared, *view, target.node};
     auto answer = read_routed(host, request);
     if (answer) {
       ++(answer.value().from_replica ? in.shared->counted.reads_replica : in.shared->counted.reads_primary);
-      if (auto const& meter = in.shared->options.meter) meter->count("shardway_reads_total", answer.value().from_replica ? "replica" : "primary", 1);
+      if (auto const& meter = in.shared->options.meter) meter->count("shardway_reads_total",
+          answer.value().from_replica ? "replica" : "primary", 1);
       return answer;
     }
     auto const code = answer.error().code();

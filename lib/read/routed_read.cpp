@@ -47,7 +47,8 @@ class routed_read {
     for (auto const index : tried_)
       if (index < replicas.size()) replicas[index].tried = true;
     auto const need = guard_off("token_check") ? read_need{} : request_.need;
-    return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas, request_.turn, now() < wait_end());
+    return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas, request_.turn,
+        now() < wait_end());
   }
 
   // Nothing: not far enough, or failed in a way that another node may not.

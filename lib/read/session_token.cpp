@@ -76,7 +76,8 @@ std::optional<token_position> session_token::at(std::string_view node) const {
 std::string session_token::to_string() const {
   std::string text = "1:" + hex(generation_);
   for (auto const& [node, at] : nodes_)
-    text += ";" + node + "=" + hex(at.system_identifier) + "." + hex(static_cast<std::uint32_t>(at.incarnation)) + "." + hex(at.position.value());
+    text += ";" + node + "=" + hex(at.system_identifier) + "." + hex(static_cast<std::uint32_t>(at.incarnation)) + "." +
+        hex(at.position.value());
   return text;
 }
 

@@ -82,7 +82,8 @@ void secondary_writer::report(lane& on, bool open) {
   listener_->on_breaker({shard, open});
 }
 
-result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary_job const& job, milliseconds budget, steady_time deadline) {
+result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary_job const& job, milliseconds budget,
+    steady_time deadline) {
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, job.slot});
   BOOST_OUTCOME_TRY(auto const answer, on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));

@@ -72,13 +72,15 @@ lsn fenced_call::position_afterwards(write_target const& target) {
   return {};
 }
 
-attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome, result<rows> const& position, lent_session const& on) {
+attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome, result<rows> const& position,
+    lent_session const& on) {
   switch (outcome.kind) {
     case commit_outcome_kind::rolled_back: {
       auto const why = outcome.why.value_or(error{error_code::sql_error, "the server rolled the transaction back"});
       return {.end = end_of(why)};
     }
-    case commit_outcome_kind::in_doubt: return ended(end_kind::failed, outcome.why.value_or(error{error_code::in_doubt, "COMMIT was not answered"}));
+    case commit_outcome_kind::in_doubt: return ended(end_kind::failed, outcome.why.value_or(error{error_code::in_doubt,
+        "COMMIT was not answered"}));
     case commit_outcome_kind::committed:
     case commit_outcome_kind::committed_locally: break;
   }
@@ -94,7 +96,8 @@ attempt_result fenced_call::judge(write_target const& target, commit_outcome con
   return done;
 }
 
-attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan, lent_session const& on, std::string xid, error const& lost) {
+attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan, lent_session const& on, std::string xid,
+    error const& lost) {
   commit_question question{.node = target.node, .facts = *on.facts, .xid = std::move(xid)};
   // Where the statements' answers had come and nothing was captured, there is no outbox row to look for.
   if (plan.capture == capture_level::outbox && (question.xid.empty() || !log_.changes.empty())) question.write = id_;
@@ -116,7 +119,8 @@ attempt_result fenced_call::resolve(write_target const& target, write_plan const
 secondary_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
   if (!plan.secondary) return {};
   if (stop_point("after_source_commit")) return {.state = secondary_state::pending, .reason = "stopped by a test"};
-  if (log_.changes.empty()) return done.answer_lost ? secondary_result{.state = secondary_state::pending, .reason = "the answer was lost"} : secondary_result{};
+  if (log_.changes.empty()) return done.answer_lost ? secondary_result{.state = secondary_state::pending,
+      .reason = "the answer was lost"} : secondary_result{};
   secondary_job job{.id = id_, .current = target.current, .slot = target.slot, .shard = *plan.secondary, .changes = log_.changes};
   if (plan.budget.count() == 0) return secondary_.enqueue(std::move(job));
   auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - now());
@@ -150,7 +154,8 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
   if (retried_++ >= options_.retries_max) return end.why;
   auto const pause = std::min(milliseconds{1} * (1 << std::min(retried_, 6U)), milliseconds{50});
   if (now() + pause >= deadline_)
-    return error{error_code::deadline_exceeded, "the write could not be repeated before its deadline; nothing was written: " + end.why.message()};
+    return error{error_code::deadline_exceeded, "the write could not be repeated before its deadline; nothing was written: " +
+        end.why.message()};
   system_clock_source().sleep_until(now() + pause);
   return success();
 }

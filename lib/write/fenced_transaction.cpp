@@ -35,9 +35,11 @@ result<> fenced_transaction::begin() {
 
 result<void> fenced_transaction::check_table(std::string_view table) const {
   auto const* found = target_.current->find_table(table);
-  if (!found) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " + std::to_string(target_.current->number)};
+  if (!found) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " +
+      std::to_string(target_.current->number)};
   if (found->manifest.group == target_.group->name || target_.group->at == stage::observing) return success();
-  return refused("table " + std::string(table) + " is in group " + found->manifest.group + ", and this transaction holds the fence of " + target_.group->name,
+  return refused("table " + std::string(table) + " is in group " + found->manifest.group + ", and this transaction holds the fence of " +
+      target_.group->name,
                  "write it in a transaction of its own group");
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 error refuse(write_target const& target, std::string_view why, std::string hint) {
   return error{error_code::statement_refused,
-               "a write to group " + target.group->name + " (" + std::string(name(target.group->at)) + "): " + std::string(why), std::move(hint)};
+               "a write to group " + target.group->name + " (" + std::string(name(target.group->at)) + "): " + std::string(why),
+                   std::move(hint)};
 }
 
 constexpr char simple_hint[] = "send one INSERT, UPDATE or DELETE at a time, without WITH; several of them go into one `write`";
@@ -54,7 +55,8 @@ result<framed_statement> frame(write_target const& target, write_plan const& pla
   if (lexed.parameter_count != parameters.size())
     return error{error_code::invalid_argument, "the statement has " + std::to_string(lexed.parameter_count) + " parameters and was given " +
                                                    std::to_string(parameters.size())};
-  framed_statement framed{.what = {}, .capture = capture_of(lexed, sql, *table.value()), .table = table.value(), .with_outbox = plan.capture == capture_level::outbox};
+  framed_statement framed{.what = {}, .capture = capture_of(lexed, sql, *table.value()), .table = table.value(),
+      .with_outbox = plan.capture == capture_level::outbox};
   framed.what.sql = capture_sql(*framed.capture, *framed.table, framed.with_outbox);
   framed.what.parameters = std::move(parameters);
   for (auto& more : capture_parameters(context, target.shard_key, framed.with_outbox)) framed.what.parameters.push_back(std::move(more));

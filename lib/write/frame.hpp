@@ -28,7 +28,8 @@ struct write_log {
 };
 
 /// Errors: `statement_refused` with a hint; `invalid_argument` (number of parameters).
-result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&, std::string_view sql, std::vector<text_value> parameters);
+result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&, std::string_view sql,
+    std::vector<text_value> parameters);
 
 /// The user's rows; the images go to the log. Errors: those of `split_captured`.
 result<rows> unframe(framed_statement const&, rows answer, write_log&);

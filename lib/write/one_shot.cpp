@@ -83,7 +83,8 @@ class one_shot {
     auto const outcome = outcome_of(answers, laid);
     auto const xid = xid_in(answers, laid);
     auto returned = unframe(framed, std::move(answers[laid.user]).value(), call_.log());
-    if (outcome.kind == commit_outcome_kind::in_doubt) return with_rows(call_.resolve(target_, plan_, on, xid, *outcome.why), std::move(returned));
+    if (outcome.kind == commit_outcome_kind::in_doubt) return with_rows(call_.resolve(target_, plan_, on, xid, *outcome.why),
+        std::move(returned));
     return with_rows(call_.judge(target_, outcome, answers[laid.position], on), std::move(returned));
   }
 

@@ -83,7 +83,8 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
     if (all.size() < 2 || !all[1].is(preposition)) return other("its target could not be told");
     at = 2;
   }
-  if (lexed.operation != operation_type::insert && at < all.size() && all[at].is("only")) return other("it changes ONLY one table of a tree");
+  if (lexed.operation != operation_type::insert && at < all.size() &&
+      all[at].is("only")) return other("it changes ONLY one table of a tree");
   auto const target = name_at(all, sql, at);
   if (!target) return other("its target could not be told");
   auto const returning = find_returning(all, target->next);
@@ -110,7 +111,8 @@ lexed_statement lex_select(token_list const& all) {
   if (all[0].is("with") && std::any_of(all.begin(), all.end(), [](token const& t) { return t.depth == 0 && starts_change(t); })) {
     if (!locks_rows(all)) return other("WITH before a change can't be framed");
     for (std::size_t i = 1; i < all.size(); ++i)
-      if (all[i].depth == 0 && starts_change(all[i]) && !all[i - 1].is("for") && !all[i - 1].is("key")) return other("WITH before a change can't be framed");
+      if (all[i].depth == 0 && starts_change(all[i]) && !all[i - 1].is("for") &&
+          !all[i - 1].is("key")) return other("WITH before a change can't be framed");
   }
   lexed_statement lexed;
   lexed.kind = locks_rows(all) ? statement_kind::locking_select : statement_kind::select;
@@ -161,7 +163,8 @@ lexed_statement lex_statement(std::string_view sql) {
   if (std::any_of(all.begin(), all.end(), [](token const& t) { return t.depth < 0; })) return other("its parentheses don't match");
   if (hides_change(all)) return other("WITH holds a change, which can't be framed");
   if (all[0].is("insert") || all[0].is("update") || all[0].is("delete")) return lex_change(all, sql, text_end);
-  if (all[0].is("select") || all[0].is("values") || all[0].is("table") || all[0].is("with") || all[0].is_symbol('(')) return lex_select(all);
+  if (all[0].is("select") || all[0].is("values") || all[0].is("table") || all[0].is("with") ||
+      all[0].is_symbol('(')) return lex_select(all);
   return other("only a single INSERT, UPDATE, DELETE or SELECT is understood");
 }
 

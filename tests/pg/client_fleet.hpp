@@ -29,11 +29,13 @@ inline table_state table_of(std::string name, std::string group, std::vector<std
   return table;
 }
 
-inline column_state column(std::string name, std::string type, bool generated = false) { return {.name = std::move(name), .type = std::move(type), .generated = generated}; }
+inline column_state column(std::string name, std::string type, bool generated = false) { return {.name = std::move(name),
+    .type = std::move(type), .generated = generated}; }
 
 class client_fleet {
  public:
-  explicit client_fleet(shardway::testing::cluster_options options = {.shards = 2, .fast = true}) : servers_(value_of(shardway::testing::cluster::start(std::move(options)))) {
+  explicit client_fleet(shardway::testing::cluster_options options = {.shards = 2,
+      .fast = true}) : servers_(value_of(shardway::testing::cluster::start(std::move(options)))) {
     describe();
     install();
     publish(stage::observing);
@@ -68,9 +70,11 @@ class client_fleet {
   client open() { return value_of(client::open(options())); }
 
   /// Sets the fence of one slot on a node, as a wave would.
-  void flip(shardway::testing::server& node, slot_id slot, int epoch, bool open, std::string const& wave = "", std::string const& deadline_ms = "NULL") {
+  void flip(shardway::testing::server& node, slot_id slot, int epoch, bool open, std::string const& wave = "",
+      std::string const& deadline_ms = "NULL") {
     auto const at = std::to_string(slot.value());
-    require(node.query("BEGIN; LOCK TABLE shardway.\"fence_lock_shop\" IN EXCLUSIVE MODE; SELECT shardway.fence_set('shop', " + at + ", " + at + ", " +
+    require(node.query("BEGIN; LOCK TABLE shardway.\"fence_lock_shop\" IN EXCLUSIVE MODE; SELECT shardway.fence_set('shop', " + at + ", " +
+        at + ", " +
                        std::to_string(epoch) + ", " + (open ? "true" : "false") + ", '" + wave + "', " + deadline_ms + "); COMMIT"));
   }
   /// Changes who has authority for one slot in `current`; published with the next generation.
@@ -102,7 +106,8 @@ class client_fleet {
 
  private:
   void describe() {
-    current_.migration = {.name = "shop", .source = {"source", servers_->conninfo(servers_->source()), {}}, .shards = {}, .application_role = "postgres",
+    current_.migration = {.name = "shop", .source = {"source", servers_->conninfo(servers_->source()), {}}, .shards = {},
+        .application_role = "postgres",
                           .engine_role = "postgres", .mirror_role = "postgres"};
     for (auto* node : servers_->all()) {
       node_definition made{node->name(), servers_->conninfo(*node), {}};
@@ -114,12 +119,16 @@ class client_fleet {
         for (auto& shard : current_.migration.shards)
           if (shard.name == node->name().substr(0, at)) shard.replicas.push_back({node->name(), servers_->conninfo(*node), {}});
     current_.placement = even_placement(static_cast<std::uint16_t>(servers_->shard_count()));
-    for (auto const* name : {"shop", "lists"}) current_.groups.push_back({name, stage::observing, {{all_slots, std::nullopt, epoch{1}, {}}}});
+    for (auto const* name : {"shop", "lists"}) current_.groups.push_back({name, stage::observing, {{all_slots, std::nullopt, epoch{1},
+        {}}}});
     current_.tables = {table_of("shop.orders", "shop", {"order_id"},
-                                {column("order_id", "bigint"), column("customer_id", "bigint"), column("total", "numeric(12,2)"), column("note", "text"),
+                                {column("order_id", "bigint"), column("customer_id", "bigint"), column("total", "numeric(12,2)"),
+                                    column("note", "text"),
                                  column("doubled", "numeric", true)}),
-                       table_of("shop.items", "shop", {"order_id", "line"}, {column("order_id", "bigint"), column("line", "integer"), column("customer_id", "bigint")}),
-                       table_of("shop.currencies", "lists", {"code"}, {column("code", "text"), column("name", "text")}, table_kind::reference)};
+                       table_of("shop.items", "shop", {"order_id", "line"}, {column("order_id", "bigint"), column("line", "integer"),
+                           column("customer_id", "bigint")}),
+                       table_of("shop.currencies", "lists", {"code"}, {column("code", "text"), column("name", "text")},
+                           table_kind::reference)};
   }
 
   static constexpr char user_schema[] =
@@ -141,7 +150,8 @@ class client_fleet {
 
   void put(shardway::testing::server& node) {
     auto const document = encode(current_);
-    require(node.query("INSERT INTO shardway.generation (generation, document, sha256) VALUES (" + std::to_string(current_.number) + ", $shardway$" + document +
+    require(node.query("INSERT INTO shardway.generation (generation, document, sha256) VALUES (" + std::to_string(current_.number) +
+        ", $shardway$" + document +
                        "$shardway$, encode(sha256(convert_to($shardway$" + document + "$shardway$, 'UTF8')), 'hex'))"));
   }
 

@@ -31,7 +31,8 @@ class clients : public ::testing::Test {
   static client_fleet& fleet() { return *fleet_; }
   shardway::testing::server& source() { return fleet().servers().source(); }
   std::string registered() {
-    return fleet().on(source(), "SELECT coalesce(string_agg(generation::text, ','), '') FROM shardway.client WHERE application = 'test' AND seen_at > '-infinity'");
+    return fleet().on(source(),
+        "SELECT coalesce(string_agg(generation::text, ','), '') FROM shardway.client WHERE application = 'test' AND seen_at > '-infinity'");
   }
   static result<write_receipt> insert(client_session& in, std::int64_t key) {
     return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
@@ -73,7 +74,8 @@ TEST_F(clients, options_are_checked) {
   EXPECT_EQ(client::open(options).error().code(), error_code::node_unreachable);
   auto app = fleet().open();
   auto session = app.session();
-  EXPECT_EQ(session.execute("shop.orders", 1, "DELETE FROM shop.orders", {}, {.deadline = 0ms}).error().code(), error_code::invalid_argument);
+  EXPECT_EQ(session.execute("shop.orders", 1, "DELETE FROM shop.orders", {}, {.deadline = 0ms}).error().code(),
+      error_code::invalid_argument);
 }
 
 TEST_F(clients, without_a_generation_it_says_what_to_do) {

@@ -31,9 +31,11 @@ class fence_client : public ::testing::Test {
     return value_of(client::open(options));
   }
   static result<write_receipt> insert(client_session& in, std::int64_t key, write_options const& options = {}) {
-    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1) RETURNING *", {text(key)}, options);
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1) RETURNING *", {text(key)},
+        options);
   }
-  std::string count_on(shardway::testing::server& node, std::int64_t key) { return fleet().on(node, "SELECT count(*) FROM shop.orders WHERE order_id = " + text(key)); }
+  std::string count_on(shardway::testing::server& node, std::int64_t key) { return fleet().on(node,
+      "SELECT count(*) FROM shop.orders WHERE order_id = " + text(key)); }
 
   void open_shard(std::int64_t key, int at) {
     auto const slot = slot_of(key);
@@ -88,11 +90,14 @@ TEST_F(fence_client, on_a_shard_with_authority_the_key_is_checked_and_only_singl
   auto session = app.session();
   auto const key = fresh_key(), other = fresh_key();
   move(key);
-  fleet().on(fleet().shard_of(slot_of(key)), "INSERT INTO shop.orders (order_id, customer_id) VALUES (" + text(other) + ", " + text(other) + ")");
+  fleet().on(fleet().shard_of(slot_of(key)), "INSERT INTO shop.orders (order_id, customer_id) VALUES (" + text(other) + ", " +
+      text(other) + ")");
   require(insert(session, key));
-  EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(other)}).error().code(), error_code::shard_key_mismatch);
+  EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(other)}).error().code(),
+      error_code::shard_key_mismatch);
   EXPECT_EQ(session.execute("shop.orders", key, "TRUNCATE shop.orders").error().code(), error_code::statement_refused);
-  auto const moved = session.execute("shop.orders", key, "UPDATE shop.orders SET customer_id = customer_id + 1 WHERE order_id = $1", {text(key)});
+  auto const moved = session.execute("shop.orders", key, "UPDATE shop.orders SET customer_id = customer_id + 1 WHERE order_id = $1",
+      {text(key)});
   ASSERT_FALSE(moved);
   EXPECT_EQ(moved.error().code(), error_code::shard_key_change);
 }
@@ -226,7 +231,8 @@ TEST_F(fence_client, a_primary_read_under_an_old_generation_goes_where_authority
   require(insert(session, key));
   move(key);
   fleet().on(fleet().shard_of(slot_of(key)), "UPDATE shop.orders SET note = 'there' WHERE order_id = " + text(key));
-  auto const seen = value_of(session.read("shop.orders", key, "SELECT note FROM shop.orders WHERE order_id = $1", {text(key)}, {.fresh = consistency::primary}));
+  auto const seen = value_of(session.read("shop.orders", key, "SELECT note FROM shop.orders WHERE order_id = $1", {text(key)},
+      {.fresh = consistency::primary}));
   EXPECT_EQ(seen.node, fleet().shard_of(slot_of(key)).name());
   EXPECT_EQ(seen.returned.text(0, 0), "there");
 }
@@ -264,7 +270,8 @@ TEST_F(fence_client, many_writers_through_a_move_and_none_is_lost_or_doubled) { 
   fleet().flip(source(), slot_of(key), 1, false, "wave6", "60000");
   auto const on_source = std::stoi(fleet().on(source(), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)));
   std::this_thread::sleep_for(100ms);
-  EXPECT_EQ(on_source, std::stoi(fleet().on(source(), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)))) << "a write behind the fence";
+  EXPECT_EQ(on_source, std::stoi(fleet().on(source(), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key))))
+      << "a write behind the fence";
   open_shard(key, 2);
   int total = 0;
   for (auto& one : writers) total += one.get();
@@ -272,7 +279,8 @@ TEST_F(fence_client, many_writers_through_a_move_and_none_is_lost_or_doubled) { 
   EXPECT_LT(on_source, total) << "the move came too late to prove anything";
   auto const after = std::stoi(fleet().on(source(), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)));
   EXPECT_EQ(after, on_source);
-  auto const on_shard = std::stoi(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)));
+  auto const on_shard = std::stoi(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " +
+      text(key)));
   EXPECT_EQ(on_shard, total) << "dual written before, written there after";
 }
 

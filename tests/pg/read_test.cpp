@@ -14,7 +14,8 @@ using namespace shardway_test;
 class reads : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    fleet_ = std::make_unique<client_fleet>(shardway::testing::cluster_options{.shards = 1, .replicas = 2, .replay_delay = 1000ms, .fast = true});
+    fleet_ = std::make_unique<client_fleet>(shardway::testing::cluster_options{.shards = 1, .replicas = 2, .replay_delay = 1000ms,
+        .fast = true});
     auto const& all = fleet_->current().migration.source.replicas;
     near_ = {all[0]};
     late_ = {all[1]};
@@ -155,7 +156,8 @@ TEST_F(reads, a_reference_table_is_read_from_the_source_or_its_replicas) {
   auto app = open_with(near_);
   auto session = app.session();
   require(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ('NOK', 'krone')"));
-  EXPECT_EQ(value_of(session.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = 'NOK'")).returned.text(0, 0), "krone");
+  EXPECT_EQ(value_of(session.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = 'NOK'")).returned.text(0, 0),
+      "krone");
 }
 
 TEST_F(reads, zz_a_stopped_or_promoted_replica_answers_nothing) {  // R2, R4: last, for it spends the replica

@@ -24,13 +24,17 @@ class writes : public ::testing::Test {
     fleet().publish(at);
   }
   result<write_receipt> insert(client_session& in, std::int64_t key, std::string note = "new") {
-    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES ($1, $2, 10.5, $3)", {text(key), text(key), note});
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES ($1, $2, 10.5, $3)",
+        {text(key), text(key), note});
   }
   std::string shard_note(std::int64_t key) {
-    return fleet().on(fleet().shard_of(slot_of(key)), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')");
+    return fleet().on(fleet().shard_of(slot_of(key)), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) +
+        "), 'absent')");
   }
-  std::string source_note(std::int64_t key) { return fleet().on(source(), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')"); }
-  std::string outbox_rows(write_id const& id) { return fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE write_id = '" + id.to_string() + "'"); }
+  std::string source_note(std::int64_t key) { return fleet().on(source(),
+      "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')"); }
+  std::string outbox_rows(write_id const& id) { return fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE write_id = '" +
+      id.to_string() + "'"); }
 
   static inline std::unique_ptr<client_fleet> fleet_;
 };
@@ -40,7 +44,8 @@ TEST_F(writes, observing_sends_the_statement_unchanged) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  auto const done = value_of(session.execute("shop.orders", key, "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2) RETURNING note, doubled",
+  auto const done = value_of(session.execute("shop.orders", key,
+      "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2) RETURNING note, doubled",
                                              {text(key), text(key)}));
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
   EXPECT_EQ(done.secondary, secondary_state::none);
@@ -69,7 +74,8 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  auto const done = value_of(session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, $3) RETURNING *",
+  auto const done = value_of(session.execute("shop.orders", key,
+      "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, $3) RETURNING *",
                                              {text(key), text(key), "2.25"}));
   EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
   ASSERT_EQ(done.versions.size(), 1U);
@@ -84,7 +90,8 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
             "new2.254.50/" + std::to_string(done.versions[0].bigint()));
   EXPECT_EQ(fleet().on(shard, "SELECT count(*) FROM shardway.dual_applied WHERE write_id = '" + done.id.to_string() + "'"), "1");
 
-  auto const changed = value_of(session.execute("shop.orders", key, "UPDATE shop.orders o SET note = $2 WHERE order_id = $1 AND customer_id = $3 RETURNING o.note AS said",
+  auto const changed = value_of(session.execute("shop.orders", key,
+      "UPDATE shop.orders o SET note = $2 WHERE order_id = $1 AND customer_id = $3 RETURNING o.note AS said",
                                                 {text(key), "it's", text(key)}));
   EXPECT_EQ(changed.returned.columns()[0].name, "said");
   EXPECT_EQ(changed.returned.text(0, 0), "it's");
@@ -108,7 +115,8 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   auto const key = fresh_key();
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
     BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
-    BOOST_OUTCOME_TRY(auto const two, in.execute("shop.items", "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $1), ($1, 2, $1) RETURNING line", {text(key)}));
+    BOOST_OUTCOME_TRY(auto const two, in.execute("shop.items",
+        "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $1), ($1, 2, $1) RETURNING line", {text(key)}));
     EXPECT_EQ(two.affected(), 2);
     BOOST_OUTCOME_TRY(auto const seen, in.query("SELECT count(*) FROM shop.items WHERE order_id = $1", {text(key)}));
     EXPECT_EQ(seen.text(0, 0), "2");
@@ -119,7 +127,8 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
   EXPECT_EQ(done.secondary_rows, 4);
   EXPECT_EQ(outbox_rows(done.id), "4");
-  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" + done.id.to_string() + "'"), "1,2,3,4");
+  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" +
+      done.id.to_string() + "'"), "1,2,3,4");
   EXPECT_EQ(shard_note(key), "twice");
   EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)), "2");
 }
@@ -131,10 +140,13 @@ TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {
   auto const key = fresh_key();
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
     BOOST_OUTCOME_TRYV(in.savepoint("before it"));
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'first')", {text(key)}));
-    EXPECT_FALSE(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)})) << "a duplicate key";
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'first')",
+        {text(key)}));
+    EXPECT_FALSE(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}))
+        << "a duplicate key";
     BOOST_OUTCOME_TRYV(in.rollback_to("before it"));
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'second')", {text(key)}));
+    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'second')",
+        {text(key)}));
     return success();
   }));
   EXPECT_EQ(done.affected, 1);
@@ -179,14 +191,16 @@ TEST_F(writes, what_cannot_be_captured_is_refused_before_anything_is_sent) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  for (auto const* sql : {"WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT * FROM x", "TRUNCATE shop.orders", "SELECT 1", "DELETE FROM orders",
+  for (auto const* sql : {"WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT * FROM x", "TRUNCATE shop.orders", "SELECT 1",
+      "DELETE FROM orders",
                           "INSERT INTO shop.currencies VALUES ('EUR', 'euro')", "DELETE FROM shop.orders; DELETE FROM shop.orders"}) {
     auto const refused = session.execute("shop.orders", key, sql);
     ASSERT_FALSE(refused) << sql;
     EXPECT_EQ(refused.error().code(), error_code::statement_refused) << sql;
     EXPECT_NE(refused.error().hint(), "");
   }
-  EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1").error().code(), error_code::invalid_argument);
+  EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1").error().code(),
+      error_code::invalid_argument);
   EXPECT_EQ(session.execute("shop.none", key, "DELETE FROM shop.none").error().code(), error_code::unknown_table);
   EXPECT_EQ(session.execute("shop.orders", {}, "DELETE FROM shop.orders").error().code(), error_code::shard_key_missing);
 }
@@ -207,7 +221,8 @@ TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
-  auto const done = value_of(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK", "krona"}));
+  auto const done = value_of(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK",
+      "krona"}));
   EXPECT_EQ(done.node, "source");
   EXPECT_EQ(done.secondary, secondary_state::none);
   EXPECT_EQ(done.returned.text(0, 0), "krona");
@@ -245,7 +260,8 @@ TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
   require(insert(session, key));
   require(shard.stop(shardway::testing::stop_mode::immediate));
   for (int i = 0; i < 8; ++i) {
-    auto const done = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key), "down"}));
+    auto const done = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key),
+        "down"}));
     EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
     EXPECT_EQ(done.secondary, secondary_state::pending);
     if (i == 7) { EXPECT_THAT(done.secondary_reason, ::testing::HasSubstr("breaker")); }

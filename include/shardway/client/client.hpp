@@ -26,15 +26,16 @@ struct session_state;
 
 struct client_options {
   connect_options source;                ///< the source; it holds the catalog
-  /// Other nodes by name. Overrides the address that the generation gives (a tunnel, a password provider); asked for the generation while the
-  /// source is down (K1). Empty: addresses and names of the generation, and the source's password provider.
+  /// Other nodes by name. Overrides the address that the generation gives (a tunnel, a password provider); asked for the generation while
+  /// the source is down (K1). Empty: addresses and names of the generation, and the source's password provider.
   std::vector<connect_options> nodes{};
   std::string application{"application"};  ///< application_name on every connection and in the client registry
   std::size_t connections_max{8};          ///< > 0: per node
   std::chrono::milliseconds connect_timeout{2000};  ///< > 0: of connections made for nodes that `nodes` does not name
   std::chrono::milliseconds generation_interval{200};  ///< > 0: between two looks for a newer generation
   std::chrono::milliseconds replica_interval{20};      ///< > 0: between two looks at the replicas' positions; 0 replicas: none
-  /// >= 0: how long a call waits for authority to settle, from its first refusal. It covers a wave's stall and is longer than the wave's own.
+  /// >= 0: how long a call waits for authority to settle, from its first refusal. It covers a wave's stall and is longer than the wave's
+  /// own.
   std::chrono::milliseconds stall_budget{5000};
   std::chrono::milliseconds resolve_deadline{5000};    ///< > 0: how long to look for the outcome of a COMMIT whose answer was lost
   std::size_t queue_rows_max{10000};      ///< > 0: rows waiting for a shard in the background; past it dual writes are left to the stream
@@ -64,8 +65,8 @@ class client_session {
   result<write_receipt> execute(std::string_view table, shard_key const& key, std::string_view sql,
                                 std::vector<text_value> parameters = {}, write_options const& options = {});
 
-  /// Several statements in one transaction. `body` may be run again as a whole (see `write_transaction`); an error it returns rolls back and
-  /// is returned. Errors and waits: as `execute`, and `serialization_failure` after `retries_max`.
+  /// Several statements in one transaction. `body` may be run again as a whole (see `write_transaction`); an error it returns rolls back
+  /// and is returned. Errors and waits: as `execute`, and `serialization_failure` after `retries_max`.
   /// Cost: one round trip to begin, one a statement, one to commit, and the dual write's.
   result<write_receipt> write(std::string_view table, shard_key const& key, std::function<result<>(write_transaction&)> const& body,
                               write_options const& options = {});
@@ -90,8 +91,8 @@ class client_session {
 
 /// Connections, the current generation, the replicas' positions and the background work of one process.
 ///
-/// Thread safety: shared use is safe. Lifetime: close it (or destroy it) before the process ends; queued dual writes are dropped, the stream
-/// brings them.
+/// Thread safety: shared use is safe. Lifetime: close it (or destroy it) before the process ends; queued dual writes are dropped, the
+/// stream brings them.
 class client {
  public:
   /// Connects to the source (or, while it is down, to another node given), reads the newest generation and starts one background thread,

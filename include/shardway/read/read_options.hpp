@@ -13,13 +13,15 @@ inline namespace v0 {
 enum class consistency : unsigned char {
   primary,            ///< on the authority; the fence is read in the same flush, so that a node without authority never answers
   read_your_writes,   ///< sees every write in the session's token, on a replica where one has got that far
-  bounded_staleness,  ///< a replica that has everything committed `staleness_max` ago or earlier, by the primary's positions as this client saw them
+  /// a replica that has everything committed `staleness_max` ago or earlier, by the primary's positions as this client saw them
+  bounded_staleness,
   any_replica,        ///< any replica, however far behind
 };
 
 struct read_options {
   consistency fresh{consistency::read_your_writes};
-  std::chrono::milliseconds staleness_max{1000};  ///< for bounded_staleness; > 0. Below the client's `replica_interval` it reads the primary.
+  /// for bounded_staleness; > 0. Below the client's `replica_interval` it reads the primary.
+  std::chrono::milliseconds staleness_max{1000};
   std::chrono::milliseconds wait_budget{50};      ///< >= 0: how long to wait for a replica before the primary is read
   std::chrono::milliseconds deadline{30000};      ///< > 0: the whole call
 };

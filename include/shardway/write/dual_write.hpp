@@ -57,8 +57,8 @@ class secondary_writer {
   secondary_result apply(secondary_job const& job, std::chrono::milliseconds budget);
   /// Hands the job to the background; always `pending`.
   secondary_result enqueue(secondary_job job);
-  /// Rows applied, left pending and refused since the beginning, those of the background included. A row whose answer came too late counts as
-  /// pending, though it may be on the shard.
+  /// Rows applied, left pending and refused since the beginning, those of the background included. A row whose answer came too late counts
+  /// as pending, though it may be on the shard.
   struct totals_type {
     std::uint64_t applied{}, pending{}, refused{};
   };

@@ -1,4 +1,5 @@
-// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser, and it refuses what it can't tell.
+// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser, and it refuses what it can't
+// tell.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,8 @@ enum class statement_kind : unsigned char {
 struct lexed_statement {
   statement_kind kind{statement_kind::other};
   captured_statement::operation_type operation{};  ///< of a change
-  std::string table;                               ///< of a change: "schema.name", folded as the server does; without a dot if no schema was given
+  /// of a change: "schema.name", folded as the server does; without a dot if no schema was given
+  std::string table;
   std::string alias;                               ///< of a change: as written
   std::size_t body_end{};                          ///< where RETURNING, the semicolon or the text ends the body
   std::size_t returning_begin{};                   ///< the list after RETURNING, or returning_end

@@ -9,7 +9,8 @@ namespace {
 
 using namespace shardway;
 
-token_position at(std::uint64_t position, std::uint64_t system = 7, std::int32_t incarnation = 1) { return {system, incarnation, lsn{position}}; }
+token_position at(std::uint64_t position, std::uint64_t system = 7, std::int32_t incarnation = 1) { return {system, incarnation,
+    lsn{position}}; }
 replica_view far(std::uint64_t position) { return {.known = true, .at = at(position)}; }
 read_choice choose(read_need const& need, std::vector<replica_view> const& replicas, bool may_wait = true, std::size_t turn = 0,
                    consistency fresh = consistency::read_your_writes) {

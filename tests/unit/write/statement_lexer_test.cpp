@@ -68,7 +68,8 @@ TEST(statement_lexer, a_label_named_returning_is_no_clause) {
 }
 
 TEST(statement_lexer, an_upsert_is_one_change) {
-  EXPECT_EQ(captured("INSERT INTO shop.orders (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET total = excluded.total").operation, operation::insert);
+  EXPECT_EQ(captured("INSERT INTO shop.orders (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET total = excluded.total").operation,
+      operation::insert);
 }
 
 class refused : public testing::TestWithParam<char const*> {};
@@ -78,20 +79,29 @@ TEST_P(refused, is_other) {
   EXPECT_STRNE(lexed.why, "");
 }
 INSTANTIATE_TEST_SUITE_P(statements, refused,
-                         testing::Values("", "  -- nothing", ";", "WITH x AS (INSERT INTO shop.orders VALUES (1) RETURNING *) SELECT * FROM x",
-                                         "WITH x AS (SELECT 1) UPDATE shop.orders SET total = 1", "MERGE INTO shop.orders USING x ON true WHEN MATCHED THEN DELETE",
+                         testing::Values("", "  -- nothing", ";",
+                             "WITH x AS (INSERT INTO shop.orders VALUES (1) RETURNING *) SELECT * FROM x",
+                                         "WITH x AS (SELECT 1) UPDATE shop.orders SET total = 1",
+                                             "MERGE INTO shop.orders USING x ON true WHEN MATCHED THEN DELETE",
                                          "COPY shop.orders FROM STDIN", "TRUNCATE shop.orders", "CALL f()", "DO $$ BEGIN END $$",
-                                         "DELETE FROM shop.orders; DELETE FROM shop.orders", "SELECT 1; SELECT 2", "SELECT * INTO shop.x FROM shop.orders",
-                                         "INSERT INTO shop.orders SELECT 'a", "DELETE FROM shop.orders /* open", "DELETE FROM ONLY shop.orders",
-                                         "UPDATE ONLY shop.orders SET total = 1", "INSERT INTO a.b.c VALUES (1)", "INSERT INTO U&\"orders\" VALUES (1)",
-                                         "DELETE FROM shop.orders RETURNING WITH (OLD AS o) o.id", "BEGIN", "SET x = 1", "EXPLAIN ANALYZE DELETE FROM shop.orders",
-                                         "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "PREPARE TRANSACTION 'x'", "LOCK TABLE shop.orders"));
+                                         "DELETE FROM shop.orders; DELETE FROM shop.orders", "SELECT 1; SELECT 2",
+                                             "SELECT * INTO shop.x FROM shop.orders",
+                                         "INSERT INTO shop.orders SELECT 'a", "DELETE FROM shop.orders /* open",
+                                             "DELETE FROM ONLY shop.orders",
+                                         "UPDATE ONLY shop.orders SET total = 1", "INSERT INTO a.b.c VALUES (1)",
+                                             "INSERT INTO U&\"orders\" VALUES (1)",
+                                         "DELETE FROM shop.orders RETURNING WITH (OLD AS o) o.id", "BEGIN", "SET x = 1",
+                                             "EXPLAIN ANALYZE DELETE FROM shop.orders",
+                                         "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "PREPARE TRANSACTION 'x'",
+                                             "LOCK TABLE shop.orders"));
 
 TEST(statement_lexer, tells_reads_from_locking_reads) {
-  for (auto const* sql : {"SELECT 1", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "TABLE shop.orders", "WITH x AS (SELECT 1) SELECT * FROM x",
+  for (auto const* sql : {"SELECT 1", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "TABLE shop.orders",
+      "WITH x AS (SELECT 1) SELECT * FROM x",
                           "SELECT substring('for update' for 2)"})
     EXPECT_EQ(lex_statement(sql).kind, statement_kind::select) << sql;
-  for (auto const* sql : {"SELECT 1 FROM shop.orders FOR UPDATE", "select 1 from shop.orders for no key update skip locked", "SELECT 1 FROM shop.orders FOR SHARE",
+  for (auto const* sql : {"SELECT 1 FROM shop.orders FOR UPDATE", "select 1 from shop.orders for no key update skip locked",
+      "SELECT 1 FROM shop.orders FOR SHARE",
                           "WITH x AS (SELECT 1) SELECT * FROM x FOR UPDATE", "SELECT * FROM (SELECT 1 FROM shop.orders FOR KEY SHARE) a"})
     EXPECT_EQ(lex_statement(sql).kind, statement_kind::locking_select) << sql;
 }
