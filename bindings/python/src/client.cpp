@@ -38,6 +38,7 @@ nb::dict receipt_document(write_receipt const& from) {
   one["write_id"] = from.id.to_string();
   one["secondary"] = name(from.secondary);
   one["secondary_reason"] = from.secondary_reason;
+  one["secondary_rows"] = from.secondary_rows;
   one["node"] = from.node;
   one["slot"] = from.slot.value();
   one["epoch"] = from.at.value();

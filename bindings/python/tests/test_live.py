@@ -224,6 +224,26 @@ def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
     assert len(ticks) > 20
 
 
+def test_a_wave_goes_and_comes_back(run, controller, cluster):
+    run("migrate", "guard", "--group", "sales")
+    run("migrate", "verify", "--group", "sales")
+    assert agreed(run, "wave", "run", "--group", "sales", "--percent", "10")["wave"]["committed"]
+    assert run("migrate", "status")["groups"][0]["moved_slots"] == 410
+    assert run("route", "explain", "shop.orders", str(first_key_of_slots(0, 204)))["authority"] == "shard1"
+    assert [one["state"] for one in run("wave", "status")["waves"]] == ["done"]
+    assert agreed(run, "wave", "rollback", "--group", "sales", "--all")["wave"]["direction"] == "back"
+    assert run("migrate", "status")["groups"][0]["moved_slots"] == 0
+
+
+def agreed(run, *words):
+    """The dangerous step, with the state of its dry run."""
+    return run(*words, "--yes", f"--expect-state={run(*words, '--dry-run')['expect_state']}")
+
+
+def first_key_of_slots(first, last):
+    return next(key for key in range(100000) if first <= module.slot_of(key) <= last)
+
+
 def test_uninstall_is_refused_while_a_controller_runs(run, controller):
     assert run("uninstall", "--dry-run", expect=3)["error"]["code"] == "precondition_failed"
 
