@@ -190,6 +190,7 @@ result<> dispatcher::maintain() {
 
 // I10: only what every shard has committed. Windows are saved first, so that a start from there finds them.
 result<> dispatcher::confirm() {
+  BOOST_OUTCOME_TRYV(save_windows());
   lsn smallest{};
   for (auto const& queue : queues_) {
     auto const applied = queue->committed().applied;
@@ -198,7 +199,6 @@ result<> dispatcher::confirm() {
   }
   if (!smallest.is_set()) return success();
   if (smallest > confirmed()) {
-    BOOST_OUTCOME_TRYV(save_windows());
     if (stop_point("before_confirm")) return error{error_code::connection_lost, "stopped by a test at before_confirm"};
     confirmed_ = smallest.value();
   }

@@ -66,6 +66,7 @@ class dispatcher {
   result<> read_chunks(session&);
   result<> read_windows(session&);
   result<> save_windows();
+  void learn_groups();
   result<> serve();
   result<> open_stream();
   result<> check_shards() const;

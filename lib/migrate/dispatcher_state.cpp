@@ -43,12 +43,25 @@ result<> dispatcher::read_windows(session& source) {
   std::scoped_lock const lock(mutex_);
   router_.windows() = std::move(*history);
   router_.windows().rewind(start_);
-  for (auto const& group : catalog_->routing().groups) {
-    bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(), [](auto const& range) { return range.shard.has_value(); });
-    if (has_moved && !router_.windows().now(group.name))
+  learn_groups();
+  for (auto const& group : catalog_->routing().groups)
+    if (group.at == stage::sharded && !router_.windows().now(group.name))
       return error{error_code::stream_broken, "slots of group " + group.name + " have moved, and shardway.status holds no windows for it"}.at_node(options_.source.node);
-  }
   return success();
+}
+
+// A group that joins starts as its generation says, and that is saved before any flip of it can be confirmed. While a group is not
+// streamed its flips are not seen: it starts anew. Preconditions: the mutex is held.
+void dispatcher::learn_groups() {
+  for (auto const& group : catalog_->routing().groups) {
+    bool const is_known = router_.windows().now(group.name) != nullptr;
+    bool const is_streamed = group.at != stage::observing && group.at != stage::finalized;
+    bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(), [](auto const& range) { return range.shard.has_value(); });
+    if (is_known && !is_streamed) router_.windows().forget(group.name);
+    else if (!is_known && is_streamed && !has_moved) router_.windows().record(group.name, lsn{}, first_windows(group, std::nullopt));
+    else continue;
+    are_windows_dirty_ = true;
+  }
 }
 
 result<> dispatcher::save_windows() {
@@ -66,7 +79,7 @@ result<> dispatcher::save_windows() {
       engine_check_statement(options_.token, "stream"),
       {.sql = "INSERT INTO shardway.status (name, document) VALUES ('windows', pg_catalog.jsonb_build_object('confirmed', $1::text, 'history', $2::text::jsonb)) "
               "ON CONFLICT (name) DO UPDATE SET document = excluded.document, at = pg_catalog.clock_timestamp()",
-       .parameters = {confirmed().to_string(), history + "]"}},
+       .parameters = {std::max(start_, confirmed()).to_string(), history + "]"}},
       {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, source->flush(statements));
   for (auto const& answer : answers)
@@ -109,9 +122,10 @@ result<> dispatcher::update_generation(std::shared_ptr<generation const> routing
     if (!group || group->at == stage::observing || group->at == stage::finalized) copies_.forget(name);
     else copies_.replace_table(table);
   }
-  if (before)
-    for (auto const& [name, table] : before->tables())
-      if (!made->find(name)) copies_.forget(name);
+  if (!before) return success();
+  for (auto const& [name, table] : before->tables())
+    if (!made->find(name)) copies_.forget(name);
+  learn_groups();
   return success();
 }
 

@@ -54,6 +54,10 @@ result<> leave_publication(onboard_node const& source, migration_manifest const&
     if (member.empty()) continue;
     BOOST_OUTCOME_TRYV(change(*source.node, "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation, options));
   }
+  // What was copied is not kept up to date any more: chunks that stayed closed would pass for a copy when the table joins again.
+  for (auto const& table : tables) {
+    BOOST_OUTCOME_TRYV(change(*source.node, "DELETE FROM shardway.chunk WHERE relation = " + names::literal(table.manifest.table), options));
+  }
   return success();
 }
 

@@ -93,6 +93,10 @@ void window_history::record(std::string_view group, lsn since, window_state stat
   entries.push_back({since, std::make_shared<window_state const>(std::move(state))});
 }
 
+void window_history::forget(std::string_view group) {
+  if (auto const found = groups_.find(group); found != groups_.end()) groups_.erase(found);
+}
+
 void window_history::prune(lsn confirmed) {
   for (auto& [group, entries] : groups_) {
     while (entries.size() > 1 && entries[1].since <= confirmed) entries.erase(entries.begin());

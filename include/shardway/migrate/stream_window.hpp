@@ -54,6 +54,8 @@ class window_history {
   bool is_open_somewhere() const;  ///< in any group, now
   /// Records a state that holds from `since` on. Preconditions: `since` is not below the group's newest one.
   void record(std::string_view group, lsn since, window_state);
+  /// Forgets a group that is not streamed any more: its flips are not seen meanwhile.
+  void forget(std::string_view group);
   /// Forgets what a stream that starts at `confirmed` or later can't need.
   void prune(lsn confirmed);
   /// Forgets what came after `position`: the stream goes on from there and will meet it again.
