@@ -123,6 +123,13 @@ result<> controller::parts::ensure_engine() {
   return ensure_mirrors();
 }
 
+result<> controller::parts::need_engine() {
+  BOOST_OUTCOME_TRYV(ensure_engine());
+  if (streams) return success();
+  return error(error_code::stream_broken, "the replication slot " + names::forward_replication_slot(options.migration.name) + " is gone", "take the group back to observing and copy it again")
+      .at_node(options.migration.source.name);
+}
+
 result<> controller::parts::ensure_mirrors() {
   if (!streams) return success();
   bool wanted = false;

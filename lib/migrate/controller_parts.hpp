@@ -42,6 +42,8 @@ struct controller::parts {
   result<> publish(generation next);
   /// The engine runs once the forward replication slot exists; mirrors run for groups that are dual written or moved.
   result<> ensure_engine();
+  /// The same where a group has begun to copy: without the replication slot that is an error (S2), never a fresh one in silence.
+  result<> need_engine();
   result<> ensure_mirrors();
 
   /// One turn: requests, goals, housekeeping, status.

@@ -93,7 +93,11 @@ result<std::string> controller::parts::answer(request const& asked) {
   if (asked.kind == "gates") return serve_gates(group_name);
   if (asked.kind == "wave") return serve_wave(asked, wave_direction::forward);
   if (asked.kind == "rollback") return serve_wave(asked, wave_direction::back);
-  if (asked.kind == "finalize") return serve_finalize(group_name);
+  if (asked.kind == "finalize") {
+    BOOST_OUTCOME_TRY(auto const approved_by, argument(asked, "approved_by"));
+    if (approved_by.empty()) return error(error_code::gate_red, "finalizing is refused: nobody has approved it", "give approved_by");
+    return serve_finalize(group_name);
+  }
   return error(error_code::invalid_argument, "unknown kind of request " + asked.kind);
 }
 

@@ -63,12 +63,12 @@ result<> controller::parts::start_copying(std::string const& name) {
   BOOST_OUTCOME_TRYV(join_publication(source, options.migration, {name}, tables, onboard));
   stop_point("onboard_after_publication");
   BOOST_OUTCOME_TRYV(set_stage(name, stage::copying));
-  BOOST_OUTCOME_TRYV(ensure_engine());
+  BOOST_OUTCOME_TRYV(need_engine());
   return streams->start_copy(name);
 }
 
 result<> controller::parts::finish_copying(std::string const& name) {
-  BOOST_OUTCOME_TRYV(ensure_engine());
+  BOOST_OUTCOME_TRYV(need_engine());
   if (auto const failed = streams->dispatcher_failure()) return *failed;
   auto const copy = streams->copy_state(name);
   if (copy.failure) return *copy.failure;
@@ -83,7 +83,7 @@ result<> controller::parts::finish_copying(std::string const& name) {
 }
 
 result<> controller::parts::start_dual_writing(std::string const& name) {
-  BOOST_OUTCOME_TRYV(ensure_engine());
+  BOOST_OUTCOME_TRYV(need_engine());
   if (auto const failed = streams->dispatcher_failure()) return *failed;
   for (std::size_t i = 0; i < options.migration.shards.size(); ++i) {
     auto const stream = streams->stream(shard_id{static_cast<std::uint16_t>(i)});

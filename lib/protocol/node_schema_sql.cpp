@@ -187,9 +187,11 @@ std::string grants_sql(node_role role, migration_manifest const& migration) {
   std::string sql = "GRANT USAGE ON SCHEMA shardway TO " + application +
                     ";\nGRANT SELECT ON shardway.node, shardway.generation, shardway.incarnation, shardway.stream_progress TO " + application + ";\n";
   if (role == node_role::shard) return sql;
+  auto const mirror = names::quoted(migration.mirror_role);
   return sql + "GRANT INSERT, SELECT ON shardway.outbox TO " + application + ";\nGRANT INSERT, UPDATE, SELECT ON shardway.client TO " + application +
          ";\nREVOKE ALL ON FUNCTION shardway.abandon(text, int) FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION shardway.abandon(text, int) TO " + application +
-         ";\nGRANT USAGE ON SCHEMA shardway TO " + names::quoted(migration.mirror_role) + ";\n";
+         ";\nGRANT USAGE ON SCHEMA shardway TO " + mirror + ";\nGRANT SELECT ON shardway.controller_token TO " + mirror +
+         ";\nGRANT SELECT, INSERT, DELETE ON shardway.stream_progress TO " + mirror + ";\n";
 }
 
 }  // namespace
