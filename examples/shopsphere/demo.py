@@ -109,6 +109,8 @@ def tell_why(error: Exception, scenario: Scenario, console: Console) -> None:
 def main() -> int:
     chosen = arguments()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=150)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     began = time.monotonic()
     try:

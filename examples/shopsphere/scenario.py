@@ -155,7 +155,7 @@ class Scenario:
                              self.options.rate, self.options.scale, self.options.seed)
             self.load.say("phase observe")
             self.foreign = ForeignWriter(self.fleet.source.database("shop_app"), self.folder / "foreign.log", int(10000 * self.options.scale))
-            self.dwell(8)
+            self.dwell(6)
 
     def copy(self) -> None:
         """Copies all groups. The controller is killed while chunks are open, and started again."""
@@ -187,7 +187,7 @@ class Scenario:
 
     def replicate(self) -> None:
         with self.phase("replicate", "replicating"):
-            self.dwell(5)
+            self.dwell(4)
 
     def dual_write(self) -> None:
         """Both sides are written. A while an administrator's lock on one shard makes dual writes fail there: the stream heals them."""
@@ -251,7 +251,7 @@ class Scenario:
         with self.phase(f"wave {group} {percent} %{again}", "sharded", group=group, percent=percent, to="") as phase:
             planned, done = self.shardway.dangerous("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo")
             self.keep_plan(phase, planned, done)
-            self.dwell(1.5)
+            self.dwell(1)
 
     def keep_plan(self, phase: Phase, planned: dict[str, Any], done: dict[str, Any]) -> None:
         phase.wave |= {"ranges": planned["state"]["plan"]["ranges"], "epoch_after": planned["state"]["plan"]["epoch_after"]}
@@ -305,7 +305,7 @@ class Scenario:
         with self.phase(f"roll back {shard} of {group}", "", group=group, percent=0, to="source") as phase:
             planned, done = self.shardway.dangerous("wave", "rollback", "--group", group, "--shard", shard, "--approved-by", "demo")
             self.keep_plan(phase, planned, done)
-            self.dwell(3)
+            self.dwell(2)
         with self.phase("verify again"):
             self.verify_group(group)
         self.one_wave(group, 100, ", forward again")
@@ -313,7 +313,7 @@ class Scenario:
     def finalize(self) -> None:
         with self.phase(f"finalize {FINALIZED_GROUP}", "finalized"):
             self.shardway.dangerous("migrate", "finalize", "--group", FINALIZED_GROUP, "--approved-by", "demo")
-            self.dwell(3)
+            self.dwell(2)
 
     def settle(self) -> None:
         """The clients stop; streams and mirrors run dry."""

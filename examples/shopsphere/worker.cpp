@@ -62,9 +62,9 @@ void worker::run() {
 
 void worker::one_operation() {
   auto const dice = pick(100);
-  if (dice < 16) place_order();
-  else if (dice < 28) pay();
-  else if (dice < 46) move_stock();
+  if (dice < 14) place_order();
+  else if (dice < 24) pay();
+  else if (dice < 41) move_stock();
   else if (dice < 53) earn_points();
   else if (dice < 58) change_document();
   else if (dice < 63) change_address();
