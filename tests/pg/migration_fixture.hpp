@@ -79,6 +79,9 @@ class controller_process {
     return pid_ == 0;
   }
   bool was_killed() const { return WIFSIGNALED(status_); }
+  int exit_status() const { return WIFEXITED(status_) ? WEXITSTATUS(status_) : -1; }
+  void freeze() const { kill(pid_, SIGSTOP); }
+  void thaw() const { kill(pid_, SIGCONT); }
 
  private:
   void wait() {
