@@ -104,7 +104,7 @@ result<> guard_gates(gate_inputs const& in, std::vector<gate>& gates) {
                                      ") AS wanted (name) JOIN LATERAL (SELECT wanted.name::regclass AS oid UNION SELECT relid FROM pg_partition_tree(wanted.name::regclass)) r "
                                      "ON true WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = r.oid "
                                      "AND t.tgname = 'shardway_guard' AND t.tgenabled = 'A' AND p.proname = 'refuse_foreign_write')",
-                                 "shardway migrate guard --group " + in.group + " --mode refusing"));
+                                 "shardway migrate guard --group " + in.group));
     gates.push_back(std::move(guarded));
     BOOST_OUTCOME_TRY(auto foreign,
                       none_found(*node, "foreign_writers",

@@ -53,7 +53,7 @@ void add_copying(step_list& list, group_tables const& group) {
            "source: publication, recording triggers (SHARE ROW EXCLUSIVE for an instant, given up after the lock timeout and tried again),"
                " one replication slot",
            "back to observing; the replication slot goes with uninstall");
-  list.add("copy", group.name, "controller", "Copy the rows in chunks and catch up", "reads on the source or a replica; rows on the shards",
+  list.add("copy", group.name, "controller", "Copy the rows in chunks and catch up", "reads on the source; rows on the shards",
       "back to observing");
   list.add("finish", group.name, "controller", "Build secondary indexes, foreign keys and triggers on the shards",
       "shards only; CONCURRENTLY and NOT VALID", "nothing to undo");
@@ -62,7 +62,7 @@ void add_copying(step_list& list, group_tables const& group) {
 void add_moving(step_list& list, group_tables const& group) {
   list.add("ids", group.name, "controller", "Interleave the sequences", "source: ALTER SEQUENCE; nextval waits for one short transaction",
       "the new increments do no harm");
-  list.add("dual_write", group.name, "controller", "The library also writes to the shards; shadow reads compare",
+  list.add("dual_write", group.name, "controller", "The library also writes to the shards",
       "source: one row a write in shardway.outbox", "back to observing");
   list.add("verify", group.name, "controller", "Prove source and shards equal, table by table", "certificates in the catalog",
       "nothing to undo");

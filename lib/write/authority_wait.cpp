@@ -23,7 +23,7 @@ error authority_wait::spent(write_target const& at, bool by_deadline) const {
   return error{by_deadline ? error_code::deadline_exceeded : error_code::stall_budget_spent,
                "group " + at.group->name + " (slot " + std::to_string(at.slot.value()) + "): authority did not settle within " +
                    std::to_string(waited) + " ms; nothing was written",
-               "see `shardway status`: a wave is running, or its controller has died"}
+               "see `shardway wave status`: a wave is running, or its controller has died"}
       .at_node(at.node_name);
 }
 
