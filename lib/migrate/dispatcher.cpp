@@ -1,4 +1,5 @@
 #include "lib/migrate/dispatcher.hpp"
+#include "lib/migrate/reader_takeover.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -55,6 +56,7 @@ result<> dispatcher::prepare(std::shared_ptr<generation const> routing) {
 void dispatcher::run() {
   for (unsigned tries = 0; !stopping_; ++tries) {
     auto const served = serve();
+    is_connected_ = false;
     stream_.reset();
     if (served || stopping_) return;
     if (!may_reconnect(served.error())) return fail(served.error());
@@ -79,6 +81,7 @@ result<> dispatcher::serve() {
     while (!queue->is_known() && !stopping_ && !queue->state().failure) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   if (stopping_) return success();
   BOOST_OUTCOME_TRYV(open_stream());
+  is_connected_ = true;
   while (!stopping_) {
     BOOST_OUTCOME_TRY(auto event, stream_->next(std::min(now() + event_wait, next_confirm_)));
     if (event) {
@@ -97,7 +100,7 @@ result<> dispatcher::open_stream() {
   BOOST_OUTCOME_TRY(auto const held, find_replication_slot(*source, name));
   open_.reset();
   auto const start = std::max(start_, confirmed());
-  if (held && held->is_active) return error{error_code::node_unreachable, "replication slot " + name + " is still read by another connection"}.at_node(options_.source.node);
+  if (held && held->is_active) return end_other_reader(*source, name, options_.token);
   change_stream_options how{.replication_slot = name, .publications = {names::publication(options_.migration)}, .start = start};
   BOOST_OUTCOME_TRY(stream_, open_change_stream(options_.source, how));
   return success();

@@ -40,6 +40,7 @@ class dispatcher {
   result<> update_generation(std::shared_ptr<generation const> routing);
   std::shared_ptr<table_catalog const> catalog() const;
   std::optional<error> failure() const;
+  bool is_connected() const noexcept { return is_connected_; }  ///< to the source
   lsn decoded() const noexcept { return lsn{decoded_.load()}; }
   lsn confirmed() const noexcept { return lsn{confirmed_.load()}; }
   bool shows_all_passed(xid_snapshot const&) const;
@@ -85,6 +86,7 @@ class dispatcher {
   dispatcher_options const options_;
   std::vector<std::shared_ptr<apply_queue>> const queues_;
   std::atomic<bool> stopping_{};
+  std::atomic<bool> is_connected_{};
   std::atomic<std::uint64_t> decoded_{};
   std::atomic<std::uint64_t> confirmed_{};
 

@@ -182,6 +182,7 @@ stream_state engine::stream(shard_id shard) const {
   auto state = queue.state();
   state.stream = parts_->options.nodes.shards[shard.value()].node;
   parts_->stream->add_lag(queue, state);
+  state.is_connected = state.is_connected && parts_->stream->is_connected();
   if (auto const failed = parts_->stream->failure(); failed && !state.failure) state.failure = failed;
   if (state.failure) state.is_running = false;
   return state;

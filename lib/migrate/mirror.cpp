@@ -1,4 +1,5 @@
 #include "lib/migrate/mirror.hpp"
+#include "lib/migrate/reader_takeover.hpp"
 
 #include <algorithm>
 
@@ -119,7 +120,7 @@ result<> mirror_thread::open() {
   BOOST_OUTCOME_TRY(auto const held, find_replication_slot(*shard_, name));
   if (!held || held->is_lost())
     return error{error_code::stream_broken, "replication slot " + name + " " + (held ? "is lost" : "does not exist"), "rollback is not possible any more without loss"}.at_node(options_.shard.node);
-  if (held->is_active) return error{error_code::node_unreachable, "replication slot " + name + " is still read by another connection"}.at_node(options_.shard.node);
+  if (held->is_active) return end_other_reader(*shard_, name, options_.token);
   start_ = held->confirmed_flush;  // windows are known there; what is applied already is met again, for its flips only
   BOOST_OUTCOME_TRYV(read_windows());
   bool const has_authority = windows_.is_open_somewhere();

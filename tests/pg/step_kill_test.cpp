@@ -22,7 +22,7 @@ class step_kill : public kill_walk {
                        on_source("SELECT coalesce(string_agg(j::text, ';' ORDER BY id), '') FROM shardway.journal j") +
                        on_source("SELECT coalesce(string_agg(a::text, ';' ORDER BY id), '') FROM shardway.audit a");
     for (auto* node : fleet_->all())
-      text += run_on(*node, "SELECT (SELECT max(number) FROM shardway.generation) || (SELECT string_agg(t::text, ';') FROM shardway.controller_token t) || "
+      text += run_on(*node, "SELECT (SELECT max(generation) FROM shardway.generation) || (SELECT string_agg(t::text, ';') FROM shardway.controller_token t) || "
                             "(SELECT string_agg(f::text, ';' ORDER BY slot_from) FROM shardway.fence_sales f)").text(0, 0);
     return text;
   }
