@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sha256.hpp"
+#include "shardway/base/in_parallel.hpp"
 #include "shardway/base/limits.hpp"
 #include "shardway/catalog/guarded.hpp"
 
@@ -94,11 +95,9 @@ result<std::uint64_t> newest_generation_number(session& node) {
 }
 
 result<std::uint64_t> next_generation_number(session& source, std::vector<session*> const& shards) {
-  BOOST_OUTCOME_TRY(auto newest, newest_generation_number(source));
-  for (auto* shard : shards) {
-    BOOST_OUTCOME_TRY(auto const number, newest_generation_number(*shard));
-    newest = std::max(newest, number);
-  }
+  BOOST_OUTCOME_TRY(auto const numbers,
+                    in_parallel(shards.size() + 1, [&](std::size_t i) { return newest_generation_number(i == 0 ? source : *shards[i - 1]); }));
+  auto const newest = *std::max_element(numbers.begin(), numbers.end());
   return newest + 1;
 }
 
@@ -115,10 +114,17 @@ result<> check_successor(generation const& before, generation const& after) {
 
 result<> publish_generation(session& source, std::vector<session*> const& shards, generation const& wanted, std::int64_t token) {
   BOOST_OUTCOME_TRYV(check_epochs(wanted));
-  BOOST_OUTCOME_TRYV(check_on(source, wanted));
-  for (auto* shard : shards) { BOOST_OUTCOME_TRYV(check_on(*shard, wanted)); }
   auto const document = encode(wanted);
-  for (auto* shard : shards) { BOOST_OUTCOME_TRYV(put_copy(*shard, wanted, document, token)); }
+  auto const node = [&](std::size_t i) -> session& { return i == shards.size() ? source : *shards[i]; };
+  // Writers of a moving range wait for this: every node is asked at once, the source written last.
+  BOOST_OUTCOME_TRYV(in_parallel(shards.size() + 1, [&](std::size_t i) -> result<bool> {
+    BOOST_OUTCOME_TRYV(check_on(node(i), wanted));
+    return true;
+  }));
+  BOOST_OUTCOME_TRYV(in_parallel(shards.size(), [&](std::size_t i) -> result<bool> {
+    BOOST_OUTCOME_TRYV(put_copy(node(i), wanted, document, token));
+    return true;
+  }));
   return put_copy(source, wanted, document, token);
 }
 

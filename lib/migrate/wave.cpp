@@ -2,10 +2,11 @@
 #include "shardway/migrate/wave.hpp"
 
 #include <algorithm>
-#include <thread>
+#include <mutex>
 
 #include "lib/migrate/flip.hpp"
 #include "shardway/base/ensure.hpp"
+#include "shardway/base/in_parallel.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/catalog/generation_store.hpp"
@@ -115,9 +116,11 @@ class wave_run {
 
   result<> close() {
     if (!forward()) {
-      for (auto const shard : involved_shards()) {
-        BOOST_OUTCOME_TRYV(close_on(*nodes_.shards[shard.value()], ranges_of(shard)));
-      }
+      auto const shards = involved_shards();
+      BOOST_OUTCOME_TRYV(in_parallel(shards.size(), [&](std::size_t i) -> result<bool> {
+        BOOST_OUTCOME_TRYV(close_on(*nodes_.shards[shards[i].value()], ranges_of(shards[i])));
+        return true;
+      }));
       return success();
     }
     std::vector<slot_range> all;
@@ -131,7 +134,16 @@ class wave_run {
     for (auto const& part : cut_by_fence(fence, ranges)) changes.push_back({part.slots, part.at, false});
     auto const deadline = left() + options_.deadline_slack;
     flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = plan_.wave, .deadline = deadline};
-    return flip_within(node, request, token_, options_.lock_timeout, steady_clock::now() + left(), report_.blockers);
+    return flip(node, request, options_.lock_timeout, steady_clock::now() + left());
+  }
+
+  // Nodes are flipped from several threads at once; the report is one.
+  result<> flip(session& node, flip_request const& request, milliseconds lock_timeout, steady_clock::time_point until) {
+    std::vector<std::string> blockers;
+    auto const flipped = flip_within(node, request, token_, lock_timeout, until, blockers);
+    std::lock_guard const lock(report_mutex_);
+    report_.blockers.insert(report_.blockers.end(), blockers.begin(), blockers.end());
+    return flipped;
   }
 
   result<> write_markers() {
@@ -149,20 +161,28 @@ class wave_run {
 
   // "Passed" is what the other side's own database says, never a position sampled here.
   result<> await_markers() {
-    for (auto const& marker : markers_) {
-      BOOST_OUTCOME_TRYV(await_marker(*marker.node, marker.stream, marker.id, steady_clock::now() + left()));
+    // Back, every marker is awaited on the source's one session; forward, each on a shard's own.
+    if (!forward()) {
+      for (auto const& marker : markers_) {
+        BOOST_OUTCOME_TRYV(await_marker(*marker.node, marker.stream, marker.id, steady_clock::now() + left()));
+      }
+      return success();
     }
+    BOOST_OUTCOME_TRYV(in_parallel(markers_.size(), [&](std::size_t i) -> result<bool> {
+      BOOST_OUTCOME_TRYV(await_marker(*markers_[i].node, markers_[i].stream, markers_[i].id, steady_clock::now() + left()));
+      return true;
+    }));
     return success();
   }
 
+  // All at once: writers of every range wait for the last of them.
   result<std::vector<opening>> open_shards() {
-    std::vector<opening> opened;
-    for (auto const shard : involved_shards()) {
-      BOOST_OUTCOME_TRY(auto const at, open_on(*nodes_.shards[shard.value()], ranges_of(shard)));
-      opened.push_back({shard, at});
+    auto const shards = involved_shards();
+    return in_parallel(shards.size(), [&](std::size_t i) -> result<opening> {
+      BOOST_OUTCOME_TRY(auto const at, open_on(*nodes_.shards[shards[i].value()], ranges_of(shards[i])));
       stop_point("wave_after_one_open");
-    }
-    return opened;
+      return opening{shards[i], at};
+    });
   }
 
   result<std::vector<opening>> open_source() {
@@ -182,7 +202,7 @@ class wave_run {
       flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = {}, .deadline = {}};
       // No writer can hold the lock of a closed range for long; what is tried here must succeed, so it is tried for longer.
       auto const until = steady_clock::now() + std::chrono::seconds{10};
-      BOOST_OUTCOME_TRYV(flip_within(node, request, token_, std::max(options_.lock_timeout, milliseconds{200}), until, report_.blockers));
+      BOOST_OUTCOME_TRYV(flip(node, request, std::max(options_.lock_timeout, milliseconds{200}), until));
     }
     return current_lsn(node);
   }
@@ -229,6 +249,7 @@ class wave_run {
   std::int64_t token_;
   wave_options const& options_;
   wave_report report_;
+  std::mutex report_mutex_;
   std::vector<awaited_marker> markers_;
   steady_clock::time_point started_{steady_clock::now()};
   steady_clock::time_point last_{steady_clock::now()};

@@ -1,5 +1,8 @@
+#include <iterator>
+
 #include "lib/migrate/flip.hpp"
 #include "lib/migrate/json_text.hpp"
+#include "shardway/base/in_parallel.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/migrate/wave.hpp"
 
@@ -7,12 +10,9 @@ namespace shardway {
 inline namespace v0 {
 
 result<group_fences> read_fences(node_sessions const& nodes, std::string const& group) {
-  group_fences fences;
-  BOOST_OUTCOME_TRY(fences.source, read_fence(*nodes.source, group));
-  for (auto* shard : nodes.shards) {
-    BOOST_OUTCOME_TRY(auto fence, read_fence(*shard, group));
-    fences.shards.push_back(std::move(fence));
-  }
+  BOOST_OUTCOME_TRY(auto read, in_parallel(nodes.shards.size() + 1, [&](std::size_t i) { return read_fence(i == 0 ? *nodes.source : *nodes.shards[i - 1], group); }));
+  group_fences fences{.source = std::move(read.front()), .shards = {}};
+  fences.shards.assign(std::make_move_iterator(read.begin() + 1), std::make_move_iterator(read.end()));
   return fences;
 }
 
