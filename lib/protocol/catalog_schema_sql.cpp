@@ -16,8 +16,9 @@ CREATE OR REPLACE FUNCTION shardway.maintain_outbox(p_hours_ahead int, p_keep_ho
   SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE hour timestamptz; partition_name text; made int := 0; expired record;
 BEGIN
-  FOR i IN 1..p_hours_ahead LOOP  -- the running hour may already have rows in the default partition
+  FOR i IN 0..p_hours_ahead LOOP
     hour := date_trunc('hour', now()) + i * interval '1 hour';
+    CONTINUE WHEN EXISTS (SELECT 1 FROM shardway.outbox_default WHERE written_at >= hour AND written_at < hour + interval '1 hour');
     partition_name := 'outbox_' || to_char(hour AT TIME ZONE 'UTC', 'YYYYMMDDHH24');
     IF to_regclass(format('shardway.%I', partition_name)) IS NULL THEN
       EXECUTE format('CREATE TABLE shardway.%I (LIKE shardway.outbox INCLUDING DEFAULTS)', partition_name);
@@ -33,6 +34,7 @@ BEGIN
   END LOOP;
   RETURN made;
 END $f$;
+SELECT shardway.maintain_outbox(2, 48);
 
 CREATE TABLE IF NOT EXISTS shardway.manifest (
   relation text PRIMARY KEY, document text NOT NULL, sha256 text NOT NULL, applied_by text NOT NULL DEFAULT session_user,

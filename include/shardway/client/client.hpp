@@ -71,7 +71,8 @@ class client_session {
   result<write_receipt> write(std::string_view table, shard_key const& key, std::function<result<>(write_transaction&)> const& body,
                               write_options const& options = {});
 
-  /// One SELECT of rows with this shard key, as fresh as the options ask; a read never waits for a fence.
+  /// One SELECT of rows with this shard key, as fresh as the options ask. Only reads of `consistency::primary` and
+  /// locking reads ask the fence, and wait for it as a write does.
   /// Errors: those of SQLSTATE; `unknown_table`, `shard_key_missing`; `statement_refused` for anything that writes; `node_unreachable`.
   /// Cost: one round trip where a replica is far enough.
   result<read_answer> read(std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> parameters = {},

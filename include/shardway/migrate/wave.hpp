@@ -45,7 +45,7 @@ std::string to_json(wave_report const&);
 /// Preconditions: every gate is green (`wave_gates`); the caller holds the lease with `token`, which stands on every node.
 /// Errors: `not_leader` (another controller decides), `node_unreachable` and `connection_lost` (undone or completed by `resume_waves`).
 /// A wave that was undone in order is no error: its report says why.
-/// Thread safety: not safe on the same sessions. Cost: writers of the range wait from the fence to the publication; readers never wait.
+/// Thread safety: not safe on the same sessions. Cost: writers of the range wait from the fence to the publication, and so do reads of the primary; other reads do not.
 result<wave_report> run_wave(node_sessions const&, generation const& now, wave_plan const&, std::int64_t token, wave_options const&);
 
 /// Finishes or undoes every wave without an end, as journal, decisions and fences say, and publishes what stands.

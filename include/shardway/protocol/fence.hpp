@@ -22,7 +22,8 @@ statement fence_statement(std::string_view group, slot_id, epoch expected);
 /// For REPEATABLE READ and SERIALIZABLE: takes the lock before the snapshot is taken. The first statement after BEGIN.
 statement fence_lock_statement(std::string_view group);
 
-/// Sets the fence of a range: part of the transaction of a wave. Splits rows as needed; raises `invalid_argument` if the epoch would go back.
+/// Sets the fence of a range: part of the transaction of a wave. Splits rows as needed; raises SW008 if the epoch would go
+/// back (I3) and SW007 past the last epoch.
 /// Preconditions: the transaction holds the lock of `flip_lock_statement`, except where a stream follows the authority's flips.
 statement flip_statement(std::string_view group, slot_range, epoch, bool open, std::optional<std::string> wave,
                          std::optional<std::chrono::milliseconds> deadline_in);
