@@ -55,7 +55,7 @@ struct controller::parts {
 
   result<std::string> serve_wave(request const&, wave_direction);
   result<std::string> serve_verify(std::string const& group, bool repair);
-  result<> drain_mirrors();
+  result<> drain_mirrors(std::string const& group);
   result<std::string> serve_finalize(std::string const& group);
   result<std::string> serve_guard(std::string const& group, std::string const& mode);
   result<std::string> serve_gates(std::string const& group);

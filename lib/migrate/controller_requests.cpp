@@ -11,6 +11,8 @@
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/journal.hpp"
 #include "shardway/migrate/leave.hpp"
+#include "shardway/pg/replication_slot.hpp"
+#include "shardway/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -177,18 +179,23 @@ result<std::string> controller::parts::serve_guard(std::string const& name, std:
 }
 
 // What the shards had committed until now is on the source before the mirror lets the group go: consumers of the source see a whole copy.
-result<> controller::parts::drain_mirrors() {
+// Where a controller died after that, nothing feeds the mirror any more: it is not waited for again.
+result<> controller::parts::drain_mirrors(std::string const& name) {
   if (!streams) return success();
+  BOOST_OUTCOME_TRY(auto const drained, nodes.source().query({.sql = "SELECT 1 FROM shardway.journal WHERE step = 'mirrors_drained' AND detail ->> 'group' = $1 LIMIT 1",
+                                                              .parameters = {name}}));
   auto const until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
   auto const sessions = nodes.sessions();
   for (std::size_t i = 0; i < sessions.shards.size(); ++i) {
+    BOOST_OUTCOME_TRY(auto const feed, find_replication_slot(*sessions.shards[i], names::reverse_replication_slot(options.migration.name, options.migration.shards[i].name)));
+    if (!feed && !drained.empty()) continue;
     BOOST_OUTCOME_TRY(auto const marker, write_marker(*sessions.shards[i], "finalize", token()));
     BOOST_OUTCOME_TRYV(await_marker(*sessions.source, options.migration.shards[i].name, marker, until));
   }
   // The last group takes the replication slots with it: nobody may stream from them then.
   auto const live = std::count_if(now->groups.begin(), now->groups.end(), [](group_state const& state) { return state.at == stage::dual_writing || state.at == stage::sharded; });
   for (std::size_t i = 0; live == 1 && i < sessions.shards.size(); ++i) streams->stop_mirror(shard_id{static_cast<std::uint16_t>(i)});
-  return success();
+  return append_journal(nodes.source(), token(), "", "mirrors_drained", json_object().text("group", name).str());
 }
 
 // From here on there is no way back.
@@ -199,7 +206,7 @@ result<std::string> controller::parts::serve_finalize(std::string const& name) {
     if (!range.shard)
       return error(error_code::precondition_failed, "group " + name + " still has slots on the source", "shardway wave run --group " + name + " --percent 100");
   auto const tables = tables_of(name);
-  BOOST_OUTCOME_TRYV(drain_mirrors());
+  BOOST_OUTCOME_TRYV(drain_mirrors(name));
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(drop_reverse(shard, options.migration, tables, onboarding()));
   }
