@@ -7,6 +7,7 @@
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
+#include "shardway/catalog/install.hpp"
 #include "shardway/pg/replication_slot.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/protocol/progress.hpp"
@@ -22,9 +23,11 @@ using std::chrono::steady_clock;
 std::vector<std::string> idempotent_kinds() { return {"advance", "guard", "verify", "gates", "pause", "resume", "apply", "finalize"}; }
 
 result<generation> newest_or_fail(session& source) {
+  BOOST_OUTCOME_TRY(auto const version, installed_schema_version(source));
+  auto const none = error(error_code::precondition_failed, "no generation was ever published on " + source.identity().name, "shardway manifest apply").at_node(source.identity().name);
+  if (version == 0) return none;
   BOOST_OUTCOME_TRY(auto found, read_newest_generation(source));
-  if (!found)
-    return error(error_code::precondition_failed, "no generation was ever published on " + source.identity().name, "shardway manifest apply");
+  if (!found) return none;
   return std::move(*found);
 }
 

@@ -1,6 +1,7 @@
 // Manifests become a generation.
 #include <algorithm>
 
+#include "lib/migrate/admission.hpp"
 #include "lib/migrate/controller_parts.hpp"
 #include "lib/migrate/json_text.hpp"
 #include "shardway/catalog/audit.hpp"
@@ -96,6 +97,7 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
   node_connections nodes(options);
   BOOST_OUTCOME_TRYV(nodes.refresh());
   BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
+  BOOST_OUTCOME_TRYV(check_admission(options, nodes, manifests));
   BOOST_OUTCOME_TRYV(install(install_nodes(nodes), options.migration));
   auto const sessions = nodes.sessions();
   auto all = sessions.shards;

@@ -29,6 +29,8 @@ bool has_column(table_state const& table, std::string_view name) {
 
 result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key) {
   auto const& manifest = table.manifest;
+  if (primary_key.empty())
+    return table_error(node, manifest, error_code::precondition_failed, "it has no primary key", "ALTER TABLE " + manifest.table + " ADD PRIMARY KEY (...)");
   if (primary_key != manifest.key)
     return table_error(node, manifest, error_code::precondition_failed,
                        "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
