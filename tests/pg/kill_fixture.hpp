@@ -86,13 +86,13 @@ class kill_fixture : public migration_fixture {
     if (catalog_->is_broken()) catalog_ = open(fleet_->source(), "engine");
     return value_of(enqueue_request(*catalog_, kind, arguments));
   }
-  /// Repeats a request that a gate refuses: after a start, streams and mirrors need a moment.
+  /// Repeats a request that a gate refuses, or that met a connection broken by a test: after a start, streams and mirrors need a moment.
   request ask_until_green(std::string const& kind, std::string const& arguments, std::chrono::seconds limit = 60s) {
     auto const until = std::chrono::steady_clock::now() + limit;
     for (;;) {
       if (catalog_->is_broken()) catalog_ = open(fleet_->source(), "engine");
       auto answer = ask(kind, arguments);
-      if (answer.state == request_state::done || answer.error_code != "gate_red" || std::chrono::steady_clock::now() > until) return answer;
+      if (answer.state == request_state::done || (answer.error_code != "gate_red" && answer.error_code != "connection_lost") || std::chrono::steady_clock::now() > until) return answer;
       std::this_thread::sleep_for(200ms);
     }
   }
