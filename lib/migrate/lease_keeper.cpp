@@ -21,6 +21,26 @@ result<std::int64_t> highest_token(std::vector<session*> const& nodes) {
   return highest;
 }
 
+// Transactions of the older controller that hold the token's lock on this node. Those of the mirror's role end by their own timeout.
+constexpr std::string_view end_older_sql =
+    "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+    "WHERE l.locktype = 'advisory' AND l.classid = 1936224359 AND l.objid = 1 AND l.objsubid = 2 AND l.granted AND l.mode = 'ShareLock' "
+    "AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) AND a.usename = current_user";
+
+// A controller that hangs inside a transaction would hold us up for as long as it hangs. Its transactions are given a moment to end, then ended.
+result<> raise_over_older(session& node, std::int64_t token, controller_options const& options) {
+  auto const until = steady_clock::now() + options.lease_wait + std::chrono::seconds{10};
+  BOOST_OUTCOME_TRYV(node.simple("SET lock_timeout = '1s'"));
+  auto raised = raise_token(node, token, options.holder);
+  while (!raised && raised.error().sqlstate() == "55P03" && steady_clock::now() < until) {
+    BOOST_OUTCOME_TRYV(node.query({.sql = std::string(end_older_sql)}));
+    raised = raise_token(node, token, options.holder);
+  }
+  if (!raised) return raised.error().while_doing("taking over from the older controller");
+  BOOST_OUTCOME_TRYV(node.simple("RESET lock_timeout"));
+  return success();
+}
+
 result<controller_lease> acquire_within(controller_options const& options, session& source, std::int64_t floor) {
   auto const until = steady_clock::now() + options.lease_wait;
   for (;;) {
@@ -38,7 +58,7 @@ result<std::unique_ptr<lease_keeper>> lease_keeper::take(controller_options cons
   std::unique_ptr<lease_keeper> keeper(new lease_keeper(options, lease.token));
   // From here on the older controller's transactions are refused on every node, and those open have ended (X2).
   for (auto* node : all) {
-    BOOST_OUTCOME_TRYV(raise_token(*node, lease.token, options.holder));
+    BOOST_OUTCOME_TRYV(raise_over_older(*node, lease.token, options));
   }
   return keeper;
 }

@@ -105,8 +105,8 @@ result<> mirror_thread::serve() {
 result<> mirror_thread::open() {
   open_.reset();
   BOOST_OUTCOME_TRY(source_, connect(options_.source));
-  // Triggers fired on the shard already, and foreign keys held there.
-  BOOST_OUTCOME_TRYV(source_->simple("SET session_replication_role = replica; SET synchronous_commit = on"));
+  // Triggers fired on the shard already, and foreign keys held there. A controller that hangs must not hold the rows it mirrors.
+  BOOST_OUTCOME_TRYV(source_->simple("SET session_replication_role = replica; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = '5s'"));
   BOOST_OUTCOME_TRY(shard_, connect(options_.shard));
   BOOST_OUTCOME_TRY(auto const answer, source_->query(read_progress_statement(options_.shard.node)));
   BOOST_OUTCOME_TRY(position_, parse_progress(answer));

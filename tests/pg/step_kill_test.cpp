@@ -99,6 +99,31 @@ TEST_F(step_kill, a_controller_stopped_for_longer_than_its_lease_changes_nothing
   expect_whole();
 }
 
+// It holds the token's lock, rows and a replication slot there; none of its servers would ever notice.
+class hanging : public step_kill, public ::testing::WithParamInterface<char const*> {};
+
+TEST_P(hanging, inside_a_transaction_it_does_not_keep_the_next_one_from_working) {
+  begin();
+  run_controller();
+  prepare_waves();
+  wave(30);
+  controller_->stop();
+  controller_process old(file_, std::string(GetParam()) + ":pause");
+  ASSERT_EQ(value_of(shardway::testing::wait_for_stop(stop_file())), GetParam());
+  old.freeze();
+  auto const since = std::chrono::steady_clock::now();
+  ensure_controller();
+  wave(60);
+  EXPECT_LT(std::chrono::steady_clock::now() - since, 30s);
+  shardway::testing::release_stop(stop_file());
+  old.thaw();
+  ASSERT_TRUE(old.ended_within(20s));
+  EXPECT_EQ(old.exit_status(), 1);
+  expect_whole();
+}
+
+INSTANTIATE_TEST_SUITE_P(on, hanging, ::testing::Values("before_batch_commit", "before_mirror_commit"), [](auto const& one) { return std::string(one.param); });
+
 TEST_F(step_kill, a_session_idle_in_transaction_on_the_fence_ends_the_wave_and_is_named) {  // X3, X4
   begin();
   run_controller();
