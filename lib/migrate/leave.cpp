@@ -64,7 +64,7 @@ result<> leave_publication(onboard_node const& source, migration_manifest const&
 result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> const& tables, onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*shard.node, table.manifest.table));
-    auto const guard = write_guard_sql(write_guard::absent, table.manifest.table, leaves);
+    auto const guard = write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
     BOOST_OUTCOME_TRYV(change(*shard.node, guard + drop_shard_table_sql(table), options));
   }
   return success();

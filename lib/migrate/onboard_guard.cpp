@@ -36,7 +36,7 @@ result<> raise_guard(session& node, table_state const& table, write_guard wanted
   if (guards.weaker == 0) return success();
   auto const strength = guards.refusing > 0 ? write_guard::refusing : wanted;  // a new partition gets what its siblings have
   BOOST_OUTCOME_TRY(auto const leaves, table_leaves(node, table.manifest.table));
-  return run_ddl(node, write_guard_sql(strength, table.manifest.table, leaves), names::quoted_table(table.manifest.table), options);
+  return run_ddl(node, write_guard_sql(strength, table.manifest.table, table.manifest.group, leaves), names::quoted_table(table.manifest.table), options);
 }
 
 }  // namespace onboarding
@@ -52,7 +52,7 @@ result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes, std::vec
 result<> drop_write_guard(onboard_node const& node, std::vector<table_state> const& tables, onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*node.node, table.manifest.table));
-    auto const sql = write_guard_sql(write_guard::absent, table.manifest.table, leaves);
+    auto const sql = write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
     BOOST_OUTCOME_TRYV(onboarding::run_ddl(*node.node, sql, names::quoted_table(table.manifest.table), options));
   }
   return success();

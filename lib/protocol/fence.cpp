@@ -13,7 +13,7 @@ std::string number(std::uint64_t value) { return std::to_string(value); }
 statement fence_statement(std::string_view group, slot_id slot, epoch expected) {
   // The refusing function is called only where no open row matches. The locking clause stands in a subquery that returns nothing: its
   // relation lock is taken with the statement's other locks, before the snapshot that reads the row.
-  return {.sql = "SELECT pg_catalog.set_config('shardway.writer', 'client', true), CASE WHEN f.slot_from IS NULL THEN shardway.refuse_fence(" +
+  return {.sql = "SELECT pg_catalog.set_config('shardway.writer', " + names::literal("client/" + std::string(group)) + ", true), CASE WHEN f.slot_from IS NULL THEN shardway.refuse_fence(" +
                  names::literal(group) + ", $1::int4, $2::int4) END FROM (VALUES ($1::int4)) AS s (slot) LEFT JOIN " + names::fence(group) +
                  " f ON f.slot_from <= s.slot AND f.slot_to >= s.slot AND f.is_open AND f.epoch = $2::int4 LEFT JOIN (SELECT 1 FROM " +
                  names::fence_lock(group) + " WHERE false FOR KEY SHARE) l ON true",

@@ -6,13 +6,17 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-std::string guard_trigger(write_guard guard, std::string const& table) {
+std::string guard_trigger(write_guard guard, std::string const& table, std::string_view group) {
   std::string sql = "DROP TRIGGER IF EXISTS shardway_guard ON " + table + ";\n";
   if (guard == write_guard::absent) return sql;
   std::string const function = guard == write_guard::recording ? "record_foreign_write" : "refuse_foreign_write";
+  auto const client = names::literal("client/" + std::string(group));
+  std::string const writer = "coalesce(pg_catalog.current_setting('shardway.writer', true), '')";
+  // A client that has passed another group's fence is a foreign writer here: a statement of several tables, a function, a cascade.
   // AFTER, for a BEFORE trigger's WHEN runs before our own statement has set the setting; '' is what it reads after an earlier transaction.
   sql += "CREATE TRIGGER shardway_guard AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON " + table +
-         " FOR EACH STATEMENT WHEN (coalesce(pg_catalog.current_setting('shardway.writer', true), '') = '') EXECUTE FUNCTION shardway." +
+         " FOR EACH STATEMENT WHEN (" + writer + " = '' OR (pg_catalog.starts_with(" + writer + ", 'client/') AND " + writer + " <> " + client +
+         ")) EXECUTE FUNCTION shardway." +
          function + "();\n";
   return sql + "ALTER TABLE ONLY " + table + " ENABLE ALWAYS TRIGGER shardway_guard;\n";
 }
@@ -83,10 +87,10 @@ std::string apply_function_sql(table_state const& table) {
 
 }  // namespace
 
-std::string write_guard_sql(write_guard guard, std::string_view table, std::vector<std::string> const& leaves) {
+std::string write_guard_sql(write_guard guard, std::string_view table, std::string_view group, std::vector<std::string> const& leaves) {
   std::string sql;
-  for (auto const& leaf : leaves) sql += guard_trigger(guard, names::quoted_table(leaf));
-  return sql + guard_trigger(guard, names::quoted_table(table));
+  for (auto const& leaf : leaves) sql += guard_trigger(guard, names::quoted_table(leaf), group);
+  return sql + guard_trigger(guard, names::quoted_table(table), group);
 }
 
 std::string shard_key_trigger_sql(table_state const& table, bool present) {

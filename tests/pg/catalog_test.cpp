@@ -112,7 +112,7 @@ TEST_F(catalog_test, a_node_of_another_migration_is_refused) {
 TEST_F(catalog_test, uninstall_takes_everything_even_a_streaming_replication_slot) {
   must(source_->simple("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (id int PRIMARY KEY); CREATE PUBLICATION shardway_shop FOR"
       " TABLE public.t, shardway.marker"));
-  must(source_->simple(write_guard_sql(write_guard::recording, "public.t", {})));
+  must(source_->simple(write_guard_sql(write_guard::recording, "public.t", "orders", {})));
   auto const slot = names::forward_replication_slot("shop");
   must(create_logical_replication_slot(*source_, slot, 10s));
   auto const stream = must(open_change_stream({.node = "source", .conninfo = fleet_->conninfo(fleet_->source())},

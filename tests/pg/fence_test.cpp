@@ -150,7 +150,7 @@ TEST_F(fence, older_controller_changes_nothing_and_a_newer_one_waits_for_its_ope
 
 class write_guard_test : public protocol_fixture {
  protected:
-  void guard(write_guard mode) { run(*source_, write_guard_sql(mode, "shop.orders", {})); }
+  void guard(write_guard mode) { run(*source_, write_guard_sql(mode, "shop.orders", "sales", {})); }
 };
 
 TEST_F(write_guard_test, records_foreign_writers_then_refuses_them_and_lets_ours_pass) {
@@ -175,10 +175,25 @@ TEST_F(write_guard_test, records_foreign_writers_then_refuses_them_and_lets_ours
   EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders"), "2");
 }
 
+// A transaction that passed one group's fence may not write another's tables: nothing has checked that they are this node's.
+TEST_F(write_guard_test, client_of_another_group_is_a_foreign_writer) {
+  run(*source_, group_sql(node_role::source, "crm", epoch{1}, "app"));
+  guard(write_guard::refusing);
+  auto app = open(fleet_->source(), "app");
+  run(*app, "BEGIN");
+  require(app->query(fence_statement("crm", slot, epoch{1})));
+  auto const answer = app->simple("INSERT INTO shop.orders VALUES (1, 1, 'x', 1)");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), error_code::foreign_write_refused);
+  run(*app, "ROLLBACK; BEGIN");
+  require(app->query(fence_statement("sales", slot, epoch{1})));
+  run(*app, "INSERT INTO shop.orders VALUES (1, 1, 'x', 1); COMMIT");
+}
+
 TEST_F(write_guard_test, leaf_partitions_are_guarded_on_their_own) {
   run(*source_, "CREATE TABLE shop.events (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
                 "CREATE TABLE shop.events_1 PARTITION OF shop.events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')");
-  run(*source_, write_guard_sql(write_guard::refusing, "shop.events", {"shop.events_1"}));
+  run(*source_, write_guard_sql(write_guard::refusing, "shop.events", "sales", {"shop.events_1"}));
   EXPECT_FALSE(source_->simple("INSERT INTO shop.events VALUES (1, '2026-05-01')"));
   EXPECT_FALSE(source_->simple("INSERT INTO shop.events_1 VALUES (1, '2026-05-01')"));
   EXPECT_FALSE(source_->simple("TRUNCATE shop.events_1"));
@@ -187,7 +202,7 @@ TEST_F(write_guard_test, leaf_partitions_are_guarded_on_their_own) {
 TEST_F(write_guard_test, enabling_it_waits_for_writers_in_flight) {
   auto writer = open_source();
   run(*writer, "BEGIN; INSERT INTO shop.orders VALUES (1, 1, 'x', 1)");
-  auto const enabled = source_->simple("BEGIN; SET LOCAL lock_timeout = '50ms'; " + write_guard_sql(write_guard::refusing, "shop.orders", {}) + "; COMMIT");
+  auto const enabled = source_->simple("BEGIN; SET LOCAL lock_timeout = '50ms'; " + write_guard_sql(write_guard::refusing, "shop.orders", "sales", {}) + "; COMMIT");
   ASSERT_FALSE(enabled);
   EXPECT_EQ(enabled.error().sqlstate(), "55P03");
   run(*source_, "ROLLBACK");

@@ -130,7 +130,7 @@ TEST_F(reconcile_test, runs_no_trigger_and_no_write_guard) {
   add_orders(20);
   everywhere("CREATE FUNCTION shop.shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := ''trigger''; RETURN NEW; END'; "
              "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.shout()");
-  for (std::size_t i = 0; i < 2; ++i) run(shard(i), write_guard_sql(write_guard::refusing, "shop.orders", {}));
+  for (std::size_t i = 0; i < 2; ++i) run(shard(i), write_guard_sql(write_guard::refusing, "shop.orders", "sales", {}));
   auto const id = id_on(0);
   run(shard(0), "BEGIN; SELECT set_config('shardway.writer', 'stream', true); SET LOCAL session_replication_role = replica; DELETE FROM shop.orders WHERE id = " + text(id) + "; COMMIT");
   EXPECT_EQ(told(repair(verify())), (std::vector<std::string>{"insert shard1"}));

@@ -204,13 +204,13 @@ TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
 
 TEST_F(writes, our_writes_pass_a_refusing_guard_and_others_do_not) {
   at_stage(stage::dual_writing);
-  require(source().query(write_guard_sql(write_guard::refusing, "shop.orders", {})));
+  require(source().query(write_guard_sql(write_guard::refusing, "shop.orders", "sales", {})));
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
   EXPECT_EQ(value_of(insert(session, key)).secondary, secondary_state::applied);
   EXPECT_FALSE(source().query("DELETE FROM shop.orders WHERE order_id = " + text(key)));
-  require(source().query(write_guard_sql(write_guard::absent, "shop.orders", {})));
+  require(source().query(write_guard_sql(write_guard::absent, "shop.orders", "sales", {})));
 }
 
 TEST_F(writes, async_returns_before_the_shard_and_reaches_it_soon) {

@@ -27,7 +27,8 @@ std::string group_sql(node_role, std::string_view group, epoch first, std::strin
 /// The write guard of one table: statement triggers for INSERT, UPDATE, DELETE and TRUNCATE on the table and on each leaf.
 /// `recording` samples foreign writers, `refusing` raises SW003. Takes SHARE ROW EXCLUSIVE on each table: run it with a short lock_timeout.
 enum class write_guard : unsigned char { absent, recording, refusing };
-std::string write_guard_sql(write_guard, std::string_view table, std::vector<std::string> const& leaves);
+/// A session of the library passes only where it has read the fence of this group.
+std::string write_guard_sql(write_guard, std::string_view table, std::string_view group, std::vector<std::string> const& leaves);
 
 /// On the source, for a table whose shard key is not part of its primary key: a row trigger that writes the old place of a row whose shard key
 /// changes to the outbox (operation k), so that the stream can take it away from its old shard.
