@@ -21,6 +21,9 @@ struct parameter_array {
 // things, which fail again in the same way when prepared anew.
 bool is_plan_lost(std::string_view sqlstate) noexcept { return sqlstate == "26000" || sqlstate == "0A000"; }
 
+// A statement of its own commits at the Sync: what fails there (a deferred constraint, serialization) comes after its own answer.
+bool is_error(PGresult const* answer) noexcept { return PQresultStatus(answer) == PGRES_FATAL_ERROR; }
+
 constexpr std::size_t parameters_max = 65'535;  // of a Bind message
 
 bool has_nul(statement const& what) noexcept {
@@ -92,7 +95,7 @@ result<> pg_session::receive(sent_statement const& one, steady_time deadline, st
       return misuse_error(link_->node(), "running a COPY as a statement (use copy_out or copy_in; the session is given up)");
     }
     if (prepare_pending && status == PGRES_COMMAND_OK) prepare_succeeded = true;
-    else if (!verdict) verdict = std::move(answer);
+    else if (!verdict || is_error(answer.get())) verdict = std::move(answer);
     prepare_pending = false;
   }
   if (!verdict) return violation_error(link_->node(), doing);

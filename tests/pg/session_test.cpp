@@ -113,6 +113,25 @@ TEST_P(session_on, commit_tells_a_deferred_failure_from_success) {
   EXPECT_EQ(count(), "1");
 }
 
+TEST_P(session_on, a_statement_of_its_own_that_fails_at_its_commit_is_an_error) {
+  require(own->simple("ALTER TABLE public.kept ADD parent int REFERENCES public.kept DEFERRABLE INITIALLY DEFERRED"));
+  statement const orphan{"INSERT INTO public.kept (id, parent) VALUES ($1, 99)", {"1"}};
+  statement const named_orphan{"INSERT INTO public.kept (id, parent) VALUES ($1, 99)", {"2"}, "orphan"};
+  for (auto const& one : {orphan, named_orphan, named_orphan}) {
+    auto const asked = own->query(one);
+    ASSERT_FALSE(asked);
+    EXPECT_EQ(asked.error().code(), error_code::constraint_violation);
+    EXPECT_EQ(asked.error().sqlstate(), "23503");
+  }
+  std::vector<statement> const all{orphan, {"INSERT INTO public.kept VALUES (3)"}, named_orphan, {"SELECT 1"}};
+  auto const answers = value_of(own->flush(all));
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_TRUE(!answers[0] && answers[1] && !answers[2] && answers[3]);
+  EXPECT_EQ(answers[2].error().sqlstate(), "23503");
+  EXPECT_EQ(count(), "1");
+  EXPECT_FALSE(own->is_broken());
+}
+
 TEST_P(session_on, a_warning_raised_by_a_trigger_is_no_cancelled_wait) {
   require(own->simple("CREATE OR REPLACE FUNCTION public.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'canceling wait for "
                       "synchronous replication due to user request'; RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON public.kept "
