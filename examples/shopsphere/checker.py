@@ -251,7 +251,7 @@ def run(nodes: Nodes, log: Path, settle: float = 0, with_engine: bool = True) ->
 def expected_checks(nodes: Nodes, with_engine: bool) -> list[str]:
     """Each of these must have looked at something. A replica and fences are not everywhere."""
     names = ["lost", "duplicated", "ghost", "order", "stale_value", "resurrected", "doubled_increment", "wrong_sum", "read_your_writes",
-             "reads_are_prefixes", "reads_never_go_back", "slots"]
+             "reads_are_prefixes", "reads_never_go_back", "changed_something", "slots"]
     if nodes.shards:
         names += ["misplaced", "on_two_shards", "sides_differ"]
     return names + (["one_authority", "lagging_replica_reads", *ENGINE_CHECKS] if with_engine else [])

@@ -123,6 +123,7 @@ def judge(lines: list[dict], contents: Contents, tables: dict[str, Table] = TABL
     _judge_children(checks, operations, contents)
     _judge_reads(checks, lines, contents)
     _judge_writers(checks, lines)
+    _judge_affected(checks, lines)
     return checks
 
 
@@ -273,3 +274,19 @@ def _judge_writers(checks: Checks, lines: list[dict]) -> None:
                 newest, at = max(newest, ended[at]["epoch"]), at + 1
             if line["epoch"] < newest:
                 checks["one_writer"].blame(*where, line["op"])
+
+
+def _judge_affected(checks: Checks, lines: list[dict]) -> None:
+    """An acknowledged operation changes the rows that it names. If a row was lost and deleted later, nothing else tells of it."""
+    changed, short = checks["changed_something"], []
+    for line in lines:
+        if not line["op"] or line["outcome"] != "ok" or line["answer_lost"]:
+            continue
+        if line["kind"] == "sell" and line["attempt"] > 0:
+            continue  # an earlier attempt may have done it
+        changed.evidence += 1
+        if line["affected"] < max(1, sum(effect.get("count", 1) for effect in line["effects"])):
+            changed.blame(line["kind"], line["op"])
+            short.append(f"{line['kind']} {line['op']}")
+    if short:
+        changed.detail = "rows missing under: " + ", ".join(short[:10])

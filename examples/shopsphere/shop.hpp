@@ -30,6 +30,7 @@ struct write_result {
   int slot = -1, epoch = 0;
   unsigned retries = 0;
   std::int64_t stall_us = 0, captured = 0, affected = 0;
+  bool answer_lost = false;  ///< it committed, but how many rows it changed is not known
 };
 
 struct read_result {

@@ -46,6 +46,7 @@ write_result report(shardway::result<shardway::write_receipt> const& done) {
   out.stall_us = receipt.stalled.count();
   out.captured = static_cast<std::int64_t>(receipt.versions.size());
   out.affected = receipt.affected;
+  out.answer_lost = receipt.answer_lost;
   return out;
 }
 

@@ -91,7 +91,7 @@ outcome worker::record_write(call const& made, write_result const& done, std::in
   line.number("due", due).number("invoke", invoked).number("end", ended).text("outcome", name_of(done.what)).number("attempt", made.attempt);
   line.number("latency_us", ended - due).number("stall_us", done.stall_us).text("secondary", done.secondary).text("node", done.node);
   line.number("epoch", done.epoch).text("write_id", done.write_id).number("captured", done.captured).number("affected", done.affected);
-  line.number("retries", done.retries).raw("effects", "[" + made.effects + "]");
+  line.number("retries", done.retries).flag("answer_lost", done.answer_lost).raw("effects", "[" + made.effects + "]");
   if (done.what != outcome::ok) line.text("error", done.error);
   log_.write(line.finish());
   auto& counts = shared_.counts;

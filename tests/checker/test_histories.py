@@ -14,7 +14,8 @@ class History:
         self.clock += 10
         self.lines.append({"op": op, "thread": 0, "kind": "write", "table": table, "group": group, "key": key, "slot": slot_of(key),
                            "invoke": self.clock if invoke is None else invoke, "end": self.clock + 5 if end is None else end, "outcome": outcome,
-                           "epoch": epoch, "node": node, "effects": effects, "secondary": "none", "captured": 0, **more})
+                           "epoch": epoch, "node": node, "effects": effects, "secondary": "none", "captured": 0, "attempt": 0,
+                           "affected": sum(effect.get("count", 1) for effect in effects), "answer_lost": False, **more})
         return self
 
     def append(self, op, add=1, key="SKU-1", **more):
@@ -89,6 +90,10 @@ CLEAN = {
     "an address changed in doubt": (History().address(1, "set").address(2, "set", outcome="in_doubt"), with_address(1)),
     "a document of which the last change kept the value": (History().document(1, True).document(2, False), with_document([1, 2], 1)),
     "authority moves": (History().append(1).append(2, epoch=2, node="shard1"), stock(1, 2)),
+    "a sale tried again that was done already": (History().append(1, outcome="fail", kind="sell", affected=0)
+                                                 .append(1, kind="sell", attempt=1, affected=0), stock(1)),
+    "a write whose answer was lost": (History().append(1, affected=0, answer_lost=True), stock(1)),
+    "a delete takes its items along": (History().order(1).delete_order(2, affected=3), with_order(False, 0)),
     "reads": (History().append(1).read([1], must_see=1).append(2).read([1, 2], must_see=2), stock(1, 2)),
 }
 
@@ -117,6 +122,10 @@ BAD = {
     "a read misses its own write": ("read_your_writes", History().append(1).read([], must_see=1, violation=True), stock(1)),
     "a read is no prefix": ("reads_are_prefixes", History().append(1).append(2).read([2]), stock(1, 2)),
     "a read saw what was undone": ("reads_are_prefixes", History().append(1).read([1, 9]), stock(1)),
+    "an order was lost before it was deleted": ("changed_something", History().order(1).delete_order(2, affected=0), with_order(False, 0)),
+    "an item was lost on the way in": ("changed_something", History().order(1, affected=2), with_order()),
+    "a first sale changes nothing": ("changed_something", History().append(1, kind="sell", affected=0), stock(1)),
+    "a write other than a sale, tried again, changes nothing": ("changed_something", History().append(1, attempt=1, affected=0), stock(1)),
     "a read goes back": ("reads_never_go_back", History().append(1).append(2).read([1, 2]).read([1]), stock(1, 2)),
 }
 
@@ -136,6 +145,12 @@ def test_a_bad_history_is_rejected_by_name(name):
 def test_a_check_without_evidence_does_not_hold():
     checks = judge([], Contents())
     assert not checks["lost"].holds and not checks["order"].holds
+
+
+def test_an_operation_that_changed_nothing_is_named():
+    history, contents = BAD["an order was lost before it was deleted"][1:]
+    found = judge(history.lines, contents)["changed_something"]
+    assert (found.evidence, found.detail) == (2, "rows missing under: write 2")
 
 
 def test_digests_name_no_value():
