@@ -177,10 +177,11 @@ class ForeignWriter:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), preexec_fn=_dies_with_parent)
 
     def answers(self) -> list[tuple[float, str]]:
+        """Of each try when it began, and its SQLSTATE or ok."""
         return [(float(at), answer) for at, answer in (line.split() for line in self.log.read_text().splitlines() if " " in line)]
 
-    def refused(self) -> int:
-        return sum(answer == "SW003" for _, answer in self.answers())
+    def answers_begun_after(self, moment: float) -> list[str]:
+        return [answer for at, answer in self.answers() if at > moment]
 
     def stop(self) -> None:
         end(self.process)

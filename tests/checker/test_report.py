@@ -12,6 +12,7 @@ import pytest
 import report
 import servers
 from figures import Phase
+from processes import ForeignWriter
 from scenario import Facts, Options
 
 FIELDS = {"acknowledged_writes", "lost", "duplicated", "duplicates_detected", "duplicates_reconciled", "read_your_writes_violations",
@@ -38,7 +39,7 @@ def verdict(**totals):
 @pytest.fixture
 def facts():
     return Facts(durability={"source": {"fsync": "on"}}, verified={"shop.orders": {"verdict": "equal", "rows": 7}}, chunks_open_at_kill=2,
-                 killed_at=["here", "there"], controller_resumed=2, foreign_seen=3, foreign_refused=4, copy_rows=100, copy_seconds=2)
+                 killed_at=["here", "there"], controller_resumed=2, foreign_seen=3, foreign_after_guard=["SW003"] * 8, copy_rows=100, copy_seconds=2)
 
 
 def test_the_json_has_exactly_the_promised_fields(facts):
@@ -54,7 +55,9 @@ def test_the_json_has_exactly_the_promised_fields(facts):
     ("duplicates_detected", lambda facts, totals, lines: totals.update(duplicates=0)),
     ("healed_dual_writes", lambda facts, totals, lines: totals.update(healed=0)),
     ("foreign_writes_seen", lambda facts, totals, lines: setattr(facts, "foreign_seen", 0)),
-    ("foreign_writes_refused", lambda facts, totals, lines: setattr(facts, "foreign_after_guard", 1)),
+    ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.append("ok")),
+    ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.clear()),
+    ("foreign_writes_refused", lambda facts, totals, lines: setattr(facts, "foreign_after_guard", ["08006"] * 8)),
     ("replica_reads", lambda facts, totals, lines: lines.extend([{"op": 0, "outcome": "ok", "from_replica": False}] * 9)),
     ("writes_inside_each_wave", lambda facts, totals, lines: lines.pop(2)),
     ("chunks_open_at_the_kill", lambda facts, totals, lines: setattr(facts, "chunks_open_at_kill", 0)),
@@ -68,6 +71,13 @@ def test_what_was_not_met_fails_by_name(facts, name, spoil):
     built = report.build(Options(), facts, PHASES, lines, verdict(**totals))
     assert {check for check, result in built["document"]["checks"].items() if result == "fail"} == {name}
     assert not built["holds"]
+
+
+def test_only_tries_that_began_under_the_guard_count(tmp_path):
+    writer = object.__new__(ForeignWriter)  # its log only
+    writer.log = tmp_path / "foreign.log"
+    writer.log.write_text("99.9 ok\n100.4 SW003\n100.6 SW003\n101.2 ok\n")
+    assert writer.answers_begun_after(100.5) == ["SW003", "ok"]
 
 
 def test_the_html_report_needs_nothing_else(facts, tmp_path):
