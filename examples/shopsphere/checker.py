@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 import slots
-from judge import CHILD, REFERENCE, REGISTER, TABLES, Checks, Contents, Row, Table, judge
+from judge import CHILD, REFERENCE, REGISTER, TABLES, Checks, Contents, Row, Table, judge, judge_calls
 
 SETTINGS = "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c search_path=pg_catalog"
 INTEGER_KEYS = ("id", "customer_id")
@@ -240,6 +240,7 @@ def run(nodes: Nodes, log: Path, settle: float = 0, with_engine: bool = True) ->
     held_by = authorities(nodes, own)
     rows = compare(nodes, own, settle) if nodes.shards else {}
     checks = judge(lines, read_contents(nodes, held_by, lines))
+    judge_calls(lines, checks)
     checks.update(own)
     totals: dict[str, int] = {}
     if with_engine:
@@ -251,7 +252,8 @@ def run(nodes: Nodes, log: Path, settle: float = 0, with_engine: bool = True) ->
 def expected_checks(nodes: Nodes, with_engine: bool) -> list[str]:
     """Each of these must have looked at something. A replica and fences are not everywhere."""
     names = ["lost", "duplicated", "ghost", "order", "stale_value", "resurrected", "doubled_increment", "wrong_sum", "read_your_writes",
-             "reads_are_prefixes", "reads_never_go_back", "changed_something", "slots"]
+             "reads_are_prefixes", "reads_never_go_back", "changed_something", "calls_answered",
+             "slots"]
     if nodes.shards:
         names += ["misplaced", "on_two_shards", "sides_differ"]
     return names + (["one_authority", "lagging_replica_reads", *ENGINE_CHECKS] if with_engine else [])
@@ -268,6 +270,7 @@ def report(checks: Checks, lines: list[dict], rows: dict[str, int], totals: dict
         "acknowledged_writes": len({line["op"] for line in lines if line["op"] and line["outcome"] == "ok"}),
         "in_doubt_writes": sum(1 for line in lines if line["op"] and line["outcome"] == "in_doubt"),
         "failed_writes": sum(1 for line in lines if line["op"] and line["outcome"] == "fail"),
+        "failed_reads": sum(1 for line in lines if not line["op"] and line["outcome"] != "ok"),
         "reads": len(reads), "replica_reads": sum(line["from_replica"] for line in reads),
         "rows": rows, "totals": totals, "seconds": round(seconds, 2),
     }

@@ -104,6 +104,21 @@ def operations_of(lines: Iterable[dict]) -> dict[int, Operation]:
     return found
 
 
+UNANSWERED_SHARE = 0.01  # of all calls; the clients of a service would bear no more
+
+
+def judge_calls(lines: list[dict], checks: Checks) -> None:
+    """Reads and writes that failed, or whose outcome is not known, cost the shop's users: at most one in a hundred may."""
+    calls = checks["calls_answered"]
+    unanswered = [line for line in lines if line["outcome"] != "ok"]
+    calls.evidence = len(lines)
+    failed = Counter("write" if line["op"] else "read" for line in unanswered if line["outcome"] == "fail")
+    calls.detail = f"{failed['write']} writes and {failed['read']} reads failed, {len(unanswered) - failed.total()} in doubt"
+    if len(unanswered) > UNANSWERED_SHARE * len(lines):
+        for line in unanswered:
+            calls.blame(line["thread"], line["invoke"])
+
+
 def judge(lines: list[dict], contents: Contents, tables: dict[str, Table] = TABLES) -> Checks:
     checks = Checks()
     operations = operations_of(lines)

@@ -110,6 +110,8 @@ def print_table(built: dict[str, Any], console: Console) -> None:
     for name in ("acknowledged_writes", "lost", "duplicated", "duplicates_detected", "duplicates_reconciled", "read_your_writes_violations",
                  "foreign_writes_seen", "foreign_writes_refused", "copy_rows_per_s"):
         table.add_row(name.replace("_", " "), f"{document[name]:,}")
+    verdict = built["verdict"]
+    table.add_row("failed calls: writes / reads", f"{verdict['failed_writes']:,} / {verdict['failed_reads']:,}")
     for wave, one in built["stalls"].items():
         table.add_row(f"write stall, {wave}: p50 / p99 / max (target 10 / 50 / 250 ms)",
                       f"{one['p50']:.1f} / {one['p99']:.1f} / {one['max']:.1f} ms in {one['writes']} writes")

@@ -1,6 +1,6 @@
 """Hand-made histories: each bad one must be rejected by the name of what is wrong, clean ones accepted."""
 import pytest
-from judge import Contents, Row, judge
+from judge import Checks, Contents, Row, judge, judge_calls
 from slots import prove, slot_of
 
 
@@ -145,6 +145,34 @@ def test_a_bad_history_is_rejected_by_name(name):
 def test_a_check_without_evidence_does_not_hold():
     checks = judge([], Contents())
     assert not checks["lost"].holds and not checks["order"].holds
+
+
+def calls_answered(good, **bad):
+    """Of a history with so many good writes, and reads and writes that went otherwise."""
+    history, checks = History(), Checks()
+    for op in range(1, good + 1):
+        history.append(op)
+    for what, count in bad.items():
+        outcome, kind = what.split("_of_")
+        for one in range(count):
+            history.append(good + one + 1, outcome=outcome) if kind == "write" else history.read(None, outcome=outcome)
+    judge_calls(history.lines, checks)
+    return checks["calls_answered"]
+
+
+def test_one_failed_call_in_a_hundred_is_borne():
+    calls = calls_answered(99, fail_of_read=1)
+    assert calls.holds and calls.evidence == 100 and calls.detail == "0 writes and 1 reads failed, 0 in doubt"
+
+
+@pytest.mark.parametrize("bad", [{"fail_of_write": 2}, {"fail_of_read": 2}, {"in_doubt_of_write": 2}, {"fail_of_write": 1, "fail_of_read": 1}])
+def test_more_failed_calls_are_not(bad):
+    calls = calls_answered(99, **bad)
+    assert not calls.holds and len(calls.wrong) == 2 and calls.evidence == 101
+
+
+def test_no_calls_are_no_answered_calls():
+    assert not calls_answered(0).holds
 
 
 def test_an_operation_that_changed_nothing_is_named():

@@ -32,7 +32,7 @@ LINES = [write("observe", 2), write("both", 3), write("wave", 9, stall_us=7000, 
 
 
 def verdict(**totals):
-    return {"totals": totals, "replica_reads": 1, "reads": 1, "acknowledged_writes": 3, "in_doubt_writes": 0, "failed_writes": 0,
+    return {"totals": totals, "replica_reads": 1, "reads": 1, "acknowledged_writes": 3, "in_doubt_writes": 0, "failed_writes": 0, "failed_reads": 0,
             "checks": {"lost": {"result": "pass", "evidence": 3, "wrong": 0, "digests": [], "detail": ""}}}
 
 
