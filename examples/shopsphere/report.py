@@ -73,6 +73,11 @@ def build(options: Options, facts: Facts, phases: list[Phase], lines: list[dict]
             "late": late_figures(document, stalls)}
 
 
+def steps_of_waves(facts: Facts) -> dict[str, dict[str, float]]:
+    """What the controller measured; a wave that another controller ended has no times."""
+    return {wave: one["steps_ms"] for wave, one in facts.wave_reports.items() if one.get("steps_ms")}
+
+
 def late_figures(document: dict[str, Any], stalls: dict[str, Any]) -> list[str]:
     """Times that missed their target: shown, never a reason to fail."""
     late = [f"stall of {wave}: {key} {one[key]:.1f} ms, target {limit:.0f} ms" for wave, one in stalls.items()
@@ -115,6 +120,8 @@ def print_table(built: dict[str, Any], console: Console) -> None:
     for wave, one in built["stalls"].items():
         table.add_row(f"write stall, {wave}: p50 / p99 / max (target 10 / 50 / 250 ms)",
                       f"{one['p50']:.1f} / {one['p99']:.1f} / {one['max']:.1f} ms in {one['writes']} writes")
+    for wave, steps in steps_of_waves(built["facts"]).items():
+        table.add_row(f"steps, {wave}: {' / '.join(steps)}", " / ".join(f"{took:.1f}" for took in steps.values()) + " ms")
     for stage, one in document["added_write_latency_ms"].items():
         table.add_row(f"added write latency, {stage}: p50 / p99 (target p99 5 ms)", f"{one['p50']:+.2f} / {one['p99']:+.2f} ms")
     for name, rows in document["rows_verified"].items():

@@ -1,4 +1,5 @@
 """The demo's own figures and report, and that it leaves nothing behind when it is interrupted."""
+import io
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import report
 import servers
 from figures import Phase
 from processes import ForeignWriter
+from rich.console import Console
 from scenario import Facts, Options
 
 FIELDS = {"acknowledged_writes", "lost", "duplicated", "duplicates_detected", "duplicates_reconciled", "read_your_writes_violations",
@@ -86,6 +88,14 @@ def test_the_html_report_needs_nothing_else(facts, tmp_path):
     text = file.read_text()
     assert "<svg" in text and "shop.orders" in text
     assert not any(word in text for word in ("http:", "https:", "<script", "<link", "@import", "src="))
+
+
+def test_the_steps_of_a_wave_are_shown(facts):
+    facts.wave_reports = {"wave": {"steps_ms": {"fence": 1.25, "publish": 30}}, "wave, controller killed": {}}
+    console = Console(record=True, width=200, file=io.StringIO())
+    report.print_table(report.build(Options(), facts, PHASES, LINES, verdict(duplicates=5, healed=1)), console)
+    shown = [line for line in console.export_text().splitlines() if "steps, " in line]
+    assert len(shown) == 1 and "fence / publish" in shown[0] and "1.2 / 30.0 ms" in shown[0]
 
 
 def test_percentiles_of_few_and_none():
