@@ -71,6 +71,12 @@ result<> controller::run(std::stop_token stop) {
 
 result<> controller::parts::turn() {
   BOOST_OUTCOME_TRYV(nodes.refresh());
+  if (has_unended_wave) {
+    BOOST_OUTCOME_TRYV(end_waves());
+  }
+  if (unreported) {
+    BOOST_OUTCOME_TRYV(report_failure(unreported->first, unreported->second));
+  }
   BOOST_OUTCOME_TRY(auto const next, take_request(nodes.source(), token()));
   if (next) {
     BOOST_OUTCOME_TRYV(serve_request(*next));

@@ -32,6 +32,8 @@ struct controller::parts {
   std::shared_ptr<generation const> now;
   std::unique_ptr<engine> streams;
   std::map<std::string, stage_goal> goals{};  ///< by group
+  bool has_unended_wave{};                    ///< a wave broke off: it is finished or undone before anything else
+  std::optional<std::pair<std::int64_t, error>> unreported{};  ///< a request that failed while the catalog was away
 
   std::int64_t token() const { return lease->token(); }
   onboard_options onboarding() const;
@@ -49,6 +51,9 @@ struct controller::parts {
   /// One turn: requests, goals, housekeeping, status.
   result<> turn();
   result<> serve_request(request const&);
+  result<> report_failure(std::int64_t request_id, error const& why);
+  /// Finishes or undoes waves without an end, before anything else is done with fences.
+  result<> end_waves();
   result<std::string> answer(request const&);
   result<> advance_goals();
   result<> advance_one_stage(std::string const& group);
@@ -57,6 +62,7 @@ struct controller::parts {
   result<std::string> serve_verify(std::string const& group, bool repair);
   result<> drain_mirrors(std::string const& group);
   result<std::string> serve_finalize(std::string const& group);
+  result<> let_mirror_go(group_state const& state, std::vector<table_state> const& tables);
   result<std::string> serve_guard(std::string const& group, std::string const& mode);
   result<std::string> serve_gates(std::string const& group);
   result<std::string> serve_apply(request const&);

@@ -59,13 +59,29 @@ result<std::string> controller::parts::argument(request const& asked, std::strin
 
 result<> controller::parts::serve_request(request const& asked) {
   auto answered = answer(asked);
-  BOOST_OUTCOME_TRYV(nodes.refresh());  // what failed may have broken a session
   if (!answered) {
     if (answered.error().code() == error_code::not_leader) return answered.error();
-    return fail_request(nodes.source(), token(), asked.id, answered.error());
+    unreported.emplace(asked.id, answered.error());
   }
+  BOOST_OUTCOME_TRYV(nodes.refresh());  // what failed may have broken a session
+  if (unreported) return report_failure(asked.id, answered.error());
   if (asked.kind == "advance") return success();  // finished by `advance_goals`
   return finish_request(nodes.source(), token(), asked.id, answered.value());
+}
+
+result<> controller::parts::report_failure(std::int64_t request_id, error const& why) {
+  BOOST_OUTCOME_TRYV(fail_request(nodes.source(), token(), request_id, why));
+  unreported.reset();
+  return success();
+}
+
+result<> controller::parts::end_waves() {
+  BOOST_OUTCOME_TRY(auto ended, resume_waves(nodes.sessions(), *now, token(), options.waves));
+  has_unended_wave = false;
+  if (ended == *now) return success();
+  now = std::make_shared<generation const>(std::move(ended));
+  if (streams) streams->update_generation(now);
+  return success();
 }
 
 result<std::string> controller::parts::answer(request const& asked) {
@@ -83,7 +99,15 @@ result<std::string> controller::parts::answer(request const& asked) {
     auto const wanted = stage_from_name(to);
     if (!wanted || *wanted < stage::copying || *wanted > stage::dual_writing)
       return error(error_code::invalid_argument, "advance goes to copying, replicating or dual_writing, not to " + to, "waves move authority: shardway wave run");
+    auto const older = goals.find(group_name);
+    if (older != goals.end()) {
+      BOOST_OUTCOME_TRYV(fail_request(nodes.source(), token(), older->second.request, error(error_code::cancelled, "a newer request for group " + group_name + " has taken its place")));
+    }
     goals[group_name] = {.request = asked.id, .to = *wanted};
+    // Asking again is how a copy that failed goes on.
+    if (streams && state.at == stage::copying && streams->copy_state(group_name).failure && !streams->copy_state(group_name).is_running) {
+      BOOST_OUTCOME_TRYV(streams->start_copy(group_name));
+    }
     return std::string("{}");
   }
   if (asked.kind == "guard") {
@@ -123,6 +147,7 @@ result<std::string> controller::parts::serve_wave(request const& asked, wave_dir
   BOOST_OUTCOME_TRY(auto const approved_by, argument(asked, "approved_by"));
   if (approved_by.empty()) return error(error_code::gate_red, "the wave is refused: nobody has approved it", "give approved_by");
   if (!streams) return without_engine(name);
+  BOOST_OUTCOME_TRYV(end_waves());
   auto const sessions = nodes.sessions();
   BOOST_OUTCOME_TRY(auto const gates, wave_gates({sessions, *now, name, options, *streams, token()}, direction));
   BOOST_OUTCOME_TRYV(require_green(gates));
@@ -141,11 +166,10 @@ result<std::string> controller::parts::serve_wave(request const& asked, wave_dir
   }
   auto ran = run_wave(sessions, *now, plan, token(), options.waves);
   if (!ran && ran.error().code() != error_code::not_leader) {
-    // The wave broke off: what stands in journal and fences decides, as after a crash.
+    // The wave broke off: what stands in journal and fences decides, as after a crash; now, or once every node is back.
+    has_unended_wave = true;
     BOOST_OUTCOME_TRYV(nodes.refresh());
-    BOOST_OUTCOME_TRY(auto resumed, resume_waves(nodes.sessions(), *now, token(), options.waves));
-    now = std::make_shared<generation const>(std::move(resumed));
-    streams->update_generation(now);
+    BOOST_OUTCOME_TRYV(end_waves());
   }
   if (!ran) return ran.error();
   now = std::make_shared<generation const>(ran.value().published);
@@ -198,25 +222,32 @@ result<> controller::parts::drain_mirrors(std::string const& name) {
   return append_journal(nodes.source(), token(), "", "mirrors_drained", json_object().text("group", name).str());
 }
 
-// From here on there is no way back.
 result<std::string> controller::parts::serve_finalize(std::string const& name) {
   BOOST_OUTCOME_TRY(auto const state, group(name));
-  if (state.at == stage::finalized) return std::string("{}");
-  for (auto const& range : state.authority)
-    if (!range.shard)
-      return error(error_code::precondition_failed, "group " + name + " still has slots on the source", "shardway wave run --group " + name + " --percent 100");
   auto const tables = tables_of(name);
-  BOOST_OUTCOME_TRYV(drain_mirrors(name));
-  for (auto const& shard : nodes.shard_nodes()) {
-    BOOST_OUTCOME_TRYV(drop_reverse(shard, options.migration, tables, onboarding()));
+  if (state.at != stage::finalized) {
+    BOOST_OUTCOME_TRYV(let_mirror_go(state, tables));
   }
-  stop_point("finalize_after_reverse");
-  BOOST_OUTCOME_TRYV(set_stage(name, stage::finalized));
+  // Repeated after a crash: each step does what is left.
   BOOST_OUTCOME_TRYV(leave_publication(nodes.source_node(), options.migration, tables, onboarding()));
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(drop_shard_helpers(shard, tables, onboarding()));
   }
   return std::string("{\"stage\": \"finalized\"}");
+}
+
+// From here on there is no way back.
+result<> controller::parts::let_mirror_go(group_state const& state, std::vector<table_state> const& tables) {
+  auto const& name = state.name;
+  for (auto const& range : state.authority)
+    if (!range.shard)
+      return error(error_code::precondition_failed, "group " + name + " still has slots on the source", "shardway wave run --group " + name + " --percent 100");
+  BOOST_OUTCOME_TRYV(drain_mirrors(name));
+  for (auto const& shard : nodes.shard_nodes()) {
+    BOOST_OUTCOME_TRYV(drop_reverse(shard, options.migration, tables, onboarding()));
+  }
+  stop_point("finalize_after_reverse");
+  return set_stage(name, stage::finalized);
 }
 
 }  // namespace v0

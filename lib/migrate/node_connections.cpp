@@ -25,6 +25,8 @@ result<> renew(std::unique_ptr<session>& held, connect_options const& options) {
   if (held && !held->is_broken() && !held->in_transaction()) return success();
   held.reset();  // a session left in a transaction goes, and its locks with it
   BOOST_OUTCOME_TRY(held, connect(options));
+  // What is decided here must survive the node: a role's or database's default does not count.
+  BOOST_OUTCOME_TRYV(held->simple("SET synchronous_commit = on"));
   return success();
 }
 

@@ -66,5 +66,37 @@ TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {
   EXPECT_EQ(on_shard(0, "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT attisdropped AND attrelid = 'shop.orders'::regclass"), "0");
 }
 
+// A wave whose end was never written is older than others that had theirs: the next controller leaves their fences alone (I1).
+TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
+  start();
+  auto const wave = [&](std::string const& kind, std::string const& more) { done(ask(kind, R"({"group": "sales", "approved_by": "test")" + more + "}")); };
+  auto const forget_the_end_of_the_first = [&](std::string const& decision) {
+    run_on(fleet_->source(), "UPDATE shardway.wave SET finished_at = NULL, state = 'switching' WHERE started_at = (SELECT min(started_at) FROM shardway.wave);"
+                             "UPDATE shardway.wave_decision SET decision = '" + decision + "' WHERE wave = (SELECT wave FROM shardway.wave ORDER BY started_at LIMIT 1)");
+  };
+  std::string const open_slots = "SELECT coalesce(sum(slot_to - slot_from + 1), 0) FROM shardway.fence_sales WHERE is_open";
+  {
+    controller_process controller(file_);
+    done(ask("advance", R"({"group": "sales", "to": "dual_writing"})"));
+    done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
+    done(ask("verify", R"({"group": "sales"})"));
+    wave("wave", R"(, "percent": 10)");
+    wave("rollback", "");
+    forget_the_end_of_the_first("commit");
+  }
+  {
+    controller_process controller(file_);
+    done(ask("verify", R"({"group": "sales"})"));
+    EXPECT_EQ(on_source(open_slots), "4096");
+    EXPECT_EQ(on_shard(0, open_slots), "0");
+    wave("wave", R"(, "percent": 100)");
+    forget_the_end_of_the_first("abort");
+  }
+  controller_process controller(file_);
+  done(ask("verify", R"({"group": "sales"})"));
+  EXPECT_EQ(on_source(open_slots), "0");
+  EXPECT_EQ(on_shard(0, open_slots), "2048");
+}
+
 }  // namespace
 }  // namespace shardway_test
