@@ -30,6 +30,20 @@ TEST_F(writes, observing_sends_the_statement_unchanged) {
   EXPECT_EQ(shard_note(key), "absent");
 }
 
+TEST_F(writes, a_write_that_fails_at_its_own_commit_is_not_acknowledged) {
+  at_stage(stage::observing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  fleet().on(source(), "CREATE TABLE public.parents (id bigint PRIMARY KEY); ALTER TABLE shop.orders ADD CONSTRAINT orders_parent "
+      "FOREIGN KEY (customer_id) REFERENCES public.parents DEFERRABLE INITIALLY DEFERRED NOT VALID");
+  auto const orphan = insert(session, key);
+  fleet().on(source(), "ALTER TABLE shop.orders DROP CONSTRAINT orders_parent; DROP TABLE public.parents");
+  ASSERT_FALSE(orphan);
+  EXPECT_EQ(orphan.error().code(), error_code::constraint_violation);
+  EXPECT_EQ(source_note(key), "absent");
+}
+
 TEST_F(writes, copying_checks_the_key_and_leaves_no_outbox_row) {
   at_stage(stage::copying);
   auto app = fleet().open();
@@ -204,13 +218,13 @@ TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
 
 TEST_F(writes, our_writes_pass_a_refusing_guard_and_others_do_not) {
   at_stage(stage::dual_writing);
-  require(source().query(write_guard_sql(write_guard::refusing, "shop.orders", "sales", {})));
+  require(source().query(write_guard_sql(write_guard::refusing, "shop.orders", "shop", {})));
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
   EXPECT_EQ(value_of(insert(session, key)).secondary, secondary_state::applied);
   EXPECT_FALSE(source().query("DELETE FROM shop.orders WHERE order_id = " + text(key)));
-  require(source().query(write_guard_sql(write_guard::absent, "shop.orders", "sales", {})));
+  require(source().query(write_guard_sql(write_guard::absent, "shop.orders", "shop", {})));
 }
 
 TEST_F(writes, async_returns_before_the_shard_and_reaches_it_soon) {
