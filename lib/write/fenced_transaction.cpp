@@ -28,6 +28,15 @@ result<std::vector<result<rows>>> fenced_transaction::send(std::span<statement c
   return answers;
 }
 
+// The xid comes in the same round trip, once: a COMMIT that is not answered is looked for by it.
+result<rows> fenced_transaction::send_with_xid(statement const& one) {
+  std::vector<statement> all{one};
+  if (xid_.empty()) all.push_back(xid_statement());
+  BOOST_OUTCOME_TRY(auto answers, send(all));
+  if (xid_.empty() && answers[1].value().size() == 1) xid_ = answers[1].value().text(0, 0);
+  return std::move(answers[0]);
+}
+
 result<> fenced_transaction::begin() {
   BOOST_OUTCOME_TRYV(send(call_.opening(target_, plan_)));
   return success();
@@ -46,12 +55,8 @@ result<void> fenced_transaction::check_table(std::string_view table) const {
 result<rows> fenced_transaction::execute(std::string_view table, std::string_view sql, std::vector<text_value> parameters) {
   BOOST_OUTCOME_TRYV(check_table(table));
   BOOST_OUTCOME_TRY(auto const framed, frame(target_, plan_, call_.context(target_), sql, std::move(parameters)));
-  // The xid comes in the same round trip, once: a COMMIT that is not answered is looked for by it.
-  std::vector<statement> all{framed.what};
-  if (xid_.empty()) all.push_back(xid_statement());
-  BOOST_OUTCOME_TRY(auto answers, send(all));
-  if (xid_.empty() && answers[1].value().size() == 1) xid_ = answers[1].value().text(0, 0);
-  auto given = unframe(framed, std::move(answers[0]).value(), call_.log());
+  BOOST_OUTCOME_TRY(auto answer, send_with_xid(framed.what));
+  auto given = unframe(framed, std::move(answer), call_.log());
   if (!given) return fail(given.error());
   return given;
 }
@@ -60,9 +65,8 @@ result<rows> fenced_transaction::query(std::string_view sql, std::vector<text_va
   auto const lexed = lex_statement(sql);
   if (lexed.kind != statement_kind::select && lexed.kind != statement_kind::locking_select)
     return refused("a query of a write transaction: only a SELECT is allowed here", "send changes with `execute`");
-  statement const one{.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)};
-  BOOST_OUTCOME_TRY(auto answers, send({&one, 1}));
-  return std::move(answers[0]);
+  // A function that it calls may write.
+  return send_with_xid({.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)});
 }
 
 result<> fenced_transaction::savepoint(std::string_view name) {
@@ -83,7 +87,6 @@ result<> fenced_transaction::rollback_to(std::string_view name) {
   BOOST_OUTCOME_TRYV(send(all));
   call_.log().changes.erase(call_.log().changes.begin() + static_cast<std::ptrdiff_t>(found->second.changes), call_.log().changes.end());
   call_.log().affected = found->second.affected;
-  xid_.clear();  // the transaction's own xid may have been assigned only since; it is asked for again
   return success();
 }
 

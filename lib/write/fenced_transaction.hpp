@@ -33,6 +33,7 @@ class fenced_transaction final : public write_transaction {
   };
   result<void> check_table(std::string_view table) const;
   result<std::vector<result<rows>>> send(std::span<statement const>);
+  result<rows> send_with_xid(statement const&);
   error fail(error why);
 
   fenced_call& call_;

@@ -93,6 +93,27 @@ TEST_F(commits_in_doubt, a_transaction_whose_commit_is_lost_is_run_once) {
   EXPECT_EQ(shard_note(key), "new");
 }
 
+TEST_F(commits_in_doubt, a_function_called_by_a_query_is_not_run_again) {
+  at_stage(stage::copying);
+  fleet().on(source(), "CREATE TABLE public.calls (n int); CREATE FUNCTION public.called() RETURNS int LANGUAGE sql AS "
+      "$$ INSERT INTO public.calls VALUES (1) RETURNING n $$");
+  auto app = open_through_gate();
+  auto session = app.session();
+  for (bool const in_savepoint : {false, true}) {
+    lose(shardway::testing::towards::client, 'C');
+    auto const done = session.write("shop.orders", fresh_key(), [&](write_transaction& in) -> result<> {
+      BOOST_OUTCOME_TRYV(in.query("SELECT public.called()", {}));
+      if (!in_savepoint) return success();
+      BOOST_OUTCOME_TRYV(in.savepoint("later"));
+      return in.rollback_to("later");
+    });
+    EXPECT_TRUE(done);
+    EXPECT_EQ(fleet().on(source(), "SELECT count(*) FROM public.calls"), in_savepoint ? "2" : "1");
+  }
+  EXPECT_EQ(gate_->trips(), 2U);
+  fleet().on(source(), "DROP FUNCTION public.called; DROP TABLE public.calls");
+}
+
 TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {
   at_stage(stage::dual_writing);
   auto app = open_through_gate(300ms);
