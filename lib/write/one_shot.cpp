@@ -35,7 +35,7 @@ flush_plan lay_out(fenced_call& call, write_target const& target, write_plan con
   return laid;
 }
 
-// The first error before COMMIT: nothing was changed then.
+// The first error before COMMIT: nothing was changed then, unless it was BEGIN that failed.
 std::optional<error> first_error(answer_list const& answers, flush_plan const& laid) {
   for (std::size_t i = 0; i < answers.size() && i <= laid.user; ++i)
     if (!answers[i]) return answers[i].error();
@@ -73,13 +73,16 @@ class one_shot {
   static attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, std::move(why)}}; }
 
   // A statement that commits by itself may have done so before its session ended; inside a transaction block nothing remains.
-  attempt_result end_before_commit(flush_plan const& laid, lent_session const& on, error const& why) {
-    if (laid.commit == laid.user && needs_reconnect(why.code())) return call_.resolve(target_, plan_, on, {}, why);
+  // Where BEGIN alone failed there is no block: the statement after it has committed by itself, if it was not itself refused.
+  attempt_result end_before_commit(answer_list const& answers, flush_plan const& laid, lent_session const& on, error const& why) {
+    bool const is_alone = laid.commit == laid.user || !answers.front();
+    bool const has_failed = answers.size() > laid.user && !answers[laid.user] && !needs_reconnect(answers[laid.user].error().code());
+    if (is_alone && !has_failed) return call_.resolve(target_, plan_, on, {}, why);
     return {.end = end_of(why)};
   }
 
   attempt_result judged(flush_plan const& laid, framed_statement const& framed, lent_session const& on, answer_list& answers) {
-    if (auto const why = first_error(answers, laid)) return end_before_commit(laid, on, *why);
+    if (auto const why = first_error(answers, laid)) return end_before_commit(answers, laid, on, *why);
     auto const outcome = outcome_of(answers, laid);
     auto const xid = xid_in(answers, laid);
     auto returned = unframe(framed, std::move(answers[laid.user]).value(), call_.log());
@@ -98,7 +101,7 @@ class one_shot {
   // What arrived before the connection broke may already say it all.
   attempt_result broken(flush_plan const& laid, framed_statement const& framed, lent_session const& on, error const& lost) {
     auto arrived = on.link->salvaged();
-    if (auto const why = first_error(arrived, laid)) return end_before_commit(laid, on, *why);
+    if (auto const why = first_error(arrived, laid)) return end_before_commit(arrived, laid, on, *why);
     auto const xid = xid_in(arrived, laid);
     if (arrived.size() > laid.commit) {
       while (arrived.size() <= laid.position) arrived.push_back(lost);
