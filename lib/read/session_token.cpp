@@ -47,6 +47,15 @@ std::optional<std::pair<std::string, token_position>> parse_node(std::string_vie
 
 }  // namespace
 
+namespace {
+
+bool is_later(token_position const& at, token_position const& held) {
+  bool const replaces = held.system_identifier != at.system_identifier || held.incarnation < at.incarnation;
+  return replaces || (held.incarnation == at.incarnation && held.position < at.position);
+}
+
+}  // namespace
+
 void session_token::saw(std::string_view node, token_position const& at) {
   auto const found = nodes_.find(node);
   if (found == nodes_.end()) {
@@ -54,16 +63,15 @@ void session_token::saw(std::string_view node, token_position const& at) {
     return;
   }
   auto& held = found->second;
-  bool const replaces = held.system_identifier != at.system_identifier || held.incarnation < at.incarnation;
-  bool const later = held.incarnation == at.incarnation && held.position < at.position;
-  if (replaces || later) held = at;
+  bool const learnt = held.incarnation == at.incarnation && held.position == unknown_position;
+  if (learnt || is_later(at, held)) held = at;
 }
 
 void session_token::merge(session_token const& other) {
   saw_generation(other.generation_);
   for (auto const& [node, at] : other.nodes_) {
-    auto const held = this->at(node);
-    if (!held || held->system_identifier == at.system_identifier) saw(node, at);
+    auto const [held, is_new] = nodes_.emplace(node, at);
+    if (!is_new && held->second.system_identifier == at.system_identifier && is_later(at, held->second)) held->second = at;
   }
 }
 

@@ -45,6 +45,7 @@ constexpr bool satisfies(token_position const& at, token_position const& need) n
 constexpr read_choice choose_replica(consistency fresh, read_need const& need, std::span<replica_view const> replicas, std::size_t turn,
                                      bool may_wait) noexcept {
   if (fresh == consistency::primary || need.cannot_be_judged) return {};
+  if (need.position && need.position->position == unknown_position) return {};
   bool could_come = false;
   for (std::size_t i = 0; i < replicas.size(); ++i) {
     auto const index = (turn + i) % replicas.size();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,11 +21,15 @@ struct token_position {
   friend bool operator==(token_position const&, token_position const&) = default;
 };
 
+/// Of a write whose position could not be learnt: only the primary satisfies it, until the next write.
+inline constexpr lsn unknown_position{std::numeric_limits<std::uint64_t>::max()};
+
 /// Text form: "1:<generation>" then ";<node>=<system>.<incarnation>.<lsn>" per node, numbers in hex.
 /// Thread safety: a value.
 class session_token {
  public:
   /// A write of this session: of a later incarnation or another system, it replaces; else the higher position stays.
+  /// A known position replaces an unknown one of the same incarnation: it is of a later write.
   void saw(std::string_view node, token_position const& at);
   void saw_generation(std::uint64_t number) noexcept { generation_ = generation_ < number ? number : generation_; }
   /// Takes over another token: the later of both per node. Where both name another system for a node, this one's stays (R1).

@@ -39,6 +39,10 @@ TEST(replica_choice, waits_only_while_that_can_help) {
   EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500), .tried = true}}), primary);
 }
 
+TEST(replica_choice, no_replica_is_waited_for_where_the_position_is_unknown) {
+  EXPECT_EQ(choose({.position = token_position{7, 1, unknown_position}}, {far(99)}), primary);
+}
+
 TEST(replica_choice, positions_of_other_systems_and_timelines_satisfy_nothing) {
   EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 8)}}), primary);
   EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 7, 2)}}), primary);

@@ -21,6 +21,19 @@ TEST(session_token, keeps_the_later_position) {
   EXPECT_FALSE(token.at("shard0"));
 }
 
+TEST(session_token, an_unknown_position_stays_only_until_the_next_write) {
+  session_token token, other;
+  token.saw("source", {7, 1, unknown_position});
+  other.saw("source", at(7, 1, 100));
+  token.merge(other);
+  EXPECT_EQ(token.at("source")->position, unknown_position) << "the other session's write may be the earlier one";
+  token.saw("source", at(7, 1, 90));
+  EXPECT_EQ(token.at("source"), at(7, 1, 90));
+  token.saw("source", {7, 2, unknown_position});
+  token.saw("source", at(7, 1, 500));
+  EXPECT_EQ(token.at("source")->position, unknown_position) << "an LSN of the lost timeline";
+}
+
 TEST(session_token, merges_per_node_and_never_takes_another_system_for_its_own) {
   session_token mine, other;
   mine.saw("source", at(7, 1, 100));
