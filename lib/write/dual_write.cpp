@@ -1,6 +1,7 @@
 #include "shardway/write/dual_write.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "shardway/base/stop_point.hpp"
 
@@ -123,6 +124,17 @@ secondary_result secondary_writer::apply(secondary_job const& job, milliseconds 
   return count(try_apply(lane_of(job.shard), job, budget), job.changes.size());
 }
 
+// The write has committed: a failure here may only leave it pending.
+bool secondary_writer::start_worker(lane& on) {
+  if (on.worker.joinable()) return true;
+  try {
+    on.worker = std::thread([this, &on] { work(on); });
+  } catch (std::system_error const&) {
+    return false;
+  }
+  return true;
+}
+
 secondary_result secondary_writer::enqueue(secondary_job job) {
   auto& on = lane_of(job.shard);
   auto const rows = job.changes.size();
@@ -131,7 +143,11 @@ secondary_result secondary_writer::enqueue(secondary_job job) {
     if (on.stopping || on.queued_rows + rows > queue_rows_max_) return count(left_pending("the queue of the shard is full"), rows);
     on.queue.push_back(std::move(job));
     on.queued_rows += rows;
-    if (!on.worker.joinable()) on.worker = std::thread([this, &on] { work(on); });
+    if (!start_worker(on)) {
+      on.queue.pop_back();
+      on.queued_rows -= rows;
+      return count(left_pending("no thread could be started"), rows);
+    }
   }
   on.changed.notify_all();
   return left_pending("queued");

@@ -76,6 +76,7 @@ class secondary_writer {
   secondary_result tried(lane&, secondary_job const&, std::chrono::milliseconds budget);
   secondary_result count(secondary_result, std::size_t rows) noexcept;
   void report(lane&, bool open);
+  bool start_worker(lane&);
   void work(lane&);
 
   session_lender& lender_;
