@@ -57,6 +57,7 @@ struct session_lease::shared {
   result<> allow_attempt();
   void back_off();
   result<std::unique_ptr<session>> open(steady_time deadline);
+  result<std::unique_ptr<session>> attempt(steady_time deadline, bool& was_cut_short);
   void settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short);
   void release(std::unique_ptr<session>) noexcept;
 };
@@ -98,16 +99,28 @@ void session_lease::shared::back_off() {
 
 // Called without the mutex, with the new session counted as leased.
 result<std::unique_ptr<session>> session_lease::shared::open(steady_time deadline) {
-  auto where = options.node;
   bool was_cut_short = false;
+  auto opened = attempt(deadline, was_cut_short);
+  settle(opened, was_cut_short);
+  return opened;
+}
+
+result<std::unique_ptr<session>> session_lease::shared::attempt(steady_time deadline, bool& was_cut_short) try {
+  auto where = options.node;
   if (deadline != steady_time::max()) {
     auto const left = std::chrono::ceil<milliseconds>(deadline - clock.now());
     was_cut_short = left < where.connect_timeout;
     where.connect_timeout = std::max(milliseconds{1}, std::min(left, where.connect_timeout));
   }
-  auto opened = options.open ? options.open(where) : connect(where);
-  settle(opened, was_cut_short);
-  return opened;
+  return options.open ? options.open(where) : connect(where);
+} catch (...) {
+  // The place must not stay taken.
+  {
+    std::lock_guard const lock{mutex};
+    --leased;
+  }
+  changed.notify_all();
+  throw;
 }
 
 void session_lease::shared::settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short) {
