@@ -64,6 +64,11 @@ result<> applier::connect_and_read_position() {
                                     "SET enable_hashjoin = off; SET enable_mergejoin = off"));
   BOOST_OUTCOME_TRY(auto const answer, shard_->query(read_progress_statement(names::source_stream)));
   BOOST_OUTCOME_TRY(position_, parse_progress(answer));
+  // Batches before the committed position are not held here any more: going on would leave a gap that nobody sees.
+  if (queue_.is_known() && position_.applied < queue_.committed().applied)
+    return error{error_code::stream_broken, "shard " + options_.shard.node + " has lost batches it had committed: changes between are missing",
+                 "the shard came back from a failover or a backup: its tables must be copied again"}
+        .at_node(options_.shard.node);
   queue_.set_committed(position_, 0);
   queue_.set_known();
   queue_.set_connected(true);

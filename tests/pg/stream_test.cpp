@@ -89,6 +89,25 @@ TEST_F(stream, connections_of_appliers_may_be_cut) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
+// A failover or a restored backup: the progress rows of the newest batches are gone, with the batches.
+TEST_F(stream, shard_that_comes_back_behind_its_position_stops_it) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 100) AS n");
+  start();
+  copy();
+  for (int i = 0; i < 3; ++i) {
+    run(*source_, "UPDATE shop.orders SET total = total + 1");
+    catch_up();
+  }
+  run(*open(fleet_->shard(0)),
+      "BEGIN; LOCK TABLE shardway.stream_progress; DELETE FROM shardway.stream_progress WHERE id > (SELECT min(id) FROM shardway.stream_progress); "
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid(); COMMIT");
+  expect_soon("the shard's stream stops", [&] { return engine_->stream(shard_id{0}).failure.has_value(); });
+  auto const failure = *engine_->stream(shard_id{0}).failure;
+  EXPECT_EQ(failure.code(), error_code::stream_broken);
+  EXPECT_NE(failure.message().find("has lost batches it had committed"), std::string::npos) << failure.message();
+  EXPECT_FALSE(engine_->stream(shard_id{1}).failure);
+}
+
 TEST_F(stream, resend_has_no_effect) {
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 500) AS n");
   start();
