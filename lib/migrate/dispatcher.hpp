@@ -67,6 +67,7 @@ class dispatcher {
   result<> read_chunks(session&);
   result<> read_windows(session&);
   result<> save_windows();
+  result<> write_windows(std::string const& history);
   void learn_groups();
   result<> serve();
   result<> open_stream();

@@ -73,13 +73,21 @@ result<> dispatcher::save_windows() {
     for (auto const& line : router_.windows().encode()) history += (history.size() > 1 ? ",\"" : "\"") + line + '"';  // a group's name is an identifier
     are_windows_dirty_ = false;
   }
+  auto const saved = write_windows(history + "]");
+  if (saved) return success();
+  std::scoped_lock const lock(mutex_);
+  are_windows_dirty_ = true;
+  return saved.error();
+}
+
+result<> dispatcher::write_windows(std::string const& history) {
   BOOST_OUTCOME_TRY(auto const source, helper());
   std::vector<statement> const statements{
       {.sql = "BEGIN"},
       engine_check_statement(options_.token, "stream"),
       {.sql = "INSERT INTO shardway.status (name, document) VALUES ('windows', pg_catalog.jsonb_build_object('confirmed', $1::text, 'history', $2::text::jsonb)) "
               "ON CONFLICT (name) DO UPDATE SET document = excluded.document, at = pg_catalog.clock_timestamp()",
-       .parameters = {std::max(start_, confirmed()).to_string(), history + "]"}},
+       .parameters = {std::max(start_, confirmed()).to_string(), history}},
       {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, source->flush(statements));
   for (auto const& answer : answers)
