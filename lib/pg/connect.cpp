@@ -22,6 +22,7 @@ using parameters = std::vector<std::pair<std::string, std::string>>;
 constexpr char settings[] =
     "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
     "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET standard_conforming_strings = on; "
+    "SET default_transaction_isolation = 'read committed'; "
     "SELECT system_identifier, current_setting('server_version_num') FROM pg_catalog.pg_control_system()";
 
 struct free_options {
