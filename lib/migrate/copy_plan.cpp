@@ -40,8 +40,8 @@ result<std::optional<std::string>> next_bound(session& source, followed_table co
   if (found.empty()) return std::optional<std::string>{};
   if (!lower || found.text(0, 0) != *lower) return std::optional{std::string(found.text(0, 0))};
   // One value of the leading column alone fills the chunk: it ends where the next value begins.
-  BOOST_OUTCOME_TRY(auto const next, source.query({.sql = "SELECT min(" + column + ") FROM " + name + " WHERE " + column + " > " + bound(table, *lower)}));
-  if (next.empty() || !next.at(0, 0)) return std::optional<std::string>{};
+  BOOST_OUTCOME_TRY(auto const next, source.query({.sql = "SELECT " + column + " FROM " + name + " WHERE " + column + " > " + bound(table, *lower) + " ORDER BY " + column + " LIMIT 1"}));
+  if (next.empty()) return std::optional<std::string>{};
   return std::optional{std::string(next.text(0, 0))};
 }
 
