@@ -14,6 +14,7 @@ from figures import Phase
 from scenario import Facts, Options
 
 HERE = Path(__file__).resolve().parent
+WAVE_STEPS = ("fence", "marker", "drain", "commit", "open", "publish")  # in the order in which they happen
 TARGETS = {"stall_ms": {"p50": 10.0, "p99": 50.0, "max": 250.0}, "added_write_latency_ms": {"p99": 5.0}, "replica_share": 0.2}
 
 
@@ -75,7 +76,8 @@ def build(options: Options, facts: Facts, phases: list[Phase], lines: list[dict]
 
 def steps_of_waves(facts: Facts) -> dict[str, dict[str, float]]:
     """What the controller measured; a wave that another controller ended has no times."""
-    return {wave: one["steps_ms"] for wave, one in facts.wave_reports.items() if one.get("steps_ms")}
+    measured = {wave: one["steps_ms"] for wave, one in facts.wave_reports.items() if one.get("steps_ms")}
+    return {wave: {step: steps[step] for step in WAVE_STEPS if step in steps} for wave, steps in measured.items()}
 
 
 def late_figures(document: dict[str, Any], stalls: dict[str, Any]) -> list[str]:
