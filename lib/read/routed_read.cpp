@@ -9,6 +9,8 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
+constexpr std::chrono::milliseconds lease_min{50};
+
 steady_time now() { return system_clock_source().now(); }
 
 // Asked in the read's own batch, before the read: what the read sees is at least that far (R3). A promoted replica says so here (R2).
@@ -42,21 +44,26 @@ class routed_read {
  private:
   steady_time wait_end() const { return std::min(request_.deadline, begun_ + request_.options.wait_budget); }
 
+  // What a replica may take of the deadline, so that the primary can still answer.
+  steady_time lease_end() const { return std::min(request_.deadline, std::max(wait_end(), now() + lease_min)); }
+  steady_time replica_end() const { return now() + (request_.deadline - now()) / 2; }
+
   read_choice choose() {
     auto replicas = host_.replicas();
     for (auto const index : tried_)
       if (index < replicas.size()) replicas[index].tried = true;
-    auto const need = guard_off("token_check") ? read_need{} : request_.need;
+    static read_need const nothing;
+    auto const& need = guard_off("token_check") ? nothing : request_.need;
     return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas, request_.turn,
         now() < wait_end());
   }
 
   // Nothing: not far enough, or failed in a way that another node may not.
   std::optional<result<read_answer>> on_replica(std::size_t index) {
-    auto lent = host_.lend_replica(index, request_.deadline);
+    auto lent = host_.lend_replica(index, lease_end());
     if (!lent) return std::nullopt;
     statement const batch[]{position_check(), request_.what};
-    auto answers = lent.value().link->flush(batch, request_.deadline);
+    auto answers = lent.value().link->flush(batch, replica_end());
     if (!answers || !answers.value()[0]) return std::nullopt;
     auto checked = check(answers.value(), lent.value().link->identity());
     if (!checked) return std::nullopt;
