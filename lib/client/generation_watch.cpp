@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds heartbeat_interval{1000};
 constexpr milliseconds look_time{1000};       // for one node
+constexpr milliseconds look_min{50};          // a query that has begun is not given up for a hurried caller sooner: that breaks its session
 constexpr milliseconds source_pause{500};     // after the source did not answer
 constexpr milliseconds fresh_enough{2};       // a look this young serves everybody
 
@@ -47,15 +48,18 @@ result<> generation_watch::take(generation found, std::string const& node) {
   return success();
 }
 
-result<> generation_watch::take_from(session& on, std::string const& node) {
-  query_limit const limited{on, now() + look_time};
+result<> generation_watch::take_from(session& on, std::string const& node, steady_time deadline) {
+  query_limit const limited{on, std::min(std::max(deadline, now() + look_min), now() + look_time)};
   BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(on));
   if (newest <= number()) return success();
   BOOST_OUTCOME_TRY(auto found, read_newest_generation(on));
   return found ? take(std::move(*found), node) : result<>{success()};
 }
 
-result<> generation_watch::poll_source(steady_time deadline) {
+result<> generation_watch::poll_source(steady_time latest) {
+  auto const look_end = now() + look_time;
+  auto const deadline = std::min(latest, look_end);
+  bool const is_hurried = latest < look_end;  // its caller's deadline says nothing about the source
   if (!source_ || source_->is_broken()) {
     source_.reset();
     if (now() < source_retry_) return error{error_code::node_unreachable, "the source did not answer a moment ago"};
@@ -66,13 +70,13 @@ result<> generation_watch::poll_source(steady_time deadline) {
     address.connect_timeout = std::clamp(left, milliseconds{1}, address.connect_timeout);
     auto made = connect_with_facts(address, nullptr);
     if (!made) {
-      source_retry_ = now() + source_pause;
+      if (!is_hurried) source_retry_ = now() + source_pause;
       return made.error();
     }
     source_ = std::move(made).value();
   }
-  auto taken = take_from(*source_, "source");
-  if (!taken && source_->is_broken()) source_retry_ = now() + source_pause;
+  auto taken = take_from(*source_, "source", deadline);
+  if (!taken && source_->is_broken() && !is_hurried) source_retry_ = now() + source_pause;
   return taken;
 }
 
@@ -85,15 +89,16 @@ result<> generation_watch::poll_others(steady_time deadline) {
     addresses = options_.nodes;
   result<> last{error{error_code::node_unreachable, "looking for a generation: neither the source nor another node answered"}};
   for (auto const& address : addresses) {
+    if (now() >= deadline) break;
     auto lent = pools_.lend(address, std::min(deadline, now() + look_time));
-    auto taken = lent ? take_from(*lent.value().link, address.node) : result<>{lent.error()};
+    auto taken = lent ? take_from(*lent.value().link, address.node, deadline) : result<>{lent.error()};
     if (taken) last = success();
   }
   return last;
 }
 
 result<> generation_watch::poll(steady_time deadline) {
-  auto const by_source = poll_source(std::min(deadline, now() + look_time));
+  auto const by_source = poll_source(deadline);
   if (by_source) return success();
   auto const by_others = poll_others(deadline);
   return by_others ? by_others : by_source;
@@ -102,7 +107,8 @@ result<> generation_watch::poll(steady_time deadline) {
 result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline) {
   auto const called = now();
   if (number() > seen) return true;
-  std::lock_guard const lock{poll_mutex_};
+  std::unique_lock const lock{poll_mutex_, deadline};
+  if (!lock) return error{error_code::deadline_exceeded, "looking for a generation: another look was not over by the deadline"};
   if (polled_ + fresh_enough < called) {
     last_ = poll(deadline);
     polled_ = now();
@@ -115,7 +121,7 @@ result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline)
 result<> generation_watch::start() {
   {
     std::lock_guard const lock{poll_mutex_};
-    BOOST_OUTCOME_TRYV(poll(now() + options_.source.connect_timeout));
+    BOOST_OUTCOME_TRYV(poll(now() + look_time + options_.source.connect_timeout));
   }
   if (!view())
     return error{error_code::precondition_failed, "opening a client: no generation is published",

@@ -26,14 +26,14 @@ class generation_watch {
   std::shared_ptr<routing_view const> view() const;
   std::uint64_t number() const noexcept { return number_.load(std::memory_order_acquire); }
   /// Looks now, unless somebody has looked since this was called or within the last moments. Whether there is a newer one than `seen`.
-  /// Errors: no node answered.
+  /// Errors: no node answered; the deadline came while somebody else was looking.
   result<bool> refresh(std::uint64_t seen, steady_time deadline);
 
  private:
   result<> poll(steady_time deadline);
-  result<> poll_source(steady_time deadline);
+  result<> poll_source(steady_time latest);
   result<> poll_others(steady_time deadline);
-  result<> take_from(session&, std::string const& node);
+  result<> take_from(session&, std::string const& node, steady_time deadline);
   result<> take(generation, std::string const& node);
   void heartbeat();
   void work();
@@ -44,7 +44,7 @@ class generation_watch {
   mutable std::mutex mutex_;                       ///< of view_
   std::shared_ptr<routing_view const> view_;
   std::atomic<std::uint64_t> number_{};
-  std::mutex poll_mutex_;                          ///< of the four below: one look at a time
+  std::timed_mutex poll_mutex_;                    ///< of the four below: one look at a time
   std::unique_ptr<session> source_;
   steady_time source_retry_{};
   steady_time polled_{};
