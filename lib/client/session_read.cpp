@@ -12,6 +12,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds look_min{50};   // for one look, however short the wait budget
+constexpr milliseconds look_pause{3};  // between two looks
+
 steady_time now() { return system_clock_source().now(); }
 
 class node_reads final : public read_host {
@@ -64,6 +67,21 @@ read_need need_of(session_state const& in, write_target const& target, read_opti
   return need;
 }
 
+bool is_behind(session_state const& in) { return in.token.generation() > in.shared->generations.number(); }
+
+// A token of a newer generation: this client looks first, lest it read a node that has handed the slot over (R9). Where it finds nothing
+// the fence is asked; a group that is still observing has none, and is looked for as long as a read may wait.
+result<> catch_up(session_state& in, std::string_view table, shard_key const& key, steady_time wait_end, steady_time deadline) {
+  auto& generations = in.shared->generations;
+  while (is_behind(in)) {
+    (void)generations.refresh(generations.number(), std::min(deadline, std::max(wait_end, now() + look_min)));
+    BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
+    if (target.group->at != stage::observing || now() >= wait_end) break;
+    system_clock_source().sleep_until(std::min(wait_end, now() + look_pause));
+  }
+  return success();
+}
+
 result<> check(std::string_view sql, read_options const& options, statement_kind& kind) {
   auto const lexed = lex_statement(sql);
   kind = lexed.kind;
@@ -82,16 +100,15 @@ result<read_answer> read_in_session(session_state& in, std::string_view table, s
   BOOST_OUTCOME_TRYV(check(what.sql, options, kind));
   auto const deadline = now() + options.deadline;
   what.name = statement_name(what.sql);
-  // A token of a newer generation: this client looks first, lest it read a node that has handed the slot over (R9).
-  if (in.token.generation() > in.shared->generations.number()) (void)in.shared->generations.refresh(in.shared->generations.number(),
-      deadline);
+  BOOST_OUTCOME_TRYV(catch_up(in, table, key, std::min(deadline, now() + options.wait_budget), deadline));
   authority_wait wait{in, deadline};
   for (;;) {
     auto const view = in.shared->generations.view();
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
     read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++,
         .deadline = deadline};
-    bool const on_authority = options.fresh == consistency::primary || kind == statement_kind::locking_select;
+    bool const behind = in.token.generation() > view->current.number;
+    bool const on_authority = behind || options.fresh == consistency::primary || kind == statement_kind::locking_select;
     if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot,
         wait.expected(target)};
     if (on_authority) request.options.fresh = consistency::primary;

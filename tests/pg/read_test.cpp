@@ -131,6 +131,42 @@ TEST_F(reads, a_foreign_token_does_not_hide_the_sessions_own_writes) {
   EXPECT_EQ(count(session, key).returned.text(0, 0), "1");
 }
 
+TEST_F(reads, under_a_token_of_a_generation_not_found_the_fence_decides) {  // R9
+  auto app = open_with(near_);
+  auto session = app.session();
+  auto const key = fresh_key();
+  EXPECT_TRUE(count(session, key).from_replica);
+  session.adopt("1:ffff");
+  EXPECT_EQ(count(session, key).node, "source");
+  fleet().flip(fleet().servers().source(), slot_of(key), 1, false, "w");
+  auto const moved = session.read("shop.orders", key, "SELECT 1", {}, {.deadline = 300ms});
+  ASSERT_FALSE(moved) << "the slot has gone elsewhere";
+  EXPECT_EQ(moved.error().code(), error_code::deadline_exceeded);
+}
+
+TEST_F(reads, without_a_fence_a_generation_not_found_is_waited_for_briefly) {
+  (void)open_with(near_);
+  fleet().publish(stage::observing);
+  auto options = fleet().options();
+  options.generation_interval = 60s;
+  auto app = value_of(client::open(options));
+  auto session = app.session();
+  auto const before = app.generation();
+  session.adopt("1:ffff");
+  auto const begun = std::chrono::steady_clock::now();
+  (void)count(session, fresh_key(), {.wait_budget = 100ms});
+  auto const took = std::chrono::steady_clock::now() - begun;
+  EXPECT_GE(took, 100ms);
+  EXPECT_LT(took, 1000ms);
+  std::thread later{[&] {
+    std::this_thread::sleep_for(50ms);
+    fleet().publish();
+  }};
+  (void)count(session, fresh_key(), {.wait_budget = 500ms});
+  later.join();
+  EXPECT_EQ(app.generation(), before + 1);
+}
+
 TEST_F(reads, bounded_staleness_reads_only_a_replica_that_is_fresh_enough) {
   auto app = open_with(late_);
   auto session = app.session();
