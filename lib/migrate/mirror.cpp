@@ -144,7 +144,18 @@ result<> mirror_thread::read_windows() {
   windows_ = std::move(*history);
   windows_.rewind(start_);
   windows_changed_ = false;
+  forget_finalized();
   return success();
+}
+
+// Their shards keep authority for good, but nothing of them is mirrored: they say nothing about what the source must hold.
+void mirror_thread::forget_finalized() {
+  std::scoped_lock const lock(mutex_);
+  for (auto const& group : catalog_->routing().groups) {
+    if (group.at != stage::finalized || !windows_.now(group.name)) continue;
+    windows_.forget(group.name);
+    windows_changed_ = true;
+  }
 }
 
 result<> mirror_thread::save_windows() {

@@ -51,6 +51,7 @@ class mirror_thread {
   result<> serve();
   result<> open();
   result<> read_windows();
+  void forget_finalized();
   result<> save_windows();
   result<> take(stream_event event);
   result<> keep(std::variant<row_event, truncate_event> change, std::size_t bytes);

@@ -93,6 +93,8 @@ result<table_ptr> mirror_thread::known_table(std::shared_ptr<stream_relation con
   {
     std::scoped_lock const lock(mutex_);
     table = catalog_->find(relation->schema + "." + relation->name);
+    auto const* group = table ? catalog_->routing().find_group(table->group()) : nullptr;
+    if (group && group->at == stage::finalized) return table_ptr{};  // what came before it left the publication
   }
   if (!table || table->is_reference() || checked_.contains(relation.get())) return table && table->is_reference() ? table_ptr{} : table;
   for (auto const& column : relation->columns) {
