@@ -164,11 +164,23 @@ result<bool> copy_job::copy_one(worker_nodes& nodes) {
 }
 
 result<copy_job::counts> copy_job::copy_chunk(worker_nodes& nodes, table_ptr const& table, std::size_t chunk) {
-  stream_.open_chunk(table->name(), chunk);
+  BOOST_OUTCOME_TRYV(wait_for_shards(stream_.open_chunk(table->name(), chunk)));
   if (stop_point("before_chunk_snapshot")) return error{error_code::connection_lost, "stopped by a test at before_chunk_snapshot"};
   BOOST_OUTCOME_TRYV(take_snapshot(nodes, table->name(), chunk));
   if (stop_point("after_chunk_snapshot")) return error{error_code::connection_lost, "stopped by a test at after_chunk_snapshot"};
   return copy_rows(nodes, *table, stream_.range_of(table->name(), chunk));
+}
+
+// CP8: a table that is emptied on a shard after rows were copied there would lose rows that are newer than the TRUNCATE.
+result<> copy_job::wait_for_shards(lsn position) const {
+  for (auto const& queue : queues_) {
+    while (queue->committed().applied < position) {
+      if (auto const state = queue->state(); state.failure) return *state.failure;
+      if (auto const stream = stream_.failure()) return stream->while_doing("copying group " + options_.group);
+      if (!wait(std::chrono::milliseconds(10))) return error{error_code::cancelled, "the copy is stopping"};
+    }
+  }
+  return success();
 }
 
 // CP2: a commit may be decoded before a snapshot shows it, for as long as a synchronous standby makes it wait.

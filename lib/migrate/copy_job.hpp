@@ -74,6 +74,7 @@ class copy_job {
   result<> work_until_done(worker_nodes&);
   result<bool> copy_one(worker_nodes&);
   result<counts> copy_chunk(worker_nodes&, table_ptr const&, std::size_t chunk);
+  result<> wait_for_shards(lsn position) const;
   result<> take_snapshot(worker_nodes&, std::string const& table, std::size_t chunk);
   result<counts> copy_rows(worker_nodes&, followed_table const&, chunk_range const&);
   result<std::vector<slot_set>> begin_on_shards(worker_nodes&, followed_table const&, std::string const& condition);

@@ -89,6 +89,17 @@ std::vector<followed_chunk::deferred> copy_registry::drain(followed_chunk& chunk
   return all;
 }
 
+void copy_registry::empty(followed_copy& copy, lsn at) {
+  for (auto& chunk : copy.chunks)
+    if (chunk.machine.route() == chunk_route::defer) chunk.is_emptied = true;
+  emptied_at_[copy.table->name()] = at;
+}
+
+lsn copy_registry::emptied_at(std::string const& table) const {
+  auto const found = emptied_at_.find(table);
+  return found == emptied_at_.end() ? lsn{} : found->second;
+}
+
 void copy_registry::drop_deferred(followed_chunk& chunk) {
   for (auto const& one : chunk.kept) deferred_bytes_ -= size_of(one.change);
   chunk.kept.clear();

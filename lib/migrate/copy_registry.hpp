@@ -66,9 +66,14 @@ class copy_registry {
   std::vector<followed_chunk::deferred> drain(followed_chunk& chunk);
   void drop_deferred(followed_chunk& chunk);
   std::size_t deferred_bytes() const noexcept { return deferred_bytes_; }
+  /// A TRUNCATE of the table ended at `at`: chunks under copy are copied again, and no other is read before the shards are past it.
+  void empty(followed_copy& copy, lsn at);
+  /// Position of the newest TRUNCATE that was dispatched; 0 if there was none.
+  lsn emptied_at(std::string const& table) const;
 
  private:
   std::map<std::string, followed_copy> copies_;
+  std::map<std::string, lsn> emptied_at_;  ///< kept when a table is forgotten: a shard may still have the emptying before it
   std::size_t deferred_bytes_{};
 };
 

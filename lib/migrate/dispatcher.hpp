@@ -55,7 +55,8 @@ class dispatcher {
   bool is_complete(std::string const& table) const;
   chunk_range range_of(std::string const& table, std::size_t chunk) const;
   std::int64_t id_of(std::string const& table, std::size_t chunk) const;
-  void open_chunk(std::string const& table, std::size_t chunk);
+  /// Returns the position that every shard must have applied before the chunk is read: of a TRUNCATE on its way to them.
+  lsn open_chunk(std::string const& table, std::size_t chunk);
   bool accept_snapshot(std::string const& table, std::size_t chunk, xid_snapshot const&);
   /// Hands the deferred changes to the shards. Returns the barrier that tells when they are committed; nothing if the chunk was emptied meanwhile.
   std::optional<std::uint64_t> hand_over(std::string const& table, std::size_t chunk);

@@ -45,6 +45,7 @@ struct transaction_router::work {
   bool is_marked{};  // by the progress row of a mirror
   std::unordered_map<std::string, outbox_entry> outbox{};      // newest entry of each changed row
   std::unordered_map<std::string, slot_id> old_places{};       // of rows whose shard key changed
+  std::unordered_map<std::string, slot_id> placed{};           // where changes of this transaction left a row
   std::map<std::string, window_state> flipped{};
   std::vector<fence_flip> flips{};
 };
@@ -204,6 +205,7 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
     std::optional<std::size_t> const now_on = table->is_reference() ? std::nullopt : std::optional{catalog_->shard_of(*slot)};
     BOOST_OUTCOME_TRYV(route_old_place(at, row, table, old_key, now_on, old_key != key));
   }
+  if (!table->is_reference()) at.placed[entry_name(table->name(), key)] = *slot;
   auto change = change_of(at, kind_type::upsert, table, std::move(key), slot);
   change.image = *row.after;
   return emit(at, std::move(change), slot);
@@ -230,7 +232,9 @@ result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event 
     BOOST_OUTCOME_TRY(auto const slot, slot_of_tuple(table, *row.before));
     if (slot) return slot;
   }
-  auto const moved = at.old_places.find(entry_name(table.name(), old_key));
+  auto const name = entry_name(table.name(), old_key);
+  if (auto const placed = at.placed.find(name); placed != at.placed.end()) return std::optional{placed->second};
+  auto const moved = at.old_places.find(name);
   if (moved == at.old_places.end()) return std::optional<slot_id>{};
   return std::optional{moved->second};
 }
@@ -304,8 +308,7 @@ result<> transaction_router::route_truncate(work& at, truncate_event const& even
     BOOST_OUTCOME_TRY(auto const table, known_table(relation));
     auto* copy = table ? copies_.find(table->name()) : nullptr;
     if (!copy) continue;
-    for (auto& chunk : copy->chunks)
-      if (chunk.machine.route() == chunk_route::defer) chunk.is_emptied = true;
+    copies_.empty(*copy, at.from.end);
     auto const windows = windows_of(table->group());
     auto const version = row_version::make(windows->highest_open(), at.from.begin.final_lsn).value_or(row_version{});
     for (auto& item : at.items) {

@@ -203,9 +203,10 @@ std::int64_t dispatcher::id_of(std::string const& table, std::size_t chunk) cons
   return const_cast<dispatcher*>(this)->chunk_at(table, chunk).id;
 }
 
-void dispatcher::open_chunk(std::string const& table, std::size_t chunk) {
+lsn dispatcher::open_chunk(std::string const& table, std::size_t chunk) {
   std::scoped_lock const lock(mutex_);
   chunk_at(table, chunk).machine.open(passed_.xids());
+  return copies_.emptied_at(table);
 }
 
 bool dispatcher::accept_snapshot(std::string const& table, std::size_t chunk, xid_snapshot const& snapshot) {

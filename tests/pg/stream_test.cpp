@@ -182,6 +182,30 @@ TEST_F(stream, truncate_empties_and_later_rows_stay) {
   EXPECT_EQ(digest("shop.orders", columns).substr(0, 3), "20:");
 }
 
+// The emptying waits in a shard's queue; rows that are newer than it must not be copied before it has run.
+TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
+  auto tables = orders();
+  tables.push_back(table_of("shop.waits", {"id"}, {"id"}, {{"id", "bigint", false, true}}));
+  install(std::string(orders_ddl) + "; CREATE TABLE shop.waits (id bigint PRIMARY KEY)", tables, "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 300) AS n");
+  start();
+  engine_->pause_copy();
+  require(engine_->start_copy("sales"));
+  expect_soon("the copy is planned", [&] { return one(*source_, "SELECT count(DISTINCT relation) FROM shardway.chunk") == "2"; });
+  std::this_thread::sleep_for(200ms);
+  auto const holder = open(fleet_->shard(0));
+  run(*holder, "BEGIN; LOCK TABLE shop.waits IN ROW EXCLUSIVE MODE");
+  run(*source_, "TRUNCATE shop.waits");
+  run(*source_, "TRUNCATE shop.orders; INSERT INTO shop.orders SELECT n, n, 'stays', n FROM generate_series(1, 200) AS n");
+  auto const end = *lsn::parse(one(*source_, "SELECT pg_current_wal_flush_lsn()"));
+  expect_soon("the emptying is on its way", [&] { return engine_->stream(shard_id{1}).position.applied >= end; });
+  engine_->resume_copy();
+  std::this_thread::sleep_for(700ms);
+  run(*holder, "ROLLBACK");
+  expect_soon("the copy is complete", [&] { return check_running() && engine_->copy_state("sales").is_complete; });
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
+}
+
 TEST_F(stream, reference_table_is_whole_on_every_shard) {
   auto currencies = table_of("shop.currencies", {"code"}, {}, {{"code", "text", false, true}, {"rate", "numeric", false, false}});
   currencies.manifest.kind = table_kind::reference;

@@ -145,6 +145,18 @@ TEST_F(router, row_whose_shard_key_changed_leaves_its_old_shard) {
   EXPECT_EQ(stays[0].changes.size(), 1u);
 }
 
+TEST_F(router, row_whose_shard_key_changes_twice_in_a_transaction_is_left_in_one_place) {
+  follow();
+  auto const from = customer_on(0), over = customer_on(1), back = customer_on(0, from + 1);
+  auto const items = route({update({}, row(7, over)), outbox('k', 7, from, 99), update({}, row(7, back, "last")), outbox('k', 7, over, 99)}).value();
+  auto const there = net_effect(items[0].changes), gone = net_effect(items[1].changes);
+  ASSERT_EQ(there.size(), 1u);
+  EXPECT_EQ(there[0].kind, change_kind::upsert);
+  EXPECT_EQ(there[0].image, row(7, back, "last"));
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].kind, change_kind::remove);
+}
+
 TEST_F(router, changed_primary_key_is_a_delete_and_an_insert) {
   follow();
   auto const items = route({update(key(7), row(8, customer_on(0)))}).value();
