@@ -190,7 +190,7 @@ class ClientSession:
 
     def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> dict:
         """
-        One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; times are seconds.
+        One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; times are seconds. With answer_lost it committed, and affected and rows are not known.
         """
 
     def read(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', staleness_max: float = 1.0, wait_budget: float = 0.05, deadline: float = 30.0) -> dict:

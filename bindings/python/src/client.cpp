@@ -46,6 +46,7 @@ nb::dict receipt_document(write_receipt const& from) {
   one["retries"] = from.retries;
   one["stalled_us"] = from.stalled.count();
   one["affected"] = from.affected;
+  one["answer_lost"] = from.answer_lost;
   one["rows"] = rows_of(from.returned);
   return one;
 }
@@ -114,7 +115,7 @@ void bind_session(nb::module_& module) {
       .def("execute", &execute, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
            nb::arg("deadline") = 30.0,
            "One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; "
-           "times are seconds.")
+           "times are seconds. With answer_lost it committed, and affected and rows are not known.")
       .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
            nb::arg("consistency") = "read_your_writes", nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
            "One SELECT of rows with this shard key: rows, node, from_replica, waited_us.")

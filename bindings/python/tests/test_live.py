@@ -186,7 +186,7 @@ def test_client_writes_and_reads(cluster, controller, run):
         session = client.session()
         receipt = session.execute("shop.orders", 7, "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3) RETURNING id, total",
                                   [1001, 7, "3.50"])
-        assert receipt["rows"] == [{"id": 1001, "total": "3.50"}] and receipt["affected"] == 1
+        assert receipt["rows"] == [{"id": 1001, "total": "3.50"}] and receipt["affected"] == 1 and receipt["answer_lost"] is False
         assert (receipt["node"], receipt["slot"], receipt["outcome"]) == ("source", module.slot_of(7), "committed")
         assert receipt["secondary"] in ("applied", "pending")
         other = client.session()
