@@ -185,7 +185,7 @@ class Catalog:
 
 class ClientSession:
     """
-    A user's or request's view: it sees its own writes. One thread at a time.
+    A user's or request's view: it sees its own writes. One thread at a time: another gets invalid_argument.
     """
 
     def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> dict:

@@ -4,6 +4,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <chrono>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -60,19 +62,40 @@ nb::dict answer_document(read_answer const& from) {
   return one;
 }
 
-nb::dict execute(client_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
+/// Calls release the interpreter lock, so that a second thread could come into the same session: it is refused.
+class guarded_session {
+ public:
+  explicit guarded_session(client_session from) : session_(std::move(from)) {}
+
+  template <class Call>
+  auto alone(Call&& call) {
+    std::unique_lock const lock{*busy_, std::try_to_lock};
+    if (!lock) raise({error_code::invalid_argument, "this session is in use by another thread", "take a session for each thread"});
+    return std::forward<Call>(call)(session_);
+  }
+
+ private:
+  client_session session_;
+  std::unique_ptr<std::mutex> busy_{std::make_unique<std::mutex>()};
+};
+
+nb::dict execute(guarded_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
                  double deadline) {
   auto const shard = key_or_none(key);
   auto values = parameters_of(parameters);
-  return receipt_document(unwrap(without_lock([&] { return self.execute(table, shard, sql, std::move(values), {.deadline = ms(deadline)}); })));
+  return receipt_document(unwrap(self.alone([&](client_session& in) {
+    return without_lock([&] { return in.execute(table, shard, sql, std::move(values), {.deadline = ms(deadline)}); });
+  })));
 }
 
-nb::dict read(client_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
+nb::dict read(guarded_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
               std::string const& fresh, double staleness, double wait_budget, double deadline) {
   auto const shard = key_or_none(key);
   auto values = parameters_of(parameters);
   read_options const options{.fresh = consistency_of(fresh), .staleness_max = ms(staleness), .wait_budget = ms(wait_budget), .deadline = ms(deadline)};
-  return answer_document(unwrap(without_lock([&] { return self.read(table, shard, sql, std::move(values), options); })));
+  return answer_document(unwrap(self.alone([&](client_session& in) {
+    return without_lock([&] { return in.read(table, shard, sql, std::move(values), options); });
+  })));
 }
 
 client open(std::string conninfo, std::string application, std::size_t connections_max, double stall_budget, double connect_timeout) {
@@ -111,7 +134,7 @@ nb::dict totals_document(client const& self) {
 }
 
 void bind_session(nb::module_& module) {
-  nb::class_<client_session>(module, "ClientSession", "A user's or request's view: it sees its own writes. One thread at a time.")
+  nb::class_<guarded_session>(module, "ClientSession", "A user's or request's view: it sees its own writes. One thread at a time: another gets invalid_argument.")
       .def("execute", &execute, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
            nb::arg("deadline") = 30.0,
            "One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; "
@@ -119,8 +142,8 @@ void bind_session(nb::module_& module) {
       .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
            nb::arg("consistency") = "read_your_writes", nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
            "One SELECT of rows with this shard key: rows, node, from_replica, waited_us.")
-      .def("token", [](client_session const& self) { return self.token(); }, "What the session has written and seen; give it to `adopt` where the user comes next.")
-      .def("adopt", [](client_session& self, std::string_view token) { self.adopt(token); }, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.");
+      .def("token", [](guarded_session& self) { return self.alone([](client_session& in) { return in.token(); }); }, "What the session has written and seen; give it to `adopt` where the user comes next.")
+      .def("adopt", [](guarded_session& self, std::string_view token) { self.alone([&](client_session& in) { in.adopt(token); }); }, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.");
 }
 
 }  // namespace
@@ -131,7 +154,7 @@ void bind_client(nb::module_& module) {
       .def_static("open", &open, nb::arg("conninfo"), nb::kw_only(), nb::arg("application") = "application", nb::arg("connections_max") = 8,
                   nb::arg("stall_budget") = 5.0, nb::arg("connect_timeout") = 5.0,
                   "Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.")
-      .def("session", [](client& self) { return self.session(); })
+      .def("session", [](client& self) { return guarded_session{self.session()}; })
       .def("generation", [](client const& self) { return self.generation(); })
       .def("refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
            "Looks for a newer generation now; its number.")

@@ -203,6 +203,24 @@ def test_client_writes_and_reads(cluster, controller, run):
         assert client.totals()["writes"] >= 1
 
 
+def test_a_session_in_use_refuses_another_thread(cluster, controller):
+    import threading
+
+    conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
+    with module.Client.open(conninfo) as client:
+        session = client.session()
+        sql = "SELECT pg_sleep(1.0) FROM shop.orders WHERE customer_id = 1 LIMIT 1"
+        thread = threading.Thread(target=lambda: session.read("shop.orders", 1, sql, consistency="primary"))
+        thread.start()
+        time.sleep(0.3)
+        for call in (session.token, lambda: session.adopt(""), lambda: session.read("shop.orders", 1, "SELECT 1")):
+            with pytest.raises(module.ConfigError) as caught:
+                call()
+            assert caught.value.code == "invalid_argument"
+        thread.join()
+        assert session.token().startswith("1:")
+
+
 def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
     import threading
 
