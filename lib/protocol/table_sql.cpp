@@ -95,7 +95,7 @@ std::string write_guard_sql(write_guard guard, std::string_view table, std::stri
 
 std::string shard_key_trigger_sql(table_state const& table, bool present) {
   auto const qualified = names::quoted_table(table.manifest.table);
-  auto const function = "shardway." + names::quoted("key_change_" + table.manifest.table);
+  auto const function = names::key_change_function(table.manifest.table);
   auto const drop = "DROP TRIGGER IF EXISTS shardway_key_change ON " + qualified + ";\n";
   if (!present) return drop + "DROP FUNCTION IF EXISTS " + function + "();\n";
   std::string changed, slot_arguments, slot_call;

@@ -28,7 +28,8 @@ std::string literal(std::string_view text);
 
 std::string fence(std::string_view group);            ///< shardway.fence_<group>, ready for SQL
 std::string fence_lock(std::string_view group);       ///< shardway.fence_lock_<group>, ready for SQL
-std::string apply_function(std::string_view schema_and_name);  ///< shardway."apply_<schema.name>", ready for SQL
+std::string apply_function(std::string_view schema_and_name);  ///< shardway."apply_<schema.name>", ready for SQL; a long name is cut and ends in its digest
+std::string key_change_function(std::string_view schema_and_name);  ///< shardway."key_change_<schema.name>", likewise
 std::string publication(std::string_view migration);           ///< on each node: shardway_<migration>
 std::string forward_replication_slot(std::string_view migration);                    ///< on the source: shardway_<migration>_source
 std::string reverse_replication_slot(std::string_view migration, std::string_view shard_node);  ///< on a shard: shardway_<migration>_<shard>
