@@ -69,9 +69,22 @@ result<> applier::connect_and_read_position() {
     return error{error_code::stream_broken, "shard " + options_.shard.node + " has lost batches it had committed: changes between are missing",
                  "the shard came back from a failover or a backup: its tables must be copied again"}
         .at_node(options_.shard.node);
+  BOOST_OUTCOME_TRYV(forget_parked());
   queue_.set_committed(position_, 0);
   queue_.set_known();
   queue_.set_connected(true);
+  return success();
+}
+
+// What was parked has been repaired where the stream is past it.
+result<> applier::forget_parked() {
+  BOOST_OUTCOME_TRY(auto const answers, run_all({{.sql = "BEGIN"},
+                                                 engine_statement(options_.token, "stream"),
+                                                 forget_parked_statement(position_.applied),
+                                                 {.sql = "SELECT max(commit_lsn) FROM shardway.parked WHERE stream = 'source'"},
+                                                 {.sql = "COMMIT"}}));
+  auto const newest = answers[3].at(0, 0);
+  parked_until_ = newest ? lsn::parse(*newest).value_or(lsn{}) : lsn{};
   return success();
 }
 
@@ -199,6 +212,8 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
 
 result<> applier::commit_position(stream_position const& next, std::uint64_t barrier, std::vector<statement> statements) {
   bool const apart = guard_off("progress_in_batch");
+  bool const frees_parked = parked_until_.is_set() && parked_until_ <= next.applied;
+  if (frees_parked) statements.push_back(forget_parked_statement(next.applied));
   if (!apart) statements.push_back(advance_statement(names::source_stream, next));
   if (!statements.empty()) {
     BOOST_OUTCOME_TRYV(run_all(statements));
@@ -214,6 +229,7 @@ result<> applier::commit_position(stream_position const& next, std::uint64_t bar
     BOOST_OUTCOME_TRYV(run_all({advance_statement(names::source_stream, next)}));
   }
   position_ = next;
+  if (frees_parked) parked_until_ = {};
   sent_once_ = false;
   next_idle_ = system_clock_source().now() + options_.limits.idle_progress;
   queue_.set_committed(position_, barrier);

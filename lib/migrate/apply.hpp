@@ -46,6 +46,7 @@ class applier {
 
   result<> serve();
   result<> connect_and_read_position();
+  result<> forget_parked();
   result<> work(apply_queue::taken& taken);
   result<> apply(apply_queue::taken& taken);
   void drop_applied(std::vector<shard_item>& items) const;
@@ -76,6 +77,7 @@ class applier {
   stream_position position_;
   std::optional<apply_queue::taken> pending_;  ///< taken and not known to be committed
   bool sent_once_{};                           ///< it may have been committed by a connection that was lost
+  lsn parked_until_{};                         ///< of the newest change that is noted as parked; 0 if there is none
   steady_time next_idle_{};
   unsigned batches_{};
   unsigned tries_{};

@@ -226,6 +226,10 @@ statement receipts_statement(std::span<text_value const> write_ids, std::span<te
           .name = "sw_receipts"};
 }
 
+statement forget_parked_statement(lsn applied) {
+  return {.sql = "DELETE FROM shardway.parked WHERE stream = 'source' AND commit_lsn <= $1::pg_lsn", .parameters = {applied.to_string()}};
+}
+
 }  // namespace migrate
 }  // namespace v0
 }  // namespace shardway

@@ -108,6 +108,47 @@ TEST_F(stream, shard_that_comes_back_behind_its_position_stops_it) {
   EXPECT_FALSE(engine_->stream(shard_id{1}).failure);
 }
 
+TEST_F(stream, notes_of_parked_changes_go_when_it_is_past_them) {
+  install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 100) AS n");
+  auto const shard = open(fleet_->shard(0));
+  auto const park = [&](std::string const& at) {
+    run(*shard, "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) VALUES ('source', 'shop.orders', 'digest', 'reason', '" + at + "')");
+  };
+  park("0/1");
+  start();
+  copy();
+  run(*source_, "UPDATE shop.orders SET total = total + 1");
+  catch_up();
+  EXPECT_EQ(one(*shard, "SELECT count(*) FROM shardway.parked"), "0") << "a batch went past it";
+  engine_.reset();
+  park("0/1");
+  park("FFFFFFFF/0");
+  start();
+  run(*source_, "UPDATE shop.orders SET total = total + 1");
+  catch_up();
+  EXPECT_EQ(one(*shard, "SELECT string_agg(commit_lsn::text, ',') FROM shardway.parked"), "FFFFFFFF/0") << "the stream is not past it";
+}
+
+TEST_F(stream, functions_of_tables_with_long_names_do_not_collide) {
+  std::string const start_of_name = "shop.a_name_of_a_table_that_is_as_long_as_a_name_may_be_at_all";
+  std::vector<table_state> tables;
+  std::string ddl;
+  for (auto const* end : {"x", "y"}) {
+    tables.push_back(table_of(start_of_name + end, {"id"}, {"customer_id"}, {{"id", "bigint", false, true}, {"customer_id", "bigint", false, true}}));
+    ddl += "CREATE TABLE " + start_of_name + end + " (id bigint PRIMARY KEY, customer_id bigint NOT NULL);";
+  }
+  install(ddl, tables, "SELECT 1");
+  for (auto const& table : tables) run(*source_, shard_key_trigger_sql(table, true));
+  auto const of_apply = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'shardway'::regnamespace AND proname LIKE 'apply\\_%'";
+  EXPECT_EQ(one(*open(fleet_->shard(0)), of_apply), "2");
+  EXPECT_EQ(one(*source_, "SELECT count(DISTINCT tgfoid) FROM pg_trigger WHERE tgname = 'shardway_key_change'"), "2");
+  for (auto const& table : tables) {
+    auto const function = names::apply_function(table.manifest.table);
+    EXPECT_LE(function.size(), std::string("shardway.\"\"").size() + 63);
+    EXPECT_EQ(one(*open(fleet_->shard(0)), "SELECT count(*) FROM pg_proc WHERE oid = to_regproc(" + names::literal(function) + ")"), "1") << function;
+  }
+}
+
 TEST_F(stream, resend_has_no_effect) {
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 500) AS n");
   start();
