@@ -56,6 +56,19 @@ TEST_P(pool_on, is_bounded_and_wakes_who_waits) {
   EXPECT_EQ(pid(value_of(pool.lease(in(10s)))), expected);
 }
 
+TEST_P(pool_on, an_open_that_throws_gives_its_place_back) {
+  bool throws = true;
+  auto const open = [&](connect_options const& where) {
+    if (throws) throw std::bad_alloc{};
+    return connect(where);
+  };
+  auto pool = value_of(session_pool::make({.node = where(), .sessions_max = 1, .open = open}, clock));
+  EXPECT_THROW((void)pool.lease(in(5s)), std::bad_alloc);
+  EXPECT_EQ(pool.state().leased, 0U);
+  throws = false;
+  require(pool.lease(in(5s)));
+}
+
 TEST_P(pool_on, closes_sessions_in_a_transaction_or_broken_or_discarded) {
   auto pool = make(1);
   int left{};
