@@ -231,6 +231,7 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
   run(source(), "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders ENABLE ROW LEVEL"
       " SECURITY; ALTER TABLE shop.payments FORCE ROW LEVEL SECURITY;"
                 "CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.orders ADD COLUMN pairs shop.pair[];"
+                "ALTER TABLE shop.orders ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY;"
                 "CREATE UNLOGGED TABLE shop.fast (id bigint PRIMARY KEY, customer_id bigint NOT NULL);"
                 "CREATE TABLE shop.parted (id bigint PRIMARY KEY, customer_id bigint NOT NULL) PARTITION BY RANGE (id); CREATE TABLE"
                     " shop.parted_1 PARTITION OF shop.parted DEFAULT;"
@@ -243,6 +244,8 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
   expect(list, finding_level::warn, "row_security", "source", "shop.orders");
   expect(list, finding_level::fail, "row_security", "source", "shop.payments");
   expect(list, finding_level::warn, "composite_column", "source", "shop.orders.pairs");
+  expect(list, finding_level::fail, "identity_column", "source", "shop.orders.number");
+  expect(list, finding_level::pass, "identity_column", "source", "shop.payments");
   expect(list, finding_level::fail, "table", "source", "shop.fast: it is unlogged");
   expect(list, finding_level::fail, "table", "source", "shop.parted_1: it is a partition");
   expect(list, finding_level::fail, "table", "source", "shop.view: it is no table");
