@@ -247,6 +247,22 @@ TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
+// Binary rows name the element type of an array by its OID, which each node gave out for itself.
+TEST_F(stream, arrays_of_own_types_are_copied_and_followed) {
+  run(*open(fleet_->source()), "CREATE TYPE public.takes_an_oid AS ENUM ('a'); DROP TYPE public.takes_an_oid");
+  install("CREATE TYPE shop.mood AS ENUM ('glad', 'sad'); CREATE DOMAIN shop.short AS text CHECK (length(VALUE) < 9); "
+          "CREATE TABLE shop.people (id bigint PRIMARY KEY, moods shop.mood[], words shop.short[])",
+          {table_of("shop.people", {"id"}, {"id"}, {{"id", "bigint", false, true}, {"moods", "shop.mood[]", false, false}, {"words", "shop.short[]", false, false}})},
+          "INSERT INTO shop.people SELECT n, ARRAY['glad', 'sad']::shop.mood[], ARRAY['w' || n]::shop.short[] FROM generate_series(1, 50) AS n");
+  auto const type = "SELECT 'shop.mood'::regtype::oid";
+  ASSERT_NE(one(*source_, type), one(*open(fleet_->shard(0)), type));
+  start();
+  copy();
+  run(*source_, "UPDATE shop.people SET moods = ARRAY['sad']::shop.mood[] WHERE id % 2 = 0; INSERT INTO shop.people VALUES (100, '{glad}', '{new}')");
+  catch_up();
+  EXPECT_EQ(digest_on_shards("shop.people", "id, moods, words"), digest("shop.people", "id, moods, words"));
+}
+
 TEST_F(stream, reference_table_is_whole_on_every_shard) {
   auto currencies = table_of("shop.currencies", {"code"}, {}, {{"code", "text", false, true}, {"rate", "numeric", false, false}});
   currencies.manifest.kind = table_kind::reference;
