@@ -69,11 +69,10 @@ result<> applier::connect_and_read_position() {
     return error{error_code::stream_broken, "shard " + options_.shard.node + " has lost batches it had committed: changes between are missing",
                  "the shard came back from a failover or a backup: its tables must be copied again"}
         .at_node(options_.shard.node);
-  BOOST_OUTCOME_TRYV(forget_parked());
   queue_.set_committed(position_, 0);
   queue_.set_known();
   queue_.set_connected(true);
-  return success();
+  return forget_parked();
 }
 
 // What was parked has been repaired where the stream is past it.
