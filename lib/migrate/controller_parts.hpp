@@ -58,6 +58,7 @@ struct controller::parts {
   result<> advance_goals();
   result<> advance_one_stage(std::string const& group);
 
+  result<> pass_gates(std::string const& group, wave_direction direction);
   result<std::string> serve_wave(request const&, wave_direction);
   result<std::string> serve_verify(std::string const& group, bool repair);
   result<> drain_mirrors(std::string const& group);

@@ -27,6 +27,7 @@ struct controller_options {
   verify_options verification{};
   engine_limits limits{};
   std::chrono::seconds certificate_age_max{600};          ///< > 0: an older certificate is red at the wave's gate
+  std::chrono::milliseconds gate_patience{5000};          ///< >= 0: how long a wave waits for clients to refresh and streams to come back
   std::chrono::seconds client_expiry{10};                 ///< > 0: a client silent for longer no longer counts
   std::chrono::seconds foreign_quiet{3};                  ///< >= 0: a wave waits until no foreign write was seen for this long
   std::chrono::seconds transaction_age_max{30};           ///< > 0: an older transaction on a node is red at the wave's gate
