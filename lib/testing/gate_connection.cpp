@@ -37,6 +37,13 @@ void gate_connection::cut() {
   is_over_ = true;
 }
 
+// A reset makes the receiver throw away what it has not read yet; what was let through before the cut has to arrive.
+void gate_connection::end_after_delivery() {
+  ::shutdown(lanes_[0].from, SHUT_RDWR);
+  ::shutdown(lanes_[0].to, SHUT_RDWR);
+  is_over_ = true;
+}
+
 void gate_connection::add_polls(std::vector<pollfd>& polls, gate_settings const& settings, gate_clock::time_point now) const {
   if (is_stalled_ || settings.is_stalled) return;
   for (auto const& one : lanes_) {
@@ -61,7 +68,7 @@ void gate_connection::work(gate_settings& settings, gate_clock::time_point now) 
   if (is_over_) return;
   bool const is_drained = lanes_[0].under_way.empty() && lanes_[1].under_way.empty();
   if (tripped_ && is_drained) {
-    if (*tripped_ == gate_fault::cut) return cut();
+    if (*tripped_ == gate_fault::cut) return end_after_delivery();
     tripped_.reset();
     is_stalled_ = true;
     return;

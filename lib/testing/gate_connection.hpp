@@ -47,6 +47,7 @@ class gate_connection {
   std::optional<gate_clock::time_point> next_due() const;
   void work(gate_settings& settings, gate_clock::time_point now);
   void cut();
+  void end_after_delivery();
   void resume() { is_stalled_ = false; }
   bool is_over() const { return is_over_; }
 
