@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "lib/migrate/reconnect.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/protocol/fence.hpp"
@@ -17,13 +18,6 @@ namespace {
 constexpr std::chrono::milliseconds idle_wait{50};
 constexpr unsigned trim_every = 200;
 constexpr unsigned blocked_tries_max = 20;
-
-error stopped_by_test(std::string_view where) { return error{error_code::connection_lost, "stopped by a test at " + std::string(where)}; }
-
-bool may_reconnect(error const& failed) {
-  return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost ||
-         failed.code() == error_code::deadline_exceeded || failed.code() == error_code::in_doubt;
-}
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "lib/migrate/reconnect.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/pg/replication_slot.hpp"
@@ -21,10 +22,6 @@ constexpr std::chrono::milliseconds poll_every{500};
 constexpr std::chrono::milliseconds room_wait{500};
 
 steady_time now() { return system_clock_source().now(); }
-
-bool may_reconnect(error const& failed) {
-  return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost || failed.code() == error_code::deadline_exceeded;
-}
 
 std::size_t size_of_tuple(std::optional<stream_tuple> const& tuple) {
   std::size_t bytes = 0;

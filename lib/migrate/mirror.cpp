@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lib/migrate/reconnect.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/pg/replication_slot.hpp"
 #include "shardway/protocol/names.hpp"
@@ -20,13 +21,6 @@ constexpr unsigned idle_factor = 5;  // an idle mirror writes to the source: les
 constexpr unsigned trim_every = 500;
 
 steady_time now() { return system_clock_source().now(); }
-
-bool may_reconnect(error const& failed) {
-  return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost || failed.code() == error_code::deadline_exceeded ||
-         failed.code() == error_code::in_doubt;
-}
-
-error stopped_by_test(std::string_view where) { return error{error_code::connection_lost, "stopped by a test at " + std::string(where)}; }
 
 }  // namespace
 

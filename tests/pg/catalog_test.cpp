@@ -16,21 +16,13 @@
 #include "shardway/pg/replication_slot.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
+#include "support/must.hpp"
 
 namespace shardway {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-template <class T>
-T must(result<T> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-  return std::move(outcome).value();
-}
-void must(result<void> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-}
 
 migration_manifest shop() {
   migration_manifest out;

@@ -98,5 +98,29 @@ TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
   EXPECT_EQ(on_shard(0, open_slots), "2048");
 }
 
+// I7, V2: the gate is computed from the database each time, so a restart does not lose what was found or repaired.
+TEST_F(migration, wave_needs_a_certificate_newer_than_the_last_repair_also_after_a_restart) {
+  start();
+  auto const refused = [&] {
+    auto const answer = ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})");
+    return answer.state == request_state::failed && answer.error_code == "gate_red" && answer.error_message.find("certificates") != std::string::npos;
+  };
+  {
+    controller_process controller(file_);
+    done(ask("advance", R"({"group": "sales", "to": "dual_writing"})"));
+    done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
+    EXPECT_TRUE(refused()) << "never verified";
+    done(ask("verify", R"({"group": "sales"})"));
+    run_on(fleet_->source(), "INSERT INTO shardway.repair (relation, node, kind, key_digest) VALUES ('shop.orders', 'shard0', 'update', '0')");
+    EXPECT_TRUE(refused()) << "repaired since";
+    controller.kill_9();
+  }
+  controller_process controller(file_);
+  EXPECT_TRUE(refused()) << "a restart changes nothing";
+  EXPECT_EQ(on_shard(0, "SELECT count(*) FROM shardway.fence_sales WHERE is_open"), "0");
+  done(ask("verify", R"({"group": "sales"})"));
+  done(ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
+}
+
 }  // namespace
 }  // namespace shardway_test

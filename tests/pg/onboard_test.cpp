@@ -14,6 +14,7 @@
 #include "shardway/pg/replication_slot.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
+#include "support/must.hpp"
 
 namespace shardway {
 namespace {
@@ -21,15 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-template <class T>
-T must(result<T> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-  return std::move(outcome).value();
-}
-void must(result<void> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-}
 
 constexpr char const* shop_schema = R"sql(
 SET client_min_messages = error;

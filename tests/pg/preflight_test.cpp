@@ -11,21 +11,13 @@
 #include "shardway/migrate/roles.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
+#include "support/must.hpp"
 
 namespace shardway {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-template <class T>
-T must(result<T> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-  return std::move(outcome).value();
-}
-void must(result<void> outcome) {
-  if (!outcome) throw std::runtime_error(outcome.error().to_string() + " | " + outcome.error().server_detail());
-}
 
 constexpr char const* good_schema = R"sql(
 SET client_min_messages = error;

@@ -42,7 +42,7 @@ BODY_OUTSIDERS = {
 }
 
 # Words that say a thing is not done, and paths of one machine.
-BANNED_TEXT = r"\b(TODO|FIXME|XXX|HACK|WIP)\b|(?<![\w/.])/work/|/home/[a-z]"
+BANNED_TEXT = r"\b(TODO|FIXME|XXX|HACK|WIP)\b|/home/[a-z]|(?<![\w.])/root/"
 # One meaning, one word: see docs/ARCHITECTURE.md. Only identifiers of code are looked at, not prose.
 BANNED_NAMES = {
     r"\bv?bucket(s|_\w+)?\b": "slot",

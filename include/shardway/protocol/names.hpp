@@ -12,7 +12,7 @@ namespace names {
 
 /// Schema of every object of ours.
 inline constexpr std::string_view schema = "shardway";
-/// The setting that tells the write guard that the session is ours; always transaction-local. Values: client, dual_write, stream, mirror, copy, repair.
+/// The setting that tells the write guard that the session is ours; always transaction-local. Values: client/<group>, dual_write, stream, mirror, copy, repair.
 inline constexpr std::string_view writer_setting = "shardway.writer";
 /// The column that holds the row version on shards.
 inline constexpr std::string_view version_column = "_shardway_version";
