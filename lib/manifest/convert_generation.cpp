@@ -74,7 +74,7 @@ result<table_state> table_of(files::TableState const& message, generation const&
   auto const& manifest = message.manifest();
   if (!files::Table::Kind_IsValid(manifest.kind()) || !files::Table::Triggers_IsValid(manifest.triggers()) ||
       !files::Stage_IsValid(manifest.stage_until()) || !files::DualWrite::Mode_IsValid(manifest.dual_write().mode()) ||
-      !files::Ids::Strategy_IsValid(manifest.ids().strategy()))
+      !files::Ids::Strategy_IsValid(manifest.ids().strategy()) || !files::Table::Capture_IsValid(manifest.capture()))
     return corrupt("the table " + manifest.table() + " has an option this version does not know");
   table_state table{from_message(manifest), {}, message.partitioned()};
   for (auto const& column : message.column())
