@@ -1,13 +1,19 @@
-# shardway_room(<name> SOURCES <file>... [PUBLIC <target>...] [PRIVATE <target>...])
-# Declares the static library shardway_<name>, alias shardway::<name>.
+# shardway_room(<name> SOURCES <file>... [COMPONENT <component>] [PUBLIC <target>...] [PRIVATE <target>...])
+# Declares the library shardway_<name>, alias shardway::<name>; static or, with BUILD_SHARED_LIBS, shared.
 function(shardway_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  add_library(shardway_${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "COMPONENT" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(NOT ARG_COMPONENT)
+    set(ARG_COMPONENT client)
+  endif()
+  add_library(shardway_${name} ${ARG_SOURCES})
   add_library(shardway::${name} ALIAS shardway_${name})
-  set_target_properties(shardway_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  # One object for the static and the shared form: position-independent, and no definition that only the shared form would have.
+  set_target_properties(shardway_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL "" EXPORT_NAME ${name}
+    INSTALL_RPATH "\$ORIGIN" VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_include_directories(shardway_${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(shardway_${name} PUBLIC shardway::core ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   shardway_warnings(shardway_${name})
+  shardway_install_library(shardway_${name} ${ARG_COMPONENT})
 endfunction()
 
 # shardway_test(<name> SOURCES <file>... [LINK <target>...] [LABELS <label>...])

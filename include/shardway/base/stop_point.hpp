@@ -117,7 +117,7 @@ inline bool pass(std::string_view name) {
 
 /// Passes the named place. True if a test selected it with `:error`: the caller then returns an error as if the next step had failed.
 ///
-/// SHARDWAY_STOP_POINT=<name>[:kill|:pause|:error][:nth][,...] selects; kill is the default and sends SIGKILL to this process. The name is
+/// SHARDWAY_STOP_POINT=NAME[:kill|:pause|:error][:nth][,...] selects; kill is the default and sends SIGKILL to this process. The name is
 /// first written to the file named by SHARDWAY_STOP_FILE; `pause` waits until a test removes that file.
 /// Thread safety: safe.
 /// Cost: one relaxed load when nothing is selected; nothing in a build without SHARDWAY_TEST_SWITCHES.
