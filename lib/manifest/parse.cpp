@@ -39,7 +39,7 @@ class collector final : public pb::io::ErrorCollector {
 
 using location_tree = pb::TextFormat::ParseInfoTree;
 
-/// Adds the places of a message's own fields, and of messages in it except nodes, under their dotted path.
+/// Adds the places of a message's own fields, and of messages in it except nodes, under their dotted path: "reads.scatter", "lookup[1].name".
 void add_places(pb::Message const& message, location_tree* tree, std::string const& prefix, int index, field_positions& positions) {
   if (tree == nullptr) return;
   auto const& reflection = *message.GetReflection();
@@ -50,8 +50,15 @@ void add_places(pb::Message const& message, location_tree* tree, std::string con
       auto const location = tree->GetLocation(field, field->is_repeated() ? at : -1);
       if (location.line < 0) continue;
       positions.add(prefix + std::string{field->name()}, field->is_repeated() ? at : index, {location.line + 1, location.column + 1});
-      if (field->message_type() != nullptr && !field->is_repeated() && field->message_type() != files::Node::descriptor())
-        add_places(reflection.GetMessage(message, field), tree->GetTreeForNested(field, -1), prefix + std::string{field->name()} + ".", 0, positions);
+      if (field->message_type() == nullptr || field->message_type() == files::Node::descriptor()) continue;
+      auto path = prefix + std::string{field->name()};
+      if (!field->is_repeated()) {
+        add_places(reflection.GetMessage(message, field), tree->GetTreeForNested(field, -1), path + ".", 0, positions);
+        continue;
+      }
+      path = item_path(path, static_cast<std::size_t>(at));
+      positions.add(path, 0, {location.line + 1, location.column + 1});
+      add_places(reflection.GetRepeatedMessage(message, field, at), tree->GetTreeForNested(field, at), path + ".", 0, positions);
     }
   }
 }
@@ -75,14 +82,23 @@ void check_api_version(bool is_there, unsigned version, finder& found) {
             "write api_version: 1");
 }
 
-/// A value may be written as a number, and the parser keeps one that no name belongs to.
+void check_enumerations(pb::Message const& message, std::string const& prefix, finder& found);
+
+void check_enumerations_of_list(pb::Message const& message, pb::FieldDescriptor const& field, std::string const& path, finder& found) {
+  auto const& reflection = *message.GetReflection();
+  for (int at = 0; at < reflection.FieldSize(message, &field); ++at)
+    check_enumerations(reflection.GetRepeatedMessage(message, &field, at), item_path(path, static_cast<std::size_t>(at)) + ".", found);
+}
+
+/// A value may be written as a number, and the parser keeps one that no name belongs to. No list holds bare enumerations.
 void check_enumerations(pb::Message const& message, std::string const& prefix, finder& found) {
   auto const& reflection = *message.GetReflection();
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     auto const* field = message.GetDescriptor()->field(i);
     auto const path = prefix + std::string{field->name()};
-    if (field->is_repeated()) continue;  // no list holds an enumeration
-    if (field->message_type() != nullptr) {
+    if (field->is_repeated()) {
+      if (field->message_type() != nullptr) check_enumerations_of_list(message, *field, path, found);
+    } else if (field->message_type() != nullptr) {
       if (reflection.HasField(message, field)) check_enumerations(reflection.GetMessage(message, field), path + ".", found);
     } else if (auto const* type = field->enum_type();
                type != nullptr && type->FindValueByNumber(reflection.GetEnumValue(message, field)) == nullptr) {

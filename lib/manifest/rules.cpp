@@ -47,6 +47,8 @@ void finder::add(std::string_view code, std::string_view field, int index, std::
   findings_.push_back({std::string{code}, file_, at.line, at.column, std::move(message), std::move(hint)});
 }
 
+std::string item_path(std::string_view list, std::size_t at) { return std::string{list} + "[" + std::to_string(at) + "]"; }
+
 std::string shown(std::string_view name) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text = "\"";

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "rules.hpp"
+#include "checks.hpp"
 #include "shardway/base/limits.hpp"
 
 namespace shardway {
@@ -34,17 +34,9 @@ void check_group(finder& found, table_manifest const& table) {
             "choose a short name in small letters, such as \"sales\"");
 }
 
-void check_columns(finder& found, std::string_view field, std::string_view what, std::vector<std::string> const& columns) {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    check_identifier(found, field, static_cast<int>(i), what, columns[i]);
-    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) != columns.begin() + static_cast<std::ptrdiff_t>(i))
-      found.add("M008", field, static_cast<int>(i), "the " + std::string{what} + " " + shown(columns[i]) + " is there twice", "name it once");
-  }
-}
-
 void check_keys(finder& found, table_manifest const& table) {
-  check_columns(found, "shard_key", "shard key column", table.shard_key);
-  check_columns(found, "key", "key column", table.key);
+  check_names(found, "shard_key", "shard key column", table.shard_key);
+  check_names(found, "key", "key column", table.key);
   bool const reference = table.kind == table_kind::reference;
   if (reference && !table.shard_key.empty())
     found.add("M009", "shard_key", 0, "a reference table has a shard key", "remove shard_key, or kind: REFERENCE");
@@ -61,26 +53,14 @@ void check_options(finder& found, table_manifest const& table) {
   if (table.budget <= 0ms || table.budget > budget_max)
     found.add("M013", "dual_write.budget_ms", 0, "the budget of " + std::to_string(table.budget.count()) + " ms is not between 1 and 60000",
               "250 is the default; the write is reported as pending after it");
-  if (table.id_stride < 2 || table.id_stride > 4096)
-    found.add("M014", "ids.stride", 0, "the stride of " + std::to_string(table.id_stride) + " is not between 2 and 4096",
-              "take more than the number of shards you will ever have");
-  if (table.ids == id_strategy_kind::interleaved && table.kind == table_kind::reference)
-    found.add("M015", "ids.strategy", 0, "a reference table has interleaved ids", "remove ids: only the source gives a reference table ids");
-  check_columns(found, "drop_foreign_key", "foreign key", table.drop_foreign_keys);
-  check_columns(found, "accept_unique", "unique index", table.accept_unique);
-}
-
-void check_conninfo(finder& found, int index, node_definition const& node) {
-  auto const settings = parse_conninfo(node.conninfo);
-  if (!settings || settings->empty()) {
-    found.add("M018", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " is missing, or not in libpq's keyword form",
-              "write conninfo: \"host=... port=5432 dbname=...\"; a URI is not taken");
-    return;
-  }
-  for (auto const& [keyword, value] : *settings)
-    if (keyword == "password" || keyword == "sslpassword")
-      found.add("M017", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " holds a " + keyword,
-                "remove it: passwords come from PGPASSFILE, a service file or the environment");
+  check_names(found, "drop_foreign_key", "foreign key", table.drop_foreign_keys);
+  check_names(found, "accept_unique", "unique index", table.accept_unique);
+  check_names(found, "classified_column", "classified column", table.classified_columns);
+  if (table.kind != table_kind::reference) return;
+  if (table.stage_until == stage::finalized)
+    found.add("M035", "stage_until", 0, "a reference table is to be finalized", "leave stage_until away: the source keeps authority for a reference table");
+  if (table.capture == capture_kind::trigger)
+    found.add("M058", "capture", 0, "a reference table has capture: TRIGGER", "remove capture: writes to a reference table reach the shards by the stream alone");
 }
 
 void check_node(finder& found, int index, node_definition const& node, std::vector<node_definition const*> const& before) {
@@ -91,8 +71,8 @@ void check_node(finder& found, int index, node_definition const& node, std::vect
   for (auto const* other : before) {
     if (other->name == node.name)
       found.add("M020", "node.name", index, "two nodes are named " + shown(node.name), "give each node its own name");
-    if (!node.conninfo.empty() && other->conninfo == node.conninfo)
-      found.add("M021", "node.conninfo", index, "the nodes " + shown(other->name) + " and " + shown(node.name) + " have the same conninfo",
+    if (is_same_database(other->conninfo, node.conninfo))
+      found.add("M021", "node.conninfo", index, "the conninfos of nodes " + shown(other->name) + " and " + shown(node.name) + " lead to one database",
                 "two nodes are two databases: correct one of them");
   }
 }
@@ -114,10 +94,16 @@ void check_nodes(finder& found, migration_manifest const& migration) {
   for (auto const& shard : migration.shards) check_all(shard);
 }
 
+void check_role(finder& found, std::string_view field, std::string_view what, std::string const& role) {
+  if (!check_identifier(found, field, 0, what, role)) return;
+  if (role.starts_with("pg_") || role == "public" || role == "none")
+    found.add("M059", field, 0, "the " + std::string{what} + " " + shown(role) + " is a name that PostgreSQL keeps for itself", "create a role of another name");
+}
+
 void check_roles(finder& found, migration_manifest const& migration) {
-  check_identifier(found, "application_role", 0, "application role", migration.application_role);
-  check_identifier(found, "engine_role", 0, "engine role", migration.engine_role);
-  check_identifier(found, "mirror_role", 0, "mirror role", migration.mirror_role);
+  check_role(found, "application_role", "application role", migration.application_role);
+  check_role(found, "engine_role", "engine role", migration.engine_role);
+  check_role(found, "mirror_role", "mirror role", migration.mirror_role);
   auto const& application = migration.application_role;
   if (!application.empty() && (application == migration.engine_role || application == migration.mirror_role))
     found.add("M024", "application_role", 0, "the application role " + shown(application) + " is also the engine's or the mirror's",
@@ -126,12 +112,23 @@ void check_roles(finder& found, migration_manifest const& migration) {
 
 }  // namespace
 
+void check_names(finder& found, std::string_view field, std::string_view what, std::vector<std::string> const& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    check_identifier(found, field, static_cast<int>(i), what, names[i]);
+    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) != names.begin() + static_cast<std::ptrdiff_t>(i))
+      found.add("M008", field, static_cast<int>(i), "the " + std::string{what} + " " + shown(names[i]) + " is there twice", "name it once");
+  }
+}
+
 std::vector<manifest_finding> validate(table_manifest const& table, std::string const& file, field_positions const& positions) {
   finder found{file, positions};
   check_table_name(found, table);
   check_group(found, table);
   check_keys(found, table);
+  check_ids(found, table);
   check_options(found, table);
+  check_lookups(found, table);
+  check_reads(found, table);
   return found.take();
 }
 
@@ -141,8 +138,10 @@ std::vector<manifest_finding> validate(migration_manifest const& migration, std:
     found.add("M022", "name", 0, "the migration's name " + shown(migration.name) + " is not of the form [a-z][a-z0-9_]*, at most 30 bytes",
               "it becomes part of the names of replication slots and publications");
   if (migration.shards.empty() || migration.shards.size() > 1024)
-    found.add("M023", "shard", 0, "the migration has " + std::to_string(migration.shards.size()) + " shards", "list 1 to 1024 of them: shard { ... }");
+    found.add("M023", migration.shards.empty() ? "name" : "shard", 1024, "the migration has " + std::to_string(migration.shards.size()) + " shards", "list 1 to 1024 of them: shard { ... }");
   check_nodes(found, migration);
+  check_pins(found, migration);
+  check_catalog(found, migration);
   check_roles(found, migration);
   return found.take();
 }

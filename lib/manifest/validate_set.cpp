@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "rules.hpp"
+#include "checks.hpp"
 #include "shardway/manifest/validate.hpp"
 
 namespace shardway {
@@ -46,6 +46,12 @@ void check_against_group(finder& found, table_file const& file, std::map<std::st
 std::vector<manifest_finding> validate_set(migration_file const& migration, std::span<table_file const> tables) {
   auto all = migration.findings;
   std::map<std::string_view, table_file const*> by_name, by_group;
+  finder of_migration{migration.file, migration.positions};
+  auto const classified = std::ranges::find_if(tables, [](table_file const& file) { return !file.manifest.classified_columns.empty(); });
+  if (classified != tables.end()) check_classified(of_migration, migration.manifest, classified->manifest);
+  if (!tables.empty()) check_pin_lengths(of_migration, migration.manifest, tables);
+  auto spanning = of_migration.take();
+  all.insert(all.end(), spanning.begin(), spanning.end());
   for (auto const& file : tables) {
     all.insert(all.end(), file.findings.begin(), file.findings.end());
     finder found{file.file, file.positions};

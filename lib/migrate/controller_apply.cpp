@@ -20,12 +20,6 @@ group_state new_group(std::string const& name) {
   return {.name = name, .at = stage::observing, .authority = {{.slots = all_slots, .shard = std::nullopt, .at = epoch{1}, .opened = {}}}};
 }
 
-std::string describe(manifest_change const& change) {
-  std::string text = std::string(name(change.kind)) + " " + change.table;
-  if (!change.field.empty()) text += " " + change.field + ": " + change.from + " -> " + change.to;
-  return change.reason.empty() ? text : text + " (" + change.reason + ")";
-}
-
 void put_table(generation& next, table_state const& table) {
   for (auto& held : next.tables)
     if (held.manifest.table == table.manifest.table) {

@@ -73,6 +73,12 @@ struct generation {
 /// Slots spread evenly and contiguously: shard i of n has [4096 i / n, 4096 (i + 1) / n). Preconditions: 1 <= shard_count <= 1,024.
 std::vector<placement_range> even_placement(std::uint16_t shard_count);
 
+/// Where slots are placed first: evenly over the shards that are not `pinned_only`, then each pin's slot on its shard.
+/// Errors: `manifest_invalid` for what the rules M043 to M048 refuse.
+result<std::vector<placement_range>> first_placement(migration_manifest const&);
+/// The slot that a pin moves. Errors: `manifest_invalid`, `invalid_argument`; the value is not in the message.
+result<slot_id> slot_of(pinned_key const&);
+
 /// The document form: protobuf's canonical JSON. Errors: `corrupt_data`.
 std::string encode(generation const&);
 result<generation> decode_generation(std::string_view document);

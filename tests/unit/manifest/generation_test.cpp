@@ -69,6 +69,11 @@ TEST(generation_document, keeps_the_stored_form) {
   EXPECT_EQ(decode_generation(stored.dump()).value(), generation_of_two_shards());
 }
 
+TEST(generation_document, reads_what_the_first_version_stored) {
+  std::ifstream file{GOLDEN_DIR "/generation_of_first_version.json"};
+  EXPECT_EQ(decode_generation(nlohmann::json::parse(file).dump()).value(), generation_of_two_shards());
+}
+
 TEST(generation_document, hostile_names_survive) {
   auto made = generation_of_two_shards();
   made.tables[0].manifest.table = "sh\"op.or\\'d\x01ers 日本";

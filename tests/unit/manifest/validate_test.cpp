@@ -28,6 +28,13 @@ struct broken_table {
   std::function<void(table_manifest&)> spoil;
 };
 
+table_manifest& reference(table_manifest& table) {
+  table.kind = table_kind::reference;
+  table.shard_key.clear();
+  table.ids = id_strategy_kind::external;
+  return table;
+}
+
 TEST(validate_table, each_rule_has_its_code) {
   broken_table const cases[] = {
       {"M003", [](auto& t) { t.table = "orders"; }},
@@ -55,6 +62,32 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M014", [](auto& t) { t.id_stride = 1; }},
       {"M014", [](auto& t) { t.id_stride = 4097; }},
       {"M015", [](auto& t) { t.kind = table_kind::reference; t.shard_key.clear(); }},
+      {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::slot; }},
+      {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::leased; }},
+      {"M008", [](auto& t) { t.classified_columns = {"a", "b", "a"}; }},
+      {"M003", [](auto& t) { t.classified_columns = {""}; }},
+      {"M008", [](auto& t) { t.lookups = {{"l", {"a", "a"}, false}}; }},
+      {"M029", [](auto& t) { t.lookups = {{"L", {"a"}, false}}; }},
+      {"M029", [](auto& t) { t.lookups = {{std::string(31, 'a'), {"a"}, false}}; }},
+      {"M030", [](auto& t) { t.lookups = {{"l", {"a"}, false}, {"l", {"b"}, false}}; }},
+      {"M031", [](auto& t) { t.lookups = {{"l", {}, false}}; }},
+      {"M031", [](auto& t) { t.lookups = {{"l", {"a", "b", "c", "d", "e"}, false}}; }},
+      {"M032", [](auto& t) { t.lookups = {{"l", {"a", "b"}, false}, {"m", {"b", "a"}, true}}; }},
+      {"M033", [](auto& t) { t.lookups = {{"l", {"customer_id"}, false}}; }},
+      {"M033", [](auto& t) { t.shard_key = {"a", "b"}; t.lookups = {{"l", {"b", "a"}, false}}; }},
+      {"M034", [](auto& t) { reference(t).lookups = {{"l", {"a"}, false}}; }},
+      {"M035", [](auto& t) { reference(t).stage_until = stage::finalized; }},
+      {"M036", [](auto& t) { t.reads.from_shards_percent = 101; }},
+      {"M036", [](auto& t) { t.reads.shadow_percent = 4294967295u; }},
+      {"M037", [](auto& t) { t.reads.fan_out_max = 0; }},
+      {"M037", [](auto& t) { t.reads.fan_out_max = 1025; }},
+      {"M038", [](auto& t) { t.reads.scatter_budget = 0ms; }},
+      {"M038", [](auto& t) { t.reads.scatter_budget = 60001ms; }},
+      {"M039", [](auto& t) { reference(t).reads.shadow_percent = 1; }},
+      {"M040", [](auto& t) { t.id_block = 0; }},
+      {"M040", [](auto& t) { t.id_block = 1000001; }},
+      {"M041", [](auto& t) { t.key = {"a", "b"}; t.ids = id_strategy_kind::slot; }},
+      {"M058", [](auto& t) { reference(t).capture = capture_kind::trigger; }},
   };
   EXPECT_THAT(validate(orders()), IsEmpty());
   for (auto const& [code, spoil] : cases) {
@@ -78,6 +111,11 @@ struct broken_migration {
   std::function<void(migration_manifest&)> spoil;
 };
 
+void pin_all(migration_manifest& migration) {
+  for (auto& shard : migration.shards) shard.pinned_only = true;
+  migration.pins = {{{"bigint"}, {"1"}, "shard0"}, {{"bigint"}, {"2"}, "shard1"}};
+}
+
 TEST(validate_migration, each_rule_has_its_code) {
   broken_migration const cases[] = {
       {"M003", [](auto& m) { m.engine_role = ""; }},
@@ -89,6 +127,26 @@ TEST(validate_migration, each_rule_has_its_code) {
       {"M019", [](auto& m) { m.shards[0].name = "Shard 0"; }},
       {"M020", [](auto& m) { m.shards[1].name = "source"; }},
       {"M021", [](auto& m) { m.shards[1].conninfo = m.source.conninfo; }},
+      {"M021", [](auto& m) { m.shards[1].conninfo = "dbname='shop' port = 5432 host=s0 sslmode=disable"; }},
+      {"M042", [](auto& m) { m.source.pinned_only = true; }},
+      {"M042", [](auto& m) { m.source.replicas[0].pinned_only = true; }},
+      {"M043", [](auto& m) { pin_all(m); }},
+      {"M044", [](auto& m) { m.pins = {{{"bigint"}, {"1"}, "source"}}; }},
+      {"M045", [](auto& m) { m.pins = {{{"bigint"}, {}, "shard0"}}; }},
+      {"M045", [](auto& m) { m.pins = {{std::vector<std::string>(5, "bigint"), std::vector<std::string>(5, "1"), "shard0"}}; }},
+      {"M046", [](auto& m) { m.pins = {{{"character(3)"}, {"a"}, "shard0"}}; }},
+      {"M047", [](auto& m) { m.pins = {{{"smallint"}, {"40000"}, "shard0"}}; }},
+      {"M047", [](auto& m) { m.pins = {{{"uuid"}, {"1"}, "shard0"}}; }},
+      {"M048", [](auto& m) { m.pins = {{{"bigint"}, {"32"}, "shard0"}, {{"integer"}, {"32"}, "shard1"}}; }},
+      {"M049", [](auto& m) { m.pins = {{{"bigint"}, {"32"}, "shard0"}, {{"bigint"}, {"32"}, "shard0"}}; }},
+      {"M050", [](auto& m) { m.catalog = "replica1"; }},
+      {"M052", [](auto& m) { m.shards[0].conninfo = "dbname=a"; }},
+      {"M053", [](auto& m) { m.shards[0].conninfo = "host=a"; }},
+      {"M054", [](auto& m) { m.shards[0].conninfo += " port=1 port=2"; }},
+      {"M055", [](auto& m) { m.shards[0].conninfo += " user=postgres"; }},
+      {"M056", [](auto& m) { m.shards[0].pinned_only = true; }},
+      {"M059", [](auto& m) { m.engine_role = "pg_monitor"; }},
+      {"M059", [](auto& m) { m.application_role = "public"; }},
       {"M022", [](auto& m) { m.name = std::string(31, 'a'); }},
       {"M023", [](auto& m) { m.shards.clear(); }},
       {"M024", [](auto& m) { m.mirror_role = m.application_role; }},
@@ -105,12 +163,38 @@ TEST(validate_migration, each_rule_has_its_code) {
 TEST(validate_migration, a_password_hidden_by_quoting_is_found) {
   for (auto const* conninfo : {"host=a password=", "host=a\tpassword\t=\tb", "host='a b' password='it\\'s'", "password=x host=a"}) {
     auto one = migration();
-    one.source.conninfo = conninfo;
+    one.source.conninfo = std::string{"dbname=d "} + conninfo;
     EXPECT_THAT(codes(validate(one)), ElementsAre("M017")) << conninfo;
   }
   auto one = migration();
-  one.source.conninfo = "host=a application_name='password=x'";
+  one.source.conninfo = "host=a application_name='password=x' dbname=d";
   EXPECT_THAT(validate(one), IsEmpty());
+}
+
+TEST(validate_migration, a_service_stands_for_host_and_database) {
+  auto one = migration();
+  one.source.conninfo = "service=shop";
+  EXPECT_THAT(validate(one), IsEmpty());
+}
+
+TEST(validate_migration, a_pinned_value_is_never_repeated) {
+  auto one = migration();
+  one.pins = {{{"bigint"}, {"secret7"}, "shard0"}, {{"text", "bigint"}, {"secret8"}, "x"}};
+  for (auto const& finding : validate(one)) EXPECT_EQ(finding.to_string().find("secret"), std::string::npos) << finding.to_string();
+}
+
+TEST(validate, a_field_of_a_list_of_messages_has_its_own_place) {
+  auto const file = parse_table_manifest(
+      "api_version: 1 table: \"s.a\" group: \"g\" shard_key: \"c\" key: \"id\"\nlookup { name: \"one\" column: \"x\" }\n"
+      "lookup {\n  name: \"Two\"\n  column: \"y\"\n  column: \"y\"\n}\nlookup { name: \"three\" }\n", "f");
+  ASSERT_THAT(codes(file.findings), ElementsAre("M029", "M008", "M031"));
+  EXPECT_EQ(file.findings[0].line * 100 + file.findings[0].column, 403);
+  EXPECT_EQ(file.findings[1].line * 100 + file.findings[1].column, 603) << "the second of the two";
+  EXPECT_EQ(file.findings[2].line * 100 + file.findings[2].column, 801) << "what is not there is reported at its lookup";
+  auto const pins = parse_migration_manifest(shardway_test::migration_text + "pin { type: \"bigint\" value: \"1\" shard: \"shard0\" }\n"
+                                             "pin { type: \"bigint\"\n  value: \"a\"\n  shard: \"s\" }\n", "m");
+  ASSERT_THAT(codes(pins.findings), ElementsAre("M044", "M047"));
+  EXPECT_EQ(pins.findings[1].line, 18);
 }
 
 TEST(validate, everything_wrong_is_reported_at_once_with_positions) {
@@ -148,6 +232,25 @@ TEST(validate_set, rules_across_files) {
   EXPECT_EQ(found[0].file, "a2");
   EXPECT_EQ(found[3].file, "d");
   EXPECT_THAT(validate_set(whole, std::span{tables}.last(1)), IsEmpty());
+}
+
+TEST(validate_set, every_node_of_a_migration_with_classified_columns_is_verified) {
+  auto text = shardway_test::migration_text;
+  std::vector<table_file> const tables{table(R"(table: "s.a" group: "g" shard_key: "c" key: "id" classified_column: "x")", "a")};
+  auto const found = validate_set(parse_migration_manifest(text, "m"), tables);
+  EXPECT_THAT(codes(found), ElementsAre("M051", "M051", "M051", "M051"));
+  EXPECT_EQ(found[1].line, 6) << "the replica";
+  for (auto at = text.find("dbname=shop"); at != std::string::npos; at = text.find("dbname=shop", at + 30)) text.insert(at, "sslmode=verify-full ");
+  auto const strict = parse_migration_manifest(text, "m");
+  EXPECT_THAT(validate_set(strict, tables), IsEmpty());
+}
+
+TEST(validate_set, a_pin_fits_a_shard_key) {
+  auto const pins = parse_migration_manifest(shardway_test::migration_text + R"(pin { type: "text" type: "text" value: "a" value: "b" shard: "shard0" })", "m");
+  std::vector<table_file> const one{table(R"(table: "s.a" group: "g" shard_key: "c" key: "id")", "a")};
+  std::vector<table_file> const two{table(R"(table: "s.a" group: "g" shard_key: "c" shard_key: "d" key: "id")", "a")};
+  EXPECT_THAT(codes(validate_set(pins, one)), ElementsAre("M057"));
+  EXPECT_THAT(validate_set(pins, two), IsEmpty());
 }
 
 TEST(validate_set, findings_of_the_files_are_part_of_it) {
