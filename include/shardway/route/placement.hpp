@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <optional>
+#include <vector>
 
 #include "shardway/base/ids.hpp"
 
@@ -50,17 +51,34 @@ struct slot_owner {
   friend constexpr bool operator==(slot_owner, slot_owner) noexcept = default;
 };
 
-/// Slot -> owner for one group, 16 KiB. Every slot is the source's at epoch 0 until it is assigned.
+/// Slot -> owner for one group: 8 KiB, and 4 bytes for each owner there is. Every slot is the source's at epoch 0 until it is assigned.
 class routing_table {
  public:
-  constexpr void assign(slot_range slots, slot_owner owner) noexcept {
-    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot) owners_[slot] = owner;
+  constexpr void assign(slot_range slots, slot_owner owner) {
+    auto const number = number_of(owner);
+    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot) numbers_[slot] = number;
   }
   /// Preconditions: slot < 4,096.
-  constexpr slot_owner owner_of(slot_id slot) const noexcept { return owners_[slot.value()]; }
+  constexpr slot_owner owner_of(slot_id slot) const noexcept { return owners_[numbers_[slot.value()]]; }
 
  private:
-  std::array<slot_owner, limits::slot_count> owners_{};
+  constexpr std::uint16_t number_of(slot_owner owner) {
+    for (auto i = owners_.size(); i-- > 0;)
+      if (owners_[i] == owner) return static_cast<std::uint16_t>(i);
+    if (owners_.size() >= 2 * limits::slot_count) drop_unused();
+    owners_.push_back(owner);
+    return static_cast<std::uint16_t>(owners_.size() - 1);
+  }
+  // A table that is assigned to again and again keeps only the owners that slots still have.
+  constexpr void drop_unused() {
+    auto const before = *this;
+    owners_.clear();
+    for (std::uint32_t slot = 0; slot < limits::slot_count; ++slot)
+      numbers_[slot] = number_of(before.owner_of(slot_id{static_cast<std::uint16_t>(slot)}));
+  }
+
+  std::array<std::uint16_t, limits::slot_count> numbers_{};  ///< positions in owners_
+  std::vector<slot_owner> owners_{slot_owner{}};
 };
 
 }  // namespace v0

@@ -1,9 +1,7 @@
 // From table and key to node and epoch: what every call asks first. Pure; snapshots are swapped while calls go on.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +9,7 @@
 
 #include "shardway/base/result.hpp"
 #include "shardway/route/placement.hpp"
+#include "shardway/route/published.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway {
@@ -59,7 +58,7 @@ class routing_snapshot {
 
   std::uint64_t generation() const noexcept { return data_.generation; }
   routing_data const& data() const noexcept { return data_; }
-  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a binary search; no allocation.
+  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a hash of the name; no allocation.
   table_routes const* find(std::string_view table) const noexcept;
 
   /// The route of one key. Errors: `unknown_table`, `shard_key_missing` (no key, or a reference table's), `invalid_argument` (other columns
@@ -72,8 +71,25 @@ class routing_snapshot {
   result<std::span<node_index const>> scatter(std::string_view table) const;
 
  private:
+  /// What a call needs of a table, in half a cache line.
+  struct known_table {
+    std::uint32_t tag{};  ///< of the name's hash
+    std::uint32_t name_size{};
+    char const* name{};   ///< null: nothing is here
+    std::uint32_t index{};
+    std::uint16_t group{};
+    std::uint8_t columns{};  ///< of the shard key; 0: a reference table
+    std::array<key_type, limits::shard_key_columns_max> types{};
+  };
+
   explicit routing_snapshot(routing_data data);
+  void index_tables();
+  known_table const* known(std::string_view table) const noexcept;
+  route of_group(std::uint16_t group, slot_id slot) const noexcept;
+  error refusal(std::string_view table, shard_key const& key) const;
+
   routing_data data_;
+  std::vector<known_table> known_;  ///< a power of two of places, half of them free; a name stands at the first free one from its hash on
   std::vector<std::vector<node_index>> nodes_of_group_;
 };
 
@@ -94,20 +110,16 @@ class router {
   /// A thread's or session's own copy of the pointer.
   class reader {
    public:
-    explicit reader(router const& from) : router_(&from) {}
+    explicit reader(router const& from) : from_(from.current_) {}
     /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new one was published.
-    routing_snapshot const& current();
+    routing_snapshot const& current() { return *from_.current(); }
 
    private:
-    router const* router_;
-    std::uint64_t seen_{};
-    std::shared_ptr<routing_snapshot const> cached_;
+    published<routing_snapshot>::reader from_;
   };
 
  private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<routing_snapshot const> current_;  ///< under mutex_
-  std::atomic<std::uint64_t> published_{1};          ///< grows with each publication; a reader that saw it has nothing to fetch
+  published<routing_snapshot> current_;
 };
 
 }  // namespace v0

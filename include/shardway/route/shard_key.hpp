@@ -88,6 +88,9 @@ class shard_key {
   /// Errors: `invalid_argument`. Cost: nothing for integers and uuids; one pass over text.
   result<void> check() const;
 
+  /// Whether the columns have these types and `check` would find nothing. Cost: as `check`; no allocation.
+  bool fits(std::span<key_type const> types) const noexcept;
+
   friend bool operator==(shard_key const& a, shard_key const& b) noexcept;
 
  private:
@@ -103,6 +106,8 @@ class shard_key {
   void join(std::span<shard_key const> columns);
   std::byte* room_for(std::size_t size);
   part part_of(std::size_t column) const noexcept;
+  static bool is_sound(part const&) noexcept;
+  bool columns_fit(std::span<key_type const> types) const noexcept;
 
   std::array<std::byte, 40> small_{};
   std::unique_ptr<std::byte[]> large_;

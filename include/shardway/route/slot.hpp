@@ -11,7 +11,10 @@ inline namespace v0 {
 /// The low 12 bits of the key's hash. `shardway.slot_of(...)` in SQL gives the same number.
 /// Preconditions: the key is not empty. Cost: some nanoseconds; no allocation.
 inline slot_id slot_of(shard_key const& key) noexcept {
-  return slot_id{static_cast<std::uint16_t>(hash_of(key.bytes()) & (limits::slot_count - 1))};
+  auto const bytes = key.bytes();
+  // The length of an integer: known to the compiler, it hashes in half the time.
+  auto const hash = bytes.size() == 8 ? hash_of(bytes.first<8>()) : hash_of(bytes);
+  return slot_id{static_cast<std::uint16_t>(hash & (limits::slot_count - 1))};
 }
 
 }  // namespace v0

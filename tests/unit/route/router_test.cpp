@@ -80,6 +80,49 @@ TEST(router, data_that_contradicts_itself_is_refused) {
   EXPECT_EQ(routing_snapshot::make(std::move(nowhere)).error().code(), error_code::corrupt_data);
 }
 
+// Names of every length, most of them equal but for one character somewhere: each finds its own table and no other.
+TEST(router, every_table_is_found_by_its_whole_name) {
+  auto data = two_shards(1);
+  data.tables.clear();
+  std::vector<std::string> names;
+  for (std::size_t size = 1; size <= 70; ++size)
+    for (std::size_t at = 0; at < size; at += 3) {
+      names.push_back(std::string(size, 'a'));
+      names.back()[at] = 'b';
+    }
+  for (auto const& name : names) data.tables.push_back({.table = name, .group = 0, .reference = false, .shard_key = {key_type::integer}});
+  auto const routes = snapshot(std::move(data));
+  for (auto const& name : names) {
+    auto const* found = routes->find(name);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->table, name);
+    EXPECT_EQ(routes->find(name + "a"), nullptr);
+  }
+  EXPECT_EQ(routes->find(""), nullptr);
+}
+
+TEST(router, a_routing_table_keeps_its_owners_however_often_it_is_assigned_to) {
+  routing_table owners;
+  for (std::uint32_t turn = 0; turn < 9000; ++turn)
+    owners.assign({slot_id{7}, slot_id{8}}, {node_index{shard_id{static_cast<std::uint16_t>(turn % 1000)}}, epoch{static_cast<std::uint16_t>(turn / 1000)}});
+  owners.assign({slot_id{8}, slot_id{9}}, {node_index{shard_id{3}}, epoch{900}});
+  EXPECT_EQ(owners.owner_of(slot_id{6}), slot_owner{});
+  EXPECT_EQ(owners.owner_of(slot_id{7}), (slot_owner{node_index{shard_id{999}}, epoch{8}}));
+  EXPECT_EQ(owners.owner_of(slot_id{9}), (slot_owner{node_index{shard_id{3}}, epoch{900}}));
+}
+
+TEST(router, a_key_fits_where_its_types_do_and_its_check_finds_nothing) {
+  std::array const integer_and_text{key_type::integer, key_type::text};
+  EXPECT_TRUE(shard_key(1).fits({integer_and_text.data(), 1}));
+  EXPECT_FALSE(shard_key(1).fits(integer_and_text));
+  EXPECT_FALSE(shard_key("a").fits({integer_and_text.data(), 1}));
+  EXPECT_FALSE(shard_key().fits({}));
+  EXPECT_TRUE(shard_key({1, "0123456789 and \xC3\xA9"}).fits(integer_and_text));
+  EXPECT_FALSE(shard_key({1, "0123456789\xC3"}).fits(integer_and_text));
+  EXPECT_FALSE(shard_key({1, std::string_view{"01234567\0", 9}}).fits(integer_and_text));
+  EXPECT_FALSE(shard_key({1, std::string(limits::shard_key_bytes_max + 1, 'a')}).fits(integer_and_text));
+}
+
 TEST(router, never_goes_back_to_an_older_generation) {
   router routes{snapshot(two_shards(5))};
   router::reader reader{routes};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "shardway/base/ensure.hpp"
@@ -11,24 +12,55 @@ namespace shardway {
 inline namespace v0 {
 namespace routing {
 
+inline std::uint64_t eight_bytes(char const* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// Of a table's name, for the index of one snapshot: nothing stored follows from it. Two words at once, the last ones overlapping.
+inline std::uint64_t hash_of_name(std::string_view name) noexcept {
+  constexpr std::uint64_t one = 0x9E3779B97F4A7C15ULL, other = 0xC2B2AE3D27D4EB4FULL;
+  auto const mixed = [](std::uint64_t word) { return word ^ (word >> 31); };
+  auto const* at = name.data();
+  auto left = name.size();
+  std::uint64_t sum = left * one;
+  for (; left > 16; at += 16, left -= 16) sum = mixed((sum ^ eight_bytes(at)) * one + eight_bytes(at + 8) * other);
+  if (left >= 8) {
+    sum += mixed(eight_bytes(at) * one) + eight_bytes(at + left - 8) * other;
+  } else {
+    std::uint64_t word = 0;
+    for (; left > 0; --left) word = word << 8 | static_cast<unsigned char>(at[left - 1]);
+    sum += mixed(word * one);
+  }
+  sum = mixed(sum) * one;
+  return sum ^ (sum >> 32);
+}
+
+inline bool same_name(char const* a, char const* b, std::size_t size) noexcept {
+  if (size < 8) return std::memcmp(a, b, size) == 0;
+  for (std::size_t at = 0; at + 8 < size; at += 8)
+    if (eight_bytes(a + at) != eight_bytes(b + at)) return false;
+  return eight_bytes(a + size - 8) == eight_bytes(b + size - 8);
+}
+
 inline error no_table(std::string_view table) {
   return error{error_code::unknown_table, "no manifest of the current generation names the table " + std::string{table},
                "write a manifest for it, or name it as \"schema.table\""};
 }
 
-inline result<void> fits(table_routes const& table, shard_key const& key) {
+/// Why the key is not one of this table.
+inline error misfit(table_routes const& table, shard_key const& key) {
   if (table.reference || key.empty())
     return error{error_code::shard_key_missing,
                  table.reference ? table.table + " is a reference table: it has no shard key" : "no shard key was given for " + table.table};
   bool same = key.columns() == table.shard_key.size();
   for (std::size_t i = 0; same && i < key.columns(); ++i) same = key.type_of(i) == table.shard_key[i];
-  if (!same) {
-    std::string wanted;
-    for (auto const type : table.shard_key) wanted.append(wanted.empty() ? "" : ", ").append(name(type));
-    return error{error_code::invalid_argument, "the shard key given for " + table.table + " has other columns or types than the table's",
-                 "give (" + wanted + ")"};
-  }
-  return key.check();
+  if (same) return key.check().error();
+  std::string wanted;
+  for (auto const type : table.shard_key) wanted.append(wanted.empty() ? "" : ", ").append(name(type));
+  return error{error_code::invalid_argument, "the shard key given for " + table.table + " has other columns or types than the table's",
+               "give (" + wanted + ")"};
 }
 
 inline std::vector<node_index> nodes_of(routing_table const& owners) {
@@ -43,7 +75,36 @@ inline std::vector<node_index> nodes_of(routing_table const& owners) {
 }  // namespace routing
 
 inline routing_snapshot::routing_snapshot(routing_data data) : data_(std::move(data)) {
+  data_.groups.shrink_to_fit();
   for (auto const& group : data_.groups) nodes_of_group_.push_back(routing::nodes_of(group.owners));
+  index_tables();
+}
+
+inline void routing_snapshot::index_tables() {
+  std::size_t places = 4;
+  while (places < 2 * data_.tables.size()) places *= 2;
+  known_.resize(places);
+  for (std::uint32_t index = 0; index < data_.tables.size(); ++index) {
+    auto const& table = data_.tables[index];
+    auto const hash = routing::hash_of_name(table.table);
+    auto at = static_cast<std::size_t>(hash) & (places - 1);
+    while (known_[at].name != nullptr) at = (at + 1) & (places - 1);
+    auto& made = known_[at];
+    made = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(table.table.size()), table.table.data(), index, table.group, 0, {}};
+    if (table.reference) continue;
+    made.columns = static_cast<std::uint8_t>(table.shard_key.size());
+    std::ranges::copy(table.shard_key, made.types.begin());
+  }
+}
+
+inline routing_snapshot::known_table const* routing_snapshot::known(std::string_view table) const noexcept {
+  auto const hash = routing::hash_of_name(table);
+  auto const tag = static_cast<std::uint32_t>(hash >> 32);
+  for (auto at = static_cast<std::size_t>(hash) & (known_.size() - 1);; at = (at + 1) & (known_.size() - 1)) {
+    auto const& one = known_[at];
+    if (one.name == nullptr) return nullptr;
+    if (one.tag == tag && one.name_size == table.size() && routing::same_name(one.name, table.data(), table.size())) return &one;
+  }
 }
 
 inline result<std::shared_ptr<routing_snapshot const>> routing_snapshot::make(routing_data data) {
@@ -51,28 +112,35 @@ inline result<std::shared_ptr<routing_snapshot const>> routing_snapshot::make(ro
   auto const twice = std::ranges::adjacent_find(data.tables, {}, &table_routes::table);
   if (twice != data.tables.end()) return error{error_code::corrupt_data, "the routes name the table " + twice->table + " twice"};
   for (auto const& table : data.tables)
-    if (table.group >= data.groups.size())
+    if (table.group >= data.groups.size() || table.shard_key.size() > limits::shard_key_columns_max)
       return error{error_code::corrupt_data, "the routes place the table " + table.table + " in a group that is not there"};
   return std::shared_ptr<routing_snapshot const>{new routing_snapshot{std::move(data)}};
 }
 
 inline table_routes const* routing_snapshot::find(std::string_view table) const noexcept {
-  auto const less = [](table_routes const& a, std::string_view b) { return a.table < b; };
-  auto const at = std::lower_bound(data_.tables.begin(), data_.tables.end(), table, less);
-  return at != data_.tables.end() && at->table == table ? &*at : nullptr;
+  auto const* const found = known(table);
+  return found != nullptr ? &data_.tables[found->index] : nullptr;
 }
 
-inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) const noexcept {
-  auto const& group = data_.groups[table.group];
+inline route routing_snapshot::of_group(std::uint16_t index, slot_id slot) const noexcept {
+  auto const& group = data_.groups[index];
   auto const owner = group.owners.owner_of(slot);
-  return {slot, owner.node, owner.at, data_.placed.shard_of(slot), group.dual_written && owner.node.is_source(), table.group};
+  return {slot, owner.node, owner.at, data_.placed.shard_of(slot), group.dual_written && owner.node.is_source(), index};
+}
+
+inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) const noexcept { return of_group(table.group, slot); }
+
+// Out of line, so that the way of every call needs no stack for it.
+[[gnu::cold, gnu::noinline]] inline error routing_snapshot::refusal(std::string_view table, shard_key const& key) const {
+  auto const* const found = find(table);
+  return found == nullptr ? routing::no_table(table) : routing::misfit(*found, key);
 }
 
 inline result<route> routing_snapshot::by_key(std::string_view table, shard_key const& key) const {
-  auto const* found = find(table);
-  if (found == nullptr) return routing::no_table(table);
-  BOOST_OUTCOME_TRYV(routing::fits(*found, key));
-  return of_slot(*found, slot_of(key));
+  auto const* const found = known(table);
+  if (found == nullptr || !key.fits({found->types.data(), found->columns})) [[unlikely]]
+    return refusal(table, key);
+  return of_group(found->group, slot_of(key));
 }
 
 inline result<std::span<node_index const>> routing_snapshot::scatter(std::string_view table) const {
@@ -82,31 +150,15 @@ inline result<std::span<node_index const>> routing_snapshot::scatter(std::string
 }
 
 inline router::router(std::shared_ptr<routing_snapshot const> first) : current_(std::move(first)) {
-  ensure(current_ != nullptr, "a router starts with a snapshot");
+  ensure(current_.get() != nullptr, "a router starts with a snapshot");
 }
 
 inline bool router::publish(std::shared_ptr<routing_snapshot const> next) {
   ensure(next != nullptr, "a router is given a snapshot");
-  std::lock_guard const lock{mutex_};
-  if (next->generation() < current_->generation()) return false;
-  current_.swap(next);
-  published_.fetch_add(1, std::memory_order_release);
-  return true;
+  return current_.publish(std::move(next), [](auto const& now, auto const& fresh) { return fresh->generation() >= now->generation(); });
 }
 
-inline std::shared_ptr<routing_snapshot const> router::snapshot() const {
-  std::lock_guard const lock{mutex_};
-  return current_;
-}
-
-inline routing_snapshot const& router::reader::current() {
-  auto const published = router_->published_.load(std::memory_order_acquire);
-  if (published != seen_) {
-    cached_ = router_->snapshot();
-    seen_ = published;  // read before the pointer: at worst the next call fetches the same one again
-  }
-  return *cached_;
-}
+inline std::shared_ptr<routing_snapshot const> router::snapshot() const { return current_.get(); }
 
 }  // namespace v0
 }  // namespace shardway

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -65,7 +66,15 @@ inline std::size_t utf8_step(std::span<std::byte const> text) noexcept {
   return 0;
 }
 
+/// 8 bytes of ASCII without NUL.
+inline bool is_plain(std::span<std::byte const> text) noexcept {
+  std::uint64_t eight;
+  std::memcpy(&eight, text.data(), sizeof eight);
+  return (((eight - 0x0101010101010101ULL) | eight) & 0x8080808080808080ULL) == 0;
+}
+
 inline bool is_utf8(std::span<std::byte const> text) noexcept {
+  while (text.size() >= 8 && is_plain(text)) text = text.subspan(8);
   while (!text.empty()) {
     auto const step = utf8_step(text);
     if (step == 0) return false;
@@ -151,6 +160,32 @@ inline std::string shard_key::text_of(std::size_t column) const {
     text.push_back(digits[std::to_integer<unsigned>(byte) & 15]);
   }
   return text;
+}
+
+inline bool shard_key::is_sound(part const& one) noexcept {
+  if (one.type == key_type::integer || one.type == key_type::uuid) [[likely]]
+    return true;
+  return one.bytes.size() <= limits::shard_key_bytes_max && (one.type != key_type::text || key_text_form::is_utf8(one.bytes));
+}
+
+inline bool shard_key::fits(std::span<key_type const> types) const noexcept {
+  if (columns_ != types.size() || columns_ == 0) return false;
+  if (columns_ == 1 && (type_ == key_type::integer || type_ == key_type::uuid)) [[likely]]
+    return type_ == types[0];
+  return columns_fit(types);
+}
+
+// Out of line: what most keys don't need would cost all of them registers.
+[[gnu::noinline]] inline bool shard_key::columns_fit(std::span<key_type const> types) const noexcept {
+  if (columns_ == 1) return type_ == types[0] && is_sound({type_, bytes()});
+  auto rest = bytes();
+  for (auto const type : types) {
+    auto const length = static_cast<std::size_t>(key_bytes::get_big_endian(rest.subspan(1, 4)));
+    part const one{static_cast<key_type>(rest[0]), rest.subspan(key_bytes::header, length)};
+    if (one.type != type || !is_sound(one)) return false;
+    rest = rest.subspan(key_bytes::header + length);
+  }
+  return true;
 }
 
 inline result<void> shard_key::check() const {
