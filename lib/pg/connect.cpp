@@ -23,7 +23,15 @@ constexpr char settings[] =
     "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
     "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET standard_conforming_strings = on; "
     "SET default_transaction_isolation = 'read committed'; "
-    "SELECT system_identifier, current_setting('server_version_num') FROM pg_catalog.pg_control_system()";
+    "SELECT system_identifier, current_setting('server_version_num'), pg_backend_pid(), '' FROM pg_catalog.pg_control_system()";
+
+// A pooler in transaction mode gives each transaction another server connection: what differs is named, nothing is set.
+constexpr char settings_of_pooled[] =
+    "SELECT system_identifier, pg_catalog.current_setting('server_version_num'), 0, (SELECT coalesce(pg_catalog.string_agg(w.name, ', '), '') "
+    "FROM (VALUES ('search_path', 'pg_catalog,pg_temp'), ('client_encoding', 'utf8'), ('TimeZone', 'utc'), ('IntervalStyle', 'postgres'), "
+    "('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('default_transaction_isolation', 'readcommitted')) AS w(name, wanted) "
+    "WHERE pg_catalog.lower(pg_catalog.replace(pg_catalog.current_setting(w.name), ' ', '')) OPERATOR(pg_catalog.<>) w.wanted) "
+    "FROM pg_catalog.pg_control_system()";
 
 struct free_options {
   void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
@@ -105,6 +113,15 @@ Integer number_in(PGresult const* answer, int column) {
   return value;
 }
 
+error unfit(connect_options const& options, std::string names) {
+  return error{error_code::precondition_failed,
+               "connecting to node \"" + options.node + "\" by a pooler in transaction mode: the role has other settings than the library needs: " +
+                   std::move(names),
+               "as administrator: ALTER ROLE <role> SET search_path = pg_catalog, pg_temp; ALTER ROLE <role> SET TimeZone = 'UTC' (and so on for "
+               "the settings named), then RECONNECT in the pooler"}
+      .at_node(options.node);
+}
+
 }  // namespace
 
 result<made_connection> make_connection(connect_options const& options, connection_use use) {
@@ -112,10 +129,13 @@ result<made_connection> make_connection(connect_options const& options, connecti
   BOOST_OUTCOME_TRY(auto const found, parameters_for(options, use));
   BOOST_OUTCOME_TRY(auto raw, establish(found, options, deadline));
   auto link = std::make_shared<connection>(std::move(raw), options.node);
-  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, settings, deadline, "setting up the session"));
-  if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 2) return violation_error(options.node, "setting up the session");
+  bool const is_pooled = options.path == connection_path::transaction_pooler;
+  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, is_pooled ? settings_of_pooled : settings, deadline, "setting up the session"));
+  if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 4) return violation_error(options.node, "setting up the session");
+  if (std::string names = PQgetvalue(answer.get(), 0, 3); !names.empty()) return unfit(options, std::move(names));
+  // Asked of the server: behind a pooler libpq knows a number of the pooler's own.
   node_identity identity{options.node, number_in<std::uint64_t>(answer.get(), 0), number_in<int>(answer.get(), 1),
-                         PQbackendPID(link->raw())};
+                         number_in<int>(answer.get(), 2)};
   return made_connection{std::move(link), std::move(identity)};
 }
 
@@ -123,7 +143,7 @@ result<made_connection> make_connection(connect_options const& options, connecti
 
 result<std::unique_ptr<session>> connect(connect_options const& options) {
   BOOST_OUTCOME_TRY(auto made, pg::make_connection(options, pg::connection_use::sql));
-  return std::unique_ptr<session>{std::make_unique<pg::pg_session>(std::move(made.link), std::move(made.identity))};
+  return std::unique_ptr<session>{std::make_unique<pg::pg_session>(std::move(made.link), std::move(made.identity), options.path)};
 }
 
 }  // namespace v0

@@ -40,7 +40,7 @@ bool has_nul(statement const& what) noexcept {
 bool pg_session::send(sent_statement const& one) {
   auto const& what = *one.what;
   parameter_array const values{what.parameters};
-  if (what.name.empty()) {
+  if (what.name.empty() || !may_prepare_) {
     return PQsendQueryParams(link_->raw(), what.sql.c_str(), values.count(), nullptr, values.pointers.data(), nullptr, nullptr, 0) == 1;
   }
   auto const name = names_.on_server(what.name);
@@ -55,8 +55,8 @@ result<std::vector<pg_session::sent_statement>> pg_session::send_all(std::span<s
   std::vector<sent_statement> sent;
   std::set<std::string_view> parsed;
   for (auto const& what : statements) {
-    bool const had_plan = !what.name.empty() && names_.is_prepared(what.name);
-    bool const prepares = !what.name.empty() && !had_plan && parsed.insert(what.name).second;
+    bool const had_plan = may_prepare_ && !what.name.empty() && names_.is_prepared(what.name);
+    bool const prepares = may_prepare_ && !what.name.empty() && !had_plan && parsed.insert(what.name).second;
     sent.push_back({&what, had_plan, prepares});
     if (!send(sent.back()) || !send_sync()) return link_->lost(doing);
   }

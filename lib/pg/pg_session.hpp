@@ -37,7 +37,8 @@ class prepared_names {
 
 class pg_session final : public session {
  public:
-  pg_session(std::shared_ptr<connection> link, node_identity identity) : link_(std::move(link)), identity_(std::move(identity)) {}
+  pg_session(std::shared_ptr<connection> link, node_identity identity, connection_path path)
+      : link_(std::move(link)), identity_(std::move(identity)), may_prepare_(path == connection_path::direct) {}
 
   result<rows> query(statement const&, steady_time deadline) override;
   result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline) override;
@@ -71,6 +72,7 @@ class pg_session final : public session {
 
   std::shared_ptr<connection> link_;
   node_identity identity_;
+  bool may_prepare_;                    // a name belongs to one server connection, and a pooler changes it under us
   prepared_names names_;
   std::vector<result<rows>> salvaged_;  // of a flush that broke
 };

@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 
 struct idle_session {
   std::unique_ptr<session> what;
-  steady_time since;
+  steady_time since;     ///< of its last use
+  steady_time checked;   ///< its last use or answer
 };
 
 // Between half of `longest` and all of it, so that the clients of a node that comes back do not come at once.
@@ -54,6 +55,8 @@ struct session_lease::shared {
 
   std::unique_ptr<session> take_idle();
   std::vector<idle_session> take_expired();
+  std::optional<idle_session> take_unchecked();
+  bool may_open_more();
   result<> allow_attempt();
   void back_off();
   result<std::unique_ptr<session>> open(steady_time deadline);
@@ -62,7 +65,7 @@ struct session_lease::shared {
   void release(std::unique_ptr<session>) noexcept;
 };
 
-// The following four are called with the mutex held.
+// The following six are called with the mutex held.
 std::unique_ptr<session> session_lease::shared::take_idle() {
   if (idle.empty()) return nullptr;
   auto taken = std::move(idle.back().what);
@@ -74,11 +77,28 @@ std::unique_ptr<session> session_lease::shared::take_idle() {
 std::vector<idle_session> session_lease::shared::take_expired() {
   std::vector<idle_session> expired;
   auto const oldest = clock.now() - options.idle_max;
-  while (!idle.empty() && idle.front().since < oldest) {
+  while (!idle.empty() && idle.front().since < oldest && leased + idle.size() > options.sessions_min) {
     expired.push_back(std::move(idle.front()));
     idle.pop_front();
   }
   return expired;
+}
+
+// Counted as leased until it is put back or dropped.
+std::optional<idle_session> session_lease::shared::take_unchecked() {
+  auto const oldest = clock.now() - options.check_after;
+  auto const found = std::find_if(idle.begin(), idle.end(), [&](idle_session const& one) { return one.checked < oldest; });
+  if (found == idle.end()) return std::nullopt;
+  auto taken = std::move(*found);
+  idle.erase(found);
+  ++leased;
+  return taken;
+}
+
+bool session_lease::shared::may_open_more() {
+  if (is_draining || leased + idle.size() >= options.sessions_min) return false;
+  ++leased;
+  return true;
 }
 
 result<> session_lease::shared::allow_attempt() {
@@ -146,7 +166,7 @@ void session_lease::shared::release(std::unique_ptr<session> one) noexcept {
   {
     std::lock_guard const lock{mutex};
     --leased;
-    if (is_clean && !is_draining) idle.push_back({std::move(one), clock.now()});
+    if (is_clean && !is_draining) idle.push_back({std::move(one), clock.now(), clock.now()});
   }
   changed.notify_all();
 }
@@ -177,6 +197,8 @@ void session_lease::discard() noexcept {
 result<session_pool> session_pool::make(pool_options options, clock_source const& clock) {
   auto const bad = [&](char const* what) { return about(options, error_code::invalid_argument, what); };
   if (options.sessions_max == 0) return bad("sessions_max must be above 0");
+  if (options.sessions_min > options.sessions_max) return bad("sessions_min must not be above sessions_max");
+  if (options.check_after <= milliseconds::zero()) return bad("check_after must be above 0");
   if (options.idle_max <= milliseconds::zero()) return bad("idle_max must be above 0");
   if (options.backoff_min <= milliseconds::zero()) return bad("backoff_min must be above 0");
   if (options.backoff_max < options.backoff_min) return bad("backoff_max must not be below backoff_min");
@@ -224,6 +246,33 @@ result<> session_pool::drain(steady_time deadline) {
   pool.changed.notify_all();
   if (pool.changed.wait_until(lock, deadline, [&] { return pool.leased == 0; })) return success();
   return about(pool.options, error_code::deadline_exceeded, "draining: " + std::to_string(pool.leased) + " sessions are still in use");
+}
+
+result<> session_pool::maintain(steady_time deadline) {
+  auto& pool = *shared_;
+  std::unique_lock lock{pool.mutex};
+  if (pool.is_draining) return about(pool.options, error_code::cancelled, "the pool is draining");
+  auto const expired = pool.take_expired();
+  while (auto one = pool.take_unchecked()) {
+    lock.unlock();
+    bool const answers = one->what->query({.sql = "SELECT 1"}, deadline).has_value() && !one->what->is_broken();
+    one->checked = pool.clock.now();
+    lock.lock();
+    --pool.leased;
+    if (answers && !pool.is_draining) pool.idle.push_front(std::move(*one));
+    pool.changed.notify_all();
+  }
+  while (pool.may_open_more()) {
+    if (auto const allowed = pool.allow_attempt(); !allowed) {
+      --pool.leased;
+      return allowed.error();
+    }
+    lock.unlock();
+    BOOST_OUTCOME_TRY(auto opened, pool.open(deadline));
+    pool.release(std::move(opened));
+    lock.lock();
+  }
+  return success();
 }
 
 pool_state session_pool::state() const {

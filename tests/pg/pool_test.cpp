@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "nodes.hpp"
+#include "shardway/testing/fault_gate.hpp"
 
 namespace {
 
@@ -178,6 +179,47 @@ TEST(pool, bad_options_are_named) {
   EXPECT_FALSE(session_pool::make({.node = {}, .idle_max = 0ms}));
   EXPECT_FALSE(session_pool::make({.node = {}, .backoff_min = 0ms}));
   EXPECT_FALSE(session_pool::make({.node = {}, .backoff_min = 2s, .backoff_max = 1s}));
+}
+
+TEST_P(pool_on, keeps_its_minimum_warm_and_does_not_close_below_it) {
+  auto pool = value_of(session_pool::make({.node = where(), .sessions_max = 4, .sessions_min = 2, .idle_max = 10s}, clock));
+  require(pool.maintain(in(5s)));
+  EXPECT_EQ(pool.state().idle, 2u);
+  {
+    auto const one = value_of(pool.lease(in(5s))), two = value_of(pool.lease(in(5s))), three = value_of(pool.lease(in(5s)));
+  }
+  EXPECT_EQ(pool.state().idle, 3u);
+  clock.ahead = 11s;
+  require(pool.maintain(in(20s)));
+  EXPECT_EQ(pool.state().idle, 2u);
+}
+
+TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
+  auto const gate = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const behind = connect_options{.node = "source", .conninfo = gate->conninfo()};
+  auto pool = value_of(session_pool::make({.node = behind, .sessions_max = 2, .check_after = 1s}, clock));
+  { auto const one = value_of(pool.lease(in(5s))); }
+  gate->stall();
+  require(pool.maintain(in(5s)));
+  EXPECT_EQ(pool.state().idle, 1u) << "it was used a moment ago and is not asked";
+  clock.ahead = 2s;
+  require(pool.maintain(in(2300ms)));
+  EXPECT_EQ(pool.state().idle, 0u);
+  EXPECT_EQ(pool.state().leased, 0u);
+  gate->resume();
+}
+
+TEST_P(pool_on, asks_the_password_provider_at_each_connect) {
+  require(node().query("DROP ROLE IF EXISTS rotating; CREATE ROLE rotating LOGIN"));
+  int asked = 0;
+  auto here = where();
+  here.conninfo = node().conninfo("postgres", "rotating");
+  here.password_provider = [&]() -> result<std::string> { return "token " + std::to_string(++asked); };
+  auto pool = value_of(session_pool::make({.node = here, .sessions_max = 2}, clock));
+  {
+    auto const one = value_of(pool.lease(in(5s))), two = value_of(pool.lease(in(5s)));
+  }
+  EXPECT_EQ(asked, 2);
 }
 
 }  // namespace

@@ -19,7 +19,9 @@ using session_opener = std::function<result<std::unique_ptr<session>>(connect_op
 struct pool_options {
   connect_options node;                            ///< `connect_timeout` covers one attempt; a lease's deadline cuts it shorter
   std::size_t sessions_max{8};                     ///< > 0: leased and idle together
-  std::chrono::milliseconds idle_max{60'000};      ///< > 0: a session unused for longer is closed at the pool's next use
+  std::size_t sessions_min{};                      ///< <= sessions_max: `maintain` keeps so many, leased and idle together
+  std::chrono::milliseconds idle_max{60'000};      ///< > 0: a session unused for longer is closed, but not below `sessions_min`
+  std::chrono::milliseconds check_after{10'000};   ///< > 0: `maintain` asks a session that was neither used nor asked for so long
   std::chrono::milliseconds backoff_min{50};       ///< > 0: after the first failed attempt; doubles with each further one
   std::chrono::milliseconds backoff_max{5'000};    ///< >= backoff_min. The real pause is drawn between half of it and all of it
   session_opener open{};                           ///< empty: `connect`
@@ -59,7 +61,8 @@ class session_lease {
 
 /// The pool of one node.
 ///
-/// Sessions are not asked for their health by a round trip: one that is seen to be closed is replaced, and one that breaks in use is dropped.
+/// A lease asks no session for its health by a round trip: one that is seen to be closed is replaced, one that breaks in use is dropped, and
+/// `maintain`, called from time to time, finds those that a silent network has cut.
 /// While the node is down, leases fail at once until the next attempt is due, and one lease at a time makes that attempt.
 /// Thread safety: shared use is safe.
 class session_pool {
@@ -74,6 +77,11 @@ class session_pool {
   /// Refuses further leases, closes idle sessions and waits for the leased ones. Errors: `deadline_exceeded` (some are still leased; they
   /// are closed as they come back). Calling it again waits again.
   result<> drain(steady_time deadline);
+
+  /// Asks sessions that have been idle for `check_after`, drops those that do not answer, closes those past `idle_max` and opens what is
+  /// missing to `sessions_min`. Leases go on meanwhile. Errors: why a session could not be opened; `cancelled` (draining).
+  /// Cost: a round trip for each session asked, a connection for each opened.
+  result<> maintain(steady_time deadline);
 
   pool_state state() const;
 

@@ -84,7 +84,7 @@ struct node_identity {
   std::string name;                   ///< the node's name in the migration, such as "source" or "shard2"
   std::uint64_t system_identifier{};  ///< of initdb; equal on a primary and its replicas
   int server_version{};               ///< such as 150020
-  int backend_pid{};
+  int backend_pid{};                  ///< 0 behind a pooler in transaction mode
 };
 
 /// A session on one node.
