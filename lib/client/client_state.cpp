@@ -1,6 +1,7 @@
 #include "client_state.hpp"
 
 #include "commit_resolver.hpp"
+#include "id_leaser.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -12,20 +13,38 @@ std::vector<text_value> key_texts(shard_key const& key) {
   return texts;
 }
 
+// What stands for a table that no manifest names: it is the source's, whatever becomes of the groups.
+group_state const outside_group{{}, stage::observing, {{all_slots, std::nullopt, epoch{}, {}}}};
+table_state const outside_table{};
+
+write_target on_source(std::shared_ptr<routing_view const> const& view) {
+  write_target target;
+  target.current = {view, &view->current};
+  target.node_name = view->node(target.node).name;
+  return target;
+}
+
 }  // namespace
 
 client_state::client_state(client_options given)
-    : options(std::move(given)), pools(options), generations(options, pools), replicas(options, pools, generations),
-      secondary(*this, options.listener.get(), options.queue_rows_max) {}
+    : options(std::move(given)), pools(options), pools_aside(options), generations(options, pools), replicas(options, pools, generations),
+      secondary(*this, options.listener.get(), options.queue_rows_max), shadows(options), hedges(options.meter) {}
 
 client_state::~client_state() { close(); }
 
 void client_state::close() noexcept {
   if (closed.exchange(true)) return;
+  upkeep.stop();
+  ids->stop();
   replicas.stop();
+  shadows.stop();
+  hedges.stop();
   secondary.stop();
+  runner.stop();
   generations.stop();
   pools.close();
+  callers.stop();
+  pools_aside.close();
 }
 
 connect_options client_state::address_of(node_index node) const {
@@ -33,16 +52,25 @@ connect_options client_state::address_of(node_index node) const {
   return pools.address_of(view->node(node), node.is_source());
 }
 
-result<lent_session> client_state::lend(node_index node, steady_time deadline) { return pools.lend(address_of(node), deadline); }
+result<lent_session> client_state::lend(node_index node, steady_time deadline) {
+  auto const view = generations.view();
+  return pools.lend(view->node(node), node.is_source(), deadline);
+}
+
+result<lent_session> client_state::lend_aside(node_index node, steady_time deadline) { return pools_aside.lend(address_of(node), deadline); }
 
 std::string client_state::name_of(node_index node) const { return generations.view()->node(node).name; }
 
 result<write_target> session_state::locate(std::string_view table, shard_key const& key) {
-  auto const view = shared->generations.view();
+  auto const& view = views.current();
   auto const* found = view->routes->find(table);
-  write_target target;
-  target.current = {view, &view->current};
-  target.table = view->current.find_table(table);
+  auto target = on_source(view);
+  if (!found && shared->options.observe_unknown_tables) {
+    target.group = &outside_group;
+    target.table = &outside_table;
+    return target;
+  }
+  target.table = found ? view->table(*found) : nullptr;
   target.shard_key = key_texts(key);
   if (found && found->reference) {
     // One authority for the whole table: the source, under the fence of slot 0.
@@ -50,6 +78,8 @@ result<write_target> session_state::locate(std::string_view table, shard_key con
     target.node = way.node;
     target.at = way.at;
     target.shard_key.clear();
+  } else if (found && key.empty() && view->current.groups[found->group].at == stage::observing) {
+    target.shard_key.clear();  // not known yet: the source has all rows
   } else {
     BOOST_OUTCOME_TRY(auto const way, view->routes->by_key(table, key));
     target.slot = way.slot;
@@ -57,7 +87,7 @@ result<write_target> session_state::locate(std::string_view table, shard_key con
     target.at = way.at;
     target.placed = way.placed;
   }
-  target.group = view->current.find_group(target.table->manifest.group);
+  target.group = &view->current.groups[found->group];  // the snapshot's groups are in the generation's order
   target.node_name = view->node(target.node).name;
   return target;
 }
@@ -79,6 +109,10 @@ void session_state::refused(write_target const& at, error const& why) noexcept {
 void session_state::committed(std::string const& node, connection_facts const& facts, lsn position) {
   token.saw(node, {facts.system_identifier, facts.incarnation, position});
   token.saw_generation(shared->generations.number());
+}
+
+void session_state::uncaptured(write_target const& at, std::int64_t rows) noexcept {
+  if (shared->options.listener) shared->options.listener->on_uncaptured({at.table->manifest.table, at.group->name, at.node_name, rows});
 }
 
 void session_state::finished(std::string_view table, steady_time begun, result<write_receipt> const& done) noexcept {

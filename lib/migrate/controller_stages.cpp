@@ -2,6 +2,7 @@
 #include "lib/migrate/controller_parts.hpp"
 #include "lib/migrate/json_text.hpp"
 #include "shardway/base/stop_point.hpp"
+#include "shardway/migrate/lookups.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -61,6 +62,7 @@ result<> controller::parts::start_copying(std::string const& name) {
       BOOST_OUTCOME_TRYV(compare_schema(*source.node, *shard.node, table));
     }
   BOOST_OUTCOME_TRYV(join_publication(source, options.migration, {name}, tables, onboard));
+  BOOST_OUTCOME_TRYV(prepare_id_blocks(source, tables, onboard));
   stop_point("onboard_after_publication");
   BOOST_OUTCOME_TRYV(set_stage(name, stage::copying));
   BOOST_OUTCOME_TRYV(need_engine());
@@ -95,6 +97,7 @@ result<> controller::parts::start_dual_writing(std::string const& name) {
     if (table.manifest.kind == table_kind::reference)
       return error(error_code::precondition_failed, "group " + name + " holds a reference table: it stays at replicating, under the source's authority");
   BOOST_OUTCOME_TRYV(prepare_ids(nodes.source_node(), nodes.shard_nodes(), tables, onboarding()));
+  BOOST_OUTCOME_TRYV(prepare_lookups(nodes.source_node(), nodes.shard_nodes(), tables, options.migration.application_role, onboarding()));
   // Before the first wave and not with it: the reverse replication slot waits for old transactions, and the mirror has to prove itself.
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(prepare_reverse(shard, options.migration, {name}, tables, onboarding()));

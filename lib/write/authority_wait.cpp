@@ -28,8 +28,9 @@ error authority_wait::spent(write_target const& at, bool by_deadline) const {
 }
 
 epoch authority_wait::expected(write_target const& at) const noexcept {
-  bool const holds = override_ && override_->generation == at.current->number && override_->node == at.node && override_->slot == at.slot;
-  return holds ? override_->at : at.at;
+  for (auto const& seen : overrides_)
+    if (seen.generation == at.current->number && seen.node == at.node && seen.slot == at.slot) return seen.at;
+  return at.at;
 }
 
 result<> authority_wait::abandon(write_target const& at) {
@@ -49,7 +50,8 @@ result<authority_wait::fence_news> authority_wait::look(write_target const& at) 
   for (auto const& row : fence) {
     if (!row.slots.contains(at.slot)) continue;
     if (row.open) {
-      override_ = seen_epoch{at.current->number, at.node, at.slot, row.at};
+      std::erase_if(overrides_, [&](seen_epoch const& one) { return one.slot == at.slot; });
+      overrides_.push_back({at.current->number, at.node, at.slot, row.at});
       return fence_news::open;
     }
     if (!row.past_deadline) return fence_news::none;
@@ -69,6 +71,8 @@ result<> authority_wait::after(write_target const& at, error const& refusal) {
   auto next_fence_look = refusal.code() == error_code::epoch_stale ? begun : begun + fence_every;
   auto const done = [&] { stalled_ += std::chrono::duration_cast<std::chrono::microseconds>(now() - begun); };
   for (;;) {
+    if (cancel_.stop_requested())
+      return done(), error{error_code::cancelled, "the caller stopped a call that waited for authority of group " + at.group->name + "; nothing was written"};
     auto const newer = host_.refresh(at.current->number, std::min(deadline_, budget_end));
     if (newer && newer.value()) return done(), success();
     if (now() >= next_fence_look) {

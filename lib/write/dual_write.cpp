@@ -86,7 +86,7 @@ void secondary_writer::report(lane& on, bool open) {
 result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary_job const& job, milliseconds budget,
     steady_time deadline) {
   std::vector<apply_change> changes;
-  for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, job.slot});
+  for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, one.slot});
   BOOST_OUTCOME_TRY(auto const answer, on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
   return parse_apply(answer);
 }

@@ -45,9 +45,37 @@ attempt_end end_of(error const& why) {
   }
 }
 
-fenced_call::fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options)
-    : host_(host), secondary_(secondary), to_(to), options_(options), id_(write_id::make()), deadline_(now() + options.deadline),
-      wait_(host, deadline_) {}
+fenced_call::fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options,
+    std::optional<operation_claim> operation)
+    : host_(host), secondary_(secondary), to_(to), options_(options), operation_(std::move(operation)), id_(write_id::make()),
+      deadline_(now() + options.deadline), wait_(host, deadline_, options.cancel) {}
+
+attempt_result fenced_call::doubted(attempt_result done) {
+  bool const is_in_doubt = done.end && done.end->why.code() == error_code::in_doubt;
+  if (!operation_ || !is_in_doubt) return done;
+  doubt_ = done.end->why.with_hint("repeat it with the same operation id and content");
+  done.end->kind = end_kind::again;
+  return done;
+}
+
+result<void> fenced_call::check_stop() const {
+  if (!options_.cancel.stop_requested()) return success();
+  return error{error_code::cancelled, "the caller stopped the write to table " + std::string(to_.table) + "; nothing was written"};
+}
+
+// The id and its effect are the first call's. What it sent to the shard is not known here; the stream brings what is missing.
+write_receipt fenced_call::replayed(write_target const& target, attempt_result done) {
+  auto const record = std::move(*done.replayed);
+  done.replayed.reset();
+  done.position = position_afterwards(target);
+  secondary_result second;
+  if (plan_of(target).secondary && record.affected > 0) second = {.state = secondary_state::pending, .reason = "replayed"};
+  auto made = receipt(target, std::move(done), std::move(second));
+  made.id = record.id;
+  made.affected = record.affected;
+  made.replayed = true;
+  return made;
+}
 
 std::vector<statement> fenced_call::opening(write_target const& target, write_plan const& plan) const {
   std::vector<statement> all{{.sql = begin_sql(options_.isolation)}};
@@ -121,10 +149,7 @@ secondary_result fenced_call::second_half(write_target const& target, write_plan
   if (stop_point("after_source_commit")) return {.state = secondary_state::pending, .reason = "stopped by a test"};
   if (log_.changes.empty()) return done.answer_lost ? secondary_result{.state = secondary_state::pending,
       .reason = "the answer was lost"} : secondary_result{};
-  secondary_job job{.id = id_, .current = target.current, .slot = target.slot, .shard = *plan.secondary, .changes = log_.changes};
-  if (plan.budget.count() == 0) return secondary_.enqueue(std::move(job));
-  auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - now());
-  return secondary_.apply(job, std::max(milliseconds{1}, std::min(plan.budget, left)));
+  return send_second_half(secondary_, {.id = id_, .current = target.current, .changes = log_.changes}, plan.budget, deadline_);
 }
 
 write_receipt fenced_call::receipt(write_target const& target, attempt_result done, secondary_result second) {
@@ -149,7 +174,12 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
 }
 
 result<void> fenced_call::after(attempt_end const& end, write_target const& target) {
-  if (end.kind == end_kind::refused) return wait_.after(target, end.why);
+  if (end.kind == end_kind::refused) return wait_.after(end.at ? *end.at : target, end.why);
+  // SW009: a table's capture may have been changed by a generation that is not known here yet.
+  if (end.kind == end_kind::failed && end.why.sqlstate() == "SW009") {
+    auto const newer = host_.refresh(target.current->number, deadline_);
+    if (newer && newer.value()) return success();
+  }
   if (end.kind == end_kind::failed) return end.why;
   if (retried_++ >= options_.retries_max) return end.why;
   auto const pause = std::min(milliseconds{1} * (1 << std::min(retried_, 6U)), milliseconds{50});
@@ -163,13 +193,16 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
 result<write_receipt> fenced_call::run(attempt_type const& attempt) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));
+    auto ready = check_stop();
     log_ = {};
     ++attempts_;
-    auto done = attempt(*this, target);
+    auto done = ready ? attempt(*this, target) : attempt_result{.end = attempt_end{end_kind::failed, ready.error(), {}}};
     if (done.end) {
-      BOOST_OUTCOME_TRYV(after(*done.end, target));
+      auto const again = after(*done.end, target);
+      if (!again) return doubt_ ? *doubt_ : again.error();
       continue;
     }
+    if (done.replayed) return replayed(target, std::move(done));
     auto second = second_half(target, plan_of(target), done);
     return receipt(target, std::move(done), std::move(second));
   }

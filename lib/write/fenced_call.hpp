@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "frame.hpp"
+#include "second_half.hpp"
+#include "shardway/protocol/operation.hpp"
 #include "shardway/write/authority_wait.hpp"
 #include "shardway/write/fenced_write.hpp"
 
@@ -19,6 +21,7 @@ struct attempt_end {
   };
   kind_type kind{};
   error why{};
+  std::shared_ptr<write_target const> at{};  ///< of a refusal: the slot that was refused, where it is not the call's first
 };
 /// How an error before COMMIT ends the attempt.
 attempt_end end_of(error const&);
@@ -30,11 +33,19 @@ struct attempt_result {
   lsn position{};          ///< 0: not known
   bool answer_lost{};
   rows returned{};
+  std::optional<operation_record> replayed{};  ///< the operation had committed before; this attempt wrote nothing
+};
+
+/// What a call's operation id stands for.
+struct operation_claim {
+  std::string id;
+  std::string digest;
 };
 
 class fenced_call {
  public:
-  fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options);
+  fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options,
+              std::optional<operation_claim> operation = {});
 
   using attempt_type = std::function<attempt_result(fenced_call&, write_target const&)>;
   /// Attempts until one commits. Errors: as `execute_fenced`.
@@ -43,10 +54,22 @@ class fenced_call {
   write_host& host() noexcept { return host_; }
   write_options const& options() const noexcept { return options_; }
   write_id id() const noexcept { return id_; }
+  std::optional<operation_claim> const& operation() const noexcept { return operation_; }
+  /// `cancelled` once the caller has asked to stop.
+  result<void> check_stop() const;
+  /// The operation's id is held by the attempt: no earlier one has committed.
+  void settled() noexcept { doubt_.reset(); }
+  /// How an attempt ends whose outcome is in doubt: an operation is tried again, for its id tells.
+  attempt_result doubted(attempt_result);
   steady_time deadline() const noexcept { return deadline_; }
   epoch expected(write_target const& target) const noexcept { return wait_.expected(target); }
   outbox_context context(write_target const& target) const noexcept { return {id_, log_.next_ordinal, expected(target), target.slot}; }
   write_log& log() noexcept { return log_; }
+
+  /// What an attempt that ended asks for: nothing once it is worth trying again, else the error to give.
+  result<void> after(attempt_end const&, write_target const&);
+  /// Attempts that were given up so far.
+  unsigned retries() const noexcept { return retried_; }
 
   /// The statements that open a fenced transaction, the fence last.
   std::vector<statement> opening(write_target const&, write_plan const&) const;
@@ -56,8 +79,8 @@ class fenced_call {
   attempt_result judge(write_target const&, commit_outcome const&, result<rows> const& position, lent_session const&);
 
  private:
-  result<void> after(attempt_end const&, write_target const&);
   write_receipt receipt(write_target const&, attempt_result, secondary_result);
+  write_receipt replayed(write_target const&, attempt_result);
   secondary_result second_half(write_target const&, write_plan const&, attempt_result const&);
   lsn position_afterwards(write_target const&);
 
@@ -65,6 +88,8 @@ class fenced_call {
   secondary_writer& secondary_;
   write_address to_;
   write_options options_;
+  std::optional<operation_claim> operation_;
+  std::optional<error> doubt_;  ///< of an earlier attempt; the error to give unless a later one settles it
   write_id id_;
   steady_time deadline_;
   authority_wait wait_;

@@ -14,24 +14,55 @@ class fenced_transaction final : public write_transaction {
       : call_(call), target_(target), plan_(plan), on_(on) {}
 
   result<rows> execute(std::string_view table, std::string_view sql, std::vector<text_value> parameters) override;
+  result<rows> execute_for(shard_key const& key, std::string_view table, std::string_view sql, std::vector<text_value> parameters) override;
+  result<> also(shard_key const& key) override;
   result<rows> query(std::string_view sql, std::vector<text_value> parameters) override;
   result<> savepoint(std::string_view name) override;
   result<> rollback_to(std::string_view name) override;
+  result<session*> begin_lending(std::vector<std::string> const& search_path) override;
+  result<> end_lending() override;
   write_id id() const noexcept override { return call_.id(); }
   std::string_view node() const noexcept override { return target_.node_name; }
 
   /// BEGIN and the fence.
   result<> begin();
+  /// Mappings of the rows changed, before COMMIT.
+  result<> keep_lookups();
+  /// What goes before COMMIT in its flush to learn what triggers captured; nothing where none does.
+  std::vector<statement> last_statements() const;
+  /// Their answers: the changes join those of frames, in the order of versions.
+  result<> take_captured(std::span<result<rows> const> answers);
   /// The error that has made the transaction unfit to commit.
   std::optional<error> const& failure() const noexcept { return failure_; }
   std::string const& xid() const noexcept { return xid_; }
+  /// The call's operation id is taken: `begin` failed for that.
+  bool is_repeat() const noexcept { return is_repeat_; }
+  /// The target whose fence refused, if not the first one's.
+  std::shared_ptr<write_target const> const& refused_at() const noexcept { return refused_at_; }
 
  private:
   struct mark {
     std::size_t changes{};
     std::int64_t affected{};
+    std::size_t lookups{};
   };
+  struct change_count {
+    std::int64_t all{};
+    std::int64_t uncaptured{};
+  };
+  bool has_capture_triggers() const;
+  bool is_captured_by_trigger(write_target const&, std::string_view sql) const;
+  void announce(write_target const&);
+  void announce_raw(bool raw);
+  void forget_announced();
+  result<rows> change_raw(write_target const&, std::string_view sql, std::vector<text_value> parameters);
+  statement count_statement() const;
+  static result<change_count> counted(rows const&);
+  result<> failed_while_lent(error const& why);
   result<void> check_table(std::string_view table) const;
+  result<write_target> enter(std::string_view table, shard_key const& key);
+  result<void> pass_fence(write_target const&);
+  result<rows> change(write_target const&, write_plan const&, std::string_view sql, std::vector<text_value> parameters);
   result<std::vector<result<rows>>> send(std::span<statement const>);
   result<rows> send_with_xid(statement const&);
   error fail(error why);
@@ -41,9 +72,22 @@ class fenced_transaction final : public write_transaction {
   write_plan const& plan_;
   lent_session const& on_;
   std::map<std::string, mark, std::less<>> marks_;
+  std::vector<write_target> others_;  ///< one a slot that was entered after the first
+  std::shared_ptr<write_target const> refused_at_;
   std::optional<error> failure_;
   std::string xid_;
+  bool is_repeat_{};
+  std::vector<statement> pending_;                            ///< settings that go ahead of the next statement
+  std::optional<std::vector<text_value>> announced_;          ///< the shard key that capture triggers compare with
+  std::optional<bool> is_raw_{false};                         ///< nothing: not known
+  change_count before_lending_;
 };
+
+/// A transaction around `body`, once.
+attempt_result attempt_transaction(fenced_call&, write_target const&, std::function<result<>(write_transaction&)> const& body);
+
+/// One statement in a transaction of its own that is not one flush: something is to be done before its COMMIT.
+attempt_result attempt_statement(fenced_call&, write_target const&, std::string_view sql, std::vector<text_value> const& parameters);
 
 }  // namespace v0
 }  // namespace shardway

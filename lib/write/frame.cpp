@@ -1,6 +1,7 @@
 #include "frame.hpp"
 
-#include "shardway/store/statement_name.hpp"
+#include "framed_text.hpp"
+#include "shardway/protocol/lookup.hpp"
 #include "shardway/write/statement_lexer.hpp"
 
 namespace shardway {
@@ -18,12 +19,12 @@ constexpr char simple_hint[] = "send one INSERT, UPDATE or DELETE at a time, wit
 bool is_demanded(write_plan const& plan) { return plan.capture == capture_level::strict || plan.capture == capture_level::outbox; }
 
 framed_statement unchanged(std::string_view sql, std::vector<text_value> parameters) {
-  return {.what = {.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)}};
+  return {.what = {.sql = std::string(sql), .parameters = std::move(parameters), .name = know_statement(sql)->name}};
 }
 
 // The table the statement changes, if the write's fence and key are also that table's.
 result<table_state const*> table_in_group(write_target const& target, lexed_statement const& lexed) {
-  auto const* table = target.current->find_table(lexed.table);
+  auto const* table = lexed.table == target.table->manifest.table ? target.table : target.current->find_table(lexed.table);
   if (!table)
     return refuse(target, "the statement's target is in no manifest of this generation",
                   "name the table with its schema, as the manifest does, and never a partition of it");
@@ -42,7 +43,8 @@ write_plan plan_of(write_target const& target) {
 result<framed_statement> frame(write_target const& target, write_plan const& plan, outbox_context const& context, std::string_view sql,
                                std::vector<text_value> parameters) {
   if (plan.capture == capture_level::none) return unchanged(sql, std::move(parameters));
-  auto const lexed = lex_statement(sql);
+  auto const known = know_statement(sql);
+  auto const& lexed = known->lexed;
   if (lexed.kind != statement_kind::change) {
     if (!is_demanded(plan)) return unchanged(sql, std::move(parameters));
     return refuse(target, lexed.kind == statement_kind::other ? lexed.why : "a SELECT is no write", simple_hint);
@@ -55,12 +57,15 @@ result<framed_statement> frame(write_target const& target, write_plan const& pla
   if (lexed.parameter_count != parameters.size())
     return error{error_code::invalid_argument, "the statement has " + std::to_string(lexed.parameter_count) + " parameters and was given " +
                                                    std::to_string(parameters.size())};
-  framed_statement framed{.what = {}, .capture = capture_of(lexed, sql, *table.value()), .table = table.value(),
-      .with_outbox = plan.capture == capture_level::outbox};
-  framed.what.sql = capture_sql(*framed.capture, *framed.table, framed.with_outbox);
+  framed_statement framed{.what = {}, .capture = {}, .table = table.value(),
+      .with_outbox = plan.capture == capture_level::outbox, .slot = target.slot, .placed = target.placed};
+  framed.keeps_lookups = keeps_lookups(target.group->at, framed.table->manifest);
+  auto const text = framed_text_of(target.current, *framed.table, lexed, sql, framed.with_outbox, framed.keeps_lookups);
+  framed.capture = {text, &text->capture};
+  framed.what.sql = text->sql;
   framed.what.parameters = std::move(parameters);
   for (auto& more : capture_parameters(context, target.shard_key, framed.with_outbox)) framed.what.parameters.push_back(std::move(more));
-  framed.what.name = statement_name(framed.what.sql);
+  framed.what.name = text->name;
   return framed;
 }
 
@@ -72,8 +77,10 @@ result<rows> unframe(framed_statement const& framed, rows answer, write_log& log
   BOOST_OUTCOME_TRY(auto captured, split_captured(answer, *framed.capture, *framed.table));
   log.affected += captured.user.affected();
   log.next_ordinal += static_cast<std::int32_t>(captured.user.affected());
+  if (framed.keeps_lookups && framed.capture->operation != captured_statement::operation_type::remove)
+    for (auto const& row : captured.changed) log.lookups.push_back({framed.table, row.image});
   if (framed.with_outbox)
-    for (auto& row : captured.changed) log.changes.push_back({framed.table, framed.capture->operation, std::move(row)});
+    for (auto& row : captured.changed) log.changes.push_back({framed.table, framed.capture->operation, std::move(row), framed.slot, framed.placed});
   return std::move(captured.user);
 }
 

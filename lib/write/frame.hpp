@@ -1,6 +1,7 @@
 // A user's statement made ready for the stage its group is in, and its answer taken apart again.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,14 +16,24 @@ inline namespace v0 {
 
 struct framed_statement {
   statement what;
-  std::optional<captured_statement> capture{};  ///< empty: the statement goes unchanged
+  std::shared_ptr<captured_statement const> capture{};  ///< empty: the statement goes unchanged
   table_state const* table{};                   ///< of a captured one
   bool with_outbox{};
+  bool keeps_lookups{};         ///< mappings of its rows are written before COMMIT
+  slot_id slot{};
+  shard_id placed{};            ///< the shard that gets what was captured
+};
+
+/// A row as it came out, of a table with lookups.
+struct lookup_change {
+  table_state const* table{};
+  std::vector<text_value> image;
 };
 
 /// What one attempt has changed so far.
 struct write_log {
   std::vector<secondary_change> changes;
+  std::vector<lookup_change> lookups;
   std::int32_t next_ordinal{1};
   std::int64_t affected{};
 };

@@ -1,5 +1,7 @@
 // One statement in its own transaction, in one flush.
-#include "fenced_call.hpp"
+#include "fenced_transaction.hpp"
+#include "operation.hpp"
+#include "shardway/protocol/capture.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -59,8 +61,13 @@ class one_shot {
       : call_(call), target_(target), plan_(plan_of(target)), sql_(sql), parameters_(parameters) {}
 
   attempt_result run() {
+    // COMMIT waits for the claim's answer, or for the caller's stop.
+    if (call_.operation() || call_.options().cancel.stop_possible()) return attempt_statement(call_, target_, sql_, parameters_);
+    // What its triggers have captured is read before COMMIT.
+    if (plan_.capture != capture_level::none && captures_by_trigger(*target_.table)) return attempt_statement(call_, target_, sql_, parameters_);
     auto framed = frame(target_, plan_, call_.context(target_), sql_, parameters_);
     if (!framed) return failed(framed.error());
+    if (framed.value().keeps_lookups) return attempt_statement(call_, target_, sql_, parameters_);
     auto lent = call_.host().lend(target_.node, call_.deadline());
     if (!lent) return failed(lent.error());
     auto const laid = lay_out(call_, target_, plan_, framed.value().what);
@@ -123,7 +130,7 @@ class one_shot {
 
 result<write_receipt> execute_fenced(write_host& host, secondary_writer& secondary, write_address const& to, std::string_view sql,
                                      std::vector<text_value> parameters, write_options const& options) {
-  fenced_call call{host, secondary, to, options};
+  fenced_call call{host, secondary, to, options, operation_of(to, sql, parameters, options)};
   return call.run([&](fenced_call& in, write_target const& target) { return one_shot{in, target, sql, parameters}.run(); });
 }
 

@@ -82,6 +82,12 @@ result<schema_report> finish_schema(onboard_node const& source, onboard_node con
 /// shard i, each restarted above every id there was (X10). Cost: nextval waits for one short transaction on the source.
 result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const&, onboard_options const&);
 
+/// For tables with ids LEASED or SLOT: the row in the catalog that clients lease blocks from, above the highest id and what the column's sequences
+/// have given, with `id_margin` for LEASED. From here on new ids come from there alone: the sequences go on as they were, and are not looked at.
+/// Errors: `precondition_failed`: the primary key is not one integer column (SLOT: bigint), or a row's id does not carry its slot (SLOT).
+/// Cost: the highest key; for SLOT a scan of the table.
+result<> prepare_id_blocks(onboard_node const& source, std::vector<table_state> const&, onboard_options const&);
+
 /// On a shard: publication of the groups' tables, fences and marker, then the reverse replication slot. Its consistent point if made now.
 result<lsn> prepare_reverse(onboard_node const& shard, migration_manifest const&, std::vector<std::string> const& groups,
                             std::vector<table_state> const&, onboard_options const&);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
+#include <vector>
 
 #include "shardway/write/write_host.hpp"
 
@@ -13,10 +15,10 @@ inline namespace v0 {
 /// Cost of a wait: one look for a generation every 3 ms, shared by all that wait, and one at the fence every 30 ms.
 class authority_wait {
  public:
-  authority_wait(write_host& host, steady_time deadline) : host_(host), deadline_(deadline) {}
+  authority_wait(write_host& host, steady_time deadline, std::stop_token cancel = {}) : host_(host), deadline_(deadline), cancel_(std::move(cancel)) {}
 
   /// Returns when it is worth trying again: a newer generation, or the fence found open under another epoch.
-  /// Errors: `stall_budget_spent`, `deadline_exceeded`.
+  /// Errors: `stall_budget_spent`, `deadline_exceeded`, `cancelled`.
   result<> after(write_target const& refused_at, error const& refusal);
   /// The epoch to name to the fence: the generation's, unless the fence itself has told a later one.
   epoch expected(write_target const&) const noexcept;
@@ -36,9 +38,10 @@ class authority_wait {
 
   write_host& host_;
   steady_time deadline_;
+  std::stop_token cancel_;
   std::optional<steady_time> since_{};
   std::chrono::microseconds stalled_{};
-  std::optional<seen_epoch> override_{};
+  std::vector<seen_epoch> overrides_{};  ///< one a slot
 };
 
 }  // namespace v0

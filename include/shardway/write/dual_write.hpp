@@ -25,13 +25,14 @@ struct secondary_change {
   table_state const* table{};
   captured_statement::operation_type operation{};
   captured_row row;
+  slot_id slot{};
+  shard_id shard{};  ///< the shard the slot is placed on
 };
 
 /// Everything a shard is told of one write. Owns the generation its pointers point into.
 struct secondary_job {
   write_id id{};
   std::shared_ptr<generation const> current;
-  slot_id slot{};
   shard_id shard{};
   std::vector<secondary_change> changes;
 };

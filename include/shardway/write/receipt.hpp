@@ -41,6 +41,7 @@ struct write_receipt {
   std::int64_t affected{};            ///< rows changed (execute: by the statement; write: by all of them)
   rows returned;                      ///< what RETURNING gave; empty for `write`
   bool answer_lost{};                 ///< it committed, but the connection broke before its answer: `affected` and `returned` are not known
+  bool replayed{};                    ///< its operation id had been written before: `id` and `affected` are the first call's, `returned` is empty
 };
 
 }  // namespace v0

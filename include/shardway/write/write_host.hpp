@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ class session_lender {
   /// A healthy session of the node. Errors: those of `session_pool::lease`.
   virtual result<lent_session> lend(node_index, steady_time deadline) = 0;
   virtual std::string name_of(node_index) const = 0;
+  /// The same from sessions kept apart for short transactions beside one that is open: waiting for one never waits for a writer that waits
+  /// here itself.
+  virtual result<lent_session> lend_aside(node_index node, steady_time deadline) { return lend(node, deadline); }
 };
 
 /// Thread safety: one thread at a time.
@@ -59,6 +63,13 @@ class write_host : public session_lender {
   virtual void refused(write_target const&, error const&) noexcept = 0;
   /// A write committed on the node, at or before `position`.
   virtual void committed(std::string const& node, connection_facts const&, lsn position) = 0;
+  /// A transaction on the source changes rows that are placed on several shards: it will be refused once they have moved.
+  virtual void crosses_shards(write_target const&) noexcept {}
+  /// Code that borrowed the connection changed rows of the group that no dual write would capture: it will be refused while dual writing.
+  virtual void uncaptured(write_target const&, std::int64_t /*rows*/) noexcept {}
+  /// A statement of a transaction is about to be sent; `key` is nothing where the call names none. Without SQL and key: statements that are
+  /// not seen.
+  virtual void touches(std::string_view /*table*/, shard_key const* /*key*/, std::string_view /*sql*/, std::span<text_value const> /*parameters*/) {}
   virtual std::chrono::milliseconds stall_budget() const noexcept = 0;
 };
 

@@ -1,0 +1,42 @@
+// Operations: writes that a caller names, so that a repeated one has its effect once. The record commits with the write, where authority is.
+//
+// It holds no value: the caller's id, a digest of what was asked, how many rows changed. Records older than `operation_hours_kept` are swept by
+// the clients that write operations, some with every few hundredth write.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shardway/base/write_id.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+inline constexpr int operation_hours_kept = 48;
+inline constexpr std::size_t operation_id_bytes_max = 128;
+
+/// The table, on every node, and the application role's rights on it. Idempotent.
+std::string operation_schema_sql(std::string_view application_role);
+
+/// Takes the id for this transaction. Fails with 23505 if the id is committed, and waits for a transaction that holds it.
+statement claim_operation_statement(std::string_view id, std::string_view digest, write_id);
+/// How many rows the operation changed; in the same transaction.
+statement complete_operation_statement(std::string_view id, std::int64_t affected);
+/// The record of an id: at most one row, for `parse_operation`.
+statement find_operation_statement(std::string_view id);
+/// Takes at most 1,000 records away that are older than `operation_hours_kept`; waits for no lock.
+statement sweep_operations_statement();
+
+struct operation_record {
+  std::string digest;
+  write_id id{};
+  std::int64_t affected{};
+};
+/// Nothing if the id is not there. Errors: `protocol_violation`.
+result<std::optional<operation_record>> parse_operation(rows const&);
+
+}  // namespace v0
+}  // namespace shardway

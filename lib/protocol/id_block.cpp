@@ -1,0 +1,40 @@
+#include "shardway/protocol/id_block.hpp"
+
+#include "shardway/protocol/names.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+std::string id_block_schema_sql(std::string_view application_role) {
+  return R"sql(
+CREATE TABLE IF NOT EXISTS shardway.id_block (relation text PRIMARY KEY, next_id bigint NOT NULL, last_id bigint NOT NULL);
+
+-- NULL: no such table, or not that many left.
+CREATE OR REPLACE FUNCTION shardway.lease_ids(p_relation text, p_count bigint) RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS $f$
+  UPDATE shardway.id_block SET next_id = next_id + p_count
+    WHERE relation = p_relation AND p_count BETWEEN 1 AND 1000000 AND next_id <= last_id - p_count RETURNING next_id - p_count
+$f$;
+REVOKE ALL ON FUNCTION shardway.lease_ids(text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION shardway.lease_ids(text, bigint) TO )sql" +
+         names::quoted(application_role) + ";\n";
+}
+
+statement raise_id_block_statement(std::string_view table, std::int64_t first, std::int64_t last) {
+  return {.sql = "INSERT INTO shardway.id_block AS b (relation, next_id, last_id) VALUES ($1::text, $2::int8, $3::int8) "
+                 "ON CONFLICT (relation) DO UPDATE SET next_id = greatest(b.next_id, excluded.next_id), last_id = excluded.last_id",
+          .parameters = {std::string(table), std::to_string(first), std::to_string(last)}};
+}
+
+statement lease_ids_statement(std::string_view table, std::uint32_t count) {
+  return {.sql = "SELECT shardway.lease_ids($1::text, $2::int8)", .parameters = {std::string(table), std::to_string(count)}, .name = "shardway_lease_ids"};
+}
+
+result<std::int64_t> parse_lease(rows const& answer, std::string_view table) {
+  if (answer.size() == 1 && answer.at(0, 0)) return answer.integer(0, 0);
+  return error{error_code::precondition_failed, "no block of ids could be leased for table " + std::string(table),
+               "the controller makes its row in shardway.id_block when the table begins to copy; if it is there, its ids are used up"};
+}
+
+}  // namespace v0
+}  // namespace shardway

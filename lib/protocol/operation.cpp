@@ -1,0 +1,50 @@
+#include "shardway/protocol/operation.hpp"
+
+#include "shardway/protocol/names.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+std::string operation_schema_sql(std::string_view application_role) {
+  return "CREATE TABLE IF NOT EXISTS shardway.operation (\n"
+         "  id text COLLATE \"C\" PRIMARY KEY, digest text NOT NULL, write_id uuid NOT NULL, affected bigint NOT NULL DEFAULT 0,\n"
+         "  at timestamptz NOT NULL DEFAULT clock_timestamp());\n"
+         "CREATE INDEX IF NOT EXISTS operation_at ON shardway.operation (at);\n"
+         "GRANT SELECT, INSERT, UPDATE, DELETE ON shardway.operation TO " + names::quoted(application_role) + ";\n";
+}
+
+statement claim_operation_statement(std::string_view id, std::string_view digest, write_id write) {
+  return {.sql = "INSERT INTO shardway.operation (id, digest, write_id) VALUES ($1::text, $2::text, $3::uuid)",
+          .parameters = {std::string(id), std::string(digest), write.to_string()},
+          .name = "shardway_claim_operation"};
+}
+
+statement complete_operation_statement(std::string_view id, std::int64_t affected) {
+  return {.sql = "UPDATE shardway.operation SET affected = $2::int8 WHERE id = $1::text",
+          .parameters = {std::string(id), std::to_string(affected)},
+          .name = "shardway_complete_operation"};
+}
+
+statement find_operation_statement(std::string_view id) {
+  return {.sql = "SELECT digest, write_id, affected FROM shardway.operation WHERE id = $1::text",
+          .parameters = {std::string(id)},
+          .name = "shardway_find_operation"};
+}
+
+statement sweep_operations_statement() {
+  return {.sql = "DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation WHERE at < pg_catalog.clock_timestamp() - interval '" +
+                 std::to_string(operation_hours_kept) + " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)"};
+}
+
+result<std::optional<operation_record>> parse_operation(rows const& answer) {
+  if (answer.empty()) return std::optional<operation_record>{};
+  operation_record found{.digest = std::string(answer.text(0, 0))};
+  auto const id = write_id::parse(answer.text(0, 1));
+  if (!id) return error{error_code::protocol_violation, "the record of an operation holds no write id"};
+  found.id = *id;
+  BOOST_OUTCOME_TRY(found.affected, answer.integer(0, 2));
+  return std::optional{std::move(found)};
+}
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,27 @@
+// Cancels what a session is doing when the caller asks to stop; only around statements, never around COMMIT.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// When it has ended no cancel is on its way any more: the server has the signal, and the next statement but ROLLBACK must not be sent if
+/// a stop was asked for, for the signal may end that one.
+/// Lifetime: the session outlives it.
+class stop_guard {
+ public:
+  stop_guard(std::stop_token const& token, session const& on) {
+    if (token.stop_possible()) callback_.emplace(token, on.cancel_handle());
+  }
+
+ private:
+  std::optional<std::stop_callback<std::function<void()>>> callback_;
+};
+
+}  // namespace v0
+}  // namespace shardway

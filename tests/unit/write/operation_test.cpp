@@ -1,0 +1,76 @@
+// Digests of operations, the rows of a batch by node, and the jobs that follow a commit.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "lib/write/batch.hpp"
+#include "lib/write/operation.hpp"
+#include "lib/write/second_half.hpp"
+
+namespace {
+
+using namespace shardway;
+
+TEST(operations, every_part_of_a_call_and_where_it_ends_counts) {
+  auto const of = [](std::string_view id, std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> const& parameters) {
+    return operation_digest(id, table, key, sql, parameters);
+  };
+  std::vector<std::string> const all{
+      of("a", "t", 1, "s", {"p"}), of("b", "t", 1, "s", {"p"}),          of("a", "u", 1, "s", {"p"}), of("a", "t", 2, "s", {"p"}), of("a", "t", 1, "r", {"p"}),
+      of("a", "t", 1, "s", {"q"}), of("a", "t", 1, "s", {std::nullopt}), of("a", "t", 1, "s", {""}),  of("a", "t", 1, "s", {}),     of("at", "", 1, "s", {"p"}),
+      of("a", "t", 1, "sp", {""}), of("a", "t", 1, "s", {"p", ""}),      of("a", "t", 1, "s", {"", "p"})};
+  EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size());
+  EXPECT_EQ(all[0], of("a", "t", 1, "s", {"p"}));
+  EXPECT_EQ(all[0].size(), 64U);
+}
+
+TEST(operations, one_write_in_256_sweeps) {
+  int sweeping = 0;
+  for (int last = 0; last < 256; ++last)
+    sweeping += sweeps_operations(write_id::from_parts(1, {0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(last)})) ? 1 : 0;
+  EXPECT_EQ(sweeping, 1);
+}
+
+write_target at(node_index node, std::string name) {
+  write_target target;
+  target.node = node;
+  target.node_name = std::move(name);
+  return target;
+}
+
+TEST(batch_rows, go_by_node_in_the_callers_order) {
+  node_index const first{shard_id{0}}, second{shard_id{1}};
+  std::vector<std::size_t> const rows{4, 5, 6, 7};
+  std::vector<write_target> const targets{at(second, "b"), at(first, "a"), at(second, "b"), at(first, "a")};
+  auto const parts = rows_by_node(rows, targets);
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0], (std::vector<std::size_t>{4, 6}));
+  EXPECT_EQ(parts[1], (std::vector<std::size_t>{5, 7}));
+  EXPECT_EQ(crossing("shop.orders", targets).code(), error_code::cross_shard);
+  EXPECT_NE(crossing("shop.orders", targets).message().find("(b, a)"), std::string::npos);
+}
+
+TEST(second_half, is_one_job_a_shard_and_the_worse_state_decides) {
+  captured_changes changes;
+  for (std::uint16_t shard : {1, 0, 1}) {
+    secondary_change one;
+    one.shard = shard_id{shard};
+    one.row.ordinal = static_cast<std::int32_t>(changes.changes.size());
+    changes.changes.push_back(one);
+  }
+  auto const jobs = jobs_of(changes);
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_EQ(jobs[0].shard, shard_id{0});
+  ASSERT_EQ(jobs[1].changes.size(), 2U);
+  EXPECT_EQ(jobs[1].changes[0].row.ordinal, 0);
+  EXPECT_EQ(jobs[1].changes[1].row.ordinal, 2);
+  secondary_result const applied{.state = secondary_state::applied, .reason = {}, .rows_applied = 2};
+  secondary_result const pending{.state = secondary_state::pending, .reason = "late", .rows_applied = 1};
+  for (auto const& both : {joined(applied, pending), joined(pending, applied)}) {
+    EXPECT_EQ(both.state, secondary_state::pending);
+    EXPECT_EQ(both.reason, "late");
+    EXPECT_EQ(both.rows_applied, 3);
+  }
+}
+
+}  // namespace
