@@ -1,0 +1,13 @@
+// A shard's tables have a column of ours; `SELECT *` shows it, and the application must not see it.
+#pragma once
+
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// The rows without the version column. Cost: a look at the column names; a copy only where it is there.
+rows without_version_column(rows all);
+
+}  // namespace v0
+}  // namespace shardway

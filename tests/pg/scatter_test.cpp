@@ -1,0 +1,135 @@
+// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one PostgreSQL.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "split_fleet.hpp"
+
+namespace {
+
+using namespace shardway_test;
+
+constexpr char all_orders[] = "SELECT o.order_id, o.customer_id, o.total, o.note FROM shop.orders o WHERE {slots:o.customer_id}";
+constexpr std::size_t order_count = 3 * split_fleet::customers;
+
+class scatter : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { fleet_ = std::make_unique<split_fleet>(); }
+  static void TearDownTestSuite() { fleet_.reset(); }
+  static split_fleet& fleet() { return *fleet_; }
+
+  static std::multiset<std::string> ids(rows const& of) {
+    std::multiset<std::string> all;
+    for (std::size_t i = 0; i < of.size(); ++i) all.emplace(of.text(i, 0));
+    return all;
+  }
+  /// Every order once and no other.
+  static bool is_exact(rows const& of) {
+    auto const found = ids(of);
+    return found.size() == order_count && std::set<std::string>(found.begin(), found.end()).size() == order_count;
+  }
+
+  static inline std::unique_ptr<split_fleet> fleet_;
+};
+
+// The order of these tests is that of a migration: each moves authority a little further.
+TEST_F(scatter, before_the_first_wave_the_source_answers_alone) {
+  auto app = fleet().fleet().open();
+  auto const all = value_of(app.session().read_all("shop.orders", all_orders));
+  EXPECT_TRUE(is_exact(all.returned));
+  ASSERT_EQ(all.parts.size(), 1U);
+  EXPECT_EQ(all.parts[0].node, "source");
+  EXPECT_FALSE(all.filtered);
+}
+
+TEST_F(scatter, rows_on_both_sides_of_a_wave_are_read_once) {
+  for (std::size_t i = 0; i < 4; ++i) fleet().move(i, fleet().part_of_shard(i, 20));
+  fleet().publish();
+  auto app = fleet().fleet().open();
+  auto const all = value_of(app.session().read_all("shop.orders", all_orders));
+  EXPECT_TRUE(is_exact(all.returned));
+  EXPECT_EQ(all.parts.size(), 5U);
+  EXPECT_TRUE(all.filtered);
+  without_guard const off("slot_filter");
+  EXPECT_FALSE(is_exact(value_of(app.session().read_all("shop.orders", all_orders)).returned)) << "dual-written rows were to be seen twice";
+}
+
+// I1, I8. The client has an older generation: it still asks the source for rows that have moved.
+TEST_F(scatter, authority_that_moved_unseen_makes_the_read_begin_anew) {
+  auto app = fleet().open_slow();
+  auto session = app.session();
+  ASSERT_TRUE(is_exact(value_of(session.read_all("shop.orders", all_orders)).returned));
+  auto const slots = fleet().fleet().current().placement[1].slots;
+  slot_range const rest{slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(1, 20).last.value() + 1)}, slots.last};
+  fleet().move(1, rest);
+  {
+    without_guard const off("read_fence");
+    EXPECT_FALSE(is_exact(value_of(session.read_all("shop.orders", all_orders)).returned)) << "moved rows were to be missing";
+  }
+  fleet().publish();
+  auto const all = value_of(session.read_all("shop.orders", all_orders));
+  EXPECT_TRUE(is_exact(all.returned));
+  EXPECT_GE(all.repeats, 1U);
+  EXPECT_EQ(all.generation, fleet().fleet().current().number);
+}
+
+TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
+  auto app = fleet().fleet().open();
+  std::atomic<bool> stop{false};
+  std::atomic<int> exact{0}, off{0}, repeats{0};
+  std::string failure;
+  std::thread reader([&] {
+    auto session = app.session();
+    while (!stop) {
+      auto const all = session.read_all("shop.orders", all_orders, {}, {.read = {.deadline = 20s}});
+      if (!all) failure = all.error().to_string();
+      if (!all) return;
+      ++(is_exact(all.value().returned) ? exact : off);
+      repeats += static_cast<int>(all.value().repeats);
+    }
+  });
+  for (int round = 0; round < 6; ++round) {
+    auto const slots = fleet().part_of_shard(2, 20);
+    fleet().move_back(2, slots);
+    fleet().publish();
+    fleet().move(2, slots);
+    fleet().publish();
+  }
+  auto const seen = exact.load();
+  while (exact.load() < seen + 2 && off == 0 && failure.empty()) std::this_thread::sleep_for(1ms);
+  stop = true;
+  reader.join();
+  EXPECT_EQ(failure, "");
+  EXPECT_EQ(off.load(), 0);
+  EXPECT_GT(repeats.load(), 0);
+}
+
+TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
+  for (std::size_t i : {0, 2, 3}) {
+    auto const last = fleet().fleet().current().placement[i].slots.last;
+    fleet().move(i, {slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(i, 20).last.value() + 1)}, last});
+  }
+  fleet().publish();
+  auto app = fleet().fleet().open();
+  auto const all = value_of(app.session().read_all("shop.orders", all_orders));
+  EXPECT_TRUE(is_exact(all.returned));
+  EXPECT_EQ(all.parts.size(), 4U);
+  EXPECT_FALSE(all.filtered);
+}
+
+TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
+  auto app = fleet().open_slow();
+  auto session = app.session();
+  ASSERT_FALSE(value_of(session.read_all("shop.orders", all_orders)).filtered);
+  auto const number = std::to_string(fleet().fleet().current().number + 1);
+  auto& shard = fleet().shard(0);
+  fleet().fleet().on(shard, "INSERT INTO shardway.generation (generation, document, sha256) SELECT " + number + ", document, sha256 FROM shardway.generation ORDER BY generation DESC LIMIT 1");
+  auto const all = value_of(session.read_all("shop.orders", all_orders));
+  EXPECT_TRUE(all.filtered);
+  EXPECT_TRUE(is_exact(all.returned));
+  fleet().fleet().on(shard, "DELETE FROM shardway.generation WHERE generation = " + number);
+}
+
+}  // namespace
