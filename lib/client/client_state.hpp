@@ -52,7 +52,6 @@ struct client_state final : session_lender {
   std::shared_ptr<id_leaser> ids{make_id_leaser(*this)};
   pool_upkeep upkeep{pools, generations};
   background callers{options.connections_max, options.async_queue_max};
-  part_runner runner{options.read_threads_max};
   counters counted;
   std::atomic<std::size_t> turn{};
   std::atomic<bool> closed{};

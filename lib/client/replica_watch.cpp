@@ -1,5 +1,7 @@
 #include "replica_watch.hpp"
 
+#include <algorithm>
+
 namespace shardway {
 inline namespace v0 {
 namespace {
@@ -24,6 +26,25 @@ result<token_position> replica_position(session& on) {
   return token_position{on.identity().system_identifier, static_cast<std::int32_t>(incarnation), *position};
 }
 
+// Where the shard's stream is in the source's WAL.
+result<token_position> stream_position_of(session& on) {
+  BOOST_OUTCOME_TRY(auto const said, on.query({.sql = "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id "
+                                                      "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked)",
+                                               .name = "shardway_stream"},
+                                              now() + look_time));
+  auto const position = lsn::parse(said.text(0, 0));
+  if (!position || said.boolean(0, 1)) return error{error_code::precondition_failed, "the stream has no position, or a key is parked"};
+  return token_position{.system_identifier = 0, .incarnation = 0, .position = *position};
+}
+
+bool shards_serve_reads(generation const& current) {
+  return std::any_of(current.tables.begin(), current.tables.end(), [&](table_state const& table) {
+    if (table.manifest.reads.from_shards_percent == 0) return false;
+    auto const at = current.find_group(table.manifest.group)->at;
+    return at == stage::dual_writing || at == stage::sharded;
+  });
+}
+
 }  // namespace
 
 void replica_watch::start() {
@@ -41,12 +62,44 @@ void replica_watch::stop() noexcept {
 
 std::vector<replica_view> replica_watch::of(node_definition const& primary) const {
   std::vector<replica_view> views;
+  auto const at = now();
   std::lock_guard const lock{mutex_};
   for (auto const& replica : primary.replicas) {
     auto const found = replicas_.find(replica.name);
     views.push_back(found == replicas_.end() ? replica_view{} : found->second.seen);
+    if (found == replicas_.end()) continue;
+    views.back().avoided = found->second.health.is_avoided(at);
+    views.back().cost = found->second.health.cost();
   }
   return views;
+}
+
+replica_view replica_watch::shard(std::string const& name) const {
+  std::lock_guard const lock{mutex_};
+  auto const found = replicas_.find(name);
+  if (found == replicas_.end()) return {};
+  auto view = found->second.seen;
+  view.avoided = found->second.health.is_avoided(now());
+  return view;
+}
+
+std::optional<token_position> replica_watch::newest_position(std::string const& primary) const {
+  std::lock_guard const lock{mutex_};
+  auto const found = samples_.find(primary);
+  if (found == samples_.end()) return std::nullopt;
+  return found->second.back().at;
+}
+
+void replica_watch::told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took) {
+  using news = read_host::replica_news;
+  std::lock_guard const lock{mutex_};
+  auto const found = replicas_.find(node);
+  if (found == replicas_.end()) return;
+  auto& health = found->second.health;
+  if (how == news::begun) return health.begun();
+  health.ended();
+  if (how == news::answered) health.answered(took);
+  if (how == news::failed) health.failed(now());
 }
 
 void replica_watch::wait_for_news(steady_time deadline) {
@@ -63,12 +116,14 @@ std::optional<token_position> replica_watch::primary_position_since(std::string 
   return std::nullopt;
 }
 
-void replica_watch::put(std::string const& key, replica_view seen) {
+void replica_watch::put(std::string const& key, replica_view seen, std::chrono::nanoseconds took) {
   std::lock_guard const lock{mutex_};
-  replicas_[key].seen = seen;
+  auto& one = replicas_[key];
+  one.seen = seen;
+  if (seen.known) one.health.polled(took);
 }
 
-void replica_watch::poll_replica(std::string const& key, connect_options const& address) {
+void replica_watch::poll(std::string const& key, connect_options const& address, asked_position ask) {
   polled_replica* one{};
   {
     std::lock_guard const lock{mutex_};
@@ -76,7 +131,7 @@ void replica_watch::poll_replica(std::string const& key, connect_options const& 
   }
   if (now() < one->retry) return;
   auto const give_up = [&] {
-    put(key, {});  // a position counts for the connection it was seen on (R4)
+    put(key, {}, {});  // a position counts for the connection it was seen on (R4)
     one->link.reset();
     one->retry = now() + pause_after_failure;
   };
@@ -87,9 +142,10 @@ void replica_watch::poll_replica(std::string const& key, connect_options const& 
     if (!made) return give_up();
     one->link = std::move(made).value();
   }
-  auto const at = replica_position(*one->link);
+  auto const asked = now();
+  auto const at = ask(*one->link);
   if (!at) return give_up();
-  put(key, {.known = true, .at = at.value()});
+  put(key, {.known = true, .at = at.value()}, now() - asked);
 }
 
 void replica_watch::poll_primary(node_definition const& node, bool is_source) {
@@ -109,10 +165,12 @@ void replica_watch::poll_primary(node_definition const& node, bool is_source) {
 }
 
 void replica_watch::round(routing_view const& view) {
+  bool const with_shards = shards_serve_reads(view.current);
   auto const one_node = [&](node_definition const& node, bool is_source) {
-    if (node.replicas.empty()) return;
+    if (with_shards && !is_source) poll(node.name, pools_.address_of(node, false), stream_position_of);
+    if (node.replicas.empty() && !(with_shards && is_source)) return;
     poll_primary(node, is_source);
-    for (auto const& replica : node.replicas) poll_replica(replica.name, pools_.address_of(replica, false));
+    for (auto const& replica : node.replicas) poll(replica.name, pools_.address_of(replica, false), replica_position);
   };
   one_node(view.current.migration.source, true);
   for (auto const& shard : view.current.migration.shards) one_node(shard, false);

@@ -1,4 +1,4 @@
-// Where the replicas are: their replay positions, and the primaries' positions over time for bounded staleness.
+// Where the replicas and the shards' streams are: their positions, and the primaries' positions over time for bounded staleness.
 #pragma once
 
 #include <condition_variable>
@@ -10,6 +10,8 @@
 #include "facts_session.hpp"
 #include "generation_watch.hpp"
 #include "shardway/read/replica_choice.hpp"
+#include "shardway/read/replica_health.hpp"
+#include "shardway/read/routed_read.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -25,7 +27,13 @@ class replica_watch {
 
   /// The replicas of a node in the generation's order; unknown ones where nothing has been polled yet.
   std::vector<replica_view> of(node_definition const& primary) const;
+  /// A shard's progress in the source's WAL; `at` names no system. Polled only while the generation lets shards serve reads.
+  replica_view shard(std::string const& name) const;
+  /// The newest position of a node that has replicas, or of the source while shards serve reads. Nothing: not known.
+  std::optional<token_position> newest_position(std::string const& primary) const;
   void wait_for_news(steady_time deadline);
+  /// How a read of a replica or shard went.
+  void told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took);
   /// A position of the primary that was its newest at or after `oldest`: a replica that has it is no staler. Nothing: not known.
   std::optional<token_position> primary_position_since(std::string const& primary, steady_time oldest) const;
 
@@ -34,6 +42,7 @@ class replica_watch {
     std::unique_ptr<session> link;  ///< of the polling thread only
     steady_time retry{};
     replica_view seen{};            ///< under mutex_
+    replica_health health{};        ///< under mutex_
   };
   struct sample {
     steady_time when{};
@@ -41,9 +50,10 @@ class replica_watch {
   };
   void work();
   void round(routing_view const&);
-  void poll_replica(std::string const& key, connect_options const&);
+  using asked_position = result<token_position> (*)(session&);
+  void poll(std::string const& key, connect_options const&, asked_position);
   void poll_primary(node_definition const&, bool is_source);
-  void put(std::string const& key, replica_view);
+  void put(std::string const& key, replica_view, std::chrono::nanoseconds took);
 
   client_options const& options_;
   node_pools& pools_;
@@ -52,7 +62,7 @@ class replica_watch {
   std::condition_variable news_;
   std::uint64_t rounds_{};
   bool stopping_{};
-  std::map<std::string, polled_replica> replicas_;  ///< by name; entries are made by the polling thread under mutex_
+  std::map<std::string, polled_replica> replicas_;  ///< and shards, by name; entries are made by the polling thread under mutex_
   std::map<std::string, std::deque<sample>> samples_;
   std::thread thread_;
 };

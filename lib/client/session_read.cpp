@@ -2,7 +2,8 @@
 #include <algorithm>
 
 #include "client_state.hpp"
-#include "shardway/store/statement_name.hpp"
+#include "shard_first.hpp"
+#include "version_column.hpp"
 #include "shardway/write/authority_wait.hpp"
 #include "shardway/write/statement_lexer.hpp"
 
@@ -21,15 +22,18 @@ class node_reads final : public read_host {
  public:
   node_reads(client_state& shared, routing_view const& view, node_index node) : shared_(shared), node_(view.node(node)), index_(node) {}
 
-  result<lent_session> lend_primary(steady_time deadline) override { return shared_.pools.lend(shared_.pools.address_of(node_,
-      index_.is_source()), deadline); }
+  result<lent_session> lend_primary(steady_time deadline) override { return shared_.pools.lend(node_, index_.is_source(), deadline); }
   result<lent_session> lend_replica(std::size_t index, steady_time deadline) override {
-    return shared_.pools.lend(shared_.pools.address_of(node_.replicas[index], false), deadline);
+    return shared_.pools.lend(node_.replicas[index], false, deadline);
   }
   std::vector<replica_view> replicas() override { return shared_.replicas.of(node_); }
   void wait_for_news(steady_time deadline) override { shared_.replicas.wait_for_news(deadline); }
   std::string primary_name() const override { return node_.name; }
   std::string replica_name(std::size_t index) const override { return node_.replicas[index].name; }
+  read_racer* racer() noexcept override { return &shared_.hedges; }
+  void told(std::size_t index, replica_news how, std::chrono::nanoseconds took) noexcept override {
+    shared_.replicas.told(node_.replicas[index].name, how, took);
+  }
 
  private:
   client_state& shared_;
@@ -47,7 +51,7 @@ void raise(read_need& need, token_position const& more) {
 read_need need_of(session_state const& in, write_target const& target, read_options const& options) {
   read_need need;
   auto const held = in.token.at(target.node_name);
-  auto const newest = in.shared->replicas.primary_position_since(target.node_name, steady_time{});
+  auto const newest = in.shared->replicas.newest_position(target.node_name);
   if (options.fresh == consistency::read_your_writes && held) {
     need.position = held;
     // Of another system than the node is known to be: it satisfies nothing and blocks nothing (R1).
@@ -82,14 +86,23 @@ result<> catch_up(session_state& in, std::string_view table, shard_key const& ke
   return success();
 }
 
-result<> check(std::string_view sql, read_options const& options, statement_kind& kind) {
-  auto const lexed = lex_statement(sql);
-  kind = lexed.kind;
+result<> check(known_statement const& known, read_options const& options, statement_kind& kind) {
+  kind = known.lexed.kind;
   if (kind != statement_kind::select && kind != statement_kind::locking_select)
     return error{error_code::statement_refused, "a read: only a SELECT is allowed here", "send changes with `execute` or `write`"};
-  if (options.deadline <= milliseconds{0} || options.wait_budget < milliseconds{0} || options.staleness_max < milliseconds{0})
-    return error{error_code::invalid_argument, "a read's deadline must be above 0, its wait_budget and staleness_max not below 0"};
+  if (options.deadline <= milliseconds{0} || options.wait_budget < milliseconds{0} || options.staleness_max < milliseconds{0} ||
+      options.hedge_after < milliseconds{0})
+    return error{error_code::invalid_argument, "a read's deadline must be above 0, its wait_budget, staleness_max and hedge_after not below 0"};
   return success();
+}
+
+read_answer counted(client_state& shared, read_answer answer) {
+  answer.returned = without_version_column(std::move(answer.returned));
+  auto& counts = shared.counted;
+  ++(answer.from_shard ? counts.reads_shard : answer.from_replica ? counts.reads_replica : counts.reads_primary);
+  if (auto const& meter = shared.options.meter)
+    meter->count("shardway_reads_total", answer.from_shard ? "shard" : answer.from_replica ? "replica" : "primary", 1);
+  return answer;
 }
 
 }  // namespace
@@ -97,13 +110,14 @@ result<> check(std::string_view sql, read_options const& options, statement_kind
 result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what,
     read_options const& options) {
   statement_kind kind{};
-  BOOST_OUTCOME_TRYV(check(what.sql, options, kind));
+  auto const known = know_statement(what.sql);
+  BOOST_OUTCOME_TRYV(check(*known, options, kind));
   auto const deadline = now() + options.deadline;
-  what.name = statement_name(what.sql);
+  what.name = known->name;
   BOOST_OUTCOME_TRYV(catch_up(in, table, key, std::min(deadline, now() + options.wait_budget), deadline));
   authority_wait wait{in, deadline};
   for (;;) {
-    auto const view = in.shared->generations.view();
+    auto const view = in.views.current();
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
     read_request request{.what = what, .options = options, .need = need_of(in, target, options), .turn = in.shared->turn++,
         .deadline = deadline};
@@ -112,13 +126,15 @@ result<read_answer> read_in_session(session_state& in, std::string_view table, s
     if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot,
         wait.expected(target)};
     if (on_authority) request.options.fresh = consistency::primary;
+    if (kind == statement_kind::select && request.options.fresh != consistency::primary) {
+      if (auto answer = read_from_shard(*in.shared, target, request)) return counted(*in.shared, std::move(*answer));
+    }
     node_reads host{*in.shared, *view, target.node};
     auto answer = read_routed(host, request);
     if (answer) {
-      ++(answer.value().from_replica ? in.shared->counted.reads_replica : in.shared->counted.reads_primary);
-      if (auto const& meter = in.shared->options.meter) meter->count("shardway_reads_total",
-          answer.value().from_replica ? "replica" : "primary", 1);
-      return answer;
+      auto told = counted(*in.shared, std::move(answer).value());
+      if (kind == statement_kind::select) in.shared->shadows.answered(target, what, told);
+      return told;
     }
     auto const code = answer.error().code();
     if (code != error_code::fence_closed && code != error_code::epoch_stale) return answer;

@@ -37,8 +37,17 @@ class spdlog_listener final : public events {
   void on_generation(generation_event const& one) noexcept override {
     quietly([&] { spdlog::info("generation before={} after={} node={}", one.before, one.after, one.node); });
   }
+  void on_generation_refused(refused_generation_event const& one) noexcept override {
+    quietly([&] { spdlog::error("generation refused number={} in_use={} node={} error=\"{}\"", one.number, one.in_use, one.node, one.why); });
+  }
   void on_breaker(breaker_event const& one) noexcept override {
     quietly([&] { spdlog::warn("breaker shard={} open={}", one.shard, one.open); });
+  }
+  void on_shadow_read(shadow_event const& one) noexcept override {
+    quietly([&] {
+      auto const level = one.found == "different" ? spdlog::level::warn : spdlog::level::debug;
+      spdlog::log(level, "shadow table={} found={} statement={:016x} slot={}", one.table, one.found, one.fingerprint, one.slot.value());
+    });
   }
   void on_trouble(std::string_view doing, error const& what) noexcept override {
     quietly([&] { spdlog::warn("trouble doing=\"{}\" error=\"{}\"", doing, what.to_string()); });

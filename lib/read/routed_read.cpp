@@ -42,38 +42,127 @@ class routed_read {
   }
 
  private:
+  using news = read_host::replica_news;
   steady_time wait_end() const { return std::min(request_.deadline, begun_ + request_.options.wait_budget); }
 
   // What a replica may take of the deadline, so that the primary can still answer.
   steady_time lease_end() const { return std::min(request_.deadline, std::max(wait_end(), now() + lease_min)); }
   steady_time replica_end() const { return now() + (request_.deadline - now()) / 2; }
 
-  read_choice choose() {
+  read_choice choose() { return choose(now() < wait_end()); }
+  read_choice choose(bool may_wait) {
     auto replicas = host_.replicas();
     for (auto const index : tried_)
       if (index < replicas.size()) replicas[index].tried = true;
     static read_need const nothing;
     auto const& need = guard_off("token_check") ? nothing : request_.need;
     return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas, request_.turn,
-        now() < wait_end());
+        may_wait);
   }
 
   // Nothing: not far enough, or failed in a way that another node may not.
   std::optional<result<read_answer>> on_replica(std::size_t index) {
+    auto const begun = now();
+    host_.told(index, news::begun, {});
+    auto how = news::failed;
+    auto answer = ask_replica(index, how);
+    host_.told(index, how, now() - begun);
+    return answer;
+  }
+
+  std::optional<result<read_answer>> ask_replica(std::size_t index, news& how) {
     auto lent = host_.lend_replica(index, lease_end());
+    if (!lent && lent.error().code() == error_code::deadline_exceeded) how = news::not_far_enough;  // our pool is busy, not the replica
     if (!lent) return std::nullopt;
+    auto const node = lent.value().link->identity();
+    if (auto* const racer = request_.options.hedge_after > std::chrono::milliseconds{0} ? host_.racer() : nullptr) {
+      racer->read_begun();
+      read_race race{*racer};
+      if (race.start(lent.value(), {position_check(), request_.what}, replica_end())) {
+        lent.value() = {};  // the race has it, and gives it back
+        return raced(race, *racer, index, node, how);
+      }
+    }
     statement const batch[]{position_check(), request_.what};
     auto answers = lent.value().link->flush(batch, replica_end());
+    return replica_said(index, node, answers, how);
+  }
+
+  std::optional<result<read_answer>> replica_said(std::size_t index, node_identity const& node, result<std::vector<result<rows>>>& answers,
+                                                  news& how) {
+    how = news::failed;
     if (!answers || !answers.value()[0]) return std::nullopt;
-    auto checked = check(answers.value(), lent.value().link->identity());
-    if (!checked) return std::nullopt;
+    auto checked = check(answers.value(), node);
     auto& read = answers.value()[1];
-    if (!read) {
-      // A conflict with replay (40001), or a connection that broke: the primary knows better (R5). An error of the statement is an error.
-      if (read.error().code() == error_code::serialization_failure || needs_reconnect(read.error().code())) return std::nullopt;
-      return result<read_answer>{read.error()};
-    }
+    // A conflict with replay (40001), or a connection that broke: the primary knows better (R5). An error of the statement is an error.
+    if (!read && (read.error().code() == error_code::serialization_failure || needs_reconnect(read.error().code()))) return std::nullopt;
+    how = checked ? news::answered : news::not_far_enough;
+    if (!checked) return std::nullopt;
+    if (!read) return result<read_answer>{read.error()};
     return result<read_answer>{made(std::move(read).value(), host_.replica_name(index), checked)};
+  }
+
+  struct second_leg {
+    bool is_replica{};
+    bool is_told{};  // how it ended
+    std::size_t index{};
+    node_identity node;
+  };
+
+  // The first leg runs. Where it is late, a second one starts; the first answer that counts is the read's.
+  std::optional<result<read_answer>> raced(read_race& race, read_racer& racer, std::size_t index, node_identity const& node, news& how) {
+    std::optional<second_leg> second;
+    auto ended = race.next(now() + request_.options.hedge_after);
+    if (!ended && race.running() > 0 && racer.may_hedge()) second = start_second(race, index);
+    how = news::answered;  // a leg that lost was slow, not broken: what it took so far is learnt
+    auto answer = first_answer(race, racer, index, node, how, std::move(ended), second);
+    if (second && second->is_replica && !second->is_told) host_.told(second->index, news::not_far_enough, {});
+    return answer;
+  }
+
+  std::optional<result<read_answer>> first_answer(read_race& race, read_racer& racer, std::size_t index, node_identity const& node, news& how,
+                                                  std::optional<read_race::finish> ended, std::optional<second_leg>& second) {
+    for (; ended || race.running() > 0; ended.reset()) {
+      if (!ended) ended = race.next(request_.deadline);
+      if (!ended) return std::nullopt;
+      auto answer = ended->leg == 0 ? replica_said(index, node, ended->answers, how) : second_said(*second, *ended);
+      if (!answer) continue;
+      if (ended->leg == 1) racer.hedge_won();
+      if (*answer) answer->value().hedged = second.has_value();
+      return answer;
+    }
+    return std::nullopt;
+  }
+
+  // Another replica that is far enough, else the primary.
+  std::optional<second_leg> start_second(read_race& race, std::size_t first) {
+    tried_.push_back(first);
+    auto const choice = choose(false);
+    tried_.pop_back();
+    second_leg leg{.is_replica = choice.place == read_place::replica, .is_told = false, .index = choice.replica, .node = {}};
+    auto const lease = std::min(request_.deadline, now() + lease_min);
+    auto lent = leg.is_replica ? host_.lend_replica(leg.index, lease) : host_.lend_primary(lease);
+    if (!lent) return std::nullopt;
+    leg.node = lent.value().link->identity();
+    std::vector<statement> batch{position_check(), request_.what};
+    // On the primary a read that is hedged may not change anything: it would be done twice.
+    if (!leg.is_replica) batch = {{.sql = "BEGIN READ ONLY"}, request_.what, {.sql = "COMMIT"}};
+    if (!race.start(std::move(lent).value(), std::move(batch), leg.is_replica ? replica_end() : request_.deadline)) return std::nullopt;
+    if (leg.is_replica) host_.told(leg.index, news::begun, {});
+    return leg;
+  }
+
+  std::optional<result<read_answer>> second_said(second_leg& leg, read_race::finish& ended) {
+    if (leg.is_replica) {
+      auto how = news::failed;
+      auto answer = replica_said(leg.index, leg.node, ended.answers, how);
+      host_.told(leg.index, how, ended.took);
+      leg.is_told = true;
+      if (!answer) tried_.push_back(leg.index);
+      return answer;
+    }
+    if (!ended.answers || !ended.answers.value()[1]) return std::nullopt;  // an error is the first leg's or the primary's to tell
+    return result<read_answer>{made(std::move(ended.answers.value()[1]).value(), host_.primary_name(), std::nullopt)};
   }
 
   // The replay position if it has everything that is needed.

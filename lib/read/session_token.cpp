@@ -70,9 +70,14 @@ void session_token::saw(std::string_view node, token_position const& at) {
 void session_token::merge(session_token const& other) {
   saw_generation(other.generation_);
   for (auto const& [node, at] : other.nodes_) {
+    if (nodes_.size() >= nodes_max && !nodes_.contains(node)) continue;
     auto const [held, is_new] = nodes_.emplace(node, at);
     if (!is_new && held->second.system_identifier == at.system_identifier && is_later(at, held->second)) held->second = at;
   }
+}
+
+void session_token::keep(std::function<bool(std::string_view)> const& wanted) {
+  std::erase_if(nodes_, [&](auto const& one) { return !wanted(one.first); });
 }
 
 std::optional<token_position> session_token::at(std::string_view node) const {

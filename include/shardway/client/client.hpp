@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <source_location>
 #include <optional>
 #include <span>
@@ -55,7 +54,6 @@ struct client_options {
   std::size_t queue_rows_max{10000};      ///< > 0: rows waiting for a shard in the background; past it dual writes are left to the stream
   std::size_t read_threads_max{16};       ///< > 0: threads for reads of several nodes, made when first needed; the caller's own works too
   std::size_t async_queue_max{1000};      ///< calls of client/async.hpp that may wait for one of `connections_max` threads
-  std::size_t read_threads_max{16};       ///< > 0: threads for reads of several nodes, made when first needed; the caller's own works too
   std::shared_ptr<events> listener{};     ///< may be empty
   std::shared_ptr<metrics> meter{};       ///< may be empty
   bool observe{true};                     ///< counts calls by table, call site and shape: `client::report`, `shardway observe`

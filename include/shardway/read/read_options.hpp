@@ -24,15 +24,22 @@ struct read_options {
   std::chrono::milliseconds staleness_max{1000};
   std::chrono::milliseconds wait_budget{50};      ///< >= 0: how long to wait for a replica before the primary is read
   std::chrono::milliseconds deadline{30000};      ///< > 0: the whole call
+  /// >= 0; 0: off. A replica that has not answered by then is raced by another node that satisfies the token, the primary among them: the
+  /// first answer counts, the other statement is cancelled. Never of locking reads. At most one read in ten is hedged.
+  std::chrono::milliseconds hedge_after{0};
+  std::string call_site{};  ///< a label for reports; "": the place in the source that calls
 };
 
 /// What a read returned and who answered.
 struct read_answer {
   rows returned;
-  std::string node;            ///< "source", or a replica's name
+  std::string node;            ///< "source", or a replica's or shard's name
   bool from_replica{};
   lsn position{};              ///< the replica's replay position in the read's own batch; 0 from a primary
   std::chrono::microseconds waited{};
+  /// A shard answered while the source has authority: `position` is then how far it is in the source's WAL.
+  bool from_shard{};
+  bool hedged{};               ///< a second node was asked too
 };
 
 }  // namespace v0

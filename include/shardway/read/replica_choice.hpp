@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -18,6 +19,8 @@ struct replica_view {
   bool known{};              ///< polled on a connection that still stands, and in recovery then
   token_position at{};       ///< its system, incarnation and replay position
   bool tried{};              ///< this call has read from it already, and it was not far enough or failed
+  bool avoided{};            ///< it failed a moment ago
+  std::chrono::nanoseconds cost{};  ///< what a read there would wait, as measured; 0: not known, and so worth trying
 };
 
 /// What a read needs of a replica. Nothing: any position will do.
@@ -38,25 +41,48 @@ constexpr bool satisfies(token_position const& at, token_position const& need) n
   return at.system_identifier == need.system_identifier && at.incarnation == need.incarnation && at.position >= need.position;
 }
 
+/// One read in so many goes to the replica whose turn it is, whatever it costs: so that its latency is measured again.
+inline constexpr std::size_t explore_every = 16;
+
+/// Spreads the bits of a turn, so that neighbouring turns do not look alike.
+constexpr std::size_t spread_turn(std::size_t turn) noexcept {
+  auto bits = static_cast<std::uint64_t>(turn) + 0x9e3779b97f4a7c15U;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9U;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebU;
+  return static_cast<std::size_t>(bits ^ (bits >> 31));
+}
+
+/// May this replica answer now?
+constexpr bool is_eligible(replica_view const& one, read_need const& need) noexcept {
+  return one.known && !one.tried && !one.avoided && (!need.position || satisfies(one.at, *need.position));
+}
+
 /// Chooses. `turn` spreads reads over replicas that would do; `may_wait`: the wait budget is not spent.
 ///
+/// Of two replicas that would do, the one whose turn it is and another, the cheaper one answers: the fastest gets the most, never all.
 /// A polled position is only a hint: the read checks again in its own batch (R3). Where no replica is far enough, waiting is worth it
 /// only for one that is known and of the right incarnation.
 constexpr read_choice choose_replica(consistency fresh, read_need const& need, std::span<replica_view const> replicas, std::size_t turn,
                                      bool may_wait) noexcept {
   if (fresh == consistency::primary || need.cannot_be_judged) return {};
   if (need.position && need.position->position == unknown_position) return {};
+  std::size_t eligible = 0;
   bool could_come = false;
-  for (std::size_t i = 0; i < replicas.size(); ++i) {
-    auto const index = (turn + i) % replicas.size();
-    auto const& one = replicas[index];
-    if (!one.known) continue;
-    bool const enough = !need.position || satisfies(one.at, *need.position);
-    if (enough && !one.tried) return {read_place::replica, index};
-    could_come = could_come || (need.position && one.at.system_identifier == need.position->system_identifier &&
-                                one.at.incarnation == need.position->incarnation && !enough);
+  for (auto const& one : replicas) {
+    if (is_eligible(one, need)) ++eligible;
+    could_come = could_come || (one.known && need.position && one.at.system_identifier == need.position->system_identifier &&
+                                one.at.incarnation == need.position->incarnation && !satisfies(one.at, *need.position));
   }
-  return {could_come && may_wait ? read_place::wait : read_place::primary, 0};
+  if (eligible == 0) return {could_come && may_wait ? read_place::wait : read_place::primary, 0};
+  auto const nth = [&](std::size_t wanted) {
+    std::size_t index = 0;
+    while (!is_eligible(replicas[index], need) || wanted-- > 0) ++index;
+    return index;
+  };
+  auto const first = nth(turn % eligible);
+  if (eligible == 1 || spread_turn(turn) % explore_every == 0) return {read_place::replica, first};
+  auto const second = nth((turn % eligible + 1 + (spread_turn(turn) >> 8) % (eligible - 1)) % eligible);
+  return {read_place::replica, replicas[second].cost < replicas[first].cost ? second : first};
 }
 
 }  // namespace v0

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "shardway/base/ids.hpp"
+#include "shardway/read/hedge.hpp"
 #include "shardway/read/replica_choice.hpp"
 #include "shardway/store/lent_session.hpp"
 
@@ -24,6 +25,11 @@ class read_host {
   virtual void wait_for_news(steady_time deadline) = 0;
   virtual std::string primary_name() const = 0;
   virtual std::string replica_name(std::size_t index) const = 0;
+  /// Races reads whose options ask for it; null: none are raced. Lifetime: that of the host.
+  virtual read_racer* racer() noexcept { return nullptr; }
+  /// A read of a replica begins, and how it ended. `took` counts for `answered`.
+  enum class replica_news : unsigned char { begun, answered, failed, not_far_enough };
+  virtual void told(std::size_t /*index*/, replica_news, std::chrono::nanoseconds /*took*/) noexcept {}
 };
 
 /// The fence that a primary read passes in its own transaction.

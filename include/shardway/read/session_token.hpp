@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -24,7 +25,10 @@ struct token_position {
 /// Of a write whose position could not be learnt: only the primary satisfies it, until the next write.
 inline constexpr lsn unknown_position{std::numeric_limits<std::uint64_t>::max()};
 
-/// Text form: "1:<generation>" then ";<node>=<system>.<incarnation>.<lsn>" per node, numbers in hex.
+/// Text form: "1:<generation>" then ";<node>=<system>.<incarnation>.<lsn>" per node, numbers in hex. A session has an entry for each node
+/// it wrote to: after writes to the source alone 60 bytes at most; to the source and 64 shards with names of 7 bytes 2.6 KB, and 3.0 KB at
+/// the last LSN there is. It fits in an HTTP header of 4 KB.
+/// Merging is commutative, associative and idempotent where both name the same system for a node.
 /// Thread safety: a value.
 class session_token {
  public:
@@ -32,8 +36,12 @@ class session_token {
   /// A known position replaces an unknown one of the same incarnation: it is of a later write.
   void saw(std::string_view node, token_position const& at);
   void saw_generation(std::uint64_t number) noexcept { generation_ = generation_ < number ? number : generation_; }
-  /// Takes over another token: the later of both per node. Where both name another system for a node, this one's stays (R1).
+  /// Takes over another token: the later of both per node. Where both name another system for a node, this one's stays (R1). Takes no new
+  /// node past 1,100.
   void merge(session_token const& other);
+
+  /// Forgets the nodes that are not wanted.
+  void keep(std::function<bool(std::string_view)> const& wanted);
 
   std::optional<token_position> at(std::string_view node) const;
   std::uint64_t generation() const noexcept { return generation_; }

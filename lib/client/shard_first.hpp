@@ -1,0 +1,23 @@
+// Reads served by shards before writes move: where the manifest lets a share of the slots be read there.
+#pragma once
+
+#include <optional>
+
+#include "client_state.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// Tries the shard that the slot is placed on, within the read's wait budget; what was waited is taken from it. Nothing: the source is to be
+/// read. Preconditions: `request` is a read that locks nothing, of `read_your_writes`, `bounded_staleness` or `any_replica`; its need is of
+/// the source.
+std::optional<read_answer> read_from_shard(client_state& shared, write_target const& target, read_request& request);
+
+/// The group's rows are on the shards and follow the source: dual writing, or sharded where this slot has not moved.
+bool is_read_ahead(write_target const& target) noexcept;
+/// Does every table that the statement names follow the source on the shards? What else it names in a schema of ours (a view, a function)
+/// does not; in other schemas it is a column, or an error on the shard.
+bool all_tables_follow(std::string_view sql, write_target const& target);
+
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,107 @@
+#include "shardway/read/hedge.hpp"
+
+#include <algorithm>
+#include <deque>
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+constexpr std::chrono::milliseconds clean_time{250};
+
+steady_time now() { return system_clock_source().now(); }
+
+}  // namespace
+
+struct read_race::leg {
+  std::size_t number{};
+  lent_session on;
+  std::vector<statement> batch;
+  steady_time deadline{};
+  std::function<void()> cancel;
+  std::mutex mutex{};      ///< of the two below: a cancel is sent only while the statement runs, never into the session's next use
+  bool is_over{};
+  bool is_cancelled{};
+};
+
+struct read_race::shared {
+  std::mutex mutex{};
+  std::condition_variable changed{};
+  std::deque<finish> finished{};
+  std::vector<std::shared_ptr<leg>> legs{};
+  std::size_t running{};
+};
+
+read_race::read_race(read_racer& racer) : racer_(racer), shared_(std::make_shared<shared>()) {}
+
+read_race::~read_race() {
+  std::vector<std::shared_ptr<leg>> legs;
+  {
+    std::lock_guard const lock{shared_->mutex};
+    if (shared_->running == 0) return;
+    legs = shared_->legs;
+  }
+  for (auto const& one : legs)
+    racer_.cancel([one] {
+      std::lock_guard const lock{one->mutex};
+      if (one->is_over) return;
+      one->is_cancelled = true;
+      one->cancel();
+    });
+}
+
+bool read_race::start(lent_session on, std::vector<statement> batch, steady_time deadline) {
+  auto cancel = on.link->cancel_handle();
+  auto made = std::make_shared<leg>();
+  made->on = std::move(on);
+  made->batch = std::move(batch);
+  made->deadline = deadline;
+  made->cancel = std::move(cancel);
+  {
+    std::lock_guard const lock{shared_->mutex};
+    made->number = shared_->legs.size();
+    shared_->legs.push_back(made);
+    ++shared_->running;
+  }
+  if (racer_.start([of = shared_, made] { run(*of, *made); })) return true;
+  std::lock_guard const lock{shared_->mutex};
+  shared_->legs.pop_back();
+  --shared_->running;
+  return false;
+}
+
+void read_race::run(shared& of, leg& one) {
+  auto const begun = now();
+  auto answers = one.on.link->flush(one.batch, one.deadline);
+  finish made{.leg = one.number, .answers = std::move(answers), .took = now() - begun};
+  bool cancelled{};
+  {
+    std::lock_guard const lock{one.mutex};
+    one.is_over = true;
+    cancelled = one.is_cancelled;
+  }
+  // A cancel that comes late meets this statement, and not the next borrower's.
+  if (cancelled && !one.on.link->is_broken()) (void)one.on.link->query({.sql = "SELECT 1"}, now() + clean_time);
+  one.on = {};
+  std::lock_guard const lock{of.mutex};
+  of.finished.push_back(std::move(made));
+  --of.running;
+  of.changed.notify_all();
+}
+
+std::optional<read_race::finish> read_race::next(steady_time until) {
+  std::unique_lock lock{shared_->mutex};
+  shared_->changed.wait_until(lock, until, [this] { return !shared_->finished.empty() || shared_->running == 0; });
+  if (shared_->finished.empty()) return std::nullopt;
+  std::optional<finish> first{std::move(shared_->finished.front())};
+  shared_->finished.pop_front();
+  return first;
+}
+
+std::size_t read_race::running() const {
+  std::lock_guard const lock{shared_->mutex};
+  return shared_->running + shared_->finished.size();
+}
+
+}  // namespace v0
+}  // namespace shardway
