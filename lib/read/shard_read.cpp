@@ -24,8 +24,8 @@ class shard_read {
         case shard_place::shard: {
           auto how = shard_host::news::failed;
           auto answer = ask(how);
-          if (answer || how != shard_host::news::not_far_enough || now() >= request_.wait_end) return answer;
-          host_.wait_for_news(request_.wait_end);  // the poll was ahead of what the read found
+          if (answer || !is_behind_ || now() >= request_.wait_end) return answer;
+          host_.wait_for_news(request_.wait_end);  // another connection than the poll's: the poll was ahead of it
         }
       }
     }
@@ -39,6 +39,7 @@ class shard_read {
 
   std::optional<read_answer> ask(shard_host::news& how) {
     auto const asked = now();
+    is_behind_ = false;
     host_.told(shard_host::news::begun, {});
     auto answer = transact(how);
     host_.told(how, now() - asked);
@@ -62,7 +63,7 @@ class shard_read {
     auto const said = parse_stream_proof(all[1].value());
     if (!said) return std::nullopt;
     if (!proves(said.value())) {
-      how = shard_host::news::not_far_enough;
+      is_behind_ = holds(said.value(), request_.generation, request_.expected);  // else waiting brings nothing
       return std::nullopt;
     }
     return made(std::move(all[2]).value(), said.value().applied);
@@ -87,6 +88,7 @@ class shard_read {
   shard_host& host_;
   shard_request const& request_;
   steady_time begun_;
+  bool is_behind_{};  // the last answer lacked the position only
 };
 
 }  // namespace

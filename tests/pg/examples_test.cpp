@@ -42,6 +42,10 @@ TEST(examples, an_order_is_dual_written_and_read_back_under_its_token) {
   auto const read = run(EXAMPLE_4 + with);
   EXPECT_EQ(read.status, 0) << read.said;
   EXPECT_THAT(read.said, ::testing::HasSubstr("note \"read me\" from source"));
+  auto const carried = run(EXAMPLE_5 + with);
+  EXPECT_EQ(carried.status, 0) << carried.said;
+  EXPECT_THAT(carried.said, ::testing::ContainsRegex("Shardway-Session: 1:[0-9a-f]+;source=[0-9a-f.]+"));
+  EXPECT_THAT(carried.said, ::testing::HasSubstr("note \"by header\" from source"));
   EXPECT_NE(run(EXAMPLE_3 + with).status, 0) << "the same order again is a constraint violation";
 }
 
