@@ -88,6 +88,34 @@ result<std::optional<generation>> read_newest_generation(session& node) {
   return std::optional{std::move(decoded)};
 }
 
+namespace {
+
+result<generation> decode_copy(rows const& copies, std::size_t row, std::uint64_t number) {
+  auto const corrupt = [&](std::string what) {
+    return error{error_code::corrupt_data, "generation " + std::to_string(number) + " " + std::move(what), "publish a new generation"};
+  };
+  if (sha256_hex(copies.text(row, 1)) != copies.text(row, 2)) return corrupt("does not match its checksum");
+  BOOST_OUTCOME_TRY(auto made, decode_generation(copies.text(row, 1)));
+  if (made.number != number) return corrupt("is another generation's document");
+  return made;
+}
+
+}  // namespace
+
+result<readable_generation> read_newest_readable_generation(session& node, std::uint64_t above) {
+  BOOST_OUTCOME_TRY(auto const copies, node.query({"SELECT generation, document, sha256 FROM shardway.generation WHERE generation > $1::bigint ORDER BY"
+                                                   " generation DESC LIMIT 4", {std::to_string(above)}}));
+  readable_generation read;
+  for (std::size_t row = 0; row < copies.size() && !read.found; ++row) {
+    BOOST_OUTCOME_TRY(auto const number, copies.integer(row, 0));
+    if (row == 0) read.newest = static_cast<std::uint64_t>(number);
+    auto made = decode_copy(copies, row, static_cast<std::uint64_t>(number));
+    if (made) read.found = std::move(made).value();
+    else if (row == 0) read.why = made.error().at_node(node.identity().name);
+  }
+  return read;
+}
+
 result<std::uint64_t> newest_generation_number(session& node) {
   BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT coalesce(max(generation), 0) FROM shardway.generation"}));
   BOOST_OUTCOME_TRY(auto const number, found.integer(0, 0));

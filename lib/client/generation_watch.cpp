@@ -1,9 +1,11 @@
 #include "generation_watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "facts_session.hpp"
 #include "shardway/base/write_id.hpp"
+#include "shardway/catalog/call_reports.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/version.hpp"
@@ -18,6 +20,8 @@ constexpr milliseconds heartbeat_interval{1000};
 constexpr milliseconds look_time{1000};       // for one node
 constexpr milliseconds look_min{50};          // a query that has begun is not given up for a hurried caller sooner: that breaks its session
 constexpr milliseconds source_pause{500};     // after the source did not answer
+constexpr milliseconds report_pause{60000};   // after a report was not taken
+constexpr milliseconds unreadable_pause{5000}; // until a document that could not be read is read again
 constexpr milliseconds fresh_enough{2};       // a look this young serves everybody
 
 steady_time now() { return system_clock_source().now(); }
@@ -25,7 +29,7 @@ steady_time now() { return system_clock_source().now(); }
 }  // namespace
 
 generation_watch::generation_watch(client_options const& options, node_pools& pools)
-    : options_(options), pools_(pools), client_id_(write_id::make().to_string()) {}
+    : options_(options), pools_(pools), client_id_(write_id::make().to_string()), listener_(options) {}
 
 generation_watch::~generation_watch() { stop(); }
 
@@ -51,9 +55,41 @@ result<> generation_watch::take(generation found, std::string const& node) {
 result<> generation_watch::take_from(session& on, std::string const& node, steady_time deadline) {
   query_limit const limited{on, std::min(std::max(deadline, now() + look_min), now() + look_time)};
   BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(on));
-  if (newest <= number()) return success();
-  BOOST_OUTCOME_TRY(auto found, read_newest_generation(on));
-  return found ? take(std::move(*found), node) : result<>{success()};
+  auto const& known = unreadable_[node];
+  if (newest <= number() || (newest == known.number && now() < known.again)) return success();
+  BOOST_OUTCOME_TRY(auto read, read_newest_readable_generation(on, number()));
+  auto taken = read.found ? take(std::move(*read.found), node) : result<>{success()};
+  if (!taken) refuse(newest, node, taken.error());
+  else if (read.newest > number()) refuse(read.newest, node, read.why);
+  // A client that has none yet asks the other nodes too.
+  if (number() == 0 && read.newest > 0) return taken ? read.why : taken.error();
+  return success();
+}
+
+// Keep the last good one: the fences of the nodes decide what it may still do.
+void generation_watch::refuse(std::uint64_t newest, std::string const& node, error const& why) {
+  unreadable_[node] = {newest, now() + unreadable_pause};
+  ask_others_ = true;
+  auto const text = why.to_string();
+  {
+    std::lock_guard const lock{mutex_};
+    if (refused_.refused_generation == newest) return;
+    refused_.refused_generation = newest;
+    refused_.why = text;
+    ++refused_.refusals;
+  }
+  if (options_.listener) options_.listener->on_generation_refused({newest, number(), node, text});
+  if (options_.meter) options_.meter->count("shardway_generations_refused_total", "", 1);
+}
+
+client_health generation_watch::health() const {
+  std::lock_guard const lock{mutex_};
+  auto now = refused_;
+  now.generation = number();
+  if (now.refused_generation <= now.generation) now.refused_generation = 0;
+  now.is_listening = listener_.is_listening();
+  now.heard = listener_.heard();
+  return now;
 }
 
 result<> generation_watch::poll_source(steady_time latest) {
@@ -99,9 +135,10 @@ result<> generation_watch::poll_others(steady_time deadline) {
 
 result<> generation_watch::poll(steady_time deadline) {
   auto const by_source = poll_source(deadline);
-  if (by_source) return success();
+  if (by_source && !std::exchange(ask_others_, false)) return success();
   auto const by_others = poll_others(deadline);
-  return by_others ? by_others : by_source;
+  ask_others_ = false;
+  return by_source || by_others ? result<>{success()} : by_source;
 }
 
 result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline) {
@@ -144,16 +181,43 @@ void generation_watch::heartbeat() {
   if (!done && options_.listener) options_.listener->on_trouble("registering the client", done.error());
 }
 
-void generation_watch::work() {
+// A catalog of an older schema has no place for reports: told once, and tried again later.
+void generation_watch::upload_report() {
+  if (!make_report_) return;
+  auto report = make_report_();
+  std::lock_guard const lock{poll_mutex_};
+  next_report_ = now() + options_.report_interval;
+  if (!source_ || source_->is_broken() || report == reported_) return;
+  query_limit const limited{*source_, now() + look_time};
+  auto const done = put_call_report(*source_, client_id_, options_.application, report);
+  if (done) {
+    reported_ = std::move(report);
+    return;
+  }
+  next_report_ = now() + report_pause;
+  if (options_.listener) options_.listener->on_trouble("uploading the call report", done.error());
+}
+
+// False: the client ends.
+bool generation_watch::wait_for_news() {
+  auto const until = now() + options_.generation_interval;
+  auto const is_ended = [&] {
+    std::lock_guard const lock{stop_mutex_};
+    return stopping_;
+  };
+  if (listener_.wait(until, is_ended)) return !is_ended();
   std::unique_lock lock{stop_mutex_};
-  while (!stop_changed_.wait_for(lock, options_.generation_interval, [&] { return stopping_; })) {
-    lock.unlock();
+  return !stop_changed_.wait_until(lock, until, [&] { return stopping_; });
+}
+
+void generation_watch::work() {
+  while (wait_for_news()) {
     auto const before = number();
     auto const looked = refresh(before, now() + look_time * 2);
     if (!looked && options_.listener) options_.listener->on_trouble("looking for a generation", looked.error());
     // A new generation is told at once: the wave's gate waits for it.
     if (number() != before || now() >= next_heartbeat_) heartbeat();
-    lock.lock();
+    if (now() >= next_report_) upload_report();
   }
 }
 
@@ -164,6 +228,9 @@ void generation_watch::stop() noexcept {
   }
   stop_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  listener_.stop();
+  upload_report();
+  make_report_ = nullptr;
   std::lock_guard const lock{poll_mutex_};
   if (source_ && !source_->is_broken()) {
     query_limit const limited{*source_, now() + look_time};

@@ -78,7 +78,7 @@ result<table_state> table_of(files::TableState const& message, generation const&
     return corrupt("the table " + manifest.table() + " has an option this version does not know");
   table_state table{from_message(manifest), {}, message.partitioned()};
   for (auto const& column : message.column())
-    table.columns.push_back({column.name(), column.type(), column.generated(), column.not_null()});
+    table.columns.push_back({column.name(), column.type(), column.generated(), column.not_null(), column.base_type()});
   if (so_far.find_group(table.manifest.group) == nullptr) return corrupt("the table " + manifest.table() + " is in a group that is not there");
   if (so_far.find_table(table.manifest.table) != nullptr) return corrupt("the table " + manifest.table() + " is there twice");
   return table;
@@ -114,6 +114,7 @@ files::TableState to_message(table_state const& table) {
     one.set_type(column.type);
     one.set_generated(column.generated);
     one.set_not_null(column.not_null);
+    one.set_base_type(column.base_type);
   }
   return message;
 }

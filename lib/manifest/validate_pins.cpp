@@ -103,9 +103,9 @@ void check_pins(finder& found, migration_manifest const& migration) {
 }
 
 void check_catalog(finder& found, migration_manifest const& migration) {
-  if (migration.catalog.empty() || migration.catalog == migration.source.name || has_shard(migration, migration.catalog)) return;
-  found.add("M050", "catalog", 0, "the catalog is to be on " + shown(migration.catalog) + ", which is neither the source nor a shard",
-            "write the name of the source or of a shard; a replica cannot be written to");
+  if (migration.catalog.empty() || migration.catalog == migration.source.name) return;
+  found.add("M050", "catalog", 0, "the catalog is to be on " + shown(migration.catalog) + ", and this version keeps it on the source",
+            "remove catalog, or write the source's name");
 }
 
 void check_pin_lengths(finder& found, migration_manifest const& migration, std::span<table_file const> tables) {

@@ -5,6 +5,7 @@
 #include "lib/migrate/apply.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/protocol/fence.hpp"
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/protocol/progress.hpp"
 #include "shardway/protocol/slot_of.hpp"
@@ -215,7 +216,7 @@ result<> applier::empty_tables(std::vector<shard_item> const& items) {
       if (!table->is_reference()) {
         statements.push_back(fence_lock_statement(table->group()));
         std::vector<std::string> key;
-        for (auto const at : table->shard_key) key.push_back("t." + names::quoted(table->sent[at].name));
+        for (auto const at : table->shard_key) key.push_back(key_expression(table->sent[at], "t."));
         sql += " AND NOT EXISTS (SELECT 1 FROM " + names::fence(table->group()) + " AS f WHERE f.is_open AND " + slot_of_call(key) +
                " BETWEEN f.slot_from AND f.slot_to)";
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/protocol/slot_of.hpp"
 
@@ -143,7 +144,7 @@ statement locate_statement(stream_change const& change) {
   made.name.clear();
   if (!change.windows) return made;
   std::vector<std::string> key, ranges;
-  for (auto const column : change.table->shard_key) key.push_back("t." + quoted(*change.table, column));
+  for (auto const column : change.table->shard_key) key.push_back(key_expression(change.table->sent[column], "t."));
   for (auto const& range : change.windows->open_ranges())
     ranges.push_back(slot_of_call(key) + " BETWEEN " + std::to_string(range.first.value()) + " AND " + std::to_string(range.last.value()));
   made.sql += " AND (" + (ranges.empty() ? "false" : joined(ranges, " OR ")) + ")";

@@ -31,18 +31,39 @@ void put_table(generation& next, table_state const& table) {
 
 }  // namespace
 
-result<generation> generation_with(generation const& now, std::vector<table_state> const& tables, std::vector<std::string>& changes) {
+namespace {
+
+/// Refuses what may not change any more; adds a line for each change.
+result<> check_changes(std::vector<manifest_change> const& changes, std::vector<std::string>& lines) {
+  std::string forbidden;
+  for (auto const& change : changes) {
+    if (change.kind == change_kind::forbidden) forbidden += (forbidden.empty() ? "" : "; ") + describe(change);
+    lines.push_back(describe(change));
+  }
+  if (forbidden.empty()) return success();
+  return error(error_code::manifest_invalid, "the manifests change what may not change any more: " + forbidden, "take the change back, or roll the group back to observing");
+}
+
+bool has_begun(generation const& now) {
+  return std::any_of(now.groups.begin(), now.groups.end(), [](group_state const& group) { return group.at != stage::observing; });
+}
+
+}  // namespace
+
+result<generation> generation_with(generation const& now, migration_manifest const& migration, std::vector<table_state> const& tables,
+                                   std::vector<std::string>& changes) {
   std::vector<table_manifest> wanted;
   for (auto const& table : tables) wanted.push_back(table.manifest);
-  std::string forbidden;
-  for (auto const& change : diff(now, wanted)) {
-    if (change.kind == change_kind::forbidden) forbidden += (forbidden.empty() ? "" : "; ") + describe(change);
-    changes.push_back(describe(change));
-  }
-  if (!forbidden.empty())
-    return error(error_code::manifest_invalid, "the manifests change what may not change any more: " + forbidden, "take the change back, or roll the group back to observing");
+  auto all = diff(now, migration);
+  auto of_tables = diff(now, wanted);
+  all.insert(all.end(), of_tables.begin(), of_tables.end());
+  BOOST_OUTCOME_TRYV(check_changes(all, changes));
   generation next = now;
-  if (next.placement.empty()) next.placement = even_placement(static_cast<std::uint16_t>(next.migration.shards.size()));
+  next.migration = migration;
+  // Placement follows pins and shards until the first row is copied by it.
+  if (next.placement.empty() || !has_begun(now)) {
+    BOOST_OUTCOME_TRY(next.placement, first_placement(migration));
+  }
   for (auto const& table : tables) {
     put_table(next, table);
     if (!next.find_group(table.manifest.group)) next.groups.push_back(new_group(table.manifest.group));
@@ -98,13 +119,12 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
   all.insert(all.begin(), sessions.source);
   BOOST_OUTCOME_TRY(auto const lease, lease_keeper::take(options, nodes.source(), all));
   BOOST_OUTCOME_TRY(auto newest, read_newest_generation(nodes.source()));
-  generation now = newest ? std::move(*newest) : generation{};
-  auto const known = now;
-  now.migration = options.migration;
+  auto const known = newest ? std::move(*newest) : generation{};
   apply_report report;
-  BOOST_OUTCOME_TRY(auto next, generation_with(now, tables, report.changes));
+  BOOST_OUTCOME_TRY(auto next, generation_with(known, options.migration, tables, report.changes));
   report.generation = known.number;
   if (next == known) return report;
+  BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, {.token = lease->token()}));
   BOOST_OUTCOME_TRY(next.number, next_generation_number(nodes.source(), sessions.shards));
   BOOST_OUTCOME_TRYV(publish_generation(nodes.source(), sessions.shards, next, lease->token()));
   BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
@@ -112,6 +132,19 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
   report.generation = next.number;
   return report;
 }
+
+namespace {
+
+/// The request's migration manifest; the one in force where the request has none.
+result<migration_manifest> migration_in(session& catalog, request const& asked, migration_manifest const& in_force, std::vector<manifest_finding>& findings) {
+  BOOST_OUTCOME_TRY(auto const document, catalog.query({.sql = "SELECT $1::jsonb ->> 'migration'", .parameters = {asked.arguments}}));
+  if (!document.at(0, 0)) return in_force;
+  auto file = parse_migration_manifest(document.text(0, 0), "migration");
+  findings.insert(findings.end(), file.findings.begin(), file.findings.end());
+  return std::move(file.manifest);
+}
+
+}  // namespace
 
 result<std::string> controller::parts::serve_apply(request const& asked) {
   BOOST_OUTCOME_TRY(auto const documents, nodes.source().query({.sql = "SELECT jsonb_array_elements_text($1::jsonb -> 'documents')", .parameters = {asked.arguments}}));
@@ -122,11 +155,13 @@ result<std::string> controller::parts::serve_apply(request const& asked) {
     findings.insert(findings.end(), file.findings.begin(), file.findings.end());
     manifests.push_back(std::move(file.manifest));
   }
+  BOOST_OUTCOME_TRY(auto const wanted, migration_in(nodes.source(), asked, now->migration, findings));
   if (!findings.empty()) return error_of(findings);
   BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
   std::vector<std::string> changes;
-  BOOST_OUTCOME_TRY(auto next, generation_with(*now, tables, changes));
+  BOOST_OUTCOME_TRY(auto next, generation_with(*now, wanted, tables, changes));
   if (next != *now) {
+    BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, onboarding()));
     BOOST_OUTCOME_TRYV(publish(std::move(next)));
     BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
   }

@@ -67,6 +67,8 @@ struct controller::parts {
   result<std::string> serve_guard(std::string const& group, std::string const& mode);
   result<std::string> serve_gates(std::string const& group);
   result<std::string> serve_apply(request const&);
+  result<std::string> serve_lookup(request const&);
+  result<> await_keepers(table_state const& table);
 
   result<> start_copying(std::string const& group);
   result<> finish_copying(std::string const& group);
@@ -83,8 +85,12 @@ struct controller::parts {
   result<std::string> argument(request const&, std::string const& name);
 };
 
-/// The generation after applying manifests: pure. Errors: `manifest_invalid` listing each change that is not allowed.
-result<generation> generation_with(generation const& now, std::vector<table_state> const& tables, std::vector<std::string>& changes);
+/// Tables for the lookups of groups whose clients keep them. Errors: `prepare_lookups`.
+result<> prepare_known_lookups(node_connections&, generation const& next, std::string const& role, onboard_options const&);
+
+/// The generation after applying manifests: pure. Errors: `manifest_invalid` listing each change that is not allowed, or for pins that have no slot.
+result<generation> generation_with(generation const& now, migration_manifest const&, std::vector<table_state> const& tables,
+                                   std::vector<std::string>& changes);
 
 }  // namespace v0
 }  // namespace shardway

@@ -3,6 +3,7 @@
 
 #include "lib/migrate/copy_job.hpp"
 #include "shardway/base/stop_point.hpp"
+#include "shardway/protocol/column_lists.hpp"
 #include "shardway/protocol/fence.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/protocol/progress.hpp"
@@ -47,7 +48,7 @@ std::string emptying_sql(followed_table const& table, std::string const& conditi
   std::string sql = "DELETE FROM " + names::quoted_table(table.name()) + " AS t" + condition;
   if (table.is_reference()) return sql;
   std::vector<std::string> key;
-  for (auto const at : table.shard_key) key.push_back("t." + names::quoted(table.sent[at].name));
+  for (auto const at : table.shard_key) key.push_back(key_expression(table.sent[at], "t."));
   return sql + (condition.empty() ? " WHERE" : " AND") + " NOT EXISTS (SELECT 1 FROM " + names::fence(table.group()) + " AS f WHERE f.is_open AND " +
          slot_of_call(key) + " BETWEEN f.slot_from AND f.slot_to)";
 }

@@ -37,7 +37,7 @@ result<table_ptr> follow_table(table_state const& state) {
   if (table->is_reference()) return table_ptr{table};
   for (auto const& column : state.manifest.shard_key) {
     BOOST_OUTCOME_TRY(auto const at, position_of(*table, column));
-    BOOST_OUTCOME_TRY(auto const type, key_column_of(table->sent[at].type));
+    BOOST_OUTCOME_TRY(auto const type, key_column_of(table->sent[at].key_type()));
     table->shard_key.push_back(at);
     table->shard_key_types.push_back(type);
   }

@@ -11,8 +11,11 @@ namespace {
 using namespace onboarding;
 
 constexpr std::string_view columns_sql =
-    "SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull FROM pg_attribute"
-    " WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> $2 ORDER BY attnum";
+    "SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN (SELECT typtype FROM pg_type t WHERE t.oid ="
+    " atttypid) IN ('d', 'e') THEN (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, atttypmod AS modifier FROM pg_type"
+    " t WHERE t.oid = atttypid UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, u.typtypmod FROM under u JOIN pg_type t ON t.oid ="
+    " u.typbasetype WHERE u.typtype = 'd') SELECT CASE typtype WHEN 'e' THEN 'text' ELSE format_type(oid, modifier) END FROM under WHERE typtype <> 'd')"
+    " ELSE '' END FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> $2 ORDER BY attnum";
 constexpr std::string_view key_sql =
     "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
@@ -84,7 +87,7 @@ result<table_state> inspect_table(session& node, table_manifest const& manifest)
   auto const& columns = answers[1].value();
   for (std::size_t row = 0; row < columns.size(); ++row)
     out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)), columns.boolean(row, 2),
-        columns.boolean(row, 3)});
+        columns.boolean(row, 3), std::string(columns.text(row, 4))});
   BOOST_OUTCOME_TRYV(check_keys(node, out, column_of(answers[2].value(), 0)));
   return out;
 }

@@ -3,6 +3,7 @@
 #include "lib/migrate/onboard_sql.hpp"
 #include "lib/migrate/preflight_checks.hpp"
 #include "shardway/protocol/names.hpp"
+#include "shardway/route/shard_key.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -57,25 +58,31 @@ void check_primary_key(context const& at, table_manifest const& table, std::stri
       "correct the manifest's key");
 }
 
-// The types whose canonical bytes are frozen; a domain may check more than we know.
-constexpr std::string_view supported_types[]{"int2", "int4", "int8", "text", "varchar", "uuid", "bytea"};
+// A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for an enum its label.
+constexpr std::string_view key_column_sql =
+    "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), u.type, u.is_enum FROM pg_attribute a"
+    " LEFT JOIN pg_collation l ON l.oid = a.attcollation CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype,"
+    " t.typtypmod, a.atttypmod AS modifier FROM pg_type t WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod,"
+    " u.typtypmod FROM under u JOIN pg_type t ON t.oid = u.typbasetype WHERE u.typtype = 'd') SELECT CASE typtype WHEN 'e' THEN 'text' ELSE"
+    " format_type(oid, modifier) END AS type, typtype = 'e' AS is_enum FROM under WHERE typtype <> 'd') u"
+    " WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
 
 void check_shard_key_column(context const& at, table_manifest const& table, std::string const& qualified, std::string const& column) {
-  auto const found = ask(at, "shard_key", {"SELECT t.typname, a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid,"
-      " a.atttypmod) FROM pg_attribute a"
-                                           " JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation"
-                                           " WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
-                                           {qualified, column}});
+  auto const found = ask(at, "shard_key", {std::string(key_column_sql), {qualified, column}});
   auto const subject = table.table + '.' + column;
   if (found.empty()) return at.fail("shard_key", subject, "there is no such column", "correct the manifest's shard_key");
-  bool const known = std::find(std::begin(supported_types), std::end(supported_types), found.text(0, 0)) != std::end(supported_types);
-  if (!known) at.fail("shard_key_type", subject, "type " + std::string(found.text(0, 3)) + " is not supported as shard key",
-      "use a column of an integer type, text, varchar, uuid or bytea");
-  else at.pass("shard_key_type", subject, std::string(found.text(0, 3)));
-  if (!found.boolean(0, 1)) at.fail("shard_key_not_null", subject, "it may be NULL", "ALTER TABLE " + qualified + " ALTER COLUMN " +
+  auto const type = std::string(found.text(0, 2));
+  auto const under = std::string(found.text(0, 3));
+  auto const shown = type == under ? type : type + ", as a key " + under;
+  if (!key_column_of(under)) at.fail("shard_key_type", subject, "type " + shown + " is not supported as shard key",
+      "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+  else at.pass("shard_key_type", subject, shown);
+  if (found.boolean(0, 4)) at.warn("shard_key_enum", subject, "a label is a key: ALTER TYPE ... RENAME VALUE would change the slots of its rows",
+      "add labels as you like, and rename none while the table is sharded");
+  if (!found.boolean(0, 0)) at.fail("shard_key_not_null", subject, "it may be NULL", "ALTER TABLE " + qualified + " ALTER COLUMN " +
       names::quoted(column) + " SET NOT NULL");
   else at.pass("shard_key_not_null", subject, "NOT NULL");
-  if (!found.boolean(0, 2)) at.fail("shard_key_collation", subject, "its collation is not deterministic: equal keys would have different"
+  if (!found.boolean(0, 1)) at.fail("shard_key_collation", subject, "its collation is not deterministic: equal keys would have different"
       " slots", "give the column a deterministic collation");
   else at.pass("shard_key_collation", subject, "deterministic");
 }

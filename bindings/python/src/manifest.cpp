@@ -112,7 +112,10 @@ generation decoded(std::string const& document) { return unwrap(decode_generatio
 nb::list diff_list(migration_set const& self, std::optional<std::string> const& applied) {
   auto const before = applied ? decoded(*applied) : generation{};
   nb::list all;
-  for (auto const& from : diff(before, self.tables)) {
+  auto changes = diff(before, self.migration);
+  auto of_tables = diff(before, self.tables);
+  changes.insert(changes.end(), of_tables.begin(), of_tables.end());
+  for (auto const& from : changes) {
     nb::dict one;
     one["kind"] = name(from.kind);
     one["table"] = from.table;

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import NOWHERE, ORDERS, shardway, write_migration
+from conftest import NOWHERE, ORDERS, ROOT, shardway, write_migration
 
 BROKEN = """\
 api_version: 1
@@ -123,3 +123,13 @@ def test_usage_errors_are_json_too(migration):
 def test_no_colour_without_a_terminal(migration):
     done = shardway("migrate", "status", "-m", str(migration))
     assert "\x1b" not in done.out + done.err
+
+
+def test_the_migration_itself_is_compared_too(migration):
+    from shardway.migration import Migration
+
+    stored = (ROOT / "tests/golden/generation.json").read_text()
+    changes = {one["field"]: one for one in Migration.load(migration).diff(stored) if not one["table"]}
+    assert changes["source.conninfo"]["kind"] == "option_changed"
+    assert changes["shard[0].name"]["kind"] == "forbidden" and "observing" in changes["shard[0].name"]["reason"]
+    assert "catalog" not in changes

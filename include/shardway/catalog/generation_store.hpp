@@ -21,6 +21,16 @@ inline constexpr char const* generation_channel = "shardway_generation";
 /// Cost: one round trip.
 result<std::optional<generation>> read_newest_generation(session&);
 
+/// The newest one past `above` that can be read, and the newest number there is: they differ where a document is corrupt, is not of the number
+/// it stands under, or was written by a newer version of the library.
+struct readable_generation {
+  std::optional<generation> found{};
+  std::uint64_t newest{};  ///< 0: there is none past `above`
+  error why{};             ///< of the newest, where it could not be read
+};
+/// Looks at no more than the newest four. Errors: of the query only. Cost: one round trip.
+result<readable_generation> read_newest_readable_generation(session&, std::uint64_t above);
+
 /// Only the number: 0 if none was published. Cost: one round trip.
 result<std::uint64_t> newest_generation_number(session&);
 

@@ -8,6 +8,7 @@
 
 #include "shardway/manifest/generation.hpp"
 #include "shardway/protocol/names.hpp"
+#include "shardway/protocol/slot_of.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -49,13 +50,29 @@ inline std::string type_of(table_state const& table, std::string_view column) {
   return "text";
 }
 
+/// The type whose canonical bytes a key in the column has.
+inline std::string key_type_of(table_state const& table, std::string_view column) {
+  for (auto const& candidate : table.columns)
+    if (candidate.name == column) return candidate.key_type();
+  return "text";
+}
+
+/// The expression as a value that `shardway.slot_of` takes: a domain or an enum as the type under it.
+inline std::string as_key(column_state const& column, std::string const& expression) {
+  return column.base_type.empty() ? expression : "CAST(" + expression + " AS " + column.base_type + ")";
+}
+
+/// The same for a column of the table with a prefix such as "t.".
+inline std::string key_expression(column_state const& column, std::string const& prefix) { return as_key(column, prefix + names::quoted(column.name)); }
+
 /// shardway.slot_of over the shard key's columns with a prefix such as "OLD.".
 inline std::string slot_expression(table_state const& table, std::string const& prefix) {
-  auto const& key = table.manifest.shard_key;
-  if (key.size() == 1) return "shardway.slot_of(" + prefix + names::quoted(key[0]) + ")";
-  std::string parts;
-  for (auto const& column : key) parts += (parts.empty() ? "" : ", ") + ("shardway.key_part(" + prefix + names::quoted(column) + ")");
-  return "shardway.slot_of_parts(" + parts + ")";
+  std::vector<std::string> key;
+  for (auto const& name : table.manifest.shard_key) {
+    auto const column = std::find_if(table.columns.begin(), table.columns.end(), [&](column_state const& one) { return one.name == name; });
+    key.push_back(column == table.columns.end() ? prefix + names::quoted(name) : key_expression(*column, prefix));
+  }
+  return slot_of_call(key);
 }
 
 }  // namespace v0

@@ -140,6 +140,8 @@ TEST(validate_migration, each_rule_has_its_code) {
       {"M048", [](auto& m) { m.pins = {{{"bigint"}, {"32"}, "shard0"}, {{"integer"}, {"32"}, "shard1"}}; }},
       {"M049", [](auto& m) { m.pins = {{{"bigint"}, {"32"}, "shard0"}, {{"bigint"}, {"32"}, "shard0"}}; }},
       {"M050", [](auto& m) { m.catalog = "replica1"; }},
+      {"M050", [](auto& m) { m.catalog = "shard0"; }},
+      {"M050", [](auto& m) { m.catalog = "nowhere"; }},
       {"M052", [](auto& m) { m.shards[0].conninfo = "dbname=a"; }},
       {"M053", [](auto& m) { m.shards[0].conninfo = "host=a"; }},
       {"M054", [](auto& m) { m.shards[0].conninfo += " port=1 port=2"; }},

@@ -85,7 +85,7 @@ def _line(one: Dict[str, str]) -> str:
     field = f" {one['field']}" if one["field"] else ""
     values = f": {one['from'] or '(none)'} -> {one['to'] or '(none)'}" if one["from"] or one["to"] else ""
     reason = f"; {one['reason']}" if one["reason"] else ""
-    return f"{one['kind']} {one['table']}{field}{values}{reason}"
+    return f"{one['kind']} {one['table'] or 'migration'}{field}{values}{reason}"
 
 
 @command(manifest, "apply", is_change=True)
@@ -99,7 +99,8 @@ def apply(io: Io, place: Place) -> Change:
 
     def run() -> Answer:
         if is_running:
-            done = ask(io, place, "apply", {"documents": [text for _, text in read_folder(place.folder)[1]]})
+            (_, main), tables = read_folder(place.folder)
+            done = ask(io, place, "apply", {"migration": main, "documents": [text for _, text in tables]})
         else:
             done = migration.apply()
         return Answer({"applied": done}, lambda out: out.print(escape(_applied(done))), [f"shardway migrate start --migration {place.folder}"])
@@ -137,11 +138,12 @@ api_version: 1
 name: "shop"                          # [a-z][a-z0-9_]*, at most 30 bytes
 source {
   name: "source"
-  conninfo: "host=db1 dbname=shop"    # libpq's keywords; no user, no password
-  replica { name: "replica1" conninfo: "host=db2 dbname=shop" }
+  conninfo: "host=db1 dbname=shop sslmode=verify-full"    # libpq's keywords; no user, no password
+  replica { name: "replica1" conninfo: "host=db2 dbname=shop sslmode=verify-full" }
 }
-shard { name: "shard0" conninfo: "host=s0 dbname=shop" }  # one for each shard; their order is for ever
-shard { name: "shard1" conninfo: "host=s1 dbname=shop" }
+shard { name: "shard0" conninfo: "host=s0 dbname=shop sslmode=verify-full" }  # one for each shard; their order is for ever
+shard { name: "shard1" conninfo: "host=s1 dbname=shop sslmode=verify-full" pinned_only: true }  # slots of pinned keys only
+pin { type: "bigint" value: "4711" shard: "shard1" }   # this key's slot is on shard1; one type and value a column of the shard key
 application_role: "shop_app"          # what services connect with
 engine_role: "shardway_engine"        # what the controller and this command connect with
 mirror_role: "shardway_mirror"        # may set session_replication_role on the source
@@ -155,10 +157,14 @@ shard_key: "customer_id"              # one line a column
 key: "id"                             # the primary key, one line a column
 stage_until: SHARDED                  # OBSERVING, COPYING, REPLICATING, DUAL_WRITING, SHARDED, FINALIZED
 dual_write { mode: SYNC budget_ms: 250 }   # or ASYNC
-ids { strategy: INTERLEAVED stride: 64 }   # or EXTERNAL: the application gives the ids
+ids { strategy: INTERLEAVED stride: 64 }   # or EXTERNAL: the application gives the ids; LEASED block: 1000; SLOT
 drop_foreign_key: "orders_sku_fkey"   # crosses groups: not created on the shards
 accept_unique: "orders_number_key"    # unique on each shard only
 triggers: WHEN_AUTHORITATIVE          # or SOURCE_ONLY
+capture: STATEMENT                    # or TRIGGER: any code is captured, functions included
+lookup { name: "by_number" column: "number" unique: true }   # another column's way to the shard key
+reads { scatter: true fan_out_max: 64 scatter_budget_ms: 1000 from_shards_percent: 0 shadow_percent: 0 }
+classified_column: "delivery_address" # every conninfo must say sslmode=verify-full
 """
 
 

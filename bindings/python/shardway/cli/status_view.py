@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -54,6 +54,7 @@ def show(out: Console, view: Document) -> None:
         if controller.get(name):
             out.print(f"[red]stream stopped[/]: {escape(controller[name])}")
     _show_certificates(out, view["certificates"])
+    _show_clients(out, view["clients"], view["generation"])
 
 
 def _show_controller(out: Console, view: Document) -> None:
@@ -110,6 +111,20 @@ def _show_mirrors(out: Console, mirrors: List[Document]) -> None:
     table = _table("mirror of", "state", "lag bytes#", "changes#")
     for one in mirrors:
         table.add_row(one["stream"], escape(rollback_state(one)), f"{one['lag_bytes']:,}", f"{one['changes']:,}")
+    out.print(table)
+
+
+def _show_clients(out: Console, clients: List[Document], newest: int) -> None:
+    """One line for processes that are alike: a service has many."""
+    alike: Dict[Tuple[str, str, int], List[Document]] = {}
+    for one in clients:
+        alike.setdefault((one["application"], one["library_version"], one["generation"]), []).append(one)
+    if not alike:
+        return
+    table = _table("clients of", "processes#", "library", "generation#", "state", "silent ms#")
+    for (application, version, generation), some in sorted(alike.items()):
+        state = "on the newest generation" if generation >= newest else f"behind by {newest - generation}"
+        table.add_row(escape(application), str(len(some)), escape(version), str(generation), state, f"{max(one['silent_ms'] for one in some):,}")
     out.print(table)
 
 
