@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "insert_only_table.hpp"
+#include "shardway/observe/impl/insert_only_table.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t site_bytes_max = 200;
 constexpr auto relaxed = std::memory_order_relaxed;
 
-std::uint64_t hash_of_text(std::string_view text) noexcept { return mixed(std::hash<std::string_view>{}(text)); }
+std::uint64_t hash_of_text(std::string_view text) noexcept { return mixed_hash(std::hash<std::string_view>{}(text)); }
 
 struct site_entry {
   std::uint64_t hash{};
@@ -33,9 +33,9 @@ struct set_entry {
 };
 
 std::uint64_t hash_of_site(observed_table const* on, call_site const& site, call_kind kind, call_operation operation) noexcept {
-  auto const place = site.label.empty() ? mixed(reinterpret_cast<std::uintptr_t>(site.where.file_name()) + site.where.line() * 31ULL)
+  auto const place = site.label.empty() ? mixed_hash(reinterpret_cast<std::uintptr_t>(site.where.file_name()) + site.where.line() * 31ULL)
                                         : hash_of_text(site.label);
-  return mixed(place ^ (reinterpret_cast<std::uintptr_t>(on) << 8) ^ (static_cast<std::uint64_t>(kind) << 4) ^ static_cast<std::uint64_t>(operation));
+  return mixed_hash(place ^ (reinterpret_cast<std::uintptr_t>(on) << 8) ^ (static_cast<std::uint64_t>(kind) << 4) ^ static_cast<std::uint64_t>(operation));
 }
 
 bool is_site(site_entry const& held, observed_table const* on, call_site const& site, call_kind kind, call_operation operation) noexcept {
@@ -116,7 +116,7 @@ void call_collector::count_together(std::span<observed_table*> written, bool is_
   auto const tables = std::span{written.begin(), end};
   if (tables.empty() && is_complete) return;
   std::uint64_t hash = tables.size();
-  for (auto const* one : tables) hash = mixed(hash ^ reinterpret_cast<std::uintptr_t>(one));
+  for (auto const* one : tables) hash = mixed_hash(hash ^ reinterpret_cast<std::uintptr_t>(one));
   auto const is = [&](set_entry const& held) { return std::ranges::equal(held.tables, tables); };
   auto* const entry = !is_complete ? nullptr : state_->sets.find_or_add(hash, is, [&] {
     auto fresh = std::make_unique<set_entry>();

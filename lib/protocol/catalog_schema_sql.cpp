@@ -75,6 +75,25 @@ CREATE TABLE IF NOT EXISTS shardway.client (
   client_id uuid PRIMARY KEY, application text NOT NULL, library_version text NOT NULL, generation bigint NOT NULL,
   seen_at timestamptz NOT NULL DEFAULT clock_timestamp());
 
+-- What clients report of their calls: one row a process, counts only.
+CREATE TABLE IF NOT EXISTS shardway.call_report (
+  client_id uuid PRIMARY KEY, application text NOT NULL, document jsonb NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(), updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
+
+-- By which the application role writes its report and nothing else. A new process takes away what is old or too much.
+CREATE OR REPLACE FUNCTION shardway.report_calls(p_client uuid, p_application text, p_document jsonb) RETURNS void LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $f$
+BEGIN
+  IF octet_length(p_document::text) > 4194304 THEN
+    RAISE EXCEPTION 'shardway: a call report of more than 4 MiB' USING ERRCODE = '54000';
+  END IF;
+  UPDATE shardway.call_report SET document = p_document, updated_at = clock_timestamp() WHERE client_id = p_client;
+  IF FOUND THEN RETURN; END IF;
+  INSERT INTO shardway.call_report (client_id, application, document) VALUES (p_client, p_application, p_document) ON CONFLICT DO NOTHING;
+  DELETE FROM shardway.call_report WHERE updated_at < clock_timestamp() - interval '14 days';
+  DELETE FROM shardway.call_report WHERE client_id IN (SELECT client_id FROM shardway.call_report ORDER BY updated_at DESC OFFSET 1000);
+END $f$;
+
 CREATE TABLE IF NOT EXISTS shardway.request (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, arguments jsonb NOT NULL, requested_by text NOT NULL DEFAULT session_user,
   state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'done', 'failed')), result jsonb, error_code text, error_message text,

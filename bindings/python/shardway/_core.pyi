@@ -177,6 +177,11 @@ class Catalog:
 
     def clients(self, expire_after_s: int = 60) -> list: ...
 
+    def observed(self, within_s: int) -> dict:
+        """
+        The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of the source.
+        """
+
     def manifests(self) -> list:
         """The manifests as they were applied."""
 
@@ -188,12 +193,12 @@ class ClientSession:
     A user's or request's view: it sees its own writes. One thread at a time: another gets invalid_argument.
     """
 
-    def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> dict:
+    def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0, call_site: object | None = None) -> dict:
         """
         One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; times are seconds. With answer_lost it committed, and affected and rows are not known.
         """
 
-    def read(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', staleness_max: float = 1.0, wait_budget: float = 0.05, deadline: float = 30.0) -> dict:
+    def read(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', staleness_max: float = 1.0, wait_budget: float = 0.05, deadline: float = 30.0, call_site: object | None = None) -> dict:
         """
         One SELECT of rows with this shard key: rows, node, from_replica, waited_us.
         """
@@ -210,7 +215,7 @@ class Client:
     """Connections and routing of one process. Safe to share between threads."""
 
     @staticmethod
-    def open(conninfo: str, *, application: str = 'application', connections_max: int = 8, stall_budget: float = 5.0, connect_timeout: float = 5.0) -> Client:
+    def open(conninfo: str, *, application: str = 'application', connections_max: int = 8, stall_budget: float = 5.0, connect_timeout: float = 5.0, observe: bool = True, report_interval: float = 5.0, observe_unknown_tables: bool = False) -> Client:
         """
         Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.
         """
@@ -227,6 +232,11 @@ class Client:
 
     def totals(self) -> dict:
         """Counts since `open`."""
+
+    def report(self) -> object:
+        """
+        What the calls since `open` were like: tables, call_sites, written_together.
+        """
 
     def close(self) -> None: ...
 

@@ -98,5 +98,10 @@ class Catalog:
     def clients(self, expire_after_s: int = 60) -> List[Dict[str, Any]]:
         return self._read("clients", expire_after_s)
 
+    def observed(self, within_s: int) -> Dict[str, Any]:
+        """The call reports of all clients as one, proposed groups, and writers that the guard of the source saw."""
+        found = self._read("observed", within_s)
+        return {**_parsed(found.pop("calls")), **found}
+
     def manifests(self) -> List[Dict[str, Any]]:
         return self._read("manifests")

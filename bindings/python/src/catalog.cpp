@@ -12,6 +12,7 @@
 #include "errors.hpp"
 #include "values.hpp"
 #include "shardway/catalog/audit.hpp"
+#include "shardway/catalog/call_reports.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
@@ -133,6 +134,37 @@ nb::list certificate_gap_documents(catalog_session& self, std::vector<std::strin
   return all;
 }
 
+nb::dict observed_document(catalog_session& self, std::int64_t within_s) {
+  std::chrono::seconds const within{within_s};
+  auto const found = self.run([&](session& on) { return collect_call_reports(on, within); });
+  nb::dict all;
+  all["calls"] = to_json(found.calls);
+  all["clients"] = found.clients;
+  all["applications"] = found.applications;
+  all["since"] = found.since;
+  all["until"] = found.until;
+  nb::list groups, writers;
+  for (auto const& from : propose_groups(found.calls)) {
+    nb::dict one;
+    one["tables"] = from.tables;
+    one["transactions"] = from.transactions;
+    groups.append(one);
+  }
+  for (auto const& from : self.run([&](session& on) { return list_foreign_writers(on, within); })) {
+    nb::dict one;
+    one["relation"] = from.relation;
+    one["operation"] = from.operation;
+    one["application"] = from.application;
+    one["role"] = from.role;
+    one["statements"] = from.statements;
+    one["last_seen"] = from.last_seen;
+    writers.append(one);
+  }
+  all["proposed_groups"] = groups;
+  all["foreign_writers"] = writers;
+  return all;
+}
+
 nb::list wave_documents(catalog_session& self, std::string const& group) {
   nb::list all;
   for (auto const& from : self.run([&](session& on) { return list_waves(on, group); })) {
@@ -213,6 +245,8 @@ void bind_catalog(nb::module_& module) {
       .def("waves", &wave_documents, nb::arg("group") = "")
       .def("journal", &journal_documents, nb::arg("wave") = "", nb::arg("limit") = 100)
       .def("clients", &client_documents, nb::arg("expire_after_s") = 60)
+      .def("observed", &observed_document, nb::arg("within_s"),
+           "The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of the source.")
       .def("manifests", &manifest_documents, "The manifests as they were applied.")
       .def("put_manifest", [](self& on, std::string const& relation, std::string const& document) {
         return on.run([&](session& to) { return put_manifest(to, relation, document); });

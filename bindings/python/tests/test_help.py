@@ -6,7 +6,7 @@ import click
 import pytest
 from conftest import ROOT, shardway
 
-from shardway.cli import doctor, manifests, migrations, routes, uninstalling, waves  # noqa: F401
+from shardway.cli import doctor, lookups, manifests, migrations, observing, routes, uninstalling, waves  # noqa: F401
 from shardway.cli.root import root
 
 PAGE = (ROOT / "docs/COMMAND.md").read_text()
@@ -21,7 +21,7 @@ def leaves(group, path=()):
 
 
 COMMANDS = dict(leaves(root))
-CHANGES = {"manifest apply", "manifest fmt", "migrate advance", "migrate finalize", "migrate guard", "migrate pause", "migrate resume", "migrate start",
+CHANGES = {"lookup build", "lookup repair", "manifest apply", "manifest fmt", "migrate advance", "migrate finalize", "migrate guard", "migrate pause", "migrate resume", "migrate start",
            "migrate verify", "reconcile", "uninstall", "wave rollback", "wave run"}
 DANGEROUS = {"migrate finalize", "uninstall", "wave rollback", "wave run"}
 
@@ -31,7 +31,7 @@ def options_of(one):
 
 
 def test_the_commands_there_are():
-    assert set(COMMANDS) == CHANGES | {"doctor", "plan", "manifest diff", "manifest lint", "manifest schema", "migrate status", "route explain",
+    assert set(COMMANDS) == CHANGES | {"doctor", "lookup check", "plan", "manifest diff", "manifest lint", "manifest schema", "migrate status", "observe", "route explain",
                                        "wave plan", "wave status"}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import datetime
 import os
 import pty
 import signal
 import subprocess
 import sys
 import time
+import uuid
+from decimal import Decimal
 
 import pytest
 from conftest import shardway, write_migration
@@ -91,6 +95,32 @@ def test_route_explain(run):
     assert (found["authority"], found["stage"], found["types"]) == ("source", "observing", ["bigint"])
     assert found["placed_on"] == SHARD_NAMES[found["slot"] // 2048]
     assert run("route", "explain", "shop.nothing", "42", expect=1)["error"]["code"] == "unknown_table"
+
+
+def test_observe_tells_what_the_calls_were(run, cluster, shop):
+    assert run("observe")["clients"] == 0
+    conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
+    select = "SELECT total FROM shop.orders WHERE id = $1"
+    with module.Client.open(conninfo, application="test") as client:
+        session = client.session()
+        for customer in (7, None):
+            session.read("shop.orders", customer, select, [7])
+        session.execute("shop.orders", 7, "UPDATE shop.orders SET total = total WHERE customer_id = $1", [7], call_site="nightly")
+        assert client.report()["tables"][0]["without_key"] == 1
+    with module.Client.open(conninfo, observe=False) as client:
+        client.session().read("shop.orders", 7, select, [7])
+        assert client.report()["tables"] == []
+    document = run("observe", "--call-sites")
+    orders = document["tables"][0]
+    assert (orders["table"], orders["calls"], orders["single_shard"], orders["without_key"]) == ("shop.orders", 3, 2, 1)
+    assert (document["clients"], document["applications"], document["foreign_writers"]) == (1, ["test"], [])
+    here = [one["site"] for one in document["call_sites"] if one["without_key"]]
+    assert len(here) == 1 and here[0].startswith("test_live.py:") and here[0].endswith(":test_observe_tells_what_the_calls_were")
+    assert orders["advice"] == [f"1 call without shard key at {here[0]}"]
+    assert "nightly" in [one["site"] for one in document["call_sites"]]
+    assert document["next_steps"] == []
+    assert run("observe", "--table", "shop.nothing")["tables"] == []
+    assert "1 call without shard key" in shardway("observe", "--quiet", "-m", str(shop)).out
 
 
 def test_a_change_without_a_controller_is_refused_at_once(run, cluster):
@@ -186,12 +216,12 @@ def test_client_writes_and_reads(cluster, controller, run):
         session = client.session()
         receipt = session.execute("shop.orders", 7, "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3) RETURNING id, total",
                                   [1001, 7, "3.50"])
-        assert receipt["rows"] == [{"id": 1001, "total": "3.50"}] and receipt["affected"] == 1 and receipt["answer_lost"] is False
+        assert receipt["rows"] == [{"id": 1001, "total": Decimal("3.50")}] and receipt["affected"] == 1 and receipt["answer_lost"] is False
         assert (receipt["node"], receipt["slot"], receipt["outcome"]) == ("source", module.slot_of(7), "committed")
         assert receipt["secondary"] in ("applied", "pending")
         other = client.session()
         other.adopt(session.token())
-        assert other.read("shop.orders", 7, "SELECT total FROM shop.orders WHERE id = $1", [1001])["rows"] == [{"total": "3.50"}]
+        assert other.read("shop.orders", 7, "SELECT total FROM shop.orders WHERE id = $1", [1001])["rows"] == [{"total": Decimal("3.50")}]
         assert client.route_of("shop.orders", 7)["dual_written"]
         with pytest.raises(module.RouteError) as caught:
             session.execute("shop.orders", 8, "UPDATE shop.orders SET total = 0 WHERE id = $1", [1001])
@@ -201,6 +231,128 @@ def test_client_writes_and_reads(cluster, controller, run):
         with pytest.raises(module.ConfigError):
             session.read("shop.orders", 7, "SELECT $1", [object()])
         assert client.totals()["writes"] >= 1
+
+
+@pytest.fixture
+def app(cluster, controller):
+    """A client of the application's role."""
+    with module.Client.open(without_user(cluster.nodes["source"]) + " user=shop_app") as client:
+        yield client
+
+
+def test_values_are_pythons_own(app):
+    sql = """SELECT 1::bigint AS a, 2.50::numeric AS b, true AS c, 1.5::float8 AS d, '\\x00ff'::bytea AS e, '2026-11-22'::date AS f,
+             '2026-11-22 13:34:25.12+00'::timestamptz AS g, '2026-11-22 13:34:25'::timestamp AS h, '13:34:25.5'::time AS i,
+             'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS j, '{"k": [1, null]}'::jsonb AS k, NULL::int AS l, 'infinity'::timestamp AS m,
+             'é'::text AS n FROM shop.orders WHERE id = 1"""
+    rows = app.session().read("shop.orders", 1, sql)["rows"]
+    utc = datetime.timezone.utc
+    assert rows.fetchone() == (
+        1, Decimal("2.50"), True, 1.5, b"\x00\xff", datetime.date(2026, 11, 22), datetime.datetime(2026, 11, 22, 13, 34, 25, 120000, utc),
+        datetime.datetime(2026, 11, 22, 13, 34, 25), datetime.time(13, 34, 25, 500000), uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        {"k": [1, None]}, None, "infinity", "é")
+    assert rows.fetchone() is None and rows.rowcount == 1 and [column[0] for column in rows.description] == list("abcdefghijklmn")
+    back = app.session().read("shop.orders", 1, "SELECT $1::timestamptz AS g, $2::bytea AS e, $3::uuid AS j FROM shop.orders WHERE id = 1",
+                              [rows[0]["g"], rows[0]["e"], rows[0]["j"]])["rows"][0]
+    assert back == {name: rows[0][name] for name in "gej"}
+
+
+def test_a_transaction_is_a_function(app):
+    session = app.session()
+    kept = []
+
+    def body(transaction):
+        kept.append(transaction)
+        transaction.execute("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9])
+        transaction.savepoint("here")
+        transaction.execute("shop.orders", "UPDATE shop.orders SET total = 5 WHERE id = $1", [2001])
+        transaction.rollback_to("here")
+        assert transaction.query("SELECT total FROM shop.orders WHERE id = $1", [2001])[0]["total"] == 1
+
+    receipt = session.write("shop.orders", 9, body)
+    assert (receipt["outcome"], receipt["affected"]) == ("committed", 1)
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(1)}]
+    with pytest.raises(module.ConfigError):
+        kept[0].query("SELECT 1")
+
+
+def test_what_a_transactions_function_raises_rolls_back_and_arrives(app):
+    session = app.session()
+
+    def body(transaction):
+        transaction.execute("shop.orders", "UPDATE shop.orders SET total = 99 WHERE id = $1", [2001])
+        raise LookupError("the caller's own")
+
+    with pytest.raises(LookupError, match="the caller's own"):
+        session.write("shop.orders", 9, body)
+
+    def breaks(transaction):
+        transaction.execute("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9])
+
+    with pytest.raises(module.DatabaseError) as caught:
+        session.write("shop.orders", 9, breaks)
+    assert caught.value.code == "constraint_violation"
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(1)}]
+
+
+def test_an_operation_is_done_once(app):
+    session = app.session()
+    first = session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")
+    assert session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")["write_id"] == first["write_id"]
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(2)}]
+    with pytest.raises(module.RouteError) as caught:
+        session.execute("shop.orders", 9, "DELETE FROM shop.orders WHERE id = 2001", operation_id="pay 2001")
+    assert caught.value.code == "write_id_mismatch"
+
+
+def test_many_rows_and_many_keys(app):
+    session = app.session()
+    done = session.execute_batch("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3)",
+                                 [(customer, [3000 + customer, customer, 2]) for customer in range(10, 20)])
+    assert done["all_committed"] and done["affected"] == 10 and [part["node"] for part in done["parts"]] == ["source"]
+    read = session.read_many("shop.orders", range(10, 20), "SELECT id FROM shop.orders WHERE customer_id = ANY ($1) AND id > $2", [3000],
+                             order_by=["id"], limit=3)
+    assert [row["id"] for row in read["rows"]] == [3010, 3011, 3012]
+    with pytest.raises(module.RouteError) as caught:
+        session.read_all("shop.orders", "SELECT id FROM shop.orders WHERE {slots:customer_id}")
+    assert caught.value.code == "statement_refused"
+    for row in range(3010, 3020):
+        session.execute("shop.orders", row - 3000, "DELETE FROM shop.orders WHERE id = $1", [row])
+
+
+def test_asyncio_is_never_blocked(cluster, controller):
+    conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
+    slow = "SELECT pg_sleep(0.4) FROM shop.orders WHERE customer_id = 1 LIMIT 1"
+
+    async def work():
+        ticks = 0
+        async with await module.AsyncClient.open(conninfo, connections_max=4) as client:
+            sessions = [client.session() for _ in range(4)]
+            reads = asyncio.gather(*(session.read("shop.orders", 1, slow, consistency="primary") for session in sessions))
+            while not reads.done():
+                await asyncio.sleep(0.01)
+                ticks += 1
+            await reads
+            session = client.session()
+            receipt, read = await asyncio.gather(
+                session.execute("shop.orders", 9, "UPDATE shop.orders SET total = 7 WHERE id = 2001"),
+                session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001"))
+            assert receipt["affected"] == 1 and read["rows"] == [{"total": Decimal(7)}]
+            with pytest.raises(module.RouteError):
+                await session.read("shop.nothing", 1, "SELECT 1")
+            cancelled = asyncio.ensure_future(session.read("shop.orders", 1, slow, consistency="primary"))
+            await asyncio.sleep(0.1)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            other = client.session()
+            await other.adopt(await session.token())
+            sites = {one["site"] for one in client.client.report()["call_sites"]}
+            return ticks, sites
+
+    ticks, sites = asyncio.run(work())
+    assert ticks > 10
+    assert all(site.startswith("test_live.py:") for site in sites)
 
 
 def test_a_session_in_use_refuses_another_thread(cluster, controller):

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "shardway/base/lsn.hpp"
@@ -27,6 +28,9 @@ struct read_options {
   /// >= 0; 0: off. A replica that has not answered by then is raced by another node that satisfies the token, the primary among them: the
   /// first answer counts, the other statement is cancelled. Never of locking reads. At most one read in ten is hedged.
   std::chrono::milliseconds hedge_after{0};
+  /// A stop cancels the running statement of a `read`, or its wait for a replica or a fence; the call fails with `cancelled`. A read that can be
+  /// stopped is not hedged. The thread that requests the stop makes a connection to the server.
+  std::stop_token cancel{};
   std::string call_site{};  ///< a label for reports; "": the place in the source that calls
 };
 

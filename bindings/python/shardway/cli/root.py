@@ -39,6 +39,11 @@ def migrate() -> None:
 
 
 @root.group()
+def lookup() -> None:
+    """Keep the ways from other columns to the shard key."""
+
+
+@root.group()
 def wave() -> None:
     """Move authority for a share of the slots, or take it back."""
 
@@ -50,7 +55,7 @@ def route() -> None:
 
 def main() -> None:
     """The entry point of ``shardway`` and of ``python -m shardway``."""
-    from . import doctor, manifests, migrations, routes, uninstalling, waves  # noqa: F401  (each adds its commands)
+    from . import doctor, lookups, manifests, migrations, observing, routes, uninstalling, waves  # noqa: F401  (each adds its commands)
 
     try:
         root(prog_name="shardway", standalone_mode=False)

@@ -62,7 +62,7 @@ class insert_only_table {
 };
 
 /// Spreads the bits of a value.
-constexpr std::uint64_t mixed(std::uint64_t value) noexcept {
+constexpr std::uint64_t mixed_hash(std::uint64_t value) noexcept {
   value ^= value >> 32;
   value *= 0x9e3779b97f4a7c15ULL;
   return value ^ (value >> 29);
