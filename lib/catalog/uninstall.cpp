@@ -12,7 +12,7 @@ constexpr std::string_view listing =
     "SELECT 'replication slot', slot_name::text FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()"
     " UNION ALL SELECT 'publication', pubname::text FROM pg_publication WHERE pubname = $2"
     " UNION ALL SELECT 'trigger', tgname || ' on ' || tgrelid::regclass FROM pg_trigger"
-    "   WHERE tgname IN ('shardway_guard', 'shardway_key_change') AND tgparentid = 0"
+    "   WHERE (tgname IN ('shardway_guard', 'shardway_key_change') OR tgname LIKE 'shardway\\_capture%') AND tgparentid = 0"
     " UNION ALL SELECT 'index', c.oid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE"
         " 'shardway\\_identity\\_%'"
     " UNION ALL SELECT 'column', attrelid::regclass || '._shardway_version' FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <set>
 
 #include "shardway/observe/events.hpp"
 #include "shardway/pg/connect.hpp"
@@ -14,6 +15,10 @@ class facts_session final : public session {
  public:
   facts_session(std::unique_ptr<session> on, connection_facts facts) : on_(std::move(on)), facts_(std::move(facts)) {}
   connection_facts const& facts() const noexcept { return facts_; }
+  session& inner() noexcept { return *on_; }
+  /// Statements that code for libpqxx has prepared on this connection.
+  bool knows_prepared(std::string const& name) const { return prepared_.contains(name); }
+  void add_prepared(std::string name) { prepared_.insert(std::move(name)); }
   /// No query takes longer than this, whatever deadline it names: for calls of other rooms that name none.
   void limit(steady_time latest) noexcept { latest_ = latest; }
 
@@ -39,6 +44,7 @@ class facts_session final : public session {
  private:
   std::unique_ptr<session> on_;
   connection_facts facts_;
+  std::set<std::string> prepared_{};
   steady_time latest_{steady_time::max()};
 };
 

@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <charconv>
@@ -68,6 +69,8 @@ void connection::on_notice(void* self, PGresult const* notice) {
 }
 
 result<> connection::ready_for(std::string_view doing) const {
+  if (!is_lent_ && !is_copying_ && !is_broken()) [[likely]]
+    return success();
   std::string const what{doing};
   if (is_lent_) return misuse_error(node_, what + " while the connection is lent,");
   if (is_broken()) return error{error_code::connection_lost, what + ": the session on node \"" + node_ + "\" is broken", "connect again"}.at_node(node_);
@@ -83,6 +86,12 @@ error connection::lost(std::string_view doing, PGresult const* last) {
 error connection::timed_out(std::string_view doing) {
   mark_broken();
   return deadline_error(node_, doing);
+}
+
+bool connection::is_quiet() const noexcept {
+  if (PQsslInUse(raw_.get()) == 1) return false;  // what TLS holds is not on the socket
+  char next;
+  return ::recv(PQsocket(raw_.get()), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 result<bool> connection::wait_progress(steady_time deadline, std::string_view doing) {
@@ -146,6 +155,11 @@ void connection::take_back(PGconn* raw) noexcept {
   raw_.reset(raw);
   if (!raw) return mark_broken();
   adopt();
+  // libpqxx leaves the end of a COPY's answer unread.
+  if (PQpipelineStatus(raw) == PQ_PIPELINE_OFF && PQtransactionStatus(raw) == PQTRANS_ACTIVE) {
+    auto const rest = next_answer(system_clock_source().now() + std::chrono::seconds{1}, "giving the connection back");
+    if (!rest || rest.value()) mark_broken();
+  }
   if (PQpipelineStatus(raw) != PQ_PIPELINE_OFF || PQtransactionStatus(raw) == PQTRANS_ACTIVE) mark_broken();
 }
 

@@ -47,7 +47,12 @@ std::string literal(std::string_view text) { return doubled(text, '\''); }
 std::string fence(std::string_view group) { return "shardway." + quoted("fence_" + std::string(group)); }
 std::string fence_lock(std::string_view group) { return "shardway." + quoted("fence_lock_" + std::string(group)); }
 std::string apply_function(std::string_view schema_and_name) { return "shardway." + quoted(shortened("apply_" + std::string(schema_and_name))); }
+std::string capture_function(std::string_view schema_and_name) { return "shardway." + quoted(shortened("capture_" + std::string(schema_and_name))); }
 std::string key_change_function(std::string_view schema_and_name) { return "shardway." + quoted(shortened("key_change_" + std::string(schema_and_name))); }
+// A lookup's name holds no dot, so that the last one tells where it begins.
+std::string lookup_table(std::string_view schema_and_name, std::string_view lookup) {
+  return "shardway." + quoted(shortened("lookup_" + std::string(schema_and_name) + '.' + std::string(lookup)));
+}
 std::string publication(std::string_view migration) { return "shardway_" + std::string(migration); }
 std::string forward_replication_slot(std::string_view migration) { return "shardway_" + std::string(migration) + "_source"; }
 std::string reverse_replication_slot(std::string_view migration, std::string_view shard_node) {

@@ -9,7 +9,7 @@ std::string uninstall_sql(node_role role, std::string_view migration) {
   std::string sql =
       "DO $shardway$\nDECLARE found record;\nBEGIN\n"
       "  FOR found IN SELECT t.tgname AS name, t.tgrelid::regclass AS relation FROM pg_catalog.pg_trigger t\n"
-      "    WHERE t.tgname IN ('shardway_guard', 'shardway_key_change') AND t.tgparentid = 0 LOOP\n"
+      "    WHERE (t.tgname IN ('shardway_guard', 'shardway_key_change') OR t.tgname LIKE 'shardway\\_capture%') AND t.tgparentid = 0 LOOP\n"
       "    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', found.name, found.relation);\n  END LOOP;\n"
       "  FOR found IN SELECT c.oid::regclass AS index, i.indrelid::regclass AS relation FROM pg_catalog.pg_index i\n"
       "    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 'shardway\\_identity\\_%' LOOP\n"

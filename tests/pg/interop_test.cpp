@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <pqxx/nontransaction>
+#include <pqxx/stream_to>
 #include <pqxx/transaction>
 
 #include "nodes.hpp"
@@ -77,6 +78,19 @@ TEST_P(interop_on, a_connection_lost_while_lent_is_told) {
   ASSERT_FALSE(back);
   EXPECT_EQ(back.error().code(), error_code::connection_lost);
   EXPECT_TRUE(own->is_broken());
+}
+
+TEST_P(interop_on, a_copy_of_pqxx_leaves_the_session_usable) {
+  require(own->simple("BEGIN"));
+  {
+    auto lent = value_of(lent_connection::lend(*own));
+    pqxx::nontransaction work{*lent};
+    auto copy = pqxx::stream_to::table(work, {"public", "lent"}, {"id"});
+    copy.write_values(7);
+    copy.complete();
+  }
+  EXPECT_EQ(own->commit().kind, commit_outcome_kind::committed);
+  EXPECT_EQ(seen_by_others(), "1");
 }
 
 TEST_P(interop_on, a_busy_or_lent_session_lends_nothing) {

@@ -26,7 +26,7 @@ constexpr error_code code_of_sqlstate(std::string_view sqlstate) noexcept {
       {"08P01", error_code::protocol_violation},    {"SW001", error_code::fence_closed},
       {"SW002", error_code::epoch_stale},           {"SW003", error_code::foreign_write_refused},
       {"SW004", error_code::shard_key_change},      {"SW005", error_code::shard_key_mismatch},
-      {"SW006", error_code::not_leader},
+      {"SW006", error_code::not_leader},            {"SW009", error_code::statement_refused},
   };
   constexpr row classes[]{
       {"08", error_code::connection_lost},

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <pqxx/connection>
+#include <pqxx/except>
+#include <string_view>
 
 #include "shardway/base/result.hpp"
 #include "shardway/store/session.hpp"
@@ -40,6 +42,9 @@ class lent_connection {
   explicit lent_connection(std::unique_ptr<loan>) noexcept;
   std::unique_ptr<loan> loan_;
 };
+
+/// What libpqxx threw, in the library's words: by SQLSTATE, or `connection_lost`. The server's text is in `server_detail` alone.
+error error_of(pqxx::failure const&, std::string_view node);
 
 }  // namespace v0
 }  // namespace shardway
