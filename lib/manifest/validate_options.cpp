@@ -60,6 +60,8 @@ void check_lookups(finder& found, table_manifest const& table) {
     found.add("M034", "lookup", 0, "a reference table has a lookup", "remove it: every node holds all rows of a reference table");
     return;
   }
+  if (table.capture == capture_kind::trigger && !table.lookups.empty())
+    found.add("M060", "capture", 0, "the table has lookups, and is captured by triggers", "remove capture, or the lookups: a lookup is kept from framed statements");
   for (std::size_t i = 0; i < table.lookups.size(); ++i) check_lookup(found, table, i);
 }
 

@@ -25,14 +25,14 @@ std::string outbox_insert(captured_statement const& user, table_state const& tab
 }
 
 std::string image_list(table_state const& table, std::string const& alias) {
-  std::string sql = ", NULL::text AS " + std::string(captured_split_column) + ", " + alias + ".shardway_version, " + alias + ".shardway_ordinal";
+  std::string sql = ", " + alias + ".shardway_check AS " + std::string(captured_split_column) + ", " + alias + ".shardway_version, " + alias + ".shardway_ordinal";
   for (auto const* column : sent_columns(table)) sql += ", " + alias + "." + names::quoted(column->name) + "::text";
   return sql;
 }
 
 }  // namespace
 
-std::string capture_sql(captured_statement const& user, table_state const& table, bool with_outbox) {
+std::string capture_sql(captured_statement const& user, table_state const& table, bool with_outbox, bool with_image) {
   auto const base = user.parameter_count + 1;
   auto const key_base = with_outbox ? base + 4 : base;
   auto const list = user.returning.empty() ? std::string("1 AS shardway_one") : user.returning;
@@ -42,9 +42,10 @@ std::string capture_sql(captured_statement const& user, table_state const& table
   if (with_outbox)
     sql += ", shardway.row_version(" + parameter(base + 2) + "::int4, pg_catalog.pg_current_wal_insert_lsn()) AS shardway_version, " +
            "(pg_catalog.row_number() OVER ())::int4 + " + parameter(base + 1) + "::int4 - 1 AS shardway_ordinal";
+  else if (with_image) sql += ", 0::int8 AS shardway_version, 0::int4 AS shardway_ordinal";
   sql += ", " + key_check(table, key_base) + " FROM shardway_change c)";
   if (with_outbox) sql += ", " + outbox_insert(user, table, base);
-  return sql + " SELECT " + list + (with_outbox ? image_list(table, user.alias) : ", " + user.alias + ".shardway_check AS " + std::string(captured_split_column)) +
+  return sql + " SELECT " + list + (with_outbox || with_image ? image_list(table, user.alias) : ", " + user.alias + ".shardway_check AS " + std::string(captured_split_column)) +
          " FROM shardway_row AS " + user.alias;
 }
 

@@ -5,10 +5,10 @@
 
 #include "batch.hpp"
 #include "operation.hpp"
-#include "stop_guard.hpp"
 #include "shardway/protocol/fence.hpp"
 #include "shardway/protocol/names.hpp"
 #include "shardway/store/statement_name.hpp"
+#include "shardway/store/stop_guard.hpp"
 #include "shardway/write/statement_lexer.hpp"
 
 namespace shardway {

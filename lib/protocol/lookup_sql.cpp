@@ -1,0 +1,142 @@
+// SQL of lookups.
+#include "lookup_text.hpp"
+#include "shardway/protocol/column_lists.hpp"
+#include "shardway/protocol/lookup.hpp"
+#include "shardway/protocol/names.hpp"
+
+namespace shardway {
+inline namespace v0 {
+using namespace lookup_text;
+
+namespace {
+
+// "t.v1 = $1::bigint AND t.v2 = ...", and the number of the next parameter.
+std::string value_match(lookup_of_table const& of, std::size_t first) {
+  std::string sql;
+  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i)
+    sql += (i ? " AND t." : "t.") + value_column(i) + " = $" + number(first + i) + "::" + stored_type(of, i);
+  return sql;
+}
+
+std::vector<text_value> value_parameters(std::vector<std::string> const& texts) { return {texts.begin(), texts.end()}; }
+
+// "t.email = $1::text AND ...": columns of the base table against parameters of their own types.
+std::string base_match(table_state const& table, std::vector<std::string> const& columns, std::size_t first) {
+  std::string sql;
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    sql += (i ? " AND t." : "t.") + names::quoted(columns[i]) + " = $" + number(first + i) + "::" + type_of(table, columns[i]);
+  return sql;
+}
+
+void append(std::vector<text_value>& to, std::vector<std::string> const& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+}  // namespace
+
+std::string lookup_table_sql(lookup_of_table const& of, std::string_view application_role) {
+  auto const table = mapping_table(of);
+  std::string columns, key;
+  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i) {
+    auto const type = stored_type(of, i);
+    columns += value_column(i) + " " + type + (type == "text" ? " COLLATE \"C\"" : "") + " NOT NULL, ";
+    key += (i ? ", " : "") + value_column(i);
+  }
+  return "CREATE TABLE IF NOT EXISTS " + table + " (" + columns + "shard_key text[] COLLATE \"C\" NOT NULL, row_key text[] COLLATE \"C\" NOT NULL, " +
+         "PRIMARY KEY (" + key + (of.lookup->unique ? "" : ", shard_key") + "));\nGRANT SELECT, INSERT, UPDATE ON " + table + " TO " +
+         names::quoted(application_role) + ";\n";
+}
+
+std::string lookup_state_sql(std::string_view application_role) {
+  return "CREATE TABLE IF NOT EXISTS shardway.lookup (relation text NOT NULL, name text NOT NULL, shape text NOT NULL DEFAULT '', is_ready boolean NOT NULL, "
+         "at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (relation, name));\nGRANT SELECT ON shardway.lookup TO " +
+         names::quoted(application_role) + ";\n";
+}
+
+statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots, bool exclusive) {
+  std::vector<std::string> numbers;
+  for (auto const slot : slots) numbers.push_back(number(slot.value()));
+  auto const* function = exclusive ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared";
+  return named("SELECT pg_catalog." + std::string(function) + "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
+               {"lookup " + of.table->manifest.table + '.' + of.lookup->name, array_text(numbers)});
+}
+
+// Sorted, so that two writers never wait for each other in a circle.
+statement lookup_insert_statement(std::span<lookup_entry const> entries) {
+  auto const& of = entries.front().of;
+  std::string columns, values;
+  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i) {
+    columns += value_column(i) + ", ";
+    values += "u." + value_column(i) + "::" + stored_type(of, i) + ", ";
+  }
+  return named("INSERT INTO " + mapping_table(of) + " (" + columns + "shard_key, row_key) SELECT " + values + "u.s::text[], u.k::text[] FROM " +
+                   entries_from(of) + " ORDER BY 1, u.s, u.at ON CONFLICT DO NOTHING",
+               entry_parameters(entries));
+}
+
+statement lookup_holders_statement(std::span<lookup_entry const> entries) {
+  auto const& of = entries.front().of;
+  std::string match;
+  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i)
+    match += (i ? " AND t." : "t.") + value_column(i) + " = u." + value_column(i) + "::" + stored_type(of, i);
+  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + ", " +
+                   element_list("t.row_key", of.table->manifest.key.size()) + " FROM " + entries_from(of) + " LEFT JOIN " + mapping_table(of) +
+                   " AS t ON " + match + " ORDER BY u.at",
+               entry_parameters(entries));
+}
+
+statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner const& from) {
+  auto const next = entry.texts.size() + 1;
+  auto parameters = value_parameters(entry.texts);
+  for (auto const* owner : {&entry.owner, &from}) append(parameters, {array_text(owner->shard_key), array_text(owner->row_key)});
+  return named("UPDATE " + mapping_table(entry.of) + " AS t SET shard_key = $" + number(next) + "::text[], row_key = $" + number(next + 1) +
+                   "::text[] WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next + 2) + "::text[] AND t.row_key = $" +
+                   number(next + 3) + "::text[]",
+               std::move(parameters));
+}
+
+statement lookup_remove_statement(lookup_entry const& entry) {
+  auto const next = entry.texts.size() + 1;
+  auto parameters = value_parameters(entry.texts);
+  append(parameters, {array_text(entry.owner.shard_key), array_text(entry.owner.row_key)});
+  return named("DELETE FROM " + mapping_table(entry.of) + " AS t WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next) +
+                   "::text[] AND t.row_key = $" + number(next + 1) + "::text[]",
+               std::move(parameters));
+}
+
+statement lookup_find_statement(lookup_of_table const& of, std::vector<std::string> const& value, std::size_t limit) {
+  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + " FROM " + mapping_table(of) + " AS t WHERE " +
+                   value_match(of, 1) + " ORDER BY t.shard_key LIMIT " + number(limit),
+               value_parameters(value));
+}
+
+statement lookup_ready_statement(lookup_of_table const& of) {
+  return named("SELECT coalesce((SELECT l.is_ready FROM shardway.lookup l WHERE l.relation = $1::text AND l.name = $2::text), false)",
+               {of.table->manifest.table, of.lookup->name});
+}
+
+statement source_find_statement(lookup_of_table const& of, std::vector<std::string> const& value, std::size_t limit) {
+  auto const& table = *of.table;
+  auto const list = text_list(table.manifest.shard_key, "t.");
+  return named("SELECT DISTINCT " + list + " FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " +
+                   base_match(table, of.lookup->columns, 1) + " ORDER BY " + list + " LIMIT " + number(limit),
+               value_parameters(value));
+}
+
+statement all_open_statement(std::string_view group) {
+  return named("SELECT coalesce(pg_catalog.bool_and(f.is_open), false) FROM " + names::fence(group) + " f", {});
+}
+
+statement row_holds_statement(lookup_of_table const& of, std::vector<std::string> const& value, lookup_owner const& owner) {
+  auto const& table = *of.table;
+  auto parameters = value_parameters(value);
+  auto sql = "SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " + base_match(table, of.lookup->columns, 1) + " AND " +
+             base_match(table, table.manifest.shard_key, parameters.size() + 1);
+  append(parameters, owner.shard_key);
+  if (of.lookup->unique) {
+    sql += " AND " + base_match(table, table.manifest.key, parameters.size() + 1);
+    append(parameters, owner.row_key);
+  }
+  return named(sql + " LIMIT 1", std::move(parameters));
+}
+
+}  // namespace v0
+}  // namespace shardway
