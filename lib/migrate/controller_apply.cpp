@@ -4,6 +4,7 @@
 #include "lib/migrate/admission.hpp"
 #include "lib/migrate/controller_parts.hpp"
 #include "lib/migrate/json_text.hpp"
+#include "lib/migrate/onboard_capture.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/install.hpp"
@@ -126,7 +127,9 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
   if (next == known) return report;
   BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, {.token = lease->token()}));
   BOOST_OUTCOME_TRY(next.number, next_generation_number(nodes.source(), sessions.shards));
+  BOOST_OUTCOME_TRYV(onboarding::change_captures(nodes.all_nodes(), known, next, onboarding::capture_change::before_publication, {.token = lease->token()}));
   BOOST_OUTCOME_TRYV(publish_generation(nodes.source(), sessions.shards, next, lease->token()));
+  BOOST_OUTCOME_TRYV(onboarding::change_captures(nodes.all_nodes(), known, next, onboarding::capture_change::after_publication, {.token = lease->token()}));
   BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
   BOOST_OUTCOME_TRYV(append_audit(nodes.source(), options.holder, "manifest_applied", "{\"changes\": " + changes_json(report.changes) + "}"));
   report.generation = next.number;
@@ -162,7 +165,10 @@ result<std::string> controller::parts::serve_apply(request const& asked) {
   BOOST_OUTCOME_TRY(auto next, generation_with(*now, wanted, tables, changes));
   if (next != *now) {
     BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, onboarding()));
+    auto const before = now;
+    BOOST_OUTCOME_TRYV(onboarding::change_captures(nodes.all_nodes(), *before, next, onboarding::capture_change::before_publication, onboarding()));
     BOOST_OUTCOME_TRYV(publish(std::move(next)));
+    BOOST_OUTCOME_TRYV(onboarding::change_captures(nodes.all_nodes(), *before, *now, onboarding::capture_change::after_publication, onboarding()));
     BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
   }
   return json_object().raw("changes", changes_json(changes)).number("generation", static_cast<std::int64_t>(now->number)).str();

@@ -6,6 +6,7 @@
 #include "lib/migrate/controller_parts.hpp"
 #include "lib/migrate/flip.hpp"
 #include "lib/migrate/json_text.hpp"
+#include "lib/migrate/onboard_capture.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/write_id.hpp"
 #include "shardway/catalog/audit.hpp"
@@ -89,6 +90,7 @@ result<std::string> controller::parts::answer(request const& asked) {
   BOOST_OUTCOME_TRY(auto const group_name, argument(asked, "group"));
   BOOST_OUTCOME_TRYV(append_audit(nodes.source(), asked.requested_by, asked.kind, asked.arguments));
   if (asked.kind == "apply") return serve_apply(asked);
+  if (asked.kind == "lookup") return serve_lookup(asked);
   if (asked.kind == "pause" || asked.kind == "resume") {
     if (streams && asked.kind == "pause") streams->pause_copy();
     if (streams && asked.kind == "resume") streams->resume_copy();
@@ -247,6 +249,9 @@ result<std::string> controller::parts::serve_finalize(std::string const& name) {
   BOOST_OUTCOME_TRYV(leave_publication(nodes.source_node(), options.migration, tables, onboarding()));
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(drop_shard_helpers(shard, tables, onboarding()));
+  }
+  for (auto const& node : nodes.all_nodes()) {
+    BOOST_OUTCOME_TRYV(onboarding::drop_capture(node, tables, onboarding()));
   }
   return std::string("{\"stage\": \"finalized\"}");
 }

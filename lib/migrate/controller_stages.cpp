@@ -1,6 +1,7 @@
 // Bringing a group from stage to stage.
 #include "lib/migrate/controller_parts.hpp"
 #include "lib/migrate/json_text.hpp"
+#include "lib/migrate/onboard_capture.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/migrate/lookups.hpp"
 
@@ -62,6 +63,7 @@ result<> controller::parts::start_copying(std::string const& name) {
       BOOST_OUTCOME_TRYV(compare_schema(*source.node, *shard.node, table));
     }
   BOOST_OUTCOME_TRYV(join_publication(source, options.migration, {name}, tables, onboard));
+  BOOST_OUTCOME_TRYV(onboarding::raise_capture(source, node_role::source, tables, onboard));
   BOOST_OUTCOME_TRYV(prepare_id_blocks(source, tables, onboard));
   stop_point("onboard_after_publication");
   BOOST_OUTCOME_TRYV(set_stage(name, stage::copying));
@@ -98,6 +100,10 @@ result<> controller::parts::start_dual_writing(std::string const& name) {
       return error(error_code::precondition_failed, "group " + name + " holds a reference table: it stays at replicating, under the source's authority");
   BOOST_OUTCOME_TRYV(prepare_ids(nodes.source_node(), nodes.shard_nodes(), tables, onboarding()));
   BOOST_OUTCOME_TRYV(prepare_lookups(nodes.source_node(), nodes.shard_nodes(), tables, options.migration.application_role, onboarding()));
+  BOOST_OUTCOME_TRYV(onboarding::raise_capture(nodes.source_node(), node_role::source, tables, onboarding()));
+  for (auto const& shard : nodes.shard_nodes()) {
+    BOOST_OUTCOME_TRYV(onboarding::raise_capture(shard, node_role::shard, tables, onboarding()));
+  }
   // Before the first wave and not with it: the reverse replication slot waits for old transactions, and the mirror has to prove itself.
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(prepare_reverse(shard, options.migration, {name}, tables, onboarding()));

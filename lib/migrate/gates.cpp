@@ -186,6 +186,7 @@ result<std::vector<gate>> wave_gates(gate_inputs const& in, wave_direction direc
   BOOST_OUTCOME_TRYV(guard_gates(in, gates));
   BOOST_OUTCOME_TRYV(replica_gates(in, gates));
   BOOST_OUTCOME_TRYV(sequence_gate(in, gates));
+  BOOST_OUTCOME_TRYV(lookup_gate(in, gates));
   return gates;
 }
 

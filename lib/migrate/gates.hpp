@@ -23,6 +23,9 @@ struct gate_inputs {
 /// Every gate, green or red, for a wave in the direction given. Errors: connections.
 result<std::vector<gate>> wave_gates(gate_inputs const&, wave_direction);
 
+/// Adds a gate where the group has lookups: each must be complete, for rows that have moved are found by them.
+result<> lookup_gate(gate_inputs const&, std::vector<gate>&);
+
 std::string to_json(std::vector<gate> const&);
 /// `gate_red` naming each red gate; success when all are green.
 result<> require_green(std::vector<gate> const&);

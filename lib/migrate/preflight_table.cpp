@@ -87,6 +87,20 @@ void check_shard_key_column(context const& at, table_manifest const& table, std:
   else at.pass("shard_key_collation", subject, "deterministic");
 }
 
+void check_lookup_column(context const& at, table_manifest const& table, std::string const& qualified, std::string const& column) {
+  auto const found = ask(at, "lookup_column", {std::string(key_column_sql), {qualified, column}});
+  auto const generated = ask(at, "lookup_column", {"SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND attgenerated <> ''",
+                                                   {qualified, column}});
+  auto const subject = table.table + '.' + column;
+  if (found.empty()) return at.fail("lookup_column", subject, "there is no such column", "correct the manifest's lookup");
+  if (!generated.empty()) return at.fail("lookup_column", subject, "it is generated: its value is not in a row's image", "look up what it is made of");
+  if (!key_column_of(found.text(0, 3))) return at.fail("lookup_column", subject, "type " + std::string(found.text(0, 2)) + " is not supported in a lookup",
+      "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+  if (!found.boolean(0, 1)) return at.fail("lookup_column", subject, "its collation is not deterministic: equal values would have different mappings",
+      "give the column a deterministic collation");
+  at.pass("lookup_column", subject, std::string(found.text(0, 2)));
+}
+
 void check_unique(context const& at, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(at, "unique_without_shard_key",
                          {"SELECT c.relname, ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY"
@@ -141,6 +155,8 @@ bool check_table(context const& at, table_manifest const& table) {
   if (!check_kind(at, table, qualified)) return false;
   check_primary_key(at, table, qualified);
   for (auto const& column : table.shard_key) check_shard_key_column(at, table, qualified, column);
+  for (auto const& lookup : table.lookups)
+    for (auto const& column : lookup.columns) check_lookup_column(at, table, qualified, column);
   if (table.kind == table_kind::sharded) check_unique(at, table, qualified);
   check_columns(at, table, qualified);
   check_identity(at, table, qualified);

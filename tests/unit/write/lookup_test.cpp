@@ -10,6 +10,7 @@
 namespace {
 
 using namespace shardway;
+using shardway_test::value_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
