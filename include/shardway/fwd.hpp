@@ -13,6 +13,7 @@ class rows;
 class session;
 class client;
 class client_session;
+struct async_access;
 class write_transaction;
 class events;
 class metrics;

@@ -34,6 +34,7 @@ client_state::~client_state() { close(); }
 
 void client_state::close() noexcept {
   if (closed.exchange(true)) return;
+  callers.stop();
   upkeep.stop();
   ids->stop();
   replicas.stop();
@@ -43,7 +44,6 @@ void client_state::close() noexcept {
   runner.stop();
   generations.stop();
   pools.close();
-  callers.stop();
   pools_aside.close();
 }
 

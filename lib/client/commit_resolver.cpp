@@ -32,7 +32,10 @@ result<std::optional<commit_outcome>> look(session& on, commit_question const& q
   if (!question.write) return std::optional{in_doubt("the connection broke before its transaction's id had arrived, and there is no outbox row to ask")};
   BOOST_OUTCOME_TRY(auto const found, on.query({.sql = "SELECT 1 FROM shardway.outbox WHERE write_id = $1::uuid LIMIT 1",
       .parameters = {question.write->to_string()}}, deadline));
-  return std::optional{commit_outcome{found.empty() ? kind::rolled_back : kind::committed, {}}};
+  if (!found.empty()) return std::optional{commit_outcome{kind::committed, {}}};
+  // Behind a pooler the backend is not known: the transaction may still be running.
+  if (question.facts.backend_pid == 0) return std::optional<commit_outcome>{};
+  return std::optional{commit_outcome{kind::rolled_back, {}}};
 }
 
 commit_outcome without_xid(connect_options const& node, commit_question const& question, steady_time deadline) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "shardway/client/client.hpp"
@@ -23,6 +24,10 @@ class node_pools {
   connect_options address_of(node_definition const& node, bool is_source) const;
   /// Errors: those of `session_pool::lease`.
   result<lent_session> lend(connect_options const& address, steady_time deadline);
+  /// The same for a node of a generation. Cost: its address is put together only if the generation's differs from the last one's.
+  result<lent_session> lend(node_definition const& node, bool is_source, steady_time deadline);
+  /// Checks and warms the pools of these nodes; those of others are dropped: sessions on loan are closed as they come back.
+  void maintain(std::set<std::string> const& names, steady_time deadline);
   /// Refuses further leases and closes idle sessions.
   void close() noexcept;
 
@@ -30,8 +35,11 @@ class node_pools {
   struct entry {
     std::string conninfo;
     std::shared_ptr<session_pool> pool;
+    std::string defined;  ///< the generation's conninfo from which `conninfo` was made
   };
   result<std::shared_ptr<session_pool>> pool_of(connect_options const& address);
+  result<std::shared_ptr<session_pool>> pool_of(node_definition const& node, bool is_source);
+  static result<lent_session> lend_from(session_pool&, steady_time deadline);
 
   client_options const& options_;
   std::mutex mutex_;

@@ -3,7 +3,8 @@
 Importing connects to nothing, reads no environment and sets up no logging.
 """
 
-from ._core import SLOT_COUNT, Client, ClientSession, ShardKey, slot_of, slots_of
+from ._core import SLOT_COUNT, Client, ClientSession, ShardKey, WriteTransaction, slot_of, slots_of
+from .aio import AsyncClient, AsyncSession
 from .catalog import Catalog
 from .errors import (
     Cancelled,
@@ -22,10 +23,11 @@ from .errors import (
     WaveAborted,
 )
 from .migration import Migration
+from .results import Rows
 
 __version__ = "0.1.0"
 __all__ = [
-    "SLOT_COUNT", "Cancelled", "Catalog", "Client", "ClientSession", "ConfigError", "CouldNotTell", "DatabaseError", "FenceRefused", "InDoubt",
-    "Migration", "NotLeader", "PreconditionFailed", "RouteError", "ShardKey", "ShardUnavailable", "ShardwayError", "StreamBroken",
-    "VerificationDifferent", "WaveAborted", "slot_of", "slots_of",
+    "SLOT_COUNT", "AsyncClient", "AsyncSession", "Cancelled", "Catalog", "Client", "ClientSession", "ConfigError", "CouldNotTell", "DatabaseError",
+    "FenceRefused", "InDoubt", "Migration", "NotLeader", "PreconditionFailed", "RouteError", "Rows", "ShardKey", "ShardUnavailable",
+    "ShardwayError", "StreamBroken", "VerificationDifferent", "WaveAborted", "WriteTransaction", "slot_of", "slots_of",
 ]

@@ -35,17 +35,6 @@ text_value parameter_of(nb::handle value) {
   raise({error_code::invalid_argument, "a parameter of type " + type + " has no text form here", "give PostgreSQL's text form as str"});
 }
 
-nb::object cell_of(std::optional<std::string_view> text, std::uint32_t type_oid) {
-  if (!text) return nb::none();
-  switch (type_oid) {
-    case 16: return nb::bool_(*text == "t");
-    case 20: case 21: case 23: case 26:
-      return nb::steal(PyLong_FromString(std::string{*text}.c_str(), nullptr, 10));
-    case 700: case 701: return nb::steal(PyFloat_FromString(nb::cast(*text).ptr()));
-    default: return nb::cast(*text);
-  }
-}
-
 }  // namespace
 
 std::vector<text_value> parameters_of(nb::handle sequence) {
@@ -55,17 +44,25 @@ std::vector<text_value> parameters_of(nb::handle sequence) {
   return parameters;
 }
 
-nb::list rows_of(rows const& from) {
-  nb::list all;
+nb::object rows_of(rows const& from) {
+  auto const results = nb::module_::import_("shardway.results");
+  nb::list all, description;
+  std::vector<std::pair<nb::object, nb::object>> columns;  // name, converter or None
+  for (auto const& [name, type_oid] : from.columns()) {
+    columns.emplace_back(nb::cast(name), results.attr("converter_of")(type_oid));
+    description.append(nb::make_tuple(columns.back().first, type_oid));
+  }
   for (std::size_t row = 0; row < from.size(); ++row) {
     nb::dict one;
-    for (std::size_t column = 0; column < from.columns().size(); ++column) {
-      auto const& [name, type_oid] = from.columns()[column];
-      one[nb::cast(name)] = cell_of(from.at(row, column), type_oid);
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      auto const& [name, convert] = columns[column];
+      auto const text = from.at(row, column);
+      if (!text) one[name] = nb::none();
+      else one[name] = convert.is_none() ? nb::cast(*text) : convert(*text);
     }
     all.append(one);
   }
-  return all;
+  return results.attr("Rows")(all, description);
 }
 
 nb::list ranges_of(std::vector<slot_range> const& from) {

@@ -12,8 +12,8 @@ namespace shardway::python {
 
 /// None, str, bool, int, float, bytes, uuid.UUID, Decimal, dates and times; anything else raises ConfigError.
 std::vector<text_value> parameters_of(nanobind::handle sequence);
-/// A list of dicts by column name: integers, booleans and floating point as Python's, NULL as None, everything else in text form.
-nanobind::list rows_of(rows const& from);
+/// shardway.results.Rows: dicts by column name, with Python's own values.
+nanobind::object rows_of(rows const& from);
 nanobind::list ranges_of(std::vector<slot_range> const& from);
 
 }  // namespace shardway::python

@@ -57,11 +57,12 @@ def test_a_group_is_advanced_when_all_its_tables_are_ready():
 def test_the_tables_and_the_rest_are_printed():
     view = view_of(found([table("shop.orders", single_shard=3, without_key=1), table("shop.audit", unlisted=2)], [site("shop.orders", "a.cpp:1:f", without_key=1)],
                          proposed_groups=[{"tables": ["shop.audit", "shop.orders"], "transactions": 4}], other_transactions=3,
-                         foreign_writers=[{"relation": "shop.orders", "operation": "update", "application": "[nightly]", "role": "etl", "statements": 5,
+                         applications=["etl"],
+                         foreign_writers=[{"relation": "shop.orders", "operation": "update", "application": "etl", "role": "etl", "statements": 5,
                                            "last_seen": "2026-01-02 00:00:00+00"}]), GROUPS)
     text = printed(view)
-    for part in ("2 processes of shop", "75.0 %", "1 call without shard key at a.cpp:1:f", "in no manifest", "proposed group: shop.audit, shop.orders (4 transactions",
-                 "[nightly]", "3 calls or transactions were past"):
+    for part in ("2 processes of etl", "75.0 %", "1 call without shard key at a.cpp:1:f", "in no manifest", "proposed group: shop.audit, shop.orders (4 transactions",
+                 "etl (also uses the library)", "3 calls or transactions were past"):
         assert part in text
     assert "call site" not in text
     assert "call site" in printed(view, with_sites=True)

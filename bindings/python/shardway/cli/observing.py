@@ -52,7 +52,8 @@ def view_of(found: Document, groups: List[Document], only: Optional[str] = None)
     return {**found, "tables": tables, "call_sites": sorted(sites, key=lambda one: (-one["calls"], one["table"], one["site"])),
             "written_together": [one for one in found["written_together"] if only is None or only in one["tables"]],
             "proposed_groups": [one for one in found["proposed_groups"] if only is None or only in one["tables"]],
-            "foreign_writers": [one for one in found["foreign_writers"] if only in (None, one["relation"])]}
+            "foreign_writers": [{**one, "reports_calls": one["application"] in found["applications"]} for one in found["foreign_writers"]
+                                if only in (None, one["relation"])]}
 
 
 def advice(counts: Document, sites: List[Document], is_listed: bool) -> List[str]:
@@ -134,5 +135,6 @@ def _show_sites(out: Console, sites: List[Document]) -> None:
 def _show_foreign(out: Console, writers: List[Document]) -> None:
     shown = _columns("foreign writer", "role", "table", "operation", "statements#", "last seen")
     for one in writers:
-        shown.add_row(escape(one["application"] or "(unnamed)"), escape(one["role"]), escape(one["relation"]), one["operation"], f"{one['statements']:,}", one["last_seen"][:19])
+        also = " (also uses the library)" if one["reports_calls"] else ""
+        shown.add_row(escape((one["application"] or "(unnamed)") + also), escape(one["role"]), escape(one["relation"]), one["operation"], f"{one['statements']:,}", one["last_seen"][:19])
     out.print(shown)
