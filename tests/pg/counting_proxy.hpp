@@ -1,4 +1,5 @@
-// A TCP proxy in front of one server that counts round trips: how often a client sends after having been answered.
+// A TCP proxy in front of one server that counts round trips: how often a client sends after having been answered. Connections that never
+// carried a certain text are not counted: those of the background.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -21,7 +23,7 @@ namespace shardway_test {
 /// Thread safety: the counts may be read at any time. Lifetime: destroying it cuts its connections.
 class counting_proxy {
  public:
-  explicit counting_proxy(std::uint16_t server_port) : server_port_(server_port), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  counting_proxy(std::uint16_t server_port, std::string text) : server_port_(server_port), text_(std::move(text)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     auto at = loopback(0);
     socklen_t size = sizeof at;
     if (::bind(listener_, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(listener_, 16) != 0 ||
@@ -42,7 +44,7 @@ class counting_proxy {
   std::string conninfo(std::string const& database) const {
     return "host=127.0.0.1 port=" + std::to_string(port_) + " dbname=" + database + " user=postgres sslmode=disable gssencmode=disable";
   }
-  /// Of all connections together.
+  /// Of the connections that have carried the text, from then on.
   std::uint64_t round_trips() const noexcept { return round_trips_; }
 
  private:
@@ -51,6 +53,7 @@ class counting_proxy {
     int server{};
     bool was_answered{true};
     bool is_open{true};
+    bool is_counted{};
   };
 
   static sockaddr_in loopback(std::uint16_t port) {
@@ -75,9 +78,10 @@ class counting_proxy {
     links_.push_back({client, server});
   }
 
-  static bool forward(int from, int to) {
+  bool forward(int from, int to, bool* carries) {
     char room[65536];
     auto const got = ::recv(from, room, sizeof room, 0);
+    if (carries && got > 0 && std::string_view(room, static_cast<std::size_t>(got)).find(text_) != std::string_view::npos) *carries = true;
     for (ssize_t sent = 0; sent < got;) {
       auto const went = ::send(to, room + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
       if (went <= 0) return false;
@@ -89,12 +93,12 @@ class counting_proxy {
   void pass(link& one, short of_client, short of_server) {
     if (of_server != 0) {
       one.was_answered = true;
-      one.is_open = forward(one.server, one.client);
+      one.is_open = forward(one.server, one.client, nullptr);
     }
     if (of_client != 0 && one.is_open) {
-      if (one.was_answered) ++round_trips_;
+      one.is_open = forward(one.client, one.server, &one.is_counted);
+      if (one.was_answered && one.is_counted) ++round_trips_;
       one.was_answered = false;
-      one.is_open = forward(one.client, one.server);
     }
     if (!one.is_open)
       for (int end : {one.client, one.server}) ::shutdown(end, SHUT_RDWR);
@@ -118,6 +122,7 @@ class counting_proxy {
   }
 
   std::uint16_t server_port_;
+  std::string text_;
   std::uint16_t port_{};
   int listener_;
   std::list<link> links_;

@@ -179,7 +179,6 @@ TEST_F(observing, a_transaction_of_an_observing_group_may_not_write_a_group_past
 }
 
 TEST_F(observing, reports_of_all_clients_are_added_up_in_the_catalog) {
-  fleet().on(source(), write_guard_sql(write_guard::recording, "shop.orders", "shop", {}));
   auto options = fleet().options();
   options.report_interval = 20ms;
   auto a = value_of(client::open(options));
@@ -199,6 +198,7 @@ TEST_F(observing, reports_of_all_clients_are_added_up_in_the_catalog) {
   };
   spend(a, 2);
   spend(b, 3);
+  fleet().on(source(), write_guard_sql(write_guard::recording, "shop.orders", "shop", {}));
   fleet().on(source(), "SET application_name = 'nightly job'; UPDATE shop.orders SET note = 'nightly'; UPDATE shop.orders SET note = 'again'");
   auto expected = a.report();
   merge(expected, b.report());
@@ -284,6 +284,7 @@ class untouched : public observing {
     options.application = std::move(application);
     options.generation_interval = options.replica_interval = options.report_interval = 1h;
     options.observe = observe;
+    options.listen = false;
     return options;
   }
   observed_run measured(counting_proxy const& proxy, std::string const& application, std::function<void()> const& round) {
@@ -296,7 +297,7 @@ class untouched : public observing {
     return {{all.begin() + static_cast<std::ptrdiff_t>(before), all.end()}, proxy.round_trips() - trips};
   }
   observed_run through_the_library(std::string const& application, bool observe) {
-    counting_proxy proxy{source().port()};
+    counting_proxy proxy{source().port(), "shop.orders"};
     auto app = value_of(client::open(quiet(proxy, application, observe)));
     auto session = app.session();
     auto ran = measured(proxy, application, [&] {
@@ -312,7 +313,7 @@ class untouched : public observing {
     return ran;
   }
   observed_run bare() {
-    counting_proxy proxy{source().port()};
+    counting_proxy proxy{source().port(), "shop.orders"};
     auto link = value_of(connect({.node = "source", .conninfo = proxy.conninfo("postgres"), .application_name = "bare"}));
     return measured(proxy, "bare", [&] {
       require(link->query({update_order, {"5", "a"}, "u"}));
