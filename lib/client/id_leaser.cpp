@@ -25,7 +25,8 @@ result<std::int64_t> id_leaser::take(std::string const& table, std::uint32_t blo
   for (;;) {
     if (of.current.next == of.current.end && of.spare.next != of.spare.end) of.current = std::exchange(of.spare, {});
     bool const has_one = of.current.next != of.current.end;
-    bool const is_low = of.spare.next == of.spare.end && of.current.end - of.current.next <= std::int64_t{block} / 2;
+    auto const left = of.current.end - of.current.next - (has_one ? 1 : 0);  // once this call has its id
+    bool const is_low = of.spare.next == of.spare.end && left <= std::int64_t{block} / 2;
     try {
       if (is_low && of.wanted == 0 && !stopping_ && (!has_one || now() >= of.not_before)) want(of, block);
     } catch (std::system_error const&) {

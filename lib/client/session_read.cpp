@@ -115,7 +115,7 @@ result<read_answer> read_in_session(session_state& in, std::string_view table, s
   auto const deadline = now() + options.deadline;
   what.name = known->name;
   BOOST_OUTCOME_TRYV(catch_up(in, table, key, std::min(deadline, now() + options.wait_budget), deadline));
-  authority_wait wait{in, deadline};
+  authority_wait wait{in, deadline, options.cancel};
   for (;;) {
     auto const view = in.views.current();
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
@@ -128,6 +128,7 @@ result<read_answer> read_in_session(session_state& in, std::string_view table, s
     if (on_authority) request.options.fresh = consistency::primary;
     if (kind == statement_kind::select && request.options.fresh != consistency::primary) {
       if (auto answer = read_from_shard(*in.shared, target, request)) return counted(*in.shared, std::move(*answer));
+      if (auto answer = read_reference_copy(*in.shared, target, request)) return counted(*in.shared, std::move(*answer));
     }
     node_reads host{*in.shared, *view, target.node};
     auto answer = read_routed(host, request);

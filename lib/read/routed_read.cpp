@@ -4,6 +4,7 @@
 
 #include "shardway/base/test_switch.hpp"
 #include "shardway/protocol/fence.hpp"
+#include "shardway/store/stop_guard.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -27,6 +28,7 @@ class routed_read {
 
   result<read_answer> run() {
     for (;;) {
+      if (is_stopped()) return stopped();
       auto const choice = choose();
       switch (choice.place) {
         case read_place::primary: return on_primary();
@@ -43,6 +45,19 @@ class routed_read {
 
  private:
   using news = read_host::replica_news;
+  bool is_stopped() const noexcept { return request_.options.cancel.stop_requested(); }
+  static error stopped() { return error{error_code::cancelled, "the caller stopped a read"}; }
+
+  // A stop cancels what runs; what it answers then is no answer.
+  result<std::vector<result<rows>>> flush(lent_session const& on, std::span<statement const> batch, steady_time deadline) {
+    auto answers = [&] {
+      stop_guard const guard{request_.options.cancel, *on.link};
+      return on.link->flush(batch, deadline);
+    }();
+    if (is_stopped()) return stopped();
+    return answers;
+  }
+
   steady_time wait_end() const { return std::min(request_.deadline, begun_ + request_.options.wait_budget); }
 
   // What a replica may take of the deadline, so that the primary can still answer.
@@ -75,7 +90,7 @@ class routed_read {
     if (!lent && lent.error().code() == error_code::deadline_exceeded) how = news::not_far_enough;  // our pool is busy, not the replica
     if (!lent) return std::nullopt;
     auto const node = lent.value().link->identity();
-    if (auto* const racer = request_.options.hedge_after > std::chrono::milliseconds{0} ? host_.racer() : nullptr) {
+    if (auto* const racer = request_.options.hedge_after > std::chrono::milliseconds{0} && !request_.options.cancel.stop_possible() ? host_.racer() : nullptr) {
       racer->read_begun();
       read_race race{*racer};
       if (race.start(lent.value(), {position_check(), request_.what}, replica_end())) {
@@ -84,7 +99,7 @@ class routed_read {
       }
     }
     statement const batch[]{position_check(), request_.what};
-    auto answers = lent.value().link->flush(batch, replica_end());
+    auto answers = flush(lent.value(), batch, replica_end());
     return replica_said(index, node, answers, how);
   }
 
@@ -176,17 +191,26 @@ class routed_read {
     return position;
   }
 
+  result<rows> query(lent_session const& on) {
+    auto answer = [&] {
+      stop_guard const guard{request_.options.cancel, *on.link};
+      return on.link->query(request_.what, request_.deadline);
+    }();
+    if (is_stopped()) return stopped();
+    return answer;
+  }
+
   result<read_answer> on_primary() {
     BOOST_OUTCOME_TRY(auto lent, host_.lend_primary(request_.deadline));
     if (!request_.fence) {
-      BOOST_OUTCOME_TRY(auto read, lent.link->query(request_.what, request_.deadline));
+      BOOST_OUTCOME_TRY(auto read, query(lent));
       return made(std::move(read), host_.primary_name(), std::nullopt);
     }
     statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                             fence_statement(request_.fence->group, request_.fence->slot, request_.fence->at),
                             request_.what,
                             {.sql = "COMMIT"}};
-    BOOST_OUTCOME_TRY(auto answers, lent.link->flush(batch, request_.deadline));
+    BOOST_OUTCOME_TRY(auto answers, flush(lent, batch, request_.deadline));
     for (std::size_t i = 0; i < 3; ++i)
       if (!answers[i]) return answers[i].error();
     return made(std::move(answers[2]).value(), host_.primary_name(), std::nullopt);

@@ -95,9 +95,9 @@ class part_run {
     auto const body = [&](write_transaction& in) -> result<> {
       for (row = 0; row < which_.size(); ++row) {
         auto const& given = all_[which_[row]];
-        auto const before = call_.log().affected;
         BOOST_OUTCOME_TRY(auto returned, in.execute_for(given.key, table_, sql_, given.parameters));
-        answers_[row] = {call_.log().affected - before, std::move(returned)};
+        auto const affected = returned.affected();
+        answers_[row] = {affected, std::move(returned)};
       }
       return success();
     };

@@ -370,4 +370,21 @@ TEST_F(operations, a_stop_ends_the_wait_for_a_fence) {
   EXPECT_EQ(effects(source(), key), "0");
 }
 
+TEST_F(operations, a_stop_cancels_a_read) {
+  at_stage(stage::dual_writing);
+  auto app = fleet().open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  std::stop_source stop;
+  std::jthread const stopping([&] {
+    while (fleet().on(source(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0") std::this_thread::sleep_for(5ms);
+    stop.request_stop();
+  });
+  auto const done = session.read("shop.orders", key, "SELECT pg_sleep(60)", {}, {.fresh = consistency::primary, .cancel = stop.get_token()});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), error_code::cancelled);
+  EXPECT_EQ(session.read("shop.orders", key, "SELECT 1", {}, {.cancel = stop.get_token()}).error().code(), error_code::cancelled);
+  EXPECT_EQ(value_of(session.read("shop.orders", key, "SELECT 1")).returned.text(0, 0), "1");
+}
+
 }  // namespace

@@ -23,7 +23,7 @@ struct write_options {
   /// nothing and returns the first receipt, marked `replayed`; other content is refused with `write_id_mismatch`. It holds across waves and
   /// rollbacks for 48 hours. So a call that ended in doubt, or whose caller died, may be repeated; while its outcome is in doubt the library
   /// repeats it by itself. The id is looked for where the call's shard key is: use each id for one key.
-  /// Once a slot has moved, the node that had it before is asked first; where it can't be, the call fails and nothing is written.
+  /// Once a slot has moved, the node that had it before must answer first, or the call fails and writes nothing (finalized: it is not asked).
   /// Cost: a round trip more, and one to the other node for slots that have moved.
   std::string operation_id{};
   /// Before COMMIT is sent, a stop cancels the running statement and the call fails with `cancelled`; nothing was written. After that it has

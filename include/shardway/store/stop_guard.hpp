@@ -10,8 +10,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// When it has ended no cancel is on its way any more: the server has the signal, and the next statement but ROLLBACK must not be sent if
-/// a stop was asked for, for the signal may end that one.
+/// When it has ended no cancel is on its way any more: the server has sent its process the signal, which an idle one ignores. Inside a transaction
+/// the next statement after a stop can only be ROLLBACK, twice if the first is the one that the signal ends.
 /// Lifetime: the session outlives it.
 class stop_guard {
  public:
