@@ -55,6 +55,8 @@ class connection {
   result<> send_all(steady_time deadline, std::string_view doing);
   /// Waits until the socket has something to read (or, while output is buffered, can take some) and handles it. False: timed out.
   result<bool> wait_progress(steady_time deadline, std::string_view doing);
+  /// Nothing has arrived, not even the end of the connection. Cost: one system call. False may only mean that it can't be told so cheaply.
+  bool is_quiet() const noexcept;
   /// Reads and drops the rest of the current command's results. Breaks the connection if that fails.
   void drain(steady_time deadline) noexcept;
   error lost(std::string_view doing, PGresult const* last = nullptr);

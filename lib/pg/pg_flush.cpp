@@ -11,6 +11,7 @@ constexpr std::string_view doing = "running a statement";
 
 struct parameter_array {
   explicit parameter_array(std::vector<text_value> const& values) {
+    pointers.reserve(values.size());
     for (auto const& value : values) pointers.push_back(value ? value->c_str() : nullptr);
   }
   int count() const noexcept { return static_cast<int>(pointers.size()); }
@@ -40,10 +41,10 @@ bool has_nul(statement const& what) noexcept {
 bool pg_session::send(sent_statement const& one) {
   auto const& what = *one.what;
   parameter_array const values{what.parameters};
-  if (what.name.empty() || !may_prepare_) {
+  if (one.plan == nullptr) {
     return PQsendQueryParams(link_->raw(), what.sql.c_str(), values.count(), nullptr, values.pointers.data(), nullptr, nullptr, 0) == 1;
   }
-  auto const name = names_.on_server(what.name);
+  auto const& name = one.plan->on_server;
   if (one.prepares && PQsendPrepare(link_->raw(), name.c_str(), what.sql.c_str(), 0, nullptr) == 0) return false;
   return PQsendQueryPrepared(link_->raw(), name.c_str(), values.count(), values.pointers.data(), nullptr, nullptr, 0) == 1;
 }
@@ -53,18 +54,20 @@ bool pg_session::send_sync() { return PQpipelineSync(link_->raw()) == 1; }
 
 result<std::vector<pg_session::sent_statement>> pg_session::send_all(std::span<statement const> statements) {
   std::vector<sent_statement> sent;
+  sent.reserve(statements.size());
   std::set<std::string_view> parsed;
   for (auto const& what : statements) {
-    bool const had_plan = may_prepare_ && !what.name.empty() && names_.is_prepared(what.name);
-    bool const prepares = may_prepare_ && !what.name.empty() && !had_plan && parsed.insert(what.name).second;
-    sent.push_back({&what, had_plan, prepares});
+    auto* const plan = may_prepare_ && !what.name.empty() ? &names_.of(what.name) : nullptr;
+    bool const had_plan = plan != nullptr && plan->is_prepared;
+    bool const prepares = plan != nullptr && !had_plan && parsed.insert(what.name).second;
+    sent.push_back({&what, plan, had_plan, prepares});
     if (!send(sent.back()) || !send_sync()) return link_->lost(doing);
   }
   return sent;
 }
 
 result<rows> pg_session::judge(sent_statement const& one, PGresult const* answer, bool prepare_succeeded) {
-  if (prepare_succeeded) names_.set_prepared(one.what->name);
+  if (prepare_succeeded) one.plan->is_prepared = true;
   auto const status = PQresultStatus(answer);
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
     return rows_of(answer, link_->is_sync_wait_cancelled());
@@ -110,6 +113,7 @@ result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> s
     if (what.parameters.size() > parameters_max) return misuse_error(link_->node(), "a statement has more than 65,535 parameters; running it");
   }
   std::vector<result<rows>> answers;
+  answers.reserve(statements.size());
   if (statements.empty()) return answers;
   if (PQenterPipelineMode(link_->raw()) == 0) return link_->lost(doing);
   BOOST_OUTCOME_TRY(auto const sent, send_all(statements));

@@ -41,9 +41,11 @@ result<std::vector<std::pair<std::string, std::string>>> pg_session::notificatio
   BOOST_OUTCOME_TRYV(link_->ready_for(doing));
   std::vector<std::pair<std::string, std::string>> arrived;
   for (;;) {
-    if (PQconsumeInput(link_->raw()) == 0) return link_->lost(doing);
+    // Who only looks in passing (a pool, at each lease) pays for one system call.
+    bool const may_read = system_clock_source().now() < deadline || !link_->is_quiet();
+    if (may_read && PQconsumeInput(link_->raw()) == 0) return link_->lost(doing);
     while (memory_ptr<PGnotify> const one{PQnotifies(link_->raw())}) arrived.emplace_back(one->relname, one->extra);
-    if (!arrived.empty()) return arrived;
+    if (!arrived.empty() || !may_read) return arrived;
     BOOST_OUTCOME_TRY(bool progressed, link_->wait_progress(deadline, doing));
     if (!progressed) return arrived;
   }

@@ -1,8 +1,8 @@
 // `session` on libpq.
 #pragma once
 
-#include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -16,23 +16,28 @@ namespace pg {
 /// one may still exist there and cannot be closed inside a failed transaction.
 class prepared_names {
  public:
-  bool is_prepared(std::string const& name) const { return known_.contains(name) && known_.at(name).is_prepared; }
-  void set_prepared(std::string const& name) { known_[name].is_prepared = true; }
-  void forget(std::string const& name) {
-    auto& plan_now = known_[name];
-    plan_now = {plan_now.generation + 1, false};
-  }
-  std::string on_server(std::string const& name) const {
-    auto const found = known_.find(name);
-    return name + "~" + std::to_string(found == known_.end() ? 0U : found->second.generation);
-  }
-
- private:
   struct plan {
+    std::string on_server;
     unsigned generation{};
     bool is_prepared{};
   };
-  std::map<std::string, plan> known_;
+  bool is_prepared(std::string const& name) const {
+    auto const found = known_.find(name);
+    return found != known_.end() && found->second.is_prepared;
+  }
+  /// Lifetime: the connection's.
+  plan& of(std::string const& name) {
+    auto& found = known_[name];
+    if (found.on_server.empty()) found.on_server = name + "~0";
+    return found;
+  }
+  void forget(std::string const& name) {
+    auto& plan_now = of(name);
+    plan_now = {name + "~" + std::to_string(plan_now.generation + 1), plan_now.generation + 1, false};
+  }
+
+ private:
+  std::unordered_map<std::string, plan> known_;
 };
 
 class pg_session final : public session {
@@ -60,6 +65,7 @@ class pg_session final : public session {
  private:
   struct sent_statement {
     statement const* what{};
+    prepared_names::plan* plan{};  // null: parsed each time
     bool had_plan{};    // prepared before this flush
     bool prepares{};    // a Parse goes before it
   };

@@ -163,10 +163,11 @@ void session_lease::shared::settle(result<std::unique_ptr<session>> const& opene
 
 void session_lease::shared::release(std::unique_ptr<session> one) noexcept {
   bool const is_clean = one && !one->is_broken() && !one->in_transaction();
+  auto const now = clock.now();
   {
     std::lock_guard const lock{mutex};
     --leased;
-    if (is_clean && !is_draining) idle.push_back({std::move(one), clock.now(), clock.now()});
+    if (is_clean && !is_draining) idle.push_back({std::move(one), now, now});
   }
   changed.notify_all();
 }

@@ -10,20 +10,24 @@
 namespace shardway {
 inline namespace v0 {
 
+/// For maps that are asked with a view of a text.
+struct hash_of_text {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+
 /// A name that stands for this text and no other, or "" (parse each time) once 512 texts have names: a program that pastes values into its
 /// SQL would otherwise fill each server process with plans that never come again.
 /// Thread safety: safe. Cost: a hash of the text and a mutex.
 inline std::string statement_name(std::string_view sql) {
   constexpr std::size_t names_max = 512;
   static std::mutex mutex;
-  static std::unordered_map<std::string, std::uint32_t> named;
+  static std::unordered_map<std::string, std::string, hash_of_text, std::equal_to<>> named;
   std::lock_guard const lock{mutex};
-  auto const found = named.find(std::string(sql));
-  if (found != named.end()) return "shardway_s" + std::to_string(found->second);
+  auto const found = named.find(sql);
+  if (found != named.end()) return found->second;
   if (named.size() >= names_max) return {};
-  auto const number = static_cast<std::uint32_t>(named.size());
-  named.emplace(sql, number);
-  return "shardway_s" + std::to_string(number);
+  return named.emplace(sql, "shardway_s" + std::to_string(named.size())).first->second;
 }
 
 }  // namespace v0

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,14 @@ struct lexed_statement {
 /// Never fails: what it can't tell is `other`. Comments and strings of every form are skipped over, never looked into.
 /// Cost: one pass and a token list.
 lexed_statement lex_statement(std::string_view sql);
+
+/// A statement's parts and the name it is prepared by.
+struct known_statement {
+  lexed_statement lexed;
+  std::string name;
+};
+/// What `lex_statement` and `statement_name` say, remembered by this thread for up to 512 texts. Cost: a hash of the text, if it is known.
+std::shared_ptr<known_statement const> know_statement(std::string_view sql);
 
 /// The change ready for `capture_sql`, with * in RETURNING written out by the table's columns.
 /// Preconditions: `lexed` is a change, lexed from `sql`; its target is `table`.
