@@ -112,7 +112,8 @@ class merged_run {
     part_request made{.what = part.what, .calls = read_.shape.calls, .group = {}, .expected = part.expected, .options = options,
                       .need = need_of(in_, name, options), .turn = in_.shared->turn++, .deadline = read_.deadline};
     made.what.sql = part_sql(part.what.sql, read_.options.merge, read_.options.rows_max);
-    made.what.name = statement_name(made.what.sql);
+    // A page is asked for once: its text is not worth a prepared statement on every connection.
+    if (read_.options.merge.offset == 0) made.what.name = statement_name(made.what.sql);
     if (group_->at != stage::observing) made.group = group_->name;
     if (in_.token.generation() > view_->current.number) made.options.fresh = consistency::primary;
     return made;
@@ -126,6 +127,7 @@ class merged_run {
     if (rows_now > read_.options.rows_max || bytes_now > read_.options.bytes_max) answer.returned = {};
   }
 
+  std::string about_table() const { return "reading " + std::string(read_.table) + " from several nodes: "; }
   std::string const& name_at(std::size_t i) const { return view_->node(plan_.parts[i].node).name; }
 
   // The first error that is no lateness; else the late ones; else what was answered too much or wrongly.
@@ -134,27 +136,29 @@ class merged_run {
     for (std::size_t i = 0; i < answers_.size(); ++i) {
       if (*answers_[i]) continue;
       auto const& failed = answers_[i]->error();
-      if (failed.code() != error_code::deadline_exceeded && now() < read_.deadline) return failed.node().empty() ? failed.at_node(name_at(i)) : failed;
+      bool const in_time = failed.code() != error_code::deadline_exceeded && now() < read_.deadline;
+      if (in_time) return failed.node().empty() ? failed.at_node(name_at(i)) : failed;
       late += (late.empty() ? "" : ", ") + name_at(i);
     }
     if (!late.empty()) return too_late(late);
     for (auto const& one : answers_)
       if (one->value().calls_aggregate)
-        return error{error_code::statement_refused, "a read of several nodes calls an aggregate or a window function: it would see the rows of one node only",
+        return error{error_code::statement_refused,
+                     "a read of several nodes calls an aggregate or a window function: it would see the rows of one node only",
                      "return the rows and give `aggregates` and `group_by` in the options"};
     return check_limits();
   }
   error too_late(std::string const& late) const {
     auto const waited = std::chrono::duration_cast<milliseconds>(read_.deadline - begun_).count();
-    return error{error_code::deadline_exceeded, "reading " + std::string(read_.table) + " from several nodes: no answer within " + std::to_string(waited) + " ms from " + late,
+    return error{error_code::deadline_exceeded, about_table() + "no answer within " + std::to_string(waited) + " ms from " + late,
                  "ask for fewer rows, or give more time: the manifest's `reads.scatter_budget`, `budget`, `read.deadline`"};
   }
   result<> check_limits() const {
     auto const& options = read_.options;
     if (rows_ <= options.rows_max && bytes_ <= options.bytes_max) return success();
     bool const by_rows = rows_ > options.rows_max;
-    return error{error_code::statement_refused, "reading " + std::string(read_.table) + " from several nodes: the rows of all nodes are above " +
-                                                    (by_rows ? "rows_max (" + std::to_string(options.rows_max) : "bytes_max (" + std::to_string(options.bytes_max)) + ")",
+    auto const limit = by_rows ? "rows_max (" + std::to_string(options.rows_max) : "bytes_max (" + std::to_string(options.bytes_max);
+    return error{error_code::statement_refused, about_table() + "the rows of all nodes are above " + limit + ")",
                  "ask for fewer rows, combine them with `aggregates`, or raise the limit"};
   }
 
@@ -193,8 +197,8 @@ class merged_run {
       made.parts.push_back({part.node, part.from_replica, part.returned.size()});
       parts.push_back(std::move(part.returned));
       if (parts.back().columns().size() != parts.front().columns().size())
-        return error{error_code::schema_drift, "reading " + std::string(read_.table) + " from several nodes: they returned different columns",
-                     "name the columns that the statement returns"}.at_node(part.node);
+        return error{error_code::schema_drift, about_table() + "they returned different columns", "name the columns that the statement returns"}
+            .at_node(part.node);
     }
     auto const& terms = read_.options.merge;
     BOOST_OUTCOME_TRY(auto const place, merge_place_of(terms, parts.front()));

@@ -62,7 +62,8 @@ result<merged_answer> client_session::read_many(std::string_view table, std::spa
                                                 std::vector<text_value> parameters, scatter_options const& options) {
   auto const begun = system_clock_source().now();
   BOOST_OUTCOME_TRY(auto const shape, shape_of(sql, options));
-  if (keys.empty()) return error{error_code::shard_key_missing, "a read of several shard keys of " + std::string(table) + " was given none"};
+  if (keys.empty())
+    return error{error_code::shard_key_missing, "a read of several shard keys of " + std::string(table) + " was given none"};
   auto const wanted = keys.front().columns() + parameters.size();
   if (shape.parameter_count != wanted)
     return error{error_code::statement_refused, "a read of several shard keys: the statement has " + std::to_string(shape.parameter_count) +

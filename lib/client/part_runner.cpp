@@ -23,7 +23,8 @@ void part_runner::run(std::size_t count, std::function<void(std::size_t)> const&
   if (count > 1 && !stopping_) {
     jobs_.push_back(mine);
     try {
-      for (auto wanted = count - 1; idle_ < wanted && threads_.size() < threads_max_; --wanted) threads_.emplace_back([this] { this->work(); });
+      for (auto wanted = count - 1; idle_ < wanted && threads_.size() < threads_max_; --wanted)
+        threads_.emplace_back([this] { this->work(); });
     } catch (std::system_error const&) {
       // No thread to be had: those there are and this one do the work.
     }

@@ -39,8 +39,9 @@ result<token_position> stream_position_of(session& on) {
 
 bool shards_serve_reads(generation const& current) {
   return std::any_of(current.tables.begin(), current.tables.end(), [&](table_state const& table) {
-    if (table.manifest.reads.from_shards_percent == 0) return false;
     auto const at = current.find_group(table.manifest.group)->at;
+    if (table.manifest.kind == table_kind::reference && at == stage::replicating) return true;
+    if (table.manifest.kind != table_kind::reference && table.manifest.reads.from_shards_percent == 0) return false;
     return at == stage::dual_writing || at == stage::sharded;
   });
 }

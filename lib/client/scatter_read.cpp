@@ -28,14 +28,16 @@ result<> check_conditions(std::string const& table, table_state const& known, sc
     return refused("a read of " + table + " from several nodes does not say where its slots are told",
                    "write {slots:" + columns + "} as a condition of WHERE, with the columns as the statement knows them");
   for (auto const& one : shape.conditions)
-    if (one.columns.size() != key.size()) return refused("{slots:...} of " + table + " does not name its shard key", "name (" + columns + ")");
+    if (one.columns.size() != key.size())
+      return refused("{slots:...} of " + table + " does not name its shard key", "name (" + columns + ")");
   return success();
 }
 
 // One node's part of a group.
 class own_slots {
  public:
-  own_slots(routing_view const& view, table_routes const& table, group_state const& group, node_index node) : view_(view), table_(table), node_(node) {
+  own_slots(routing_view const& view, table_routes const& table, group_state const& group, node_index node)
+      : view_(view), table_(table), node_(node) {
     for (auto const& range : group.authority)
       if (owner_of(range.slots.first) == node) expected_.push_back({range.slots, range.at});
   }
@@ -108,7 +110,8 @@ result<planned_read> plan(scatter_call const& call, routing_view const& view, bo
   auto const allowed = known.manifest.reads.fan_out_max;
   auto const most = call.options.fan_out_max == 0 ? allowed : std::min(allowed, call.options.fan_out_max);
   if (nodes.size() > most)
-    return refused("a read of " + call.table + " without its shard key would ask " + std::to_string(nodes.size()) + " nodes; " + std::to_string(most) + " are allowed",
+    return refused("a read of " + call.table + " without its shard key would ask " + std::to_string(nodes.size()) + " nodes; " +
+                       std::to_string(most) + " are allowed",
                    "raise `reads.fan_out_max` in its manifest, or `fan_out_max` in the options, or read by shard key");
   planned_read made;
   for (auto const node : nodes) {

@@ -67,9 +67,13 @@ bool all_tables_follow(std::string_view sql, write_target const& target) {
 std::optional<read_answer> read_from_shard(client_state& shared, write_target const& target, read_request& request) {
   auto const percent = target.table ? target.table->manifest.reads.from_shards_percent : 0U;
   if (percent == 0 || !is_read_ahead(target) || !served_by_shard(target.slot, percent)) return std::nullopt;
+  return ask_shard(shared, target, request, target.placed);
+}
+
+std::optional<read_answer> ask_shard(client_state& shared, write_target const& target, read_request& request, shard_id shard) {
   if (!can_be_compared(shared, target, request.need) || !all_tables_follow(request.what.sql, target)) return std::nullopt;
   auto const begun = now();
-  placed_shard host{shared, target.current->migration.shards[target.placed.value()]};
+  placed_shard host{shared, target.current->migration.shards[shard.value()]};
   auto answer = read_on_shard(host, {.what = request.what,
                                      .need = request.need,
                                      .group = target.group->name,

@@ -13,6 +13,13 @@ inline namespace v0 {
 /// the source.
 std::optional<read_answer> read_from_shard(client_state& shared, write_target const& target, read_request& request);
 
+/// The same on a shard that the caller chose. Nothing as well: the need can't be compared, or the statement names a table that does not follow.
+std::optional<read_answer> ask_shard(client_state& shared, write_target const& target, read_request& request, shard_id shard);
+
+/// A read of a reference table: a shard's copy or the source, in turn. Nothing: the source is to be read. Preconditions: those of
+/// `read_from_shard`.
+std::optional<read_answer> read_reference_copy(client_state& shared, write_target const& target, read_request& request);
+
 /// The group's rows are on the shards and follow the source: dual writing, or sharded where this slot has not moved.
 bool is_read_ahead(write_target const& target) noexcept;
 /// Does every table that the statement names follow the source on the shards? What else it names in a schema of ours (a view, a function)

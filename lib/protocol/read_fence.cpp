@@ -16,8 +16,8 @@ statement begin_snapshot_statement() { return {.sql = "BEGIN ISOLATION LEVEL REP
 statement read_fence_check_statement(std::string_view group, std::span<expected_slots const> expected,
                                      std::chrono::milliseconds time_left) {
   auto const limit = std::to_string((time_left + grace).count());
-  if (group.empty())
-    return {.sql = "SELECT pg_catalog.set_config('statement_timeout', $1::text, true)", .parameters = {limit}, .name = "shardway_read_limit"};
+  std::string const set_limit = "SELECT pg_catalog.set_config('statement_timeout', $1::text, true)";
+  if (group.empty()) return {.sql = set_limit, .parameters = {limit}, .name = "shardway_read_limit"};
   std::string first, last, at;
   for (auto const& one : expected) {
     auto const add = [](std::string& list, unsigned value) { list.append(list.empty() ? "{" : ",").append(std::to_string(value)); };
@@ -28,7 +28,7 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
   // An epoch later than expected is authority all the same; an older one is a node that lost it in a failover.
   auto const fence = names::fence(group);
   std::string const within = "f.slot_from <= w.last AND f.slot_to >= w.first";
-  return {.sql = "SELECT pg_catalog.set_config('statement_timeout', $1::text, true), (SELECT max(g.generation) FROM shardway.generation g), "
+  return {.sql = set_limit + ", (SELECT max(g.generation) FROM shardway.generation g), "
                  "(SELECT min(greatest(f.slot_from, w.first)) FROM unnest($2::int4[], $3::int4[], $4::int4[]) AS w (first, last, at) JOIN " +
                  fence + " f ON " + within + " AND NOT (f.is_open AND f.epoch >= w.at))",
           .parameters = {limit, first + "}", last + "}", at + "}"},

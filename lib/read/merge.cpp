@@ -114,8 +114,8 @@ result<merge_place> merge_place_of(merge_terms const& terms, rows const& first) 
     if (!at) return bad("`order_by` names the column \"" + term.column + "\", which the statement does not return");
     auto const type = first.columns()[*at].type_oid;
     if (oids::is_text(type) && term.collation.empty())
-      return error{error_code::invalid_argument, "merging the rows of several nodes: the column \"" + term.column + "\" is text, and its order is a collation's",
-                   "name the collation in `order_by`: \"C\" is merged by bytes, any other is sorted by a server"};
+      return bad("the column \"" + term.column + "\" is text, and its order is a collation's")
+          .with_hint("name the collation in `order_by`: \"C\" is merged by bytes, any other is sorted by a server");
     bool const here = oids::is_compared_here(type) || ((type == oids::text || type == oids::varchar) && term.collation == "C");
     if (!here) place = merge_place::server;
   }
@@ -144,7 +144,8 @@ result<rows> pick_rows(std::span<rows const> parts, rows const& numbers) {
     auto at = static_cast<std::size_t>(number - 1);
     std::size_t part = 0;
     while (part < parts.size() && at >= parts[part].size()) at -= parts[part++].size();
-    if (number < 1 || part == parts.size()) return error{error_code::protocol_violation, "a server that sorted the merged keys numbered a row that is not there"};
+    if (number < 1 || part == parts.size())
+      return error{error_code::protocol_violation, "a server that sorted the merged keys numbered a row that is not there"};
     append(values, parts[part], at);
   }
   return rows{parts[0].columns(), numbers.size(), std::move(values), static_cast<std::int64_t>(numbers.size())};

@@ -18,7 +18,8 @@ std::string collated(std::string expression, std::string const& collation) {
 
 std::string term_sql(order_term const& term, std::string expression) {
   auto const nulls_first = term.nulls_first.value_or(term.descending);
-  return collated(std::move(expression), term.collation) + (term.descending ? " DESC" : "") + (nulls_first ? " NULLS FIRST" : " NULLS LAST");
+  auto const* const nulls = nulls_first ? " NULLS FIRST" : " NULLS LAST";
+  return collated(std::move(expression), term.collation) + (term.descending ? " DESC" : "") + nulls;
 }
 
 std::string order_sql(merge_terms const& terms) {
@@ -28,7 +29,9 @@ std::string order_sql(merge_terms const& terms) {
 }
 
 std::string window_sql(merge_terms const& terms) {
-  return (terms.limit ? " LIMIT " + number(*terms.limit) : std::string{}) + (terms.offset > 0 ? " OFFSET " + number(terms.offset) : std::string{});
+  auto sql = terms.limit ? " LIMIT " + number(*terms.limit) : std::string{};
+  if (terms.offset > 0) sql += " OFFSET " + number(terms.offset);
+  return sql;
 }
 
 std::vector<std::string> partials_of(aggregate_term const& one) {
@@ -58,8 +61,7 @@ std::string partial_sql(std::string const& from, merge_terms const& terms) {
 
 error bad(std::string what) { return error{error_code::invalid_argument, "merging the rows of several nodes: " + std::move(what)}; }
 error needs_collation(std::string const& column) {
-  return error{error_code::invalid_argument, "merging the rows of several nodes: \"" + column + "\" is text, and its order is a collation's",
-               "name the collation of the term, such as \"C\" or \"default\""};
+  return bad("\"" + column + "\" is text, and its order is a collation's").with_hint("name the collation of the term, such as \"C\" or \"default\"");
 }
 
 // The partial columns `at`, ... of one aggregate, combined.
@@ -108,7 +110,8 @@ result<> check_order(merge_terms const& terms, std::span<column_type const> type
     auto const one = std::ranges::find(terms.aggregates, term.column, &aggregate_term::name);
     if (group == terms.group_by.end() && one == terms.aggregates.end())
       return bad("`order_by` names \"" + term.column + "\", which is no column of `group_by` and no aggregate");
-    bool const text = group != terms.group_by.end() ? types[static_cast<std::size_t>(group - terms.group_by.begin())].has_collation : !one->collation.empty();
+    bool const is_group = group != terms.group_by.end();
+    bool const text = is_group ? types[static_cast<std::size_t>(group - terms.group_by.begin())].has_collation : !one->collation.empty();
     if (text && term.collation.empty()) return needs_collation(term.column);
   }
   return success();

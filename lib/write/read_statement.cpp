@@ -64,8 +64,7 @@ std::vector<bool> inside_subquery(token_list const& all) {
 
 char const* refusal_of(token_list const& all, std::size_t at) {
   if (all[at].kind != token_kind::word || is_label(all, at) || is_comparison(all, at)) return nullptr;
-  bool const may_be_name = all[at].is("over") && at + 1 < all.size() && !all[at + 1].is_symbol('(') && !all[at + 1].is_name();
-  if (may_be_name) return nullptr;
+  if (all[at].is("over") && (at == 0 || !all[at - 1].is_symbol(')'))) return nullptr;  // not reserved: a name, unless a call is before it
   for (auto const& one : refused_words)
     if (all[at].word == one.word) return one.why;
   return nullptr;

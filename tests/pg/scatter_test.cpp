@@ -132,4 +132,52 @@ TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
   fleet().fleet().on(shard, "DELETE FROM shardway.generation WHERE generation = " + number);
 }
 
+// I8 of a read of several nodes: a replica answers only when it has what the session wrote.
+class scatter_replica : public ::testing::Test {
+ protected:
+  scatter_replica() : fleet_({.shards = 1, .replicas = 1, .fast = true}) {
+    fleet_.current().tables[0].manifest.reads = {.scatter = true, .scatter_budget = 20s};
+    fleet_.publish(stage::dual_writing);
+  }
+  static std::size_t count(merged_answer const& of) { return of.returned.size(); }
+  merged_answer read(client_session& in) { return value_of(in.read_all("shop.orders", all_orders)); }
+  static result<write_receipt> insert(client_session& in, std::int64_t key) {
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+  }
+  client_fleet fleet_;
+};
+
+TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
+  auto app = fleet_.open();
+  auto session = app.session();
+  require(insert(session, 1));
+  while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);
+  fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_pause()");
+  require(insert(session, 2));
+  auto const own = read(session);
+  EXPECT_EQ(count(own), 2U);
+  EXPECT_FALSE(own.parts[0].from_replica);
+  EXPECT_EQ(count(value_of(app.session().read_all("shop.orders", all_orders))), 1U) << "without a token the replica will do";
+  fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_resume()");
+  while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(count(read(session)), 2U);
+}
+
+// A replica that has not replayed a flip would answer for a slot that has moved.
+TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer) {
+  auto app = fleet_.open();
+  auto session = app.session();
+  while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);
+  fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_pause()");
+  require(fleet_.servers().source().query("SELECT shardway.fence_set('shop', 0, 4095, 1, false, '', NULL); SELECT shardway.fence_set('shop', 0, 4095, 2, true, '', NULL); "
+                                          "INSERT INTO shop.orders (order_id, customer_id) VALUES (3, 3)"));
+  fleet_.current().groups[0].authority = {{all_slots, std::nullopt, epoch{2}, {}}};
+  fleet_.publish();
+  require(app.refresh());
+  auto const all = read(session);
+  EXPECT_FALSE(all.parts[0].from_replica);
+  EXPECT_EQ(count(all), 1U);
+  fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_resume()");
+}
+
 }  // namespace

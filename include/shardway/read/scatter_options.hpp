@@ -32,7 +32,7 @@ struct aggregate_term {
   std::string collation{};         ///< needed for min and max of text
 };
 
-/// How the rows of all nodes become one answer. With `aggregates` or `group_by` the output is the columns of `group_by`, then the aggregates.
+/// How the rows of all nodes become one answer. With `aggregates` or `group_by` the output is `group_by`'s columns, then the aggregates.
 struct merge_terms {
   std::vector<order_term> order_by{};
   std::optional<std::uint64_t> limit{};

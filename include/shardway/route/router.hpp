@@ -28,6 +28,7 @@ struct table_routes {
   std::uint16_t group{};             ///< index into `routing_data::groups`
   bool reference{};                  ///< the source keeps authority; every shard has a copy
   std::vector<key_type> shard_key;   ///< type of each column, in the manifest's order; empty for a reference table
+  std::vector<std::string> columns{};  ///< names of the same, for messages; may be empty
 };
 
 /// What a snapshot is made of: plain data, filled by whoever holds a generation.

@@ -20,14 +20,14 @@ struct slot_condition {
 
 /// What may stand inside subqueries, WITH and joined rows.
 enum class subquery_scope : unsigned char {
-  any_rows,       ///< they may combine rows of several shard keys, as far as can be told: aggregates, LIMIT and their kin are refused there too
+  any_rows,       ///< for all one knows they combine rows of several shard keys: aggregates, LIMIT and their kin are refused there too
   one_shard_key,  ///< the caller vouches that each combines rows of one shard key only
 };
 
 struct scatter_shape {
   std::string why;                         ///< not empty: why it can't be run on several nodes; holds nothing of the statement
   std::vector<slot_condition> conditions;
-  std::vector<std::string> calls;          ///< names, folded, of what may be an aggregate or window function: the server knows
+  std::vector<std::string> calls;          ///< names, folded, of what may be an aggregate or window function: a server knows
   std::size_t body_end{};                  ///< where a semicolon or the text ends the statement
   std::size_t parameter_count{};
 };

@@ -57,6 +57,9 @@ TEST(router, says_what_is_missing) {
   EXPECT_EQ(routes->by_key("orders", 42).error().code(), error_code::unknown_table);
   EXPECT_EQ(routes->by_key("shop.orders", shard_key{}).error().code(), error_code::shard_key_missing);
   EXPECT_EQ(routes->by_key("shop.countries", 1).error().code(), error_code::shard_key_missing);
+  auto named = two_shards(1);
+  for (auto& table : named.tables) table.columns.assign(table.shard_key.size(), "customer_id");
+  EXPECT_NE(snapshot(std::move(named))->by_key("shop.orders", shard_key{}).error().message().find("(customer_id)"), std::string::npos);
   EXPECT_EQ(routes->find("shop.order"), nullptr);
   EXPECT_EQ(routes->scatter("shop.none").error().code(), error_code::unknown_table);
 }

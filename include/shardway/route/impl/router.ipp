@@ -51,16 +51,22 @@ inline error no_table(std::string_view table) {
 
 /// Why the key is not one of this table.
 inline error misfit(table_routes const& table, shard_key const& key) {
-  if (table.reference || key.empty())
+  if (table.reference)
+    return error{error_code::shard_key_missing, table.table + " is a reference table: it has no shard key", "give the key {}"};
+  std::string columns;
+  for (auto const& column : table.columns) columns.append(columns.empty() ? "" : ", ").append(column);
+  if (key.empty())
     return error{error_code::shard_key_missing,
-                 table.reference ? table.table + " is a reference table: it has no shard key" : "no shard key was given for " + table.table};
+                 "no shard key was given for " + table.table + (columns.empty() ? "" : ", which is routed by (" + columns + ")"),
+                 "give its value; `read_by` and `execute_by` find it by a lookup's column, `read_all` asks every node where the manifest's "
+                 "`reads.scatter` allows it"};
   bool same = key.columns() == table.shard_key.size();
   for (std::size_t i = 0; same && i < key.columns(); ++i) same = key.type_of(i) == table.shard_key[i];
   if (same) return key.check().error();
   std::string wanted;
   for (auto const type : table.shard_key) wanted.append(wanted.empty() ? "" : ", ").append(name(type));
   return error{error_code::invalid_argument, "the shard key given for " + table.table + " has other columns or types than the table's",
-               "give (" + wanted + ")"};
+               "give (" + wanted + ")" + (columns.empty() ? "" : " for (" + columns + ")")};
 }
 
 inline std::vector<node_index> nodes_of(routing_table const& owners) {
