@@ -3,6 +3,7 @@
 
 #include "lib/migrate/onboard_sql.hpp"
 #include "shardway/protocol/names.hpp"
+#include "shardway/route/shard_key.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -14,7 +15,7 @@ constexpr std::string_view columns_sql =
     "SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN (SELECT typtype FROM pg_type t WHERE t.oid ="
     " atttypid) IN ('d', 'e') THEN (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, atttypmod AS modifier FROM pg_type"
     " t WHERE t.oid = atttypid UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, u.typtypmod FROM under u JOIN pg_type t ON t.oid ="
-    " u.typbasetype WHERE u.typtype = 'd') SELECT CASE typtype WHEN 'e' THEN 'text' ELSE format_type(oid, modifier) END FROM under WHERE typtype <> 'd')"
+    " u.typbasetype WHERE u.typtype = 'd') SELECT CASE WHEN oid = atttypid THEN 'text' ELSE format_type(oid, modifier) END FROM under WHERE typtype <> 'd')"
     " ELSE '' END FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> $2 ORDER BY attnum";
 constexpr std::string_view key_sql =
     "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
@@ -30,6 +31,24 @@ bool has_column(table_state const& table, std::string_view name) {
   return std::any_of(table.columns.begin(), table.columns.end(), [&](auto const& column) { return column.name == name; });
 }
 
+result<> check_named(session& node, table_state const& table, std::vector<std::string> const& columns, std::string const& field) {
+  for (auto const& column : columns)
+    if (!has_column(table, column))
+      return table_error(node, table.manifest, error_code::precondition_failed, "it has no column " + column +
+          ", which the manifest names in its " + field,
+                         "correct the manifest's " + field);
+  return success();
+}
+
+// A generation with another type would be refused by every client.
+result<> check_key_types(session& node, table_state const& table) {
+  for (auto const& column : table.columns)
+    if (contains(table.manifest.shard_key, column.name) && !key_column_of(column.key_type()))
+      return table_error(node, table.manifest, error_code::precondition_failed, "its shard key column " + column.name + " is of type " + column.type,
+                         "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+  return success();
+}
+
 result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key) {
   auto const& manifest = table.manifest;
   if (primary_key.empty())
@@ -38,12 +57,12 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
     return table_error(node, manifest, error_code::precondition_failed,
                        "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
                            "correct the manifest's key");
-  for (auto const& column : manifest.shard_key)
-    if (!has_column(table, column))
-      return table_error(node, manifest, error_code::precondition_failed, "it has no column " + column +
-          ", which the manifest names in its shard key",
-                         "correct the manifest's shard_key");
-  return success();
+  BOOST_OUTCOME_TRYV(check_named(node, table, manifest.shard_key, "shard_key"));
+  BOOST_OUTCOME_TRYV(check_key_types(node, table));
+  for (auto const& lookup : manifest.lookups) {
+    BOOST_OUTCOME_TRYV(check_named(node, table, lookup.columns, "lookup " + lookup.name));
+  }
+  return check_named(node, table, manifest.classified_columns, "classified_column");
 }
 
 std::string describe(column_state const& column) {

@@ -63,8 +63,8 @@ constexpr std::string_view key_column_sql =
     "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), u.type, u.is_enum FROM pg_attribute a"
     " LEFT JOIN pg_collation l ON l.oid = a.attcollation CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype,"
     " t.typtypmod, a.atttypmod AS modifier FROM pg_type t WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod,"
-    " u.typtypmod FROM under u JOIN pg_type t ON t.oid = u.typbasetype WHERE u.typtype = 'd') SELECT CASE typtype WHEN 'e' THEN 'text' ELSE"
-    " format_type(oid, modifier) END AS type, typtype = 'e' AS is_enum FROM under WHERE typtype <> 'd') u"
+    " u.typtypmod FROM under u JOIN pg_type t ON t.oid = u.typbasetype WHERE u.typtype = 'd') SELECT CASE WHEN typtype = 'e' AND oid = a.atttypid THEN"
+    " 'text' ELSE format_type(oid, modifier) END AS type, typtype = 'e' AS is_enum FROM under WHERE typtype <> 'd') u"
     " WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
 
 void check_shard_key_column(context const& at, table_manifest const& table, std::string const& qualified, std::string const& column) {
@@ -75,9 +75,10 @@ void check_shard_key_column(context const& at, table_manifest const& table, std:
   auto const under = std::string(found.text(0, 3));
   auto const shown = type == under ? type : type + ", as a key " + under;
   if (!key_column_of(under)) at.fail("shard_key_type", subject, "type " + shown + " is not supported as shard key",
-      "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+      found.boolean(0, 4) ? "use the enum itself: PostgreSQL cannot compare two values of a domain over an enum"
+                          : "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
   else at.pass("shard_key_type", subject, shown);
-  if (found.boolean(0, 4)) at.warn("shard_key_enum", subject, "a label is a key: ALTER TYPE ... RENAME VALUE would change the slots of its rows",
+  if (found.boolean(0, 4) && under == "text") at.warn("shard_key_enum", subject, "a label is a key: ALTER TYPE ... RENAME VALUE would change the slots of its rows",
       "add labels as you like, and rename none while the table is sharded");
   if (!found.boolean(0, 0)) at.fail("shard_key_not_null", subject, "it may be NULL", "ALTER TABLE " + qualified + " ALTER COLUMN " +
       names::quoted(column) + " SET NOT NULL");

@@ -198,9 +198,11 @@ TEST_F(generations, a_client_cut_off_from_the_catalog_goes_on_with_what_the_node
 }
 
 TEST_F(generations, the_registry_holds_generation_and_version) {
-  auto app = fleet().open();
+  auto options = fleet().options();
+  options.application = "registry";
+  auto app = value_of(client::open(options));
   auto const all = value_of(list_clients(*open(source()), std::chrono::seconds{60}));
-  auto const entry = std::ranges::find(all, std::string{"test"}, &client_entry::application);
+  auto const entry = std::ranges::find(all, std::string{"registry"}, &client_entry::application);
   ASSERT_NE(entry, all.end());
   EXPECT_EQ(entry->library_version, SHARDWAY_VERSION);
   EXPECT_EQ(entry->generation, app.generation());

@@ -1,5 +1,6 @@
 // Domains and enums in the shard key, and a pinned key: through copy, stream, dual write and cutover.
 #include "migration_fixture.hpp"
+#include "shardway/manifest/validate.hpp"
 #include "shardway/protocol/column_lists.hpp"
 #include "shardway/route/slot.hpp"
 
@@ -9,22 +10,20 @@ namespace {
 std::string const readings_sql = R"sql(
 SET ROLE shop_owner;
 CREATE TYPE shop.region AS ENUM ('north', 'süd''s');
-CREATE DOMAIN shop.zone AS shop.region;
 CREATE DOMAIN shop.number AS bigint CHECK (VALUE >= 0);
 CREATE DOMAIN shop.tenant AS shop.number;
 CREATE DOMAIN shop.label AS varchar(64);
-CREATE TABLE shop.readings (id bigint PRIMARY KEY, region shop.region NOT NULL, tenant shop.tenant NOT NULL, label shop.label NOT NULL,
-  zone shop.zone NOT NULL, amount numeric NOT NULL DEFAULT 0);
-INSERT INTO shop.readings SELECT i, CASE i % 2 WHEN 0 THEN 'north' ELSE 'süd''s' END::shop.region, i % 50, 'l' || i % 3, 'north' FROM generate_series(1, 2000) i;
+CREATE TABLE shop.readings (id bigint PRIMARY KEY, region shop.region NOT NULL, tenant shop.tenant NOT NULL, label shop.label NOT NULL, amount numeric NOT NULL DEFAULT 0);
+INSERT INTO shop.readings SELECT i, CASE i % 2 WHEN 0 THEN 'north' ELSE 'süd''s' END::shop.region, i % 50, 'l' || i % 3 FROM generate_series(1, 2000) i;
 GRANT SELECT, INSERT, UPDATE, DELETE ON shop.readings TO app;
 RESET ROLE;
 )sql";
 
 shard_key key_of(std::int64_t id) {
-  return shard_key{shard_key{id % 2 == 0 ? "north" : "süd's"}, shard_key{id % 50}, shard_key{"l" + std::to_string(id % 3)}, shard_key{"north"}};
+  return shard_key{shard_key{id % 2 == 0 ? "north" : "süd's"}, shard_key{id % 50}, shard_key{"l" + std::to_string(id % 3)}};
 }
 
-std::string const pinned_rows = "region = 'north' AND tenant = 8 AND label = 'l2' AND zone = 'north'";  // of 8, and every 150 more
+std::string const pinned_rows = "region = 'north' AND tenant = 8 AND label = 'l2'";  // of 8, and every 150 more
 
 class key_types : public migration_fixture, public ::testing::WithParamInterface<int> {
  protected:
@@ -32,13 +31,13 @@ class key_types : public migration_fixture, public ::testing::WithParamInterface
     start(GetParam(), 3);
     run_on(fleet_->source(), readings_sql);
     migration_.shards[2].pinned_only = true;
-    migration_.pins = {{{"text", "bigint", "character varying(64)", "text"}, {"north", "8", "l2", "north"}, "shard2"}};
+    migration_.pins = {{{"text", "bigint", "character varying(64)"}, {"north", "8", "l2"}, "shard2"}};
     for (auto const& finding : validate(migration_)) ADD_FAILURE() << finding.to_string();
     std::ofstream(file_) << print(migration_);
     options_.migration = migration_;
     auto readings = table("shop.readings", {"id"});
     readings.group = "metering";
-    readings.shard_key = {"region", "tenant", "label", "zone"};
+    readings.shard_key = {"region", "tenant", "label"};
     require(apply_manifests(options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"}), readings}));
   }
 
@@ -123,7 +122,22 @@ TEST_P(key_types, a_pin_is_fixed_once_a_group_has_begun) {
   EXPECT_EQ(after.placement, now.placement);
 }
 
-INSTANTIATE_TEST_SUITE_P(shards, key_types, ::testing::Values(13, 18), [](auto const& one) { return "of_" + std::to_string(one.param); });
+TEST_P(key_types, columns_that_the_manifest_names_are_there) {
+  start(GetParam(), 1);
+  auto const refused = [&](auto const& spoil) {
+    auto orders = table("shop.orders", {"id"});
+    spoil(orders);
+    auto const answer = apply_manifests(options_, {orders, table("shop.items", {"order_id", "line"})});
+    return !answer && answer.error().message().find("colour") != std::string::npos;
+  };
+  EXPECT_TRUE(refused([](auto& orders) { orders.classified_columns = {"colour"}; }));
+  EXPECT_TRUE(refused([](auto& orders) { orders.lookups = {{"by_colour", {"colour"}, false}}; }));
+  run_on(fleet_->source(), "ALTER TABLE shop.orders ADD COLUMN colour numeric NOT NULL DEFAULT 1");
+  EXPECT_TRUE(refused([](auto& orders) { orders.shard_key = {"colour"}; })) << "of a type that can be no key";
+  EXPECT_FALSE(refused([](auto& orders) { orders.classified_columns = {"details"}; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(shards, key_types, ::testing::Values(15, 18), [](auto const& one) { return "of_" + std::to_string(one.param); });
 
 }  // namespace
 }  // namespace shardway_test

@@ -44,7 +44,7 @@ struct column_state {
   std::string type;       ///< format_type, such as "numeric(12,2)" or "shop.order_state"
   bool generated{};       ///< GENERATED ALWAYS AS ... STORED: computed on each node, never sent
   bool not_null{};
-  std::string base_type{};  ///< of a domain: the type under it, with its modifier; of an enum, or a domain over one: "text"; else empty
+  std::string base_type{};  ///< of a domain: the type under it, with its modifier; of an enum "text"; else empty
   /// The type whose canonical bytes a key in this column has.
   std::string const& key_type() const noexcept { return base_type.empty() ? type : base_type; }
   friend bool operator==(column_state const&, column_state const&) = default;
