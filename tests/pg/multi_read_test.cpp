@@ -15,10 +15,27 @@ class multi_read : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     fleet_ = std::make_unique<split_fleet>();
+    make_notes();
     for (std::size_t i = 0; i < 4; ++i) fleet_->move(i, fleet_->part_of_shard(i, 50));
     fleet_->publish();
   }
   static void TearDownTestSuite() { fleet_.reset(); }
+
+  // A shard key of two columns, with texts that an array must quote.
+  static void make_notes() {
+    auto& current = fleet_->fleet().current();
+    auto notes = table_of("shop.notes", "shop", {"tenant", "id"}, {column("tenant", "bigint"), column("id", "text")});
+    notes.manifest.shard_key = {"tenant", "id"};
+    notes.manifest.reads = current.tables[0].manifest.reads;
+    current.tables.push_back(notes);
+    std::string const rows = "CREATE TABLE shop.notes (tenant bigint, id text, PRIMARY KEY (tenant, id)); INSERT INTO shop.notes SELECT n % 3, 'a,\"{} \\' || n FROM "
+                             "generate_series(1, 90) n WHERE shardway.slot_of_parts(shardway.key_part((n % 3)::bigint), shardway.key_part('a,\"{} \\' || n)) BETWEEN ";
+    require(fleet_->source().query(rows + "0 AND 4095"));
+    for (std::size_t i = 0; i < 4; ++i) {
+      auto const slots = current.placement[i].slots;
+      require(fleet_->shard(i).query(rows + std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value())));
+    }
+  }
 
   static std::vector<shard_key> keys(std::int64_t count) {
     std::vector<shard_key> all;
@@ -58,6 +75,19 @@ TEST_F(multi_read, the_callers_parameters_follow_and_rows_are_merged) {
   EXPECT_EQ(read.returned.text(0, 1), "59");
   EXPECT_EQ(read.returned.text(1, 1), "52");
   EXPECT_EQ(read.returned.text(2, 1), "45");
+}
+
+TEST_F(multi_read, a_key_of_two_columns_is_two_arrays) {
+  auto app = fleet_->fleet().open();
+  std::vector<shard_key> wanted;
+  for (int n = 1; n <= 90; ++n) wanted.push_back(shard_key{n % 3, "a,\"{} \\" + std::to_string(n)});
+  auto const some = value_of(app.session().read_many("shop.notes", wanted,
+                                                     "SELECT t.tenant, t.id FROM shop.notes t WHERE (t.tenant, t.id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))"));
+  EXPECT_EQ(some.returned.size(), 90U);
+  EXPECT_EQ(some.parts.size(), 5U);
+  auto const all = value_of(app.session().read_all("shop.notes", "SELECT t.tenant, t.id FROM shop.notes t WHERE {slots:t.tenant, t.id}"));
+  EXPECT_EQ(all.returned.size(), 90U);
+  EXPECT_TRUE(all.filtered);
 }
 
 TEST_F(multi_read, a_session_sees_what_it_wrote_on_each_node) {
