@@ -2,7 +2,7 @@
 The library's calls, one to one. Documents cross as JSON; the package `shardway` puts Python's types over them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 def error_codes() -> list[tuple[str, bool, bool, bool]]:
@@ -193,7 +193,7 @@ class ClientSession:
     A user's or request's view: it sees its own writes. One thread at a time: another gets invalid_argument.
     """
 
-    def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0, call_site: object | None = None) -> dict:
+    def execute(self, table: str, key: object | None, sql: str, parameters: object | None = None, *, deadline: float = 30.0, isolation: str = 'read_committed', operation_id: str = '', call_site: object | None = None) -> dict:
         """
         One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; times are seconds. With answer_lost it committed, and affected and rows are not known.
         """
@@ -211,11 +211,61 @@ class ClientSession:
     def adopt(self, token: str) -> None:
         """Takes over another session's token; a malformed one changes nothing."""
 
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *args) -> None: ...
+
+    def write(self, table: str, key: object | None, body: Callable, *, deadline: float = 30.0, isolation: str = 'read_committed', operation_id: str = '', call_site: object | None = None) -> dict:
+        """
+        Several statements in one transaction: body(WriteTransaction) may be run again as a whole. What it raises rolls back and is raised.
+        """
+
+    def execute_batch(self, table: str, sql: str, rows: Iterable, *, deadline: float = 30.0, single_transaction: bool = False) -> dict:
+        """
+        One INSERT, UPDATE or DELETE for many (key, parameters): one transaction a node. parts says what became of each, also where one failed.
+        """
+
+    def read_many(self, table: str, keys: Iterable, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', deadline: float = 30.0, order_by: Iterable = [], limit: int | None = None, offset: int = 0) -> dict:
+        """
+        One SELECT of rows of several keys, each node asked once: its keys are $1 as an array (WHERE customer_id = ANY ($1)), parameters follow.
+        """
+
+    def read_all(self, table: str, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', deadline: float = 30.0, order_by: Iterable = [], limit: int | None = None, offset: int = 0, group_by: Sequence[str] = [], aggregates: Iterable = []) -> dict:
+        """
+        One SELECT of rows of any key, where the manifest allows it; {slots:alias.column} says where the shard key is. order_by: columns or (column, descending, collation); aggregates: (name, function, column).
+        """
+
+    def read_by(self, table: str, lookup: str, value: object, sql: str, parameters: object | None = None, *, consistency: str = 'read_your_writes', deadline: float = 30.0) -> dict:
+        """
+        One SELECT for each shard key that a lookup's value leads to; the shard key's columns follow the parameters.
+        """
+
+    def execute_by(self, table: str, lookup: str, value: object, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> object:
+        """
+        One write of the row that has this value in a unique lookup; None: no row has it.
+        """
+
+class WriteTransaction:
+    """
+    One attempt of `ClientSession.write`, past the fence. COMMIT is the library's.
+    """
+
+    def execute(self, table: str, sql: str, parameters: object | None = None) -> dict:
+        """One INSERT, UPDATE or DELETE: affected and rows."""
+
+    def query(self, sql: str, parameters: object | None = None) -> object:
+        """One SELECT: its rows."""
+
+    def savepoint(self, name: str) -> None: ...
+
+    def rollback_to(self, name: str) -> None:
+        """Goes back to a savepoint. What was captured since is dropped."""
+
 class Client:
     """Connections and routing of one process. Safe to share between threads."""
 
     @staticmethod
-    def open(conninfo: str, *, application: str = 'application', connections_max: int = 8, stall_budget: float = 5.0, connect_timeout: float = 5.0, observe: bool = True, report_interval: float = 5.0, observe_unknown_tables: bool = False) -> Client:
+    def open(conninfo: str, *, application: str = 'application', connections_max: int = 8, stall_budget: float = 5.0, connect_timeout: float = 5.0, observe: bool = True, report_interval: float = 5.0, observe_unknown_tables: bool = False, connections_min: int = 0, transaction_pooler: bool = False) -> Client:
         """
         Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.
         """

@@ -66,8 +66,8 @@ aggregate_function function_of(std::string_view word) {
 }
 
 /// Options as Python gives them: order_by (column, descending, collation), aggregates (name, function, column).
-scatter_options options_of(std::string const& fresh, double deadline, nb::iterable order_by, std::optional<std::uint64_t> limit, std::uint64_t offset,
-                           std::vector<std::string> group_by, nb::iterable aggregates) {
+scatter_options options_of(std::string const& fresh, double deadline, nb::handle order_by, std::optional<std::uint64_t> limit, std::uint64_t offset,
+                           std::vector<std::string> group_by, nb::handle aggregates) {
   scatter_options options{.read = {.fresh = consistency_of(fresh), .deadline = ms(deadline)},
                           .merge = {.limit = limit, .offset = offset, .group_by = std::move(group_by)}};
   for (auto const term : order_by) {

@@ -457,5 +457,5 @@ def test_uninstall_leaves_nothing(run, cluster):
         assert cluster.run(node, "SELECT to_regnamespace('shardway') IS NULL") == [(True,)]
         assert cluster.run(node, "SELECT count(*) FROM pg_replication_slots") == [(0,)]
         assert cluster.run(node, "SELECT count(*) FROM pg_publication") == [(0,)]
-    assert cluster.run("source", "SELECT count(*) FROM shop.orders") == [(501,)]
+    assert cluster.run("source", "SELECT count(*) FROM shop.orders") == [(502,)]
     assert run("uninstall", "--dry-run")["steps"] == []
