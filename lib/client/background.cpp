@@ -15,7 +15,7 @@ struct background::shared {
   std::condition_variable changed{};
   std::deque<std::function<void()>> queue{};
   std::size_t alive{};
-  std::size_t idle{};
+  std::size_t busy{};
   bool stopping{};
 };
 
@@ -27,17 +27,17 @@ void background::run(std::shared_ptr<shared> const& on) {
   std::unique_lock lock{on->mutex};
   while (!on->stopping) {
     if (on->queue.empty()) {
-      ++on->idle;
       on->changed.wait(lock, [&] { return on->stopping || !on->queue.empty(); });
-      --on->idle;
       continue;
     }
     auto work = std::move(on->queue.front());
     on->queue.pop_front();
+    ++on->busy;
     lock.unlock();
     work();
     work = nullptr;
     lock.lock();
+    --on->busy;
   }
   --on->alive;
   on->changed.notify_all();
@@ -46,9 +46,8 @@ void background::run(std::shared_ptr<shared> const& on) {
 bool background::post(std::function<void()> work) {
   std::lock_guard const lock{shared_->mutex};
   auto& on = *shared_;
-  auto const startable = on.threads_max - on.alive;
-  if (on.stopping || on.queue.size() >= on.queue_max + on.idle + startable) return false;
-  if (on.idle <= on.queue.size() && startable > 0) {
+  if (on.stopping || on.queue.size() >= on.queue_max + on.threads_max - on.busy) return false;
+  if (on.queue.size() >= on.alive - on.busy && on.alive < on.threads_max) {
     try {
       threads_.emplace_back([held = shared_] { run(held); });
     } catch (std::system_error const&) {
@@ -70,6 +69,7 @@ void background::end(std::chrono::milliseconds grace) noexcept {
     dropped.swap(shared_->queue);
     threads.swap(threads_);
     shared_->changed.notify_all();
+    if (threads.empty()) return;  // none ever ran, or they were left behind before
     auto const over = [this] { return shared_->alive == 0; };
     bool const all_over = grace == std::chrono::milliseconds::max() ? (shared_->changed.wait(lock, over), true)
                                                                     : shared_->changed.wait_for(lock, grace, over);

@@ -32,6 +32,29 @@ struct read_race::shared {
   std::size_t running{};
 };
 
+// Stands for a leg that was handed to a thread. Where it is thrown away unrun (the client closes), the leg ends with an error.
+struct read_race::ticket {
+  ticket(std::shared_ptr<shared> of, std::shared_ptr<leg> one) : of_(std::move(of)), one_(std::move(one)) {}
+  ticket(ticket const&) = delete;
+  ticket& operator=(ticket const&) = delete;
+  ~ticket() {
+    if (is_run_) return;
+    std::lock_guard const lock{of_->mutex};
+    of_->finished.push_back({.leg = one_->number, .answers = error{error_code::cancelled, "the client is closed"}, .took = {}});
+    --of_->running;
+    of_->changed.notify_all();
+  }
+  void run() {
+    is_run_ = true;
+    read_race::run(*of_, *one_);
+  }
+
+ private:
+  std::shared_ptr<shared> of_;
+  std::shared_ptr<leg> one_;
+  bool is_run_{};
+};
+
 read_race::read_race(read_racer& racer) : racer_(racer), shared_(std::make_shared<shared>()) {}
 
 read_race::~read_race() {
@@ -63,10 +86,10 @@ bool read_race::start(lent_session on, std::vector<statement> batch, steady_time
     shared_->legs.push_back(made);
     ++shared_->running;
   }
-  if (racer_.start([of = shared_, made] { run(*of, *made); })) return true;
+  if (racer_.start([leg_of = std::make_shared<ticket>(shared_, made)] { leg_of->run(); })) return true;
   std::lock_guard const lock{shared_->mutex};
+  std::erase_if(shared_->finished, [&](finish const& one) { return one.leg == made->number; });  // the ticket has told its end
   shared_->legs.pop_back();
-  --shared_->running;
   return false;
 }
 

@@ -6,7 +6,7 @@ namespace {
 using namespace shardway_test;
 
 using read_shards = read_ahead;
-constexpr read_options patient{.wait_budget = 20000ms};
+read_options const patient{.wait_budget = 20000ms};
 
 TEST_F(read_shards, own_writes_are_seen_on_the_shards) {  // I8
   auto app = open_serving();
@@ -54,11 +54,12 @@ TEST_F(read_shards, own_writes_are_seen_under_load_while_streams_stall) {  // I8
     stalled_shard const held{static_cast<std::size_t>(round % 2)};
     std::this_thread::sleep_for(250ms);
   }
+  auto const before = app.totals().reads_shard;
+  soon("shards took part, and the source where the stream stood", [&] {
+    return seen > 50 && app.totals().reads_shard > before + 10 && app.totals().reads_primary > 0;
+  });
   threads.clear();
   EXPECT_EQ(missed, 0);
-  EXPECT_GT(seen, 50);
-  EXPECT_GT(app.totals().reads_shard, 20U) << "shards took part";
-  EXPECT_GT(app.totals().reads_primary, 0U) << "and the source did where the stream stood";
 }
 
 TEST_F(read_shards, without_the_streams_proof_the_own_write_is_missing) {  // I8

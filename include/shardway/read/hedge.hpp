@@ -78,6 +78,7 @@ class read_race {
  private:
   struct leg;
   struct shared;
+  struct ticket;
   static void run(shared&, leg&);
   read_racer& racer_;
   std::shared_ptr<shared> shared_;
