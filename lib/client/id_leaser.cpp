@@ -35,7 +35,9 @@ result<std::int64_t> id_leaser::take(std::string const& table, std::uint32_t blo
     }
     if (has_one) return of.current.next++;
     if (stopping_) return error{error_code::cancelled, "the client is closed"};
-    auto const settled = [&] { return stopping_ || of.spare.next != of.spare.end || of.current.next != of.current.end || of.failures != failures_before; };
+    auto const settled = [&] {
+      return stopping_ || of.spare.next != of.spare.end || of.current.next != of.current.end || of.failures != failures_before;
+    };
     if (!changed_.wait_until(lock, deadline, settled))
       return error{error_code::deadline_exceeded, "ids of table " + table + ": no block was leased from the catalog in time"};
     bool const has_more = of.spare.next != of.spare.end || of.current.next != of.current.end;

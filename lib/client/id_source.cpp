@@ -8,6 +8,14 @@
 
 namespace shardway {
 inline namespace v0 {
+namespace {
+
+error unlisted(std::string_view table, routing_view const& view) {
+  return error{error_code::unknown_table,
+               "table " + std::string(table) + " is in no manifest of generation " + std::to_string(view.current.number)};
+}
+
+}  // namespace
 
 // Outlives neither the client's state nor `client_state::close`, which stops it.
 std::shared_ptr<id_leaser> make_id_leaser(client_state& shared) {
@@ -28,7 +36,8 @@ result<std::int64_t> id_source::next() {
 
 result<std::int64_t> id_source::next(shard_key const& key) {
   if (!carries_slot_) return take();
-  if (key.empty()) return error{error_code::shard_key_missing, "an id of table " + table_ + " carries the slot of its row's shard key, which is missing"};
+  if (key.empty())
+    return error{error_code::shard_key_missing, "an id of table " + table_ + " carries the slot of its row's shard key, which is missing"};
   BOOST_OUTCOME_TRYV(key.check());
   BOOST_OUTCOME_TRY(auto const sequence, take());
   if (auto const made = make_slot_id(sequence, slot_of(key))) return *made;
@@ -38,20 +47,23 @@ result<std::int64_t> id_source::next(shard_key const& key) {
 result<id_source> client::ids(std::string_view table) const {
   auto const view = state_->generations.view();
   auto const* found = view->current.find_table(table);
-  if (!found) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " + std::to_string(view->current.number)};
+  if (!found) return unlisted(table, *view);
   auto const& manifest = found->manifest;
   if (manifest.ids != id_strategy_kind::leased && manifest.ids != id_strategy_kind::slot)
-    return error{error_code::invalid_argument, "the manifest of table " + std::string(table) + " has another strategy of ids than LEASED or SLOT"};
-  return id_source{state_->ids, std::string(table), manifest.id_block, manifest.ids == id_strategy_kind::slot, state_->options.stall_budget};
+    return error{error_code::invalid_argument,
+                 "the manifest of table " + std::string(table) + " has another strategy of ids than LEASED or SLOT"};
+  return id_source{state_->ids, std::string(table), manifest.id_block, manifest.ids == id_strategy_kind::slot,
+                   state_->options.stall_budget};
 }
 
 result<route> client::route_of_id(std::string_view table, std::int64_t id) const {
   auto const view = state_->generations.view();
   auto const* found = view->current.find_table(table);
   auto const* routes = view->routes->find(table);
-  if (!found || !routes) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " + std::to_string(view->current.number)};
+  if (!found || !routes) return unlisted(table, *view);
   if (found->manifest.ids != id_strategy_kind::slot)
-    return error{error_code::invalid_argument, "ids of table " + std::string(table) + " carry no slot: its manifest has another strategy than SLOT"};
+    return error{error_code::invalid_argument,
+                 "ids of table " + std::string(table) + " carry no slot: its manifest has another strategy than SLOT"};
   auto const slot = slot_in_id(id);
   if (!slot) return error{error_code::invalid_argument, "an id of table " + std::string(table) + " carries no slot: it is below 4,096"};
   return view->routes->of_slot(*routes, *slot);

@@ -114,7 +114,8 @@ result<> prepare_table(onboard_node const& source, std::vector<onboard_node> con
 }
 
 error block_error(session& node, table_manifest const& table, std::string what, std::string hint) {
-  return error{error_code::precondition_failed, "ids of " + table.table + ": " + std::move(what), std::move(hint)}.at_node(node.identity().name);
+  return error{error_code::precondition_failed, "ids of " + table.table + ": " + std::move(what), std::move(hint)}
+      .at_node(node.identity().name);
 }
 
 // The highest id a key column of this type can have; nothing if it is no integer.
@@ -128,7 +129,8 @@ std::optional<std::int64_t> highest_of(std::string_view type) {
 // Above every id there is, and above what the column's sequences have given.
 result<std::int64_t> highest_id(session& node, table_state const& table) {
   auto const column = names::quoted(table.manifest.key.front());
-  BOOST_OUTCOME_TRY(auto highest, single_number(node, "SELECT coalesce(max(" + column + "), 0) FROM " + names::quoted_table(table.manifest.table)));
+  auto const sql = "SELECT coalesce(max(" + column + "), 0) FROM " + names::quoted_table(table.manifest.table);
+  BOOST_OUTCOME_TRY(auto highest, single_number(node, sql));
   BOOST_OUTCOME_TRY(auto const sequences, read_sequences(node, table));
   for (auto const& one : sequences)
     if (one.column == column || '"' + one.column + '"' == column) highest = std::max(highest, one.last);
@@ -138,8 +140,8 @@ result<std::int64_t> highest_id(session& node, table_state const& table) {
 // A row whose id carries another slot than its shard key has would be looked for in the wrong place.
 result<> check_slots_in_ids(session& node, table_state const& table) {
   auto const id = "t." + names::quoted(table.manifest.key.front());
-  BOOST_OUTCOME_TRY(auto const wrong, node.query({"SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " t WHERE " + id + " < 4096 OR (" + id +
-                                                  " & 4095) <> " + slot_expression(table, "t.") + " LIMIT 1"}));
+  BOOST_OUTCOME_TRY(auto const wrong, node.query({"SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " t WHERE " + id +
+                                                  " < 4096 OR (" + id + " & 4095) <> " + slot_expression(table, "t.") + " LIMIT 1"}));
   if (wrong.empty()) return success();
   return block_error(node, table.manifest, "a row's id does not carry the slot of its shard key, as strategy SLOT says of every row",
                      "use LEASED, or give such rows new ids first");
@@ -150,14 +152,18 @@ result<> prepare_block(session& node, table_state const& table, onboard_options 
   bool const carries_slot = manifest.ids == id_strategy_kind::slot;
   auto const last = manifest.key.size() == 1 ? highest_of(type_of(table, manifest.key.front())) : std::nullopt;
   if (!last || (carries_slot && *last != std::numeric_limits<std::int64_t>::max()))
-    return block_error(node, manifest, carries_slot ? "strategy SLOT needs a primary key of one bigint column" : "strategy LEASED needs a primary key of one integer column",
+    return block_error(node, manifest,
+                       carries_slot ? "strategy SLOT needs a primary key of one bigint column"
+                                    : "strategy LEASED needs a primary key of one integer column",
                        "use external ids in the manifest");
   if (carries_slot) { BOOST_OUTCOME_TRYV(check_slots_in_ids(node, table)); }
   BOOST_OUTCOME_TRY(auto const highest, highest_id(node, table));
   auto const margin = std::int64_t{options.id_margin};
-  if (!carries_slot && highest > *last - margin - 1) return block_error(node, manifest, "no room is left above the highest id", "widen the column");
+  if (!carries_slot && highest > *last - margin - 1)
+    return block_error(node, manifest, "no room is left above the highest id", "widen the column");
   auto const first = carries_slot ? (highest >> id_slot_bits) + 1 : highest + margin + 1;
-  BOOST_OUTCOME_TRYV(run_guarded(node, options.token, {raise_id_block_statement(manifest.table, first, carries_slot ? id_sequence_max : *last)}));
+  auto const raise = raise_id_block_statement(manifest.table, first, carries_slot ? id_sequence_max : *last);
+  BOOST_OUTCOME_TRYV(run_guarded(node, options.token, {raise}));
   return success();
 }
 

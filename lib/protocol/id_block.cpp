@@ -27,7 +27,9 @@ statement raise_id_block_statement(std::string_view table, std::int64_t first, s
 }
 
 statement lease_ids_statement(std::string_view table, std::uint32_t count) {
-  return {.sql = "SELECT shardway.lease_ids($1::text, $2::int8)", .parameters = {std::string(table), std::to_string(count)}, .name = "shardway_lease_ids"};
+  return {.sql = "SELECT shardway.lease_ids($1::text, $2::int8)",
+          .parameters = {std::string(table), std::to_string(count)},
+          .name = "shardway_lease_ids"};
 }
 
 result<std::int64_t> parse_lease(rows const& answer, std::string_view table) {

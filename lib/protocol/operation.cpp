@@ -32,8 +32,8 @@ statement find_operation_statement(std::string_view id) {
 }
 
 statement sweep_operations_statement() {
-  return {.sql = "DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation WHERE at < pg_catalog.clock_timestamp() - interval '" +
-                 std::to_string(operation_hours_kept) + " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)"};
+  return {.sql = "DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation WHERE at < pg_catalog.clock_timestamp() - "
+                 "interval '" + std::to_string(operation_hours_kept) + " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)"};
 }
 
 result<std::optional<operation_record>> parse_operation(rows const& answer) {

@@ -23,7 +23,8 @@ struct row_answer {
   rows returned;
 };
 
-result<std::vector<write_target>> locate_all(write_host& host, std::string_view table, std::span<batch_row const> all, position_list const& which) {
+result<std::vector<write_target>> locate_all(write_host& host, std::string_view table, std::span<batch_row const> all,
+                                             position_list const& which) {
   std::vector<write_target> targets;
   for (auto const row : which) {
     BOOST_OUTCOME_TRY(auto target, host.locate(table, all[row].key));
@@ -160,8 +161,9 @@ class part_run {
   // Before COMMIT: the transaction rolls back. Without BEGIN there was none, and each statement stood alone.
   attempt_result ended(part_flush const& laid, std::size_t at, error const& why) {
     if (at == 0)
-      return {.end = attempt_end{end_kind::failed, error{error_code::in_doubt, "write " + call_.id().to_string() + ": its transaction could not be begun: " +
-                                                                                  why.message(), "look for its rows"}.at_node(made_.node)}};
+      return {.end = attempt_end{end_kind::failed,
+                                 error{error_code::in_doubt, "write " + call_.id().to_string() + ": its transaction could not be begun: " +
+                                                                 why.message(), "look for its rows"}.at_node(made_.node)}};
     auto end = end_of(why);
     auto const first_fence = laid.first - laid.fenced.size();
     if (end.kind == end_kind::refused && at >= first_fence && at < laid.first)
@@ -189,7 +191,8 @@ class part_run {
     made_.why.reset();
     auto const& first = targets_.front();
     if (!plan_.secondary) return true;
-    auto second = send_second_half(secondary_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes}, plan_.budget, call_.deadline());
+    auto second = send_second_half(secondary_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes}, plan_.budget,
+                                   call_.deadline());
     if (made_.answer_lost) second = joined({.state = secondary_state::pending, .reason = "the answer was lost"}, second);
     made_.secondary = second.state;
     made_.secondary_reason = second.reason;
@@ -255,7 +258,8 @@ class batch_call {
 
   result<void> run_part(position_list which) {
     auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - system_clock_source().now());
-    write_options const options{.isolation = options_.isolation, .deadline = std::max(milliseconds{1}, left), .retries_max = options_.retries_max};
+    write_options const options{.isolation = options_.isolation, .deadline = std::max(milliseconds{1}, left),
+                                .retries_max = options_.retries_max};
     part_run one{host_, secondary_, table_, sql_, all_, which, options};
     if (!one.run()) return group(which);
     if (options_.single_transaction) tell_of_crossing(one);
@@ -334,7 +338,8 @@ result<batch_receipt> execute_batch_fenced(write_host& host, secondary_writer& s
                                            std::span<batch_row const> rows, batch_options const& options) {
   if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a batch's deadline must be above 0"};
   if (rows.size() > batch_rows_max)
-    return error{error_code::invalid_argument, "a batch has " + std::to_string(rows.size()) + " rows; at most " + std::to_string(batch_rows_max) + " in one call"};
+    return error{error_code::invalid_argument, "a batch has " + std::to_string(rows.size()) + " rows; at most " +
+                                                   std::to_string(batch_rows_max) + " in one call"};
   if (rows.empty()) return batch_receipt{};
   return batch_call{host, secondary, table, sql, rows, options}.run();
 }

