@@ -14,7 +14,8 @@ namespace {
 // Joins the transaction that is open on the connection: it sends neither BEGIN nor COMMIT.
 class joined_transaction final : public pqxx::dbtransaction {
  public:
-  explicit joined_transaction(pqxx::connection& on) : dbtransaction(on, std::string_view{}, std::shared_ptr<std::string>{}) { register_transaction(); }
+  explicit joined_transaction(pqxx::connection& on) : dbtransaction(on, std::string_view{},
+      std::shared_ptr<std::string>{}) { register_transaction(); }
   ~joined_transaction() override {
     is_closing_ = true;
     close();

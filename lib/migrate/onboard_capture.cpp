@@ -24,7 +24,8 @@ std::vector<std::string> wanted_triggers(table_state const& table) {
 result<> raise_capture(onboard_node const& node, node_role role, std::vector<table_state> const& tables, onboard_options const& options) {
   for (auto const& table : tables) {
     if (table.manifest.kind == table_kind::reference) continue;
-    BOOST_OUTCOME_TRY(auto const found, node.node->query({std::string(ours_cte) + std::string(wrong_sql), {table_array({table}), text_array(wanted_triggers(table))}}));
+    BOOST_OUTCOME_TRY(auto const found, node.node->query({std::string(ours_cte) + std::string(wrong_sql), {table_array({table}),
+        text_array(wanted_triggers(table))}}));
     BOOST_OUTCOME_TRY(auto const wrong, found.integer(0, 0));
     if (wrong == 0) continue;
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*node.node, table.manifest.table));
@@ -36,12 +37,14 @@ result<> raise_capture(onboard_node const& node, node_role role, std::vector<tab
 result<> drop_capture(onboard_node const& node, std::vector<table_state> const& tables, onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*node.node, table.manifest.table));
-    BOOST_OUTCOME_TRYV(run_ddl(*node.node, drop_capture_sql(table.manifest.table, leaves), names::quoted_table(table.manifest.table), options));
+    BOOST_OUTCOME_TRYV(run_ddl(*node.node, drop_capture_sql(table.manifest.table, leaves), names::quoted_table(table.manifest.table),
+        options));
   }
   return success();
 }
 
-result<> change_captures(std::vector<onboard_node> const& nodes_source_first, generation const& now, generation const& next, capture_change when,
+result<> change_captures(std::vector<onboard_node> const& nodes_source_first, generation const& now, generation const& next,
+    capture_change when,
                          onboard_options const& options) {
   for (auto const& table : next.tables) {
     auto const* before = now.find_table(table.manifest.table);

@@ -13,8 +13,8 @@ namespace onboarding {
 result<> raise_capture(onboard_node const& node, node_role, std::vector<table_state> const&, onboard_options const&);
 result<> drop_capture(onboard_node const& node, std::vector<table_state> const&, onboard_options const&);
 
-/// For tables of groups that have begun to copy and whose capture is another in `next` than in `now`. Before `next` is published those that go
-/// to triggers, so that no client of `next` misses them; afterwards those that leave triggers: until then clients of `now` rely on them.
+/// For tables of groups that have begun to copy and whose capture is another in `next` than in `now`. Before `next` is published those that
+/// go to triggers, so that no client of `next` misses them; afterwards those that leave triggers: until then clients of `now` rely on them.
 enum class capture_change : unsigned char { before_publication, after_publication };
 result<> change_captures(std::vector<onboard_node> const& nodes_source_first, generation const& now, generation const& next, capture_change,
                          onboard_options const&);

@@ -54,11 +54,14 @@ result<> lent_connection::give_back() {
 error error_of(pqxx::failure const& thrown, std::string_view node) {
   std::string const at{node};
   if (auto const* told = dynamic_cast<pqxx::sql_error const*>(&thrown))
-    return error{code_of_sqlstate(told->sqlstate()), "a statement sent through libpqxx failed on node \"" + at + "\" with SQLSTATE " + told->sqlstate()}
+    return error{code_of_sqlstate(told->sqlstate()),
+                 "a statement sent through libpqxx failed on node \"" + at + "\" with SQLSTATE " + told->sqlstate()}
         .at_node(at)
         .with_server(told->sqlstate(), told->what());
   bool const is_lost = dynamic_cast<pqxx::broken_connection const*>(&thrown) != nullptr;
-  return error{is_lost ? error_code::connection_lost : error_code::sql_error, "libpqxx failed on node \"" + at + "\""}.at_node(at).with_server({}, thrown.what());
+  return error{is_lost ? error_code::connection_lost : error_code::sql_error, "libpqxx failed on node \"" + at + "\""}
+      .at_node(at)
+      .with_server({}, thrown.what());
 }
 
 }  // namespace v0

@@ -47,7 +47,8 @@ statement raw_statement(bool raw) {
 
 std::vector<statement> before_captured_statements() {
   return {{.sql = "SET CONSTRAINTS ALL IMMEDIATE"},
-          {.sql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('TimeZone', 'UTC', true), "
+          {.sql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), pg_catalog.set_config('TimeZone', 'UTC', "
+              "true), "
                   "pg_catalog.set_config('DateStyle', 'ISO', true), pg_catalog.set_config('IntervalStyle', 'postgres', true), "
                   "pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('extra_float_digits', '3', true)",
            .name = "shardway_printing"}};
@@ -61,10 +62,12 @@ statement captured_rows_statement(table_state const& table) {
     match += (i ? " AND t." : "t.") + names::quoted(table.manifest.key[i]) + " = " + value + "::" + type_of(table, table.manifest.key[i]);
   }
   for (auto const* column : sent_columns(table)) images += ", t." + names::quoted(column->name) + "::text";
-  auto const sql = "SELECT c.r ->> 0, c.r ->> 1, c.r ->> 2, t." + names::quoted(table.manifest.key.front()) + " IS NOT NULL, c.r ->> 5" + keys + images +
+  auto const sql = "SELECT c.r ->> 0, c.r ->> 1, c.r ->> 2, t." + names::quoted(table.manifest.key.front()) + " IS NOT NULL, c.r ->> 5" +
+                   keys + images +
                    " FROM (SELECT line::pg_catalog.jsonb AS r FROM pg_catalog.unnest(pg_catalog.string_to_array("
                    "pg_catalog.current_setting('shardway.captured', true), E'\\n')) AS lines (line) WHERE line <> '') c LEFT JOIN " +
-                   names::quoted_table(table.manifest.table) + " t ON " + match + " WHERE c.r ->> 3 = " + names::literal(table.manifest.table) +
+                   names::quoted_table(table.manifest.table) + " t ON " + match + " WHERE c.r ->> 3 = " +
+                       names::literal(table.manifest.table) +
                    " ORDER BY (c.r ->> 1)::int4 DESC";
   return {.sql = sql, .name = "shardway_captured_" + table.manifest.table};
 }
@@ -98,9 +101,11 @@ result<captured_line> line_of(table_state const& table, rows const& answer, std:
   auto const version = row_version::from_bigint(bigint);
   auto const operation = answer.text(row, 2);
   BOOST_OUTCOME_TRY(auto const slot, answer.integer(row, 4));
-  if (!version || operation.size() != 1 || slot < 0 || slot >= limits::slot_count) return error{error_code::protocol_violation, "a captured row does not parse"};
+  if (!version || operation.size() != 1 || slot < 0 || slot >= limits::slot_count) return error{error_code::protocol_violation,
+      "a captured row does not parse"};
   captured_line line{.row = {.version = *version, .ordinal = static_cast<std::int32_t>(ordinal), .image = {}}, .key = {},
-                     .operation = static_cast<operation_type>(operation[0]), .is_present = answer.boolean(row, 3), .slot = slot_id{static_cast<std::uint16_t>(slot)}};
+                     .operation = static_cast<operation_type>(operation[0]), .is_present = answer.boolean(row, 3),
+                         .slot = slot_id{static_cast<std::uint16_t>(slot)}};
   for (std::size_t i = 0; i < table.manifest.key.size(); ++i) {
     auto const part = answer.text(row, first_key + i);
     line.key.append(std::to_string(part.size())).append(1, ':').append(part);
@@ -120,7 +125,8 @@ result<captured_line> line_of(table_state const& table, rows const& answer, std:
 
 result<std::vector<captured_change>> parse_captured(rows const& answer, table_state const& table) {
   if (answer.columns().size() != first_key + table.manifest.key.size() + sent_columns(table).size())
-    return error{error_code::schema_drift, "table " + table.manifest.table + " returned another number of columns than the generation lists",
+    return error{error_code::schema_drift, "table " + table.manifest.table +
+        " returned another number of columns than the generation lists",
                  "the table was altered: apply its manifest again"};
   std::vector<captured_change> changes;
   std::set<std::string> seen, made_here;

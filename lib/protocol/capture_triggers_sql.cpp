@@ -6,18 +6,21 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-std::string setting(std::string_view name) { return "coalesce(pg_catalog.current_setting('shardway." + std::string(name) + "', true), '')"; }
+std::string setting(std::string_view name) { return "coalesce(pg_catalog.current_setting('shardway." + std::string(name) +
+    "', true), '')"; }
 
 std::string differs(table_state const& table) {
   std::string sql;
   for (std::size_t i = 0; i < table.manifest.shard_key.size(); ++i)
-    sql += (i ? " OR c." : "c.") + names::quoted(table.manifest.shard_key[i]) + " IS DISTINCT FROM routed[" + std::to_string(i + 1) + "]::" +
+    sql += (i ? " OR c." : "c.") + names::quoted(table.manifest.shard_key[i]) + " IS DISTINCT FROM routed[" + std::to_string(i + 1) +
+        "]::" +
            type_of(table, table.manifest.shard_key[i]);
   return sql;
 }
 
 std::string refuse_where(table_state const& table, std::string const& from_where) {
-  return "    IF EXISTS (SELECT 1 FROM " + from_where + ") THEN PERFORM shardway.refuse_key(" + names::literal(table.manifest.table) + "); END IF;\n";
+  return "    IF EXISTS (SELECT 1 FROM " + from_where + ") THEN PERFORM shardway.refuse_key(" + names::literal(table.manifest.table) +
+      "); END IF;\n";
 }
 
 // On the source a row may come from another shard key, as long as the source has authority there too: its old place is told by the trigger
@@ -25,7 +28,8 @@ std::string refuse_where(table_state const& table, std::string const& from_where
 std::string old_rows_check(table_state const& table, node_role role) {
   if (role == node_role::shard) return refuse_where(table, "shardway_old c WHERE " + differs(table));
   auto const slot = slot_expression(table, "c.");
-  return refuse_where(table, "shardway_old c LEFT JOIN " + names::fence(table.manifest.group) + " f ON f.slot_from <= " + slot + " AND f.slot_to >= " +
+  return refuse_where(table, "shardway_old c LEFT JOIN " + names::fence(table.manifest.group) + " f ON f.slot_from <= " + slot +
+      " AND f.slot_to >= " +
                                  slot + " WHERE (" + differs(table) + ") AND NOT coalesce(f.is_open, false)");
 }
 
@@ -44,11 +48,14 @@ std::string changed_rows(table_state const& table, std::string const& from, char
 std::string record(table_state const& table, std::string const& source) {
   return "    WITH changed AS (" + source +
          "), numbered AS (SELECT c.*, last_ordinal - (row_number() OVER (ORDER BY operation))::int AS ordinal FROM changed c),\n"
-         "    written AS (INSERT INTO shardway.outbox (version, write_id, ordinal, epoch, relation, slot, operation, key_values, shard_key_values)\n"
-         "      SELECT version_now, current_setting('shardway.write_id')::uuid, ordinal, epoch_now, " + names::literal(table.manifest.table) +
+         "    written AS (INSERT INTO shardway.outbox (version, write_id, ordinal, epoch, relation, slot, operation, key_values, "
+         "shard_key_values)\n"
+         "      SELECT version_now, current_setting('shardway.write_id')::uuid, ordinal, epoch_now, " +
+             names::literal(table.manifest.table) +
          ", current_setting('shardway.slot')::int, operation::\"char\", key_values, shard_key_values FROM numbered)\n"
          "    SELECT string_agg(jsonb_build_array(version_now::text, ordinal::text, operation, " + names::literal(table.manifest.table) +
-         ", to_jsonb(key_values), current_setting('shardway.slot'))::text || E'\\n', '' ORDER BY ordinal DESC), coalesce(min(ordinal), last_ordinal) INTO lines, last_ordinal FROM numbered;\n";
+         ", to_jsonb(key_values), current_setting('shardway.slot'))::text || E'\\n', '' ORDER BY ordinal DESC), coalesce(min(ordinal), "
+         "last_ordinal) INTO lines, last_ordinal FROM numbered;\n";
 }
 
 // The version is read after the change, in a statement of its own: it lies between the change and the commit. Ordinals count down from -1,
@@ -71,20 +78,25 @@ std::string recording(table_state const& table) {
 
 // How many rows the transaction's triggers have seen changed, for the receipt.
 std::string counting() {
-  return "  IF TG_OP = 'DELETE' THEN SELECT count(*) INTO seen FROM shardway_old; ELSE SELECT count(*) INTO seen FROM shardway_new; END IF;\n"
+  return "  IF TG_OP = 'DELETE' THEN SELECT count(*) INTO seen FROM shardway_old; ELSE SELECT count(*) INTO seen FROM shardway_new; END "
+      "IF;\n"
          "  IF seen = 0 THEN RETURN NULL; END IF;\n"
-         "  PERFORM set_config('shardway.changed', (coalesce(nullif(current_setting('shardway.changed', true), '')::bigint, 0) + seen)::text, true);\n";
+         "  PERFORM set_config('shardway.changed', (coalesce(nullif(current_setting('shardway.changed', true), '')::bigint, 0) + "
+         "seen)::text, true);\n";
 }
 
 // SECURITY DEFINER: it may run below a function whose owner knows nothing of the outbox. Keys are printed as the stream prints them.
 std::string capture_function_sql(table_state const& table, node_role role) {
   return "CREATE OR REPLACE FUNCTION " + names::capture_function(table.manifest.table) +
-         "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'\n"
+         "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle "
+         "= 'ISO'\n"
          "  SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 3 AS $f$\n"
-         "#variable_conflict use_variable\nDECLARE routed text[]; seen bigint; epoch_now int; version_now bigint; last_ordinal int; lines text;\nBEGIN\n"
+         "#variable_conflict use_variable\nDECLARE routed text[]; seen bigint; epoch_now int; version_now bigint; last_ordinal int; "
+         "lines text;\nBEGIN\n"
          "  IF TG_OP = 'TRUNCATE' OR coalesce(current_setting('shardway.capture', true), '') = '' THEN PERFORM shardway.refuse_raw(" +
          names::literal(table.manifest.table) + "); END IF;\n" + counting() +
-         "  routed := current_setting('shardway.key')::text[];\n" + checks(table, role) + (role == node_role::source ? recording(table) : std::string{}) +
+         "  routed := current_setting('shardway.key')::text[];\n" + checks(table, role) +
+             (role == node_role::source ? recording(table) : std::string{}) +
          "  RETURN NULL;\nEND $f$;\n";
 }
 
@@ -101,7 +113,8 @@ BEGIN
 END $f$;
 )sql";
 
-constexpr std::string_view trigger_names[] = {"shardway_capture", "shardway_capture_insert", "shardway_capture_update", "shardway_capture_delete",
+constexpr std::string_view trigger_names[] = {"shardway_capture", "shardway_capture_insert", "shardway_capture_update",
+    "shardway_capture_delete",
                                               "shardway_capture_truncate"};
 
 std::string drops(std::string const& relation) {
@@ -110,7 +123,8 @@ std::string drops(std::string const& relation) {
   return sql;
 }
 
-std::string trigger_sql(std::string const& relation, std::string const& name, std::string const& event, std::string const& when, std::string const& function) {
+std::string trigger_sql(std::string const& relation, std::string const& name, std::string const& event, std::string const& when,
+    std::string const& function) {
   return "CREATE TRIGGER " + name + " AFTER " + event + " FOR EACH STATEMENT WHEN (" + when + ") EXECUTE FUNCTION " + function +
          "();\nALTER TABLE ONLY " + relation + " ENABLE ALWAYS TRIGGER " + name + ";\n";
 }
@@ -124,9 +138,12 @@ std::string triggers_on(table_state const& table, std::string const& relation) {
                        "shardway.refuse_raw_change");
   auto const when = ours + " AND (" + setting("capture") + " <> '' OR (" + raw + "))";
   auto const function = names::capture_function(table.manifest.table);
-  return trigger_sql(relation, "shardway_capture_insert", "INSERT ON " + relation + " REFERENCING NEW TABLE AS shardway_new", when, function) +
-         trigger_sql(relation, "shardway_capture_update", "UPDATE ON " + relation + " REFERENCING OLD TABLE AS shardway_old NEW TABLE AS shardway_new", when, function) +
-         trigger_sql(relation, "shardway_capture_delete", "DELETE ON " + relation + " REFERENCING OLD TABLE AS shardway_old", when, function) +
+  return trigger_sql(relation, "shardway_capture_insert", "INSERT ON " + relation + " REFERENCING NEW TABLE AS shardway_new", when,
+      function) +
+         trigger_sql(relation, "shardway_capture_update", "UPDATE ON " + relation +
+             " REFERENCING OLD TABLE AS shardway_old NEW TABLE AS shardway_new", when, function) +
+         trigger_sql(relation, "shardway_capture_delete", "DELETE ON " + relation + " REFERENCING OLD TABLE AS shardway_old", when,
+             function) +
          trigger_sql(relation, "shardway_capture_truncate", "TRUNCATE ON " + relation, when, function);
 }
 

@@ -234,7 +234,10 @@ class transaction_attempt {
     auto answers = on.link->flush(all, call_.deadline());
     if (!answers) {
       auto arrived = on.link->salvaged();
-      if (arrived.size() <= commit_at) return unanswered(on, transaction, answers.error());
+      if (arrived.size() <= commit_at) {
+        bool const is_captured_known = arrived.size() >= captured && transaction.take_captured(std::span{arrived}.first(captured));
+        return unanswered(on, transaction, answers.error(), is_captured_known);
+      }
       arrived.push_back(answers.error());
       return judge(on, transaction, captured, commit_at, arrived);
     }
@@ -244,8 +247,8 @@ class transaction_attempt {
   attempt_result judge(lent_session const& on, fenced_transaction& transaction, std::size_t captured_count, std::size_t commit_at,
                        std::vector<result<rows>> const& answers) {
     auto const outcome = outcome_of_commit(answers[commit_at]);
-    if (outcome.kind == commit_outcome_kind::in_doubt) return unanswered(on, transaction, *outcome.why);
     auto const captured = transaction.take_captured(std::span{answers}.first(captured_count));
+    if (outcome.kind == commit_outcome_kind::in_doubt) return unanswered(on, transaction, *outcome.why, captured.has_value());
     // The first error is why the server rolled back.
     bool const is_rolled_back = outcome.kind == commit_outcome_kind::rolled_back;
     if (!captured && is_rolled_back) return {.end = end_of(captured.error())};
@@ -256,12 +259,11 @@ class transaction_attempt {
     return done;
   }
 
-  attempt_result unanswered(lent_session const& on, fenced_transaction const& transaction, error const& lost) {
+  attempt_result unanswered(lent_session const& on, fenced_transaction const& transaction, error const& lost, bool is_captured_known) {
     // Nothing was written by a transaction without an xid: whether it "committed" makes no difference.
     if (transaction.xid().empty() && call_.log().affected == 0) return {.end = attempt_end{end_kind::again, lost}};
     auto done = call_.doubted(call_.resolve(target_, plan_, on, transaction.xid(), lost));
-    // The statements' answers had come before; what triggers captured would have come with COMMIT's.
-    done.answer_lost = !transaction.last_statements().empty();
+    done.answer_lost = !is_captured_known;  // the statements' own answers had come before
     return done;
   }
 

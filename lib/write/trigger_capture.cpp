@@ -31,10 +31,13 @@ std::string array_of_names(std::vector<table_state const*> const& tables) {
   return "ARRAY[" + sql + "]::text[]";
 }
 
-// Rows that this transaction has changed so far by the server's statistics, leaves included. What was rolled back to a savepoint counts too.
+// Rows that this transaction has changed so far by the server's statistics, leaves included. What was rolled back to a savepoint counts
+// too.
 std::string changed_sql(std::vector<table_state const*> const& tables) {
-  return "(SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid) + pg_catalog.pg_stat_get_xact_tuples_updated(r.oid) + "
-         "pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid)), 0) FROM (SELECT coalesce(t.relid::oid, pg_catalog.to_regclass(n.name)::oid) AS oid "
+  return "(SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid) + "
+      "pg_catalog.pg_stat_get_xact_tuples_updated(r.oid) + "
+         "pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid)), 0) FROM (SELECT coalesce(t.relid::oid, "
+         "pg_catalog.to_regclass(n.name)::oid) AS oid "
          "FROM pg_catalog.unnest(" + array_of_names(tables) + ") AS n (name) LEFT JOIN LATERAL "
          "pg_catalog.pg_partition_tree(pg_catalog.to_regclass(n.name)) t ON true) r)";
 }
@@ -54,7 +57,8 @@ bool refuses_raw(write_plan const& plan) { return plan.capture == capture_level:
 
 error ended_by_borrower(std::string const& node) {
   return error{error_code::statement_refused,
-               "code that borrowed the connection ended the transaction, or went back to before it had the connection; what it committed stays",
+               "code that borrowed the connection ended the transaction, or went back to before it had the connection; what it committed "
+               "stays",
                "leave COMMIT, ROLLBACK and older savepoints to the library"}
       .at_node(node);
 }
@@ -94,10 +98,12 @@ void fenced_transaction::forget_announced() {
 
 result<rows> fenced_transaction::change_raw(write_target const& target, std::string_view sql, std::vector<text_value> parameters) {
   if (!may_be_sent_raw(sql))
-    return error{error_code::statement_refused, "a statement that is no INSERT, UPDATE, DELETE, MERGE, WITH, SELECT or CALL", "transactions are begun and ended by the library"};
+    return error{error_code::statement_refused, "a statement that is no INSERT, UPDATE, DELETE, MERGE, WITH, SELECT or CALL",
+        "transactions are begun and ended by the library"};
   announce(target);
   announce_raw(true);
-  BOOST_OUTCOME_TRY(auto answer, send_with_xid({.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)}));
+  BOOST_OUTCOME_TRY(auto answer, send_with_xid({.sql = std::string(sql), .parameters = std::move(parameters),
+      .name = statement_name(sql)}));
   if (counts_changes(answer)) call_.log().affected += answer.affected();
   return answer;
 }
@@ -117,7 +123,8 @@ result<> fenced_transaction::take_captured(std::span<result<rows> const> answers
   auto& changes = call_.log().changes;
   for (std::size_t i = 0; skipped + i < answers.size(); ++i) {
     BOOST_OUTCOME_TRY(auto captured, parse_captured(answers[skipped + i].value(), *tables[i]));
-    for (auto& one : captured) changes.push_back({tables[i], one.operation, std::move(one.row), one.slot, target_.current->shard_of(one.slot)});
+    for (auto& one : captured) changes.push_back({tables[i], one.operation, std::move(one.row), one.slot,
+        target_.current->shard_of(one.slot)});
   }
   std::stable_sort(changes.begin(), changes.end(), [](auto const& a, auto const& b) { return a.row.version < b.row.version; });
   return success();
@@ -127,7 +134,8 @@ result<> fenced_transaction::take_captured(std::span<result<rows> const> answers
 statement fenced_transaction::count_statement() const {
   auto const by_statement = tables_where(target_, [](table_state const& table) { return !captures_by_trigger(table); });
   auto const by_trigger = plan_.fenced ? std::vector<table_state const*>{} : tables_where(target_, captures_by_trigger);
-  if (refuses_raw(plan_)) return {.sql = "SELECT 0, 0, coalesce(nullif(pg_catalog.current_setting('shardway.changed', true), ''), '0')", .name = "shardway_counted"};
+  if (refuses_raw(plan_)) return {.sql = "SELECT 0, 0, coalesce(nullif(pg_catalog.current_setting('shardway.changed', true), ''), '0')",
+      .name = "shardway_counted"};
   return {.sql = "SELECT " + changed_sql(by_statement) + ", " + changed_sql(by_trigger) +
                  ", coalesce(nullif(pg_catalog.current_setting('shardway.changed', true), ''), '0')"};
 }
@@ -160,7 +168,8 @@ result<session*> fenced_transaction::begin_lending(std::vector<std::string> cons
 }
 
 result<> fenced_transaction::end_lending() {
-  if (on_.link->is_broken()) return fail(error{error_code::connection_lost, "the connection broke while code borrowed it"}.at_node(target_.node_name));
+  if (on_.link->is_broken()) return fail(error{error_code::connection_lost,
+      "the connection broke while code borrowed it"}.at_node(target_.node_name));
   if (!on_.link->in_transaction()) return fail(ended_by_borrower(target_.node_name));
   std::vector<statement> const all{{.sql = std::string("RELEASE SAVEPOINT ") + lending_savepoint},
                                    {.sql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"},

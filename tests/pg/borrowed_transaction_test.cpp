@@ -3,6 +3,7 @@
 
 #include "capture_fixture.hpp"
 #include "shardway/protocol/fence.hpp"
+#include "shardway/testing/fault_gate.hpp"
 
 namespace {
 
@@ -125,6 +126,45 @@ TEST_F(borrowed, a_transaction_that_the_code_ended_is_told_and_never_run_again) 
     EXPECT_EQ(note_at(source(), key), std::string_view(end).starts_with("COMMIT") ? "new" : "absent");
   }
   EXPECT_TRUE(run(session, fresh_key(), [](pqxx::dbtransaction& tx) { tx.exec("SELECT 1"); }));
+}
+
+TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
+  at_stage(stage::dual_writing);
+  auto app = fleet_->open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const told = session.write("shop.orders", key, [&](write_transaction& tx) -> result<> {
+    BOOST_OUTCOME_TRYV(tx.savepoint("older"));
+    BOOST_OUTCOME_TRY(auto lent, lent_transaction::lend(tx));
+    EXPECT_FALSE(tx.query("SELECT 1")) << "lent";
+    lent->exec(insert_sql(key, key));
+    lent->exec("ROLLBACK TO SAVEPOINT older");
+    return lent.give_back();
+  });
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code(), error_code::statement_refused);
+}
+
+TEST_F(borrowed, a_commit_without_an_answer_is_found_out_and_what_was_captured_still_reaches_the_shard) {
+  at_stage(stage::dual_writing);
+  auto const gate = value_of(shardway::testing::fault_gate::open(source().port()));
+  auto wanted = fleet_->options();
+  wanted.source.conninfo = gate->conninfo();
+  wanted.generation_interval = 60s;
+  auto app = value_of(client::open(wanted));
+  auto session = app.session();
+  auto const key = fresh_key();
+  int runs = 0;
+  require(gate->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
+  auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) {
+    ++runs;
+    tx.exec(insert_sql(key, key));
+  }));
+  EXPECT_EQ(gate->trips(), 1U);
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
+  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(note_at(shard_of(key), key), "new");
 }
 
 TEST_F(borrowed, W13_a_raw_change_is_refused_where_statements_are_captured_and_side_effects_are_not) {

@@ -82,6 +82,32 @@ TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {
   EXPECT_EQ(note_at(shard_of(key), key + 500000), "absent");
 }
 
+TEST_F(captured, without_the_triggers_duty_nothing_reaches_outbox_or_shard) {
+  at_stage(stage::dual_writing);
+  auto app = fleet_->open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  setenv("SHARDWAY_GUARD_OFF", "capture_trigger", 1);
+  auto const escaped = run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); });
+  unsetenv("SHARDWAY_GUARD_OFF");
+  ASSERT_TRUE(escaped);
+  EXPECT_EQ(outbox_of(escaped.value()), "");
+  EXPECT_EQ(note_at(shard_of(key), key), "absent");
+}
+
+TEST_F(captured, a_function_of_a_role_that_may_not_write_the_outbox_is_captured) {
+  at_stage(stage::dual_writing);
+  for (auto const* sql : {"DROP OWNED BY keeper; DROP ROLE keeper", "CREATE ROLE keeper", "GRANT USAGE ON SCHEMA shop TO keeper; GRANT INSERT ON shop.orders, shop.items TO keeper",
+                          "ALTER FUNCTION shop.add_order(bigint, bigint) OWNER TO keeper"})
+    if (auto const ran = source().query(sql); !std::string_view(sql).starts_with("DROP")) require(ran);
+  auto app = fleet_->open();
+  auto session = app.session();
+  auto const key = fresh_key();
+  auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("SELECT shop.add_order($1, $1)", pqxx::params{key}); }));
+  at(source(), "ALTER FUNCTION shop.add_order(bigint, bigint) OWNER TO postgres; DROP OWNED BY keeper; DROP ROLE keeper");
+  EXPECT_EQ(done.secondary_rows, 3);
+}
+
 TEST_F(captured, W12_W13_rows_of_triggers_and_cascades_are_captured_as_they_are_at_the_end) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();

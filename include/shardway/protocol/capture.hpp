@@ -1,5 +1,5 @@
-// Capture by triggers: statement triggers on a table check the shard key of every row a transaction of ours changes and, while dual writing,
-// write its outbox rows. The frame (outbox.hpp) is the other way; a table's manifest says which.
+// Capture by triggers: statement triggers on a table check the shard key of every row a transaction of ours changes and, while dual
+// writing, write its outbox rows. The frame (outbox.hpp) is the other way; a table's manifest says which.
 //
 // Nothing reaches the triggers but transaction-local settings (`shardway.capture` and its kin), so a writer without them is never captured.
 #pragma once
