@@ -122,6 +122,39 @@ TEST_P(key_types, a_pin_is_fixed_once_a_group_has_begun) {
   EXPECT_EQ(after.placement, now.placement);
 }
 
+std::string json_text(std::string const& text) {
+  std::string out = "\"";
+  for (char const c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? std::string{"\\n"} : std::string(1, c);
+  }
+  return out + '"';
+}
+
+TEST_P(key_types, a_running_controller_compares_the_migration_too) {
+  start_with_readings();
+  auto const now = value_of(read_newest_generation(*catalog_)).value();
+  std::string documents;
+  for (auto const& held : now.tables) documents += (documents.empty() ? "" : ", ") + json_text(print(held.manifest));
+  auto const apply = [&](migration_manifest const& wanted) {
+    return ask("apply", R"({"migration": )" + json_text(print(wanted)) + R"(, "documents": [)" + documents + "]}");
+  };
+  controller_process controller(file_);
+  done(ask("advance", R"({"group": "metering", "to": "replicating"})"));
+  auto wanted = migration_;
+  wanted.pins.clear();
+  wanted.shards[2].pinned_only = false;
+  auto const refused = apply(wanted);
+  EXPECT_EQ(refused.state, request_state::failed);
+  EXPECT_EQ(refused.error_code, "manifest_invalid");
+  wanted = migration_;
+  wanted.shards[1].conninfo += " connect_timeout=9";
+  done(apply(wanted));
+  auto const after = value_of(read_newest_generation(*catalog_)).value();
+  EXPECT_EQ(after.migration.shards[1].conninfo, wanted.shards[1].conninfo);
+  EXPECT_EQ(after.placement, now.placement);
+}
+
 TEST_P(key_types, columns_that_the_manifest_names_are_there) {
   start(GetParam(), 1);
   auto const refused = [&](auto const& spoil) {
