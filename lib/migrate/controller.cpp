@@ -20,7 +20,7 @@ namespace {
 using std::chrono::steady_clock;
 
 // Kinds that change nothing when they run twice, or notice that they are done.
-std::vector<std::string> idempotent_kinds() { return {"advance", "guard", "verify", "gates", "pause", "resume", "apply", "finalize"}; }
+std::vector<std::string> idempotent_kinds() { return {"advance", "guard", "verify", "gates", "pause", "resume", "apply", "finalize", "lookup"}; }
 
 result<generation> newest_or_fail(session& source) {
   BOOST_OUTCOME_TRY(auto const version, installed_schema_version(source));

@@ -113,7 +113,7 @@ result<> controller::parts::await_keepers(table_state const& table) {
 result<> prepare_known_lookups(node_connections& nodes, generation const& next, std::string const& role, onboard_options const& options) {
   std::vector<table_state> kept;
   for (auto const& table : next.tables)
-    if (keeps_lookups(next.find_group(table.manifest.group)->at, table.manifest)) kept.push_back(table);
+    if (next.find_group(table.manifest.group)->at >= stage::dual_writing) kept.push_back(table);
   return prepare_lookups(nodes.source_node(), nodes.shard_nodes(), kept, role, options);
 }
 

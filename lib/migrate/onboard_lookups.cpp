@@ -28,6 +28,19 @@ result<> prepare_on(onboard_node const& at, bool is_shard, table_state const& ta
   return run_ddl(*at.node, sql, "shardway.lookup", options);
 }
 
+// Clients keep these no more: should a manifest name one again, it is built anew.
+result<> retire_others(onboard_node const& at, table_state const& table, onboard_options const& options) {
+  std::vector<std::string> kept;
+  for (auto const& lookup : table.manifest.lookups) kept.push_back(lookup.name);
+  BOOST_OUTCOME_TRY(auto const there, at.node->query({"SELECT to_regclass('shardway.lookup') IS NOT NULL"}));
+  if (!there.boolean(0, 0)) return success();
+  BOOST_OUTCOME_TRYV(run_guarded(*at.node, options.token,
+                                 {{.sql = "UPDATE shardway.lookup SET is_ready = false, at = clock_timestamp() WHERE relation = $1 AND name <> ALL ($2::text[])"
+                                          " AND is_ready",
+                                   .parameters = {table.manifest.table, text_array(kept)}}}));
+  return success();
+}
+
 result<> check_shapes(onboard_node const& source, table_state const& table) {
   BOOST_OUTCOME_TRY(auto const found, source.node->query({"SELECT name, shape FROM shardway.lookup WHERE relation = $1", {table.manifest.table}}));
   for (std::size_t row = 0; row < found.size(); ++row) {
@@ -45,6 +58,8 @@ result<> check_shapes(onboard_node const& source, table_state const& table) {
 result<> prepare_lookups(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const& tables,
                          std::string const& application_role, onboard_options const& options) {
   for (auto const& table : tables) {
+    BOOST_OUTCOME_TRYV(retire_others(source, table, options));
+    for (auto const& shard : shards) { BOOST_OUTCOME_TRYV(retire_others(shard, table, options)); }
     if (table.manifest.lookups.empty()) continue;
     BOOST_OUTCOME_TRYV(prepare_on(source, false, table, application_role, options));
     BOOST_OUTCOME_TRYV(check_shapes(source, table));

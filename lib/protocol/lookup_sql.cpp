@@ -1,4 +1,6 @@
 // SQL of lookups.
+#include <set>
+
 #include "lookup_text.hpp"
 #include "shardway/protocol/column_lists.hpp"
 #include "shardway/protocol/lookup.hpp"
@@ -9,6 +11,8 @@ inline namespace v0 {
 using namespace lookup_text;
 
 namespace {
+
+constexpr std::size_t locks_a_lookup = 1024;  // a lock a value would exhaust the lock table in a mass insert
 
 // "t.v1 = $1::bigint AND t.v2 = ...", and the number of the next parameter.
 std::string value_match(lookup_of_table const& of, std::size_t first) {
@@ -52,8 +56,10 @@ std::string lookup_state_sql(std::string_view application_role) {
 }
 
 statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots, bool exclusive) {
+  std::set<std::size_t> sorted;
+  for (auto const slot : slots) sorted.insert(slot.value() % locks_a_lookup);
   std::vector<std::string> numbers;
-  for (auto const slot : slots) numbers.push_back(number(slot.value()));
+  for (auto const one : sorted) numbers.push_back(number(one));
   auto const* function = exclusive ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared";
   return named("SELECT pg_catalog." + std::string(function) + "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
                {"lookup " + of.table->manifest.table + '.' + of.lookup->name, array_text(numbers)});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
@@ -49,14 +50,19 @@ error as_retryable(error const& why, lookup_of_table const& of) {
 // The log's entries by lookup, in the order in which the rows were written.
 using grouped = std::map<std::pair<std::string_view, std::string_view>, entry_list>;
 
+std::string told_apart(lookup_entry const& entry) {
+  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + array_text(entry.texts) + array_text(entry.owner.shard_key) +
+         array_text(entry.owner.row_key);
+}
+
 result<grouped> entries_of(std::vector<lookup_change> const& changes) {
   grouped out;
+  std::set<std::string> seen;
   for (auto const& change : changes) {
     BOOST_OUTCOME_TRY(auto entries, lookup_entries(*change.table, change.image));
     for (auto& entry : entries) {
-      auto& held = out[{change.table->manifest.table, entry.of.lookup->name}];
-      auto const same = [&](lookup_entry const& other) { return other.value == entry.value && other.owner == entry.owner; };
-      if (std::none_of(held.begin(), held.end(), same)) held.push_back(std::move(entry));
+      if (!seen.insert(told_apart(entry)).second) continue;
+      out[{change.table->manifest.table, entry.of.lookup->name}].push_back(std::move(entry));
     }
   }
   return out;
@@ -65,8 +71,6 @@ result<grouped> entries_of(std::vector<lookup_change> const& changes) {
 std::vector<slot_id> slots_of(entry_list const& entries) {
   std::vector<slot_id> slots;
   for (auto const& entry : entries) slots.push_back(slot_of(entry.value));
-  std::sort(slots.begin(), slots.end());
-  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
   return slots;
 }
 
@@ -200,7 +204,7 @@ result<> keep_lookups(fenced_call& call, write_target const& target, lent_sessio
   BOOST_OUTCOME_TRY(auto const all, entries_of(call.log().lookups));
   if (all.empty()) return success();
   BOOST_OUTCOME_TRYV(keeper(call, target, on).keep(all));
-  if (stop_point("lookup_after_mapping")) return error{error_code::sql_error, "stopped by a test"};
+  if (stop_point("lookup_after_mapping")) return error{error_code::cancelled, "stopped by a test"};
   return success();
 }
 

@@ -169,7 +169,7 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
   auto items = table("shop.items", {"order_id", "line"});
   items.lookups = {{.name = "sku", .columns = {"sku"}, .unique = false}};
   value_of(apply_manifests(options_, {table("shop.orders", {"id"}), items}));
-  controller_process controller(file_);
+  auto controller = std::make_unique<controller_process>(file_, "lookup_before_ready");
   auto app = value_of(client::open({.source = {.node = "source", .conninfo = address(fleet_->source()) + " user=app"}, .application = "lookups"}));
   auto in = app.session();
   auto const rows_of = [&](std::string const& sku) {
@@ -184,7 +184,11 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
   auto const refused = ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})");
   EXPECT_EQ(refused.error_code, "gate_red");
   EXPECT_THAT(refused.error_message, HasSubstr("lookups: not complete: shop.items sku"));
-  auto const built = lookup("build");
+  auto const building = value_of(enqueue_request(*catalog_, "lookup", R"({"table": "shop.items", "name": "sku", "do": "build"})"));
+  ASSERT_TRUE(controller->ended_within(60s));
+  EXPECT_TRUE(controller->was_killed());
+  controller = std::make_unique<controller_process>(file_);
+  auto const built = value_of(wait_for_request(*catalog_, building, std::chrono::steady_clock::now() + 60s));
   done(built);
   EXPECT_THAT(built.result, HasSubstr(R"("ready")"));
   EXPECT_EQ(rows_of("sku7"), 60U) << "dual_writing";
@@ -200,6 +204,17 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
   done(lookup("repair"));
   done(ask("rollback", R"({"group": "sales", "approved_by": "test"})"));
   EXPECT_EQ(rows_of("fresh"), 1U) << "back on the source";
+  // Taken away and named again: what was written in between has no mapping.
+  auto const apply = [&](table_manifest const& wanted) {
+    auto const documents = "jsonb_build_array($m$" + print(table("shop.orders", {"id"})) + "$m$::text, $m$" + print(wanted) + "$m$::text)";
+    done(ask("apply", on_source("SELECT jsonb_build_object('documents', " + documents + ")::text")));
+  };
+  apply(table("shop.items", {"order_id", "line"}));
+  apply(items);
+  auto const stale = lookup("check");
+  done(stale);
+  EXPECT_EQ(std::string(run_on(fleet_->source(), "SELECT '" + stale.result + "'::jsonb ->> 'ready'").text(0, 0)), "false");
+  done(lookup("build"));
 }
 
 }  // namespace

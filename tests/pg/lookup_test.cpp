@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "lookup_fixture.hpp"
-#include "shardway/base/test_switch.hpp"
+#include "shardway/base/stop_point.hpp"
 
 namespace {
 
@@ -199,6 +199,37 @@ TEST_F(lookups, one_that_is_building_says_so_once_slots_have_moved) {
   EXPECT_EQ(in.lookup("shop.users", "email", email).error().code(), error_code::precondition_failed);
   require(node.query("UPDATE shardway.lookup SET is_ready = true"));
   EXPECT_EQ(ids_by_email(in, email), text(customer));
+}
+
+TEST_F(lookups, a_writer_that_fails_after_its_mapping_leaves_the_value_to_others) {
+  auto in = opened();
+  auto const failed = fresh_key(), other = moved_customer();
+  refresh();
+  auto const email = fresh_email();
+  stop_points::select("lookup_after_mapping:error");
+  EXPECT_EQ(insert(in, {failed, failed, email, "14", ""}).error().code(), error_code::cancelled);
+  stop_points::select("");
+  EXPECT_EQ(fleet().mapped("email", email), text(failed)) << "there before the row, which never came";
+  EXPECT_EQ(ids_by_email(in, email), "");
+  value_of(insert(in, {other, other, email, "14", ""}));
+  EXPECT_EQ(ids_by_email(in, email), text(other));
+}
+
+TEST_F(lookups, a_batch_keeps_them_too) {
+  auto in = opened();
+  std::vector<batch_row> rows;
+  std::vector<std::string> emails;
+  for (int i = 0; i < 5; ++i) {
+    auto const customer = fresh_key();
+    emails.push_back(fresh_email());
+    rows.push_back({customer, {text(customer), text(customer), emails.back(), "13", ""}});
+  }
+  EXPECT_EQ(value_of(in.execute_batch("shop.users", insert_sql, rows)).affected, 5);
+  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(fleet().mapped("email", emails[i]), rows[i].key.text_of(0));
+  rows[0].parameters[0] = text(77'000'000);
+  auto const refused = value_of(in.execute_batch("shop.users", insert_sql, {rows.data(), 1}));
+  ASSERT_TRUE(refused.parts.front().why);
+  EXPECT_EQ(refused.parts.front().why->code(), error_code::constraint_violation);
 }
 
 // One connection a node suffices: what is done beside an open transaction has its own.

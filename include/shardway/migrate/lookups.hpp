@@ -13,7 +13,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Tables of mappings on every shard and the list of complete lookups on every node, for the lookups of these tables. Idempotent.
+/// Tables of mappings on every shard and the list of complete lookups on every node, for the lookups of these tables. Lookups that they had before
+/// and have no more are not complete from then on. Idempotent.
 /// Errors: `precondition_failed` (a lookup of that name was of other columns, or not unique before); those of locks.
 result<> prepare_lookups(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const&,
                          std::string const& application_role, onboard_options const&);

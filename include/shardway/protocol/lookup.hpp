@@ -56,7 +56,8 @@ std::string lookup_table_sql(lookup_of_table const&, std::string_view applicatio
 std::string lookup_state_sql(std::string_view application_role);
 
 /// On the node with authority, in the base row's transaction: nobody removes or takes over mappings of these values until it ends. Shared where
-/// two writers of a value do not disturb each other. `slots`: those of the values, sorted; values of one slot share a lock.
+/// two writers of a value do not disturb each other. `slots`: those of the values, in any order; each lock, one of 1,024 a lookup, is several
+/// slots'.
 statement lookup_lock_statement(lookup_of_table const&, std::vector<slot_id> const& slots, bool exclusive);
 
 /// On a shard. Preconditions of both: the entries are of one lookup, and at least one.

@@ -88,6 +88,11 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M040", [](auto& t) { t.id_block = 1000001; }},
       {"M041", [](auto& t) { t.key = {"a", "b"}; t.ids = id_strategy_kind::slot; }},
       {"M058", [](auto& t) { reference(t).capture = capture_kind::trigger; }},
+      {"M060",
+       [](auto& t) {
+         t.lookups = {{"by_email", {"email"}, false}};
+         t.capture = capture_kind::trigger;
+       }},
   };
   EXPECT_THAT(validate(orders()), IsEmpty());
   for (auto const& [code, spoil] : cases) {
