@@ -49,7 +49,7 @@ struct shadow_reads::job {
   answer_digest answer;
 };
 
-shadow_reads::shadow_reads(client_options const& options) : options_(own_pools(options)), pools_(options_), work_(threads_max, queue_max) {}
+shadow_reads::shadow_reads(client_options const& options) : options_(own_pools(options)), pools_(options_, nullptr), work_(threads_max, queue_max) {}
 
 void shadow_reads::stop() noexcept {
   stopping_ = true;
