@@ -27,7 +27,7 @@ write_target on_source(std::shared_ptr<routing_view const> const& view) {
 }  // namespace
 
 client_state::client_state(client_options given)
-    : options(std::move(given)), pools(options), pools_aside(options), generations(options, pools), replicas(options, pools, generations),
+    : options(std::move(given)), pools(options, options.listener), pools_aside(options, nullptr), generations(options, pools), replicas(options, pools, generations),
       secondary(*this, options.listener.get(), options.queue_rows_max), shadows(options), hedges(options.meter) {}
 
 client_state::~client_state() { close(); }

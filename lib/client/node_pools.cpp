@@ -1,5 +1,7 @@
 #include "node_pools.hpp"
 
+#include <atomic>
+
 #include "facts_session.hpp"
 #include "routing_view.hpp"
 #include "shardway/manifest/routes.hpp"
@@ -40,8 +42,10 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   auto& found = pools_[address.node];
   if (found.pool && found.conninfo == address.conninfo) return found.pool;
   pool_options wanted{.node = address, .sessions_max = options_.connections_max, .sessions_min = options_.connections_min,
-      .open = [listener = options_.listener](connect_options const& where) {
-                         return connect_with_facts(where, listener.get());
+      .open = [listener = listener_, is_told = std::make_shared<std::atomic<bool>>()](connect_options const& where) {
+                         auto made = connect_with_facts(where, *is_told ? nullptr : listener.get());
+                         if (made) *is_told = true;
+                         return made;
                        }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
   found = {address.conninfo, std::make_shared<session_pool>(std::move(made)), {}};

@@ -18,7 +18,8 @@ inline namespace v0 {
 /// Thread safety: shared use is safe.
 class node_pools {
  public:
-  explicit node_pools(client_options const& options) : options_(options) {}
+  /// `listener` is told once a node what its connections are like; may be empty.
+  node_pools(client_options const& options, std::shared_ptr<events> listener) : options_(options), listener_(std::move(listener)) {}
 
   /// How to reach a node: the address given in the options by its name, else the generation's.
   connect_options address_of(node_definition const& node, bool is_source) const;
@@ -42,6 +43,7 @@ class node_pools {
   static result<lent_session> lend_from(session_pool&, steady_time deadline);
 
   client_options const& options_;
+  std::shared_ptr<events> const listener_;
   std::mutex mutex_;
   std::map<std::string, entry> pools_;
   bool closed_{};
