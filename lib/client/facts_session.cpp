@@ -14,13 +14,13 @@ constexpr char facts_sql[] =
 
 }  // namespace
 
-result<std::unique_ptr<session>> connect_with_facts(connect_options const& options, events* listener) {
+result<std::unique_ptr<session>> connect_with_facts(connect_options const& options, events* listener, std::atomic<bool>* is_told) {
   auto const until = system_clock_source().now() + options.connect_timeout;
   BOOST_OUTCOME_TRY(auto made, connect(options));
   BOOST_OUTCOME_TRY(auto const said, made->query({.sql = facts_sql}, until));
   if (said.size() != 1) return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(options.node);
   BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 3));
-  if (listener && said.text(0, 4) == "off") {
+  if (listener && said.text(0, 4) == "off" && !(is_told && is_told->exchange(true))) {
     listener->on_trouble("connecting", error{error_code::precondition_failed,
         "synchronous_commit is off: acknowledged writes may be lost by a crash",
                                              "set it to on for the application's role"}

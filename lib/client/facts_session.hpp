@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "shardway/observe/events.hpp"
@@ -50,8 +51,9 @@ class facts_session final : public session {
 
 /// Connects and asks for the facts. A replica has no evidence of commits to give: only system and incarnation are asked for there.
 /// Cost: a connection and one round trip.
-/// A primary with synchronous_commit off is told to the listener: what it acknowledges, a crash may lose (W17).
-result<std::unique_ptr<session>> connect_with_facts(connect_options const&, events* listener);
+/// A primary with synchronous_commit off is told to the listener, unless `is_told` says that it was: what it acknowledges,
+/// a crash may lose (W17).
+result<std::unique_ptr<session>> connect_with_facts(connect_options const&, events* listener, std::atomic<bool>* is_told = nullptr);
 
 /// Sets a limit for the length of a scope. Preconditions: the session was made by `connect_with_facts`.
 class query_limit {

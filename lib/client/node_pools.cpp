@@ -43,9 +43,7 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   if (found.pool && found.conninfo == address.conninfo) return found.pool;
   pool_options wanted{.node = address, .sessions_max = options_.connections_max, .sessions_min = options_.connections_min,
       .open = [listener = listener_, is_told = std::make_shared<std::atomic<bool>>()](connect_options const& where) {
-                         auto made = connect_with_facts(where, *is_told ? nullptr : listener.get());
-                         if (made) *is_told = true;
-                         return made;
+                         return connect_with_facts(where, listener.get(), is_told.get());
                        }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
   found = {address.conninfo, std::make_shared<session_pool>(std::move(made)), {}};

@@ -194,7 +194,7 @@ class writers {
       auto const customer = order % 200;
       write_one(session, number, order, customer);
       if (sequence % 5 == 0) read_back(session, number, order, customer);
-      std::this_thread::sleep_for(2ms);
+      std::this_thread::sleep_for(5ms);  // a mirror applies one transaction at a time: it has to keep up on a busy machine
     }
   }
 
