@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "sha256.hpp"
-#include "shardway/base/in_parallel.hpp"
+#include "shardway/store/in_parallel.hpp"
 #include "shardway/base/limits.hpp"
 #include "shardway/catalog/guarded.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "lib/migrate/flip.hpp"
 #include "shardway/base/ensure.hpp"
-#include "shardway/base/in_parallel.hpp"
+#include "shardway/store/in_parallel.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/catalog/generation_store.hpp"

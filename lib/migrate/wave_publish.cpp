@@ -2,7 +2,7 @@
 
 #include "lib/migrate/flip.hpp"
 #include "lib/migrate/json_text.hpp"
-#include "shardway/base/in_parallel.hpp"
+#include "shardway/store/in_parallel.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/migrate/wave.hpp"
 

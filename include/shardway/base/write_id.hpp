@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "shardway/base/clock.hpp"
+#include "shardway/base/uuid_text.hpp"
 
 namespace shardway {
 inline namespace v0 {

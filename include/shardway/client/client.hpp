@@ -6,8 +6,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <source_location>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 namespace shardway {
@@ -21,7 +20,7 @@ class published {
   /// Makes `next` the current one if `may_follow(current, next)` says so; tells whether it did. The old one is freed outside the lock.
   template <class May>
   bool publish(std::shared_ptr<T const> next, May const& may_follow) {
-    std::lock_guard const lock{mutex_};
+    short_lock const lock{is_taken_};
     if (!may_follow(current_, next)) return false;
     current_.swap(next);
     published_.fetch_add(1, std::memory_order_release);
@@ -29,7 +28,7 @@ class published {
   }
   /// Cost: a mutex held for one reference count; on the request path use a `reader`.
   std::shared_ptr<T const> get() const {
-    std::lock_guard const lock{mutex_};
+    short_lock const lock{is_taken_};
     return current_;
   }
 
@@ -55,8 +54,24 @@ class published {
   };
 
  private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<T const> current_;         ///< under mutex_
+  // Held for one reference count; std::mutex would cost every includer <mutex>.
+  class short_lock {
+   public:
+    explicit short_lock(std::atomic_flag& is_taken) noexcept : is_taken_(is_taken) {
+      while (is_taken_.test_and_set(std::memory_order_acquire)) is_taken_.wait(true, std::memory_order_relaxed);
+    }
+    ~short_lock() {
+      is_taken_.clear(std::memory_order_release);
+      is_taken_.notify_one();
+    }
+    short_lock(short_lock const&) = delete;
+    short_lock& operator=(short_lock const&) = delete;
+
+   private:
+    std::atomic_flag& is_taken_;
+  };
+  mutable std::atomic_flag is_taken_{};
+  std::shared_ptr<T const> current_;         ///< under is_taken_
   std::atomic<std::uint64_t> published_{1};  ///< grows with each publication; a reader that saw it has nothing to fetch
 };
 

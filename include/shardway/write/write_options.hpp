@@ -4,7 +4,6 @@
 #include <chrono>
 #include <stop_token>
 #include <string>
-#include <string>
 
 namespace shardway {
 inline namespace v0 {

@@ -73,7 +73,7 @@ inline std::vector<node_index> nodes_of(routing_table const& owners) {
   std::vector<node_index> nodes;
   for (std::uint16_t slot = 0; slot < limits::slot_count; ++slot)
     if (auto const node = owners.owner_of(slot_id{slot}).node; nodes.empty() || nodes.back() != node) nodes.push_back(node);
-  std::ranges::sort(nodes);
+  std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   return nodes;
 }
@@ -99,7 +99,7 @@ inline void routing_snapshot::index_tables() {
     made = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(table.table.size()), table.table.data(), index, table.group, 0, {}};
     if (table.reference) continue;
     made.columns = static_cast<std::uint8_t>(table.shard_key.size());
-    std::ranges::copy(table.shard_key, made.types.begin());
+    std::copy(table.shard_key.begin(), table.shard_key.end(), made.types.begin());
   }
 }
 
@@ -114,8 +114,10 @@ inline routing_snapshot::known_table const* routing_snapshot::known(std::string_
 }
 
 inline result<std::shared_ptr<routing_snapshot const>> routing_snapshot::make(routing_data data) {
-  std::ranges::sort(data.tables, {}, &table_routes::table);
-  auto const twice = std::ranges::adjacent_find(data.tables, {}, &table_routes::table);
+  auto const before = [](table_routes const& a, table_routes const& b) { return a.table < b.table; };
+  std::sort(data.tables.begin(), data.tables.end(), before);
+  auto const same = [](table_routes const& a, table_routes const& b) { return a.table == b.table; };
+  auto const twice = std::adjacent_find(data.tables.begin(), data.tables.end(), same);
   if (twice != data.tables.end()) return error{error_code::corrupt_data, "the routes name the table " + twice->table + " twice"};
   for (auto const& table : data.tables)
     if (table.group >= data.groups.size() || table.shard_key.size() > limits::shard_key_columns_max)

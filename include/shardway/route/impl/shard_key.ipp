@@ -1,7 +1,6 @@
 // Bodies of shard_key.hpp: how the bytes are laid out.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -77,7 +76,11 @@ inline shard_key::shard_key(std::initializer_list<shard_key> columns) {
 
 inline bool shard_key::may_join(std::span<shard_key const> columns) noexcept {
   return columns.size() >= 2 && columns.size() <= limits::shard_key_columns_max &&
-         std::all_of(columns.begin(), columns.end(), [](shard_key const& key) { return key.columns_ == 1; });
+         [&] {
+           for (auto const& key : columns)
+             if (key.columns_ != 1) return false;
+           return true;
+         }();
 }
 
 inline void shard_key::join(std::span<shard_key const> columns) {
@@ -140,7 +143,7 @@ inline key_type shard_key::type_of(std::size_t column) const noexcept { return p
 inline std::span<std::byte const> shard_key::bytes_of(std::size_t column) const noexcept { return part_of(column).bytes; }
 
 inline bool operator==(shard_key const& a, shard_key const& b) noexcept {
-  return a.columns_ == b.columns_ && (a.columns_ != 1 || a.type_ == b.type_) && std::ranges::equal(a.bytes(), b.bytes());
+  return a.columns_ == b.columns_ && (a.columns_ != 1 || a.type_ == b.type_) && a.size_ == b.size_ && std::memcmp(a.bytes().data(), b.bytes().data(), a.size_) == 0;
 }
 
 }  // namespace v0

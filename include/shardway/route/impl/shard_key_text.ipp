@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "shardway/base/write_id.hpp"
+#include "shardway/base/uuid_text.hpp"
 #include "shardway/route/shard_key.hpp"
 
 namespace shardway {
