@@ -61,6 +61,7 @@ nb::dict receipt_document(write_receipt const& from) {
   one["stalled_us"] = from.stalled.count();
   one["affected"] = from.affected;
   one["answer_lost"] = from.answer_lost;
+  one["replayed"] = from.replayed;
   one["rows"] = rows_of(from.returned);
   return one;
 }
@@ -70,6 +71,8 @@ nb::dict answer_document(read_answer const& from) {
   one["rows"] = rows_of(from.returned);
   one["node"] = from.node;
   one["from_replica"] = from.from_replica;
+  one["from_shard"] = from.from_shard;
+  one["hedged"] = from.hedged;
   one["waited_us"] = from.waited.count();
   return one;
 }

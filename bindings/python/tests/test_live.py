@@ -298,7 +298,8 @@ def test_what_a_transactions_function_raises_rolls_back_and_arrives(app):
 def test_an_operation_is_done_once(app):
     session = app.session()
     first = session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")
-    assert session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")["write_id"] == first["write_id"]
+    again = session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")
+    assert (again["replayed"], again["write_id"]) == (True, first["write_id"])
     assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(2)}]
     with pytest.raises(module.RouteError) as caught:
         session.execute("shop.orders", 9, "DELETE FROM shop.orders WHERE id = 2001", operation_id="pay 2001")

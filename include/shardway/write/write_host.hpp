@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shardway/base/write_id.hpp"
 #include "shardway/manifest/generation.hpp"
 #include "shardway/route/placement.hpp"
 #include "shardway/route/shard_key.hpp"
