@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds slice{100};       // how soon a stop is noticed
 constexpr milliseconds retry_pause{2000};
+constexpr milliseconds connect_wait{500};
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -24,13 +25,16 @@ bool generation_listener::listen() {
   is_listening_ = false;
   link_.reset();
   if (now() < retry_) return false;
-  retry_ = now() + retry_pause;
+  retry_ = steady_time::max();  // until this attempt is over: a pause begins after it
   auto address = options_.source;
+  // The thread that polls waits for it: a source that does not answer must not keep it from asking other nodes.
+  address.connect_timeout = std::min(address.connect_timeout, connect_wait);
   if (address.node.empty()) address.node = "source";
   address.application_name = options_.application;
   auto made = connect(address);
-  if (!made) return false;
-  if (!made.value()->simple("LISTEN " + std::string{generation_channel}, now() + address.connect_timeout)) return false;
+  bool const listens = made && made.value()->simple("LISTEN " + std::string{generation_channel}, now() + connect_wait);
+  retry_ = now() + retry_pause;
+  if (!listens) return false;
   link_ = std::move(made).value();
   is_listening_ = true;
   return true;

@@ -40,6 +40,8 @@ reached_session reach(session& of) {
 }
 
 result<> prepare(pqxx::connection& on, facts_session* known, borrow_options const& wanted) {
+  if (!wanted.prepared.empty() && known && known->facts().backend_pid == 0)
+    return error{error_code::invalid_argument, "statements cannot be prepared behind a pooler in transaction mode", "leave borrow_options::prepared empty"};
   for (auto const& one : wanted.prepared) {
     if (known && known->knows_prepared(one.name)) continue;
     try {
@@ -86,9 +88,7 @@ result<> lent_transaction::give_back() {
   bool const was_aborted = done->joined->was_aborted();
   done->joined.reset();
   (void)done->connection.give_back();  // a broken connection is told by `end_lending`
-  BOOST_OUTCOME_TRYV(done->of.end_lending());
-  if (was_aborted) return error{error_code::cancelled, "the code that borrowed the transaction aborted it; nothing was written"};
-  return success();
+  return done->of.end_lending(was_aborted);
 }
 
 namespace {

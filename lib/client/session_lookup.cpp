@@ -173,6 +173,9 @@ result<std::optional<write_receipt>> client_session::execute_by(std::string_view
                                                                 std::string_view sql, std::vector<text_value> parameters,
                                                                 write_options const& options) {
   if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a write's deadline must be above 0"};
+  // An id is kept where the shard key is, and the value may lead to another key when the call is repeated.
+  if (!options.operation_id.empty())
+    return error{error_code::invalid_argument, "a write by a lookup takes no operation id", "look the key up, and name the write by its key"};
   auto const deadline = now() + options.deadline;
   auto const view = state_->shared->generations.view();
   auto const* found = view->current.find_table(table);

@@ -64,7 +64,8 @@ read_need need_of(session_state const& in, write_target const& target, read_opti
   }
   // The position where this authority was opened covers every token from before; a token of the older authority asks for it.
   auto const& range = generation::authority_of(*target.group, target.slot);
-  if (options.fresh == consistency::read_your_writes && range.opened.is_set() && !in.token.empty()) {
+  bool const is_asked = options.fresh == consistency::bounded_staleness || (options.fresh == consistency::read_your_writes && !in.token.empty());
+  if (is_asked && range.opened.is_set()) {
     if (newest) raise(need, {newest->system_identifier, newest->incarnation, range.opened});
     else need.cannot_be_judged = true;
   }

@@ -1,5 +1,6 @@
 // Manifests become a generation.
 #include <algorithm>
+#include <optional>
 
 #include "lib/migrate/admission.hpp"
 #include "lib/migrate/controller_parts.hpp"
@@ -12,6 +13,7 @@
 #include "shardway/manifest/codec.hpp"
 #include "shardway/manifest/plan.hpp"
 #include "shardway/manifest/validate.hpp"
+#include "shardway/route/shard_key.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -49,6 +51,36 @@ bool has_begun(generation const& now) {
   return std::any_of(now.groups.begin(), now.groups.end(), [](group_state const& group) { return group.at != stage::observing; });
 }
 
+/// The types of a table's shard key; nothing where a column is not found or of no such type (the inspection has said so).
+std::optional<std::vector<key_type>> key_types_of(table_state const& table) {
+  std::vector<key_type> types;
+  for (auto const& name : table.manifest.shard_key) {
+    auto const column = std::find_if(table.columns.begin(), table.columns.end(), [&](column_state const& one) { return one.name == name; });
+    auto const type = column == table.columns.end() ? result<key_column>{error{}} : key_column_of(column->key_type());
+    if (!type) return std::nullopt;
+    types.push_back(type_of(type.value()));
+  }
+  return types;
+}
+
+/// A pin of another type than the shard keys have would place another slot than its key's.
+result<> check_pin_types(migration_manifest const& migration, std::vector<table_state> const& tables) {
+  std::vector<std::vector<key_type>> known;
+  for (auto const& table : tables)
+    if (auto types = table.manifest.kind == table_kind::sharded ? key_types_of(table) : std::nullopt) known.push_back(std::move(*types));
+  for (auto const& pin : migration.pins) {
+    std::vector<key_type> types;
+    for (auto const& name : pin.types) {
+      BOOST_OUTCOME_TRY(auto const column, key_column_of(name));
+      types.push_back(type_of(column));
+    }
+    if (known.empty() || std::find(known.begin(), known.end(), types) != known.end()) continue;
+    return error(error_code::manifest_invalid, "a pin on \"" + pin.shard + "\" has types that no table's shard key has: it would place another slot",
+                 "write the types of the shard key's columns");
+  }
+  return success();
+}
+
 }  // namespace
 
 result<generation> generation_with(generation const& now, migration_manifest const& migration, std::vector<table_state> const& tables,
@@ -59,6 +91,7 @@ result<generation> generation_with(generation const& now, migration_manifest con
   auto of_tables = diff(now, wanted);
   all.insert(all.end(), of_tables.begin(), of_tables.end());
   BOOST_OUTCOME_TRYV(check_changes(all, changes));
+  BOOST_OUTCOME_TRYV(check_pin_types(migration, tables));
   generation next = now;
   next.migration = migration;
   // Placement follows pins and shards until the first row is copied by it.

@@ -250,9 +250,8 @@ result<std::string> controller::parts::serve_finalize(std::string const& name) {
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(drop_shard_helpers(shard, tables, onboarding()));
   }
-  for (auto const& node : nodes.all_nodes()) {
-    BOOST_OUTCOME_TRYV(onboarding::drop_capture(node, tables, onboarding()));
-  }
+  // On shards they stay: they compare shard keys of what is not framed.
+  BOOST_OUTCOME_TRYV(onboarding::drop_capture(nodes.source_node(), tables, onboarding()));
   return std::string("{\"stage\": \"finalized\"}");
 }
 

@@ -71,13 +71,13 @@ std::string restart_sql(id_sequence const& at, std::uint32_t stride, std::int64_
 result<> interleave_source(session& node, id_sequence const& at, std::uint32_t stride, onboard_options const& options) {
   if (at.increment == stride && at.last % stride == 0) return success();
   if (at.increment < 1) return id_error(node, at, "counts down; interleaved ids count up");
+  if (at.sequence.find("$shardway$") != at.sequence.npos) return id_error(node, at, "has a name that ends the quotes it stands in");
   BOOST_OUTCOME_TRY(auto const highest, single_number(node, "SELECT coalesce(max(" + at.column + "), 0) FROM " + at.table));
   if (std::max(highest, at.last) > at.maximum - options.id_margin - 4 * std::int64_t{stride})
     return id_error(node, at, "has no room above its highest id for a margin of " + std::to_string(options.id_margin));
   auto const step = std::to_string(stride);
   auto const sql = "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + step + ";\nDO $shardway$ BEGIN EXECUTE pg_catalog.format('ALTER"
-      " SEQUENCE " +
-                   at.sequence + " RESTART WITH %s', ((greatest((SELECT last_value FROM " + at.sequence + "), " + std::to_string(highest) +
+      " SEQUENCE %s RESTART WITH %s', " + names::literal(at.sequence) + ", ((greatest((SELECT last_value FROM " + at.sequence + "), " + std::to_string(highest) +
                        ") + " +
                    std::to_string(options.id_margin) + ") / " + step + " + 1) * " + step + "); END $shardway$";
   return run_ddl(node, sql, at.sequence, options);

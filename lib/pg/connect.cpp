@@ -31,6 +31,8 @@ constexpr char settings_of_pooled[] =
     "FROM (VALUES ('search_path', 'pg_catalog,pg_temp'), ('client_encoding', 'utf8'), ('TimeZone', 'utc'), ('IntervalStyle', 'postgres'), "
     "('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('default_transaction_isolation', 'readcommitted')) AS w(name, wanted) "
     "WHERE pg_catalog.lower(pg_catalog.replace(pg_catalog.current_setting(w.name), ' ', '')) OPERATOR(pg_catalog.<>) w.wanted) "
+    "|| CASE WHEN pg_catalog.lower(pg_catalog.current_setting('DateStyle')) OPERATOR(pg_catalog.~~) 'iso%' THEN '' ELSE ' DateStyle' END "
+    "|| CASE WHEN pg_catalog.current_setting('extra_float_digits')::int OPERATOR(pg_catalog.>) 0 THEN '' ELSE ' extra_float_digits' END "
     "FROM pg_catalog.pg_control_system()";
 
 struct free_options {

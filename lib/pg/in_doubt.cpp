@@ -97,6 +97,8 @@ class resolver {
   result<verdict> by_outbox_alone(char const* why_not) {
     if (!evidence_.write) return verdict{in_doubt_because(doubt(why_not))};
     BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
+    // Behind a pooler the connection outlives a promotion: the transaction may be running on the server that is asked.
+    if (!is_there && evidence_.backend_pid == 0) return verdict{};
     return verdict{commit_outcome{is_there ? kind::committed : kind::rolled_back, {}}};
   }
 

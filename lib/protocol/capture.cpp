@@ -4,6 +4,7 @@
 
 #include "shardway/base/limits.hpp"
 #include "shardway/protocol/column_lists.hpp"
+#include "shardway/store/statement_name.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -69,7 +70,7 @@ statement captured_rows_statement(table_state const& table) {
                    names::quoted_table(table.manifest.table) + " t ON " + match + " WHERE c.r ->> 3 = " +
                        names::literal(table.manifest.table) +
                    " ORDER BY (c.r ->> 1)::int4 DESC";
-  return {.sql = sql, .name = "shardway_captured_" + table.manifest.table};
+  return {.sql = sql, .name = statement_name(sql)};  // by its text: another generation may have other columns
 }
 
 namespace {

@@ -85,19 +85,27 @@ std::string counting() {
          "seen)::text, true);\n";
 }
 
-// SECURITY DEFINER: it may run below a function whose owner knows nothing of the outbox. Keys are printed as the stream prints them.
-std::string capture_function_sql(table_state const& table, node_role role) {
-  return "CREATE OR REPLACE FUNCTION " + names::capture_function(table.manifest.table) +
-         "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle "
-         "= 'ISO'\n"
-         "  SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 3 AS $f$\n"
+std::string capture_body(table_state const& table, node_role role) {
+  return "\n"
          "#variable_conflict use_variable\nDECLARE routed text[]; seen bigint; epoch_now int; version_now bigint; last_ordinal int; "
          "lines text;\nBEGIN\n"
          "  IF TG_OP = 'TRUNCATE' OR coalesce(current_setting('shardway.capture', true), '') = '' THEN PERFORM shardway.refuse_raw(" +
          names::literal(table.manifest.table) + "); END IF;\n" + counting() +
          "  routed := current_setting('shardway.key')::text[];\n" + checks(table, role) +
              (role == node_role::source ? recording(table) : std::string{}) +
-         "  RETURN NULL;\nEND $f$;\n";
+         "  RETURN NULL;\nEND ";
+}
+
+// SECURITY DEFINER: it may run below a function whose owner knows nothing of the outbox. Keys are printed as the stream prints them.
+std::string capture_function_sql(table_state const& table, node_role role) {
+  auto const body = capture_body(table, role);
+  // A name in it must not end the quotes.
+  std::string tag = "$f$";
+  for (int number = 0; body.find(tag) != body.npos; ++number) tag = "$f" + std::to_string(number) + "$";
+  return "CREATE OR REPLACE FUNCTION " + names::capture_function(table.manifest.table) +
+         "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle "
+         "= 'ISO'\n"
+         "  SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 3 AS " + tag + body + tag + ";\n";
 }
 
 constexpr std::string_view refusing_functions = R"sql(

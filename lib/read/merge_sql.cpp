@@ -159,6 +159,10 @@ result<std::vector<column_type>> parse_column_types(rows const& answer, std::siz
 
 result<statement> combine_statement(merge_terms const& terms, std::span<rows const> parts, std::span<column_type const> types) {
   BOOST_OUTCOME_TRYV(check_order(terms, types));
+  std::size_t wanted = terms.group_by.size();
+  for (auto const& one : terms.aggregates) wanted += partials_of(one).size();
+  if (types.size() != wanted)
+    return error{error_code::invalid_argument, "the statement's columns are not those of group_by and aggregates", "name each column in the statement"};
   statement what;
   std::string casts, list, groups;
   for (std::size_t i = 0; i < types.size(); ++i) {

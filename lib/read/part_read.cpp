@@ -8,6 +8,13 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
+// What the session has said of a prepared statement whose table has changed: the same batch, prepared anew, succeeds.
+bool is_plan_lost(error const& why) {
+  return why.code() == error_code::serialization_failure && (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
+}
+
+bool is_missing_object(error const& why) { return why.sqlstate() == "42P01" || why.sqlstate() == "3F000" || why.sqlstate() == "42883"; }
+
 using std::chrono::milliseconds;
 
 steady_time now() { return system_clock_source().now(); }
@@ -106,6 +113,8 @@ class part_read {
     how = read_host::replica_news::not_far_enough;
     if (!is_far_enough(answers.value()[0].value(), lent.value().link->identity())) return std::nullopt;
     auto made = judged(answers.value(), 1, host_.replica_name(index), true);
+    // A replica that has not replayed our own tables yet is not far enough; neither is a lost plan its fault.
+    if (!made && (is_missing_object(made.error()) || is_plan_lost(made.error()))) return std::nullopt;
     bool const conflict = !made && (made.error().code() == error_code::serialization_failure || needs_reconnect(made.error().code()));
     if (conflict) how = read_host::replica_news::failed;
     if (conflict || (made && made.value().fence.refused)) return std::nullopt;
@@ -125,7 +134,10 @@ class part_read {
     BOOST_OUTCOME_TRY(auto lent, host_.lend_primary(request_.deadline));
     auto const statements = batch(request_.deadline);
     BOOST_OUTCOME_TRY(auto answers, lent.link->flush(statements, request_.deadline));
-    return judged(answers, 0, host_.primary_name(), false);
+    auto first = judged(answers, 0, host_.primary_name(), false);
+    if (first || !is_plan_lost(first.error()) || lent.link->is_broken() || lent.link->in_transaction()) return first;
+    BOOST_OUTCOME_TRY(auto again, lent.link->flush(statements, request_.deadline));
+    return judged(again, 0, host_.primary_name(), false);
   }
 
   read_host& host_;

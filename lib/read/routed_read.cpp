@@ -10,6 +10,10 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
+bool is_plan_lost(error const& why) {
+  return why.code() == error_code::serialization_failure && (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
+}
+
 constexpr std::chrono::milliseconds lease_min{50};
 
 steady_time now() { return system_clock_source().now(); }
@@ -211,6 +215,10 @@ class routed_read {
                             request_.what,
                             {.sql = "COMMIT"}};
     BOOST_OUTCOME_TRY(auto answers, flush(lent, batch, request_.deadline));
+    // Its table has changed since it was prepared: once more, prepared anew.
+    if (!answers[2] && is_plan_lost(answers[2].error()) && !lent.link->is_broken() && !lent.link->in_transaction()) {
+      BOOST_OUTCOME_TRY(answers, flush(lent, batch, request_.deadline));
+    }
     for (std::size_t i = 0; i < 3; ++i)
       if (!answers[i]) return answers[i].error();
     return made(std::move(answers[2]).value(), host_.primary_name(), std::nullopt);

@@ -20,7 +20,7 @@ class fenced_transaction final : public write_transaction {
   result<> savepoint(std::string_view name) override;
   result<> rollback_to(std::string_view name) override;
   result<session*> begin_lending(std::vector<std::string> const& search_path) override;
-  result<> end_lending() override;
+  result<> end_lending(bool was_aborted) override;
   write_id id() const noexcept override { return call_.id(); }
   std::string_view node() const noexcept override { return target_.node_name; }
 

@@ -59,6 +59,7 @@ result<framed_statement> frame(write_target const& target, write_plan const& pla
                                                    std::to_string(parameters.size())};
   framed_statement framed{.what = {}, .capture = {}, .table = table.value(),
       .with_outbox = plan.capture == capture_level::outbox, .slot = target.slot, .placed = target.placed};
+  framed.keeps = target.current;
   framed.keeps_lookups = keeps_lookups(target.group->at, framed.table->manifest);
   auto const text = framed_text_of(target.current, *framed.table, lexed, sql, framed.with_outbox, framed.keeps_lookups);
   framed.capture = {text, &text->capture};
@@ -78,9 +79,9 @@ result<rows> unframe(framed_statement const& framed, rows answer, write_log& log
   log.affected += captured.user.affected();
   log.next_ordinal += static_cast<std::int32_t>(captured.user.affected());
   if (framed.keeps_lookups && framed.capture->operation != captured_statement::operation_type::remove)
-    for (auto const& row : captured.changed) log.lookups.push_back({framed.table, row.image});
+    for (auto const& row : captured.changed) log.lookups.push_back({framed.table, row.image, framed.keeps});
   if (framed.with_outbox)
-    for (auto& row : captured.changed) log.changes.push_back({framed.table, framed.capture->operation, std::move(row), framed.slot, framed.placed});
+    for (auto& row : captured.changed) log.changes.push_back({framed.table, framed.capture->operation, std::move(row), framed.slot, framed.placed, framed.keeps});
   return std::move(captured.user);
 }
 

@@ -18,6 +18,7 @@ struct framed_statement {
   statement what;
   std::shared_ptr<captured_statement const> capture{};  ///< empty: the statement goes unchanged
   table_state const* table{};                   ///< of a captured one
+  std::shared_ptr<generation const> keeps{};    ///< what `table` points into
   bool with_outbox{};
   bool keeps_lookups{};         ///< mappings of its rows are written before COMMIT
   slot_id slot{};
@@ -28,6 +29,7 @@ struct framed_statement {
 struct lookup_change {
   table_state const* table{};
   std::vector<text_value> image;
+  std::shared_ptr<generation const> keeps{};  ///< what `table` points into
 };
 
 /// What one attempt has changed so far.

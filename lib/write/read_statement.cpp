@@ -95,6 +95,31 @@ std::size_t condition_at(token_list const& all, std::string_view sql, std::size_
   return at;
 }
 
+// The mark restricts the statement only where it is one of its WHERE's or ON's conditions that all must hold: no OR and no NOT around it.
+bool restricts(token_list const& all, std::size_t first, std::size_t past) {
+  int level = 0, left = 0;  // below the level that is looked at; levels left on the way out
+  bool in_condition = false;
+  for (std::size_t i = first; i-- > 0;) {
+    if (all[i].is_symbol(')')) ++level;
+    bool const opens = all[i].is_symbol('(');
+    if (opens && level > 0) --level;
+    else if (opens) ++left;
+    else if (level == 0 && (all[i].is("or") || (all[i].is("not") && (i + 1 == first || all[i + 1].is_symbol('('))))) return false;
+    else if (level == 0 && (all[i].is("where") || all[i].is("on"))) {
+      in_condition = true;
+      break;
+    }
+  }
+  level = 0;
+  for (auto i = past; in_condition && i < all.size(); ++i) {
+    if (all[i].is_symbol('(')) ++level;
+    else if (all[i].is_symbol(')') && level > 0) --level;
+    else if (all[i].is_symbol(')') && left-- == 0) break;
+    else if (level == 0 && all[i].is("or")) return false;
+  }
+  return in_condition;
+}
+
 scatter_shape refused(std::string why) {
   scatter_shape shape;
   shape.why = std::move(why);
@@ -118,6 +143,7 @@ scatter_shape lex_scatter(std::string_view sql, subquery_scope scope) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     slot_condition found;
     if (auto const next = condition_at(all, sql, i, found); next != i) {
+      if (!restricts(all, i, next)) return refused("{slots:...} must be a condition of its own, joined by AND, without OR or NOT around it");
       shape.conditions.push_back(std::move(found));
       i = next - 1;
       continue;

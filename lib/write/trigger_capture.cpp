@@ -124,7 +124,7 @@ result<> fenced_transaction::take_captured(std::span<result<rows> const> answers
   for (std::size_t i = 0; skipped + i < answers.size(); ++i) {
     BOOST_OUTCOME_TRY(auto captured, parse_captured(answers[skipped + i].value(), *tables[i]));
     for (auto& one : captured) changes.push_back({tables[i], one.operation, std::move(one.row), one.slot,
-        target_.current->shard_of(one.slot)});
+        target_.current->shard_of(one.slot), target_.current});
   }
   std::stable_sort(changes.begin(), changes.end(), [](auto const& a, auto const& b) { return a.row.version < b.row.version; });
   return success();
@@ -167,10 +167,12 @@ result<session*> fenced_transaction::begin_lending(std::vector<std::string> cons
   return on_.link.get();
 }
 
-result<> fenced_transaction::end_lending() {
+result<> fenced_transaction::end_lending(bool was_aborted) {
   if (on_.link->is_broken()) return fail(error{error_code::connection_lost,
       "the connection broke while code borrowed it"}.at_node(target_.node_name));
   if (!on_.link->in_transaction()) return fail(ended_by_borrower(target_.node_name));
+  if (was_aborted)
+    return fail(error{error_code::cancelled, "the code that borrowed the transaction aborted it; nothing was written"}.at_node(target_.node_name));
   std::vector<statement> const all{{.sql = std::string("RELEASE SAVEPOINT ") + lending_savepoint},
                                    {.sql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"},
                                    count_statement(), xid_statement()};
@@ -190,7 +192,7 @@ result<> fenced_transaction::end_lending() {
 result<> fenced_transaction::failed_while_lent(error const& why) {
   if (why.sqlstate() == no_such_savepoint) return fail(ended_by_borrower(target_.node_name));
   auto const back = on_.link->query({.sql = std::string("ROLLBACK TO SAVEPOINT ") + lending_savepoint}, call_.deadline());
-  if (back) return error{error_code::sql_error, "a statement of the code that borrowed the connection failed"}.at_node(target_.node_name);
+  if (back) return fail(error{error_code::sql_error, "a statement of the code that borrowed the connection failed"}.at_node(target_.node_name));
   if (needs_reconnect(back.error().code())) return fail(back.error());
   return fail(ended_by_borrower(target_.node_name));
 }

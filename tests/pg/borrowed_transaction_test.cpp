@@ -50,6 +50,28 @@ TEST_F(borrowed, an_exception_of_the_application_rolls_back_and_is_thrown_on) {
   EXPECT_EQ(note_at(source(), key), "absent");
 }
 
+// What the loan saw go wrong is not forgotten where the function goes on as if nothing were.
+TEST_F(borrowed, an_aborted_or_failed_loan_that_is_not_given_back_by_hand_does_not_commit) {
+  at_stage(stage::dual_writing);
+  auto app = fleet_->open();
+  auto session = app.session();
+  for (bool const aborts : {true, false}) {
+    auto const key = fresh_key();
+    auto const done = session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
+      BOOST_OUTCOME_TRY(auto lent, lent_transaction::lend(in));
+      (*lent).exec(insert_sql(key, key));
+      if (aborts) {
+        (*lent).abort();
+      } else {
+        EXPECT_THROW((*lent).exec(insert_sql(key, key)), pqxx::sql_error);
+      }
+      return success();
+    });
+    EXPECT_FALSE(done) << (aborts ? "aborted" : "failed");
+    EXPECT_EQ(note_at(source(), key), "absent");
+  }
+}
+
 TEST_F(borrowed, a_serialization_failure_runs_the_code_again) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();

@@ -179,6 +179,7 @@ TEST_F(lookups, a_write_by_a_unique_value) {
   EXPECT_EQ(done->affected, 1);
   EXPECT_FALSE(value_of(in.execute_by("shop.users", "email", fresh_email(), change, {email})));
   EXPECT_EQ(in.execute_by("shop.users", "phone", std::string("8"), change, {email}).error().code(), error_code::invalid_argument);
+  EXPECT_EQ(in.execute_by("shop.users", "email", email, change, {email}, {.operation_id = "once"}).error().code(), error_code::invalid_argument);
 }
 
 TEST_F(lookups, what_is_no_lookup_is_refused) {

@@ -35,12 +35,17 @@ class AsyncSession:
 
     async def _run(self, call: Callable[..., Answer], *given: Any, **options: Any) -> Answer:
         async with self._turn:
-            # A call that has begun ends in its thread even when its task is cancelled: the session stays taken until then.
-            running = asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *given, **options))
+            job = self._threads.submit(functools.partial(call, *given, **options))
+            running = asyncio.wrap_future(job)
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
-                await asyncio.wait([running])
+                # A call that has not begun never does; one that has ends in its thread, and the session stays taken until then.
+                while not job.cancel() and not job.done():
+                    try:
+                        await asyncio.wait([running])
+                    except asyncio.CancelledError:
+                        continue
                 raise
 
     def execute(self, *given: Any, **options: Any) -> Coroutine[Any, Any, dict]:

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>

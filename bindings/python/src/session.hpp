@@ -1,9 +1,9 @@
 // What a Python session holds, and options and documents of its calls.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -21,14 +21,18 @@ class guarded_session {
 
   template <class Call>
   auto alone(Call&& call) {
-    std::unique_lock const lock{*busy_, std::try_to_lock};
-    if (!lock) raise({error_code::invalid_argument, "this session is in use by another thread", "take a session for each thread"});
+    // Not a mutex: the function given to `write` may come back in the same thread.
+    if (busy_->test_and_set()) raise({error_code::invalid_argument, "this session is in use, perhaps by another thread", "take a session for each thread"});
+    struct release {
+      std::atomic_flag& busy;
+      ~release() { busy.clear(); }
+    } const released{*busy_};
     return std::forward<Call>(call)(session_);
   }
 
  private:
   client_session session_;
-  std::unique_ptr<std::mutex> busy_{std::make_unique<std::mutex>()};
+  std::unique_ptr<std::atomic_flag> busy_{std::make_unique<std::atomic_flag>()};
 };
 
 inline std::chrono::milliseconds ms(double seconds) { return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)}; }

@@ -4,6 +4,8 @@
 #include <nanobind/stl/string_view.h>
 
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <optional>
 
 #include "bindings.hpp"
@@ -20,11 +22,18 @@ namespace {
 class python_transaction {
  public:
   explicit python_transaction(write_transaction& on) : on_(&on) {}
-  void end() noexcept { on_ = nullptr; }
+  /// Waits for a call that another thread of the function's is still making.
+  void end() {
+    nb::gil_scoped_release const released;
+    std::lock_guard const lock{busy_};
+    on_ = nullptr;
+  }
   std::optional<error> const& failed() const noexcept { return failed_; }
 
   template <class Call>
   auto run(Call&& call) {
+    std::unique_lock const lock{busy_, std::try_to_lock};
+    if (!lock) raise({error_code::invalid_argument, "this transaction is in use by another thread", "use it in one thread at a time"});
     if (on_ == nullptr) raise({error_code::invalid_argument, "the transaction has ended", "use it only inside the function given to write"});
     auto done = without_lock([&] { return call(*on_); });
     if (!done) failed_ = done.error();
@@ -32,6 +41,7 @@ class python_transaction {
   }
 
  private:
+  std::mutex busy_{};
   write_transaction* on_;
   std::optional<error> failed_{};  ///< the last error of the library's, which decides whether the function is run again
 };

@@ -136,7 +136,7 @@ class client_session {
   result<lookup_answer> read_by(std::string_view table, std::string_view lookup, shard_key const& value, std::string_view sql,
                                 std::vector<text_value> parameters = {}, read_options const& options = {});
   /// One INSERT, UPDATE or DELETE of the row that has this value in a unique lookup; parameters as for `read_by`. Nothing: no row has it, and
-  /// nothing was written. Found again if the row has moved to another shard key meanwhile.
+  /// nothing was written. Found again if the row has moved to another shard key meanwhile. Takes no `operation_id`.
   /// Errors: those of `lookup` and `execute`. Cost: both.
   result<std::optional<write_receipt>> execute_by(std::string_view table, std::string_view lookup, shard_key const& value, std::string_view sql,
                                                   std::vector<text_value> parameters = {}, write_options const& options = {});

@@ -27,6 +27,7 @@ struct secondary_change {
   captured_row row;
   slot_id slot{};
   shard_id shard{};  ///< the shard the slot is placed on
+  std::shared_ptr<generation const> keeps{};  ///< what `table` points into: a transaction may have met two generations
 };
 
 /// Everything a shard is told of one write. Owns the generation its pointers point into.

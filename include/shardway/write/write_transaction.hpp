@@ -42,7 +42,7 @@ class write_transaction {
   /// `search_path` holds for that code alone. Cost: one round trip each. Errors: those of SQLSTATE; `statement_refused` by `end_lending` if the
   /// code ended the transaction.
   virtual result<session*> begin_lending(std::vector<std::string> const& search_path) = 0;
-  virtual result<> end_lending() = 0;
+  virtual result<> end_lending(bool was_aborted) = 0;
   /// The identity of this write; the same in every attempt.
   virtual write_id id() const noexcept = 0;
   /// Name of the node it runs on.

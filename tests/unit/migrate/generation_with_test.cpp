@@ -82,4 +82,20 @@ TEST(generation_with, refuses_a_new_table_in_a_group_that_is_past_copying) {
   EXPECT_NE(next.error().to_string().find("shop.payments"), std::string::npos);
 }
 
+// A pin of another type than the shard keys have would place another slot than its key's.
+TEST(generation_with, refuses_a_pin_of_a_type_that_no_shard_key_has) {
+  generation empty;
+  empty.migration = sample_generation().migration;
+  auto const tables = sample_generation().tables;
+  auto const pinned = [&](std::string type) {
+    auto migration = empty.migration;
+    migration.pins = {{.types = {std::move(type)}, .values = {"4711"}, .shard = migration.shards.front().name}};
+    std::vector<std::string> changes;
+    return generation_with(empty, migration, tables, changes);
+  };
+  EXPECT_TRUE(pinned("bigint"));
+  EXPECT_TRUE(pinned("integer")) << "integers of every width have the same slot";
+  EXPECT_EQ(pinned("text").error().code(), error_code::manifest_invalid);
+}
+
 }  // namespace

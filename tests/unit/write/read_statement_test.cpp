@@ -35,6 +35,17 @@ TEST(read_statement, what_is_no_mark_is_left_to_the_server) {
     EXPECT_THAT(shape(sql).conditions, IsEmpty()) << sql;
 }
 
+// While authority is split a mark under OR or NOT would not keep a node's other rows out.
+TEST(read_statement, a_mark_stands_alone_among_the_conditions) {
+  for (auto const* sql : {"SELECT 1 FROM a WHERE {slots:a.b} AND c OR d", "SELECT 1 FROM a WHERE d OR {slots:a.b}", "SELECT 1 FROM a WHERE NOT {slots:a.b}",
+                          "SELECT 1 FROM a WHERE NOT (c AND {slots:a.b})", "SELECT 1 FROM a WHERE (c AND {slots:a.b}) OR d",
+                          "SELECT 1 FROM a WHERE d OR (({slots:a.b}) AND c)", "SELECT {slots:a.b} FROM a"})
+    EXPECT_THAT(shape(sql).why, HasSubstr("OR")) << sql;
+  for (auto const* sql : {"SELECT 1 FROM a WHERE {slots:a.b} AND (c OR d)", "SELECT 1 FROM a WHERE (c OR NOT d) AND ({slots:a.b})", "SELECT c OR d FROM a WHERE {slots:a.b}",
+                          "SELECT 1 FROM a JOIN b ON b.x = a.x AND {slots:a.b} WHERE NOT c", "SELECT 1 FROM a WHERE NOT c AND {slots:a.b}"})
+    EXPECT_EQ(shape(sql).why, "") << sql;
+}
+
 TEST(read_statement, refuses_what_does_not_add_up) {
   for (auto const* sql : {"SELECT 1 ORDER BY 1", "SELECT 1 LIMIT 1", "SELECT 1 OFFSET 1", "SELECT 1 FETCH FIRST ROW ONLY", "SELECT DISTINCT a FROM b",
                           "SELECT a FROM b GROUP BY a", "SELECT a FROM b HAVING true", "SELECT rank() OVER (ORDER BY a) FROM b", "SELECT rank() OVER w FROM b",
