@@ -1,4 +1,8 @@
 // Statements in pipeline mode: one round trip, a Sync after each.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "pg_session.hpp"
 #include "translate.hpp"
 
@@ -16,6 +20,22 @@ struct parameter_array {
   }
   int count() const noexcept { return static_cast<int>(pointers.size()); }
   std::vector<char const*> pointers;
+};
+
+// libpq pushes its buffer to the kernel at each Sync. Held back there, a flush goes as one: the server wakes up once. Not on unix sockets.
+class one_push {
+ public:
+  one_push(int descriptor, bool is_wanted) noexcept : descriptor_(descriptor), is_held_(is_wanted && set(1)) {}
+  ~one_push() {
+    if (is_held_) set(0);
+  }
+  one_push(one_push const&) = delete;
+  one_push& operator=(one_push const&) = delete;
+
+ private:
+  bool set(int on) const noexcept { return ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0; }
+  int descriptor_;
+  bool is_held_;
 };
 
 // 26000: the name is gone (DISCARD ALL). 0A000: "cached plan must not change result type" after DDL; the same state also means other
@@ -56,6 +76,7 @@ result<std::vector<pg_session::sent_statement>> pg_session::send_all(std::span<s
   std::vector<sent_statement> sent;
   sent.reserve(statements.size());
   std::set<std::string_view> parsed;
+  one_push const together{PQsocket(link_->raw()), statements.size() > 1};
   for (auto const& what : statements) {
     auto* const plan = may_prepare_ && !what.name.empty() ? &names_.of(what.name) : nullptr;
     bool const had_plan = plan != nullptr && plan->is_prepared;

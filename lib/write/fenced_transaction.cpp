@@ -218,7 +218,9 @@ class transaction_attempt {
   // A failure that can be repeated decides, whatever the function made of it; else the function's own error is what the caller gets.
   attempt_result roll_back(lent_session const& on, fenced_transaction const& transaction, result<> const& body) {
     end_transaction(on);
-    auto end = end_of(transaction.failure() ? *transaction.failure() : body.error());
+    // Of a statement of borrowed code only the code itself has seen the error.
+    bool const is_told_by_body = !transaction.failure() || (!body && transaction.failure()->code() == error_code::sql_error);
+    auto end = end_of(is_told_by_body ? body.error() : *transaction.failure());
     end.at = transaction.refused_at();
     if (end.kind == end_kind::failed && !body) end.why = body.error();
     return {.end = std::move(end)};
