@@ -1,7 +1,7 @@
 """Builds and installs shardway as its users would, and then their projects.
 
 static, shared: installed into a scratch prefix, which is then moved; used by find_package and by pkg-config.
-subdirectory:   by add_subdirectory, core alone and all of it.
+subdirectory:   by add_subdirectory, core alone and with the client.
 recipes:        the Conan recipe makes a package of core; the vcpkg port names what exists.
 wheel:          pip installs the Python package into an environment of its own.
 """
@@ -115,9 +115,9 @@ def check_subdirectory(place: Place) -> None:
     source = place.root / "tests" / "consumer" / "subdirectory"
     blind = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in FOREIGN]
     for name, definitions, programs in (("core", blind, ["uses_core"]),
-                                        ("all", ["-DALL_OF_IT=ON"], ["uses_core", "uses_client", "uses_migrate"])):
+                                        ("client", ["-DWITH_CLIENT=ON"], ["uses_core", "uses_client"])):
         build = place.scratch / name
-        # Core with the options as they are by themselves; all of it with this build's, whose objects ccache has.
+        # Core with the options as they are by themselves; the client with this build's.
         without = "SHARDWAY_TEST_SWITCHES" if name == "core" else " "
         place.configure(source, build, f"-DSHARDWAY_SOURCE={place.root}", *definitions, without=without)
         place.build(build)
