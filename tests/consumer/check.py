@@ -43,8 +43,8 @@ class Place:
             sys.exit(f"{' '.join(str(part) for part in command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def configure(self, source: Path, build: Path, *definitions: str, without: str = " ") -> None:
-        flags = [flag for flag in self.flags if without not in flag]
+    def configure(self, source: Path, build: Path, *definitions: str, without: str | None = None) -> None:
+        flags = [flag for flag in self.flags if without is None or without not in flag]
         self.run("cmake", "-S", source, "-B", build, "-G", "Ninja", *flags, *definitions)
 
     def build(self, folder: Path, *targets: str) -> None:
@@ -118,7 +118,7 @@ def check_subdirectory(place: Place) -> None:
                                         ("client", ["-DWITH_CLIENT=ON"], ["uses_core", "uses_client"])):
         build = place.scratch / name
         # Core with the options as they are by themselves; the client with this build's.
-        without = "SHARDWAY_TEST_SWITCHES" if name == "core" else " "
+        without = "SHARDWAY_TEST_SWITCHES" if name == "core" else None
         place.configure(source, build, f"-DSHARDWAY_SOURCE={place.root}", *definitions, without=without)
         place.build(build)
         for program in programs:
