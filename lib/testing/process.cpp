@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -99,8 +100,13 @@ result<account> server_account() {
   if (::geteuid() != 0) return account{::geteuid(), ::getegid(), {}};
   char const* chosen = std::getenv("SHARDWAY_SERVER_USER");
   std::vector<std::string> candidates = chosen ? std::vector<std::string>{chosen} : std::vector<std::string>{"postgres", "nobody"};
-  for (auto const& name : candidates)
-    if (passwd const* entry = ::getpwnam(name.c_str()); entry && entry->pw_uid != 0) return account{entry->pw_uid, entry->pw_gid, name};
+  for (auto const& name : candidates) {
+    passwd entry{};
+    passwd* found{};
+    std::array<char, 4096> texts{};  // servers of a cluster start at once: the call without a buffer is not for several threads
+    if (::getpwnam_r(name.c_str(), &entry, texts.data(), texts.size(), &found) == 0 && found && found->pw_uid != 0)
+      return account{found->pw_uid, found->pw_gid, name};
+  }
   return error{error_code::precondition_failed, "no unprivileged user to run the servers as",
                "PostgreSQL refuses root: create the user postgres, or name one in SHARDWAY_SERVER_USER"};
 }
