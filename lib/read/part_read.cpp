@@ -1,17 +1,13 @@
 // One node's part of a read: who answers it, and the proof of authority in its own snapshot.
 #include <algorithm>
 
+#include "lost_plan.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/read/scatter_read.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
-
-// What the session has said of a prepared statement whose table has changed: the same batch, prepared anew, succeeds.
-bool is_plan_lost(error const& why) {
-  return why.code() == error_code::serialization_failure && (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
-}
 
 bool is_missing_object(error const& why) { return why.sqlstate() == "42P01" || why.sqlstate() == "3F000" || why.sqlstate() == "42883"; }
 

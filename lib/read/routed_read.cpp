@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lost_plan.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/protocol/fence.hpp"
 #include "shardway/store/stop_guard.hpp"
@@ -9,10 +10,6 @@
 namespace shardway {
 inline namespace v0 {
 namespace {
-
-bool is_plan_lost(error const& why) {
-  return why.code() == error_code::serialization_failure && (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
-}
 
 constexpr std::chrono::milliseconds lease_min{50};
 
