@@ -206,8 +206,8 @@ def count_duplicates(nodes: Nodes, lines: list[dict], checks: Checks) -> dict[st
                 for name, value in zip(totals, row):
                     totals[name] += value
     writes = [line for line in lines if line["op"] and line["outcome"] == "ok"]
-    applied = sum(line["captured"] for line in writes if line["secondary"] == "applied")
-    unsure = sum(line["captured"] for line in writes if line["secondary"] in ("pending", "refused"))
+    applied = sum(line["captured"] for line in writes if line["dual_write"] == "applied")
+    unsure = sum(line["captured"] for line in writes if line["dual_write"] in ("pending", "refused"))
     in_doubt = any(line["op"] and line["outcome"] == "in_doubt" for line in lines)
     counted = checks["duplicates_counted"]
     counted.evidence = applied

@@ -77,7 +77,7 @@ class StageView:
                                 for one in self.document.get("groups", [])) or "-",
             "copy": f"{copied['rows']:,} rows, {self.rate_bytes / 1e6:.1f} MB/s, chunks {copied['closed']}/{copied['chunks']}, ETA {eta}",
             "lag": f"{max((one['lag_ms'] for one in streams), default=0)} ms to the shards, {max((one['lag_bytes'] for one in mirrors), default=0):,} B mirrors",
-            "dual writes": f"{self.load.get('secondary_applied', 0):,} applied, {self.load.get('secondary_pending', 0):,} left to the stream; "
+            "dual writes": f"{self.load.get('dual_writes_applied', 0):,} applied, {self.load.get('dual_writes_pending', 0):,} left to the stream; "
                            f"{sum(one['duplicates'] for one in streams):,} duplicates counted, {sum(one['healed'] for one in streams):,} healed",
             "clients": f"{self.load.get('writes_ok', 0):,} writes, {self.load.get('writes_failed', 0)} failed, {self.load.get('in_doubt', 0)} in doubt; "
                        f"{self.load.get('reads', 0):,} reads, {self.load.get('violations', 0)} violations",

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "sha256.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/sha256.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "rules.hpp"
+#include "lib/manifest/rules.hpp"
 
 #include "shardway/base/limits.hpp"
 #include "shardway/route/shard_key.hpp"

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "connection.hpp"
-#include "pg_session.hpp"
-#include "translate.hpp"
+#include "lib/pg/connection.hpp"
+#include "lib/pg/pg_session.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "translate.hpp"
+#include "lib/pg/translate.hpp"
 
 #include <algorithm>
 #include <cctype>

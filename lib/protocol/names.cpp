@@ -1,4 +1,4 @@
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 #include <cstdio>
 

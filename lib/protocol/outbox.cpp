@@ -1,6 +1,6 @@
-#include "shardway/protocol/outbox.hpp"
+#include "lib/protocol/outbox.hpp"
 
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/column_lists.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "shardway/protocol/progress.hpp"
+#include "lib/protocol/progress.hpp"
 
 namespace shardway {
 inline namespace v0 {

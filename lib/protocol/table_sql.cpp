@@ -1,6 +1,6 @@
-#include "shardway/protocol/column_lists.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "operation.hpp"
+#include "lib/write/operation.hpp"
 
 #include <openssl/evp.h>
 

@@ -14,7 +14,7 @@ class History:
         self.clock += 10
         self.lines.append({"op": op, "thread": 0, "kind": "write", "table": table, "group": group, "key": key, "slot": slot_of(key),
                            "invoke": self.clock if invoke is None else invoke, "end": self.clock + 5 if end is None else end, "outcome": outcome,
-                           "epoch": epoch, "node": node, "effects": effects, "secondary": "none", "captured": 0, "attempt": 0,
+                           "epoch": epoch, "node": node, "effects": effects, "dual_write": "none", "captured": 0, "attempt": 0,
                            "affected": sum(effect.get("count", 1) for effect in effects), "answer_lost": False, **more})
         return self
 

@@ -2,19 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/pg/change_stream.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/catalog/journal.hpp"
 #include "shardway/catalog/lease.hpp"
 #include "shardway/catalog/request.hpp"
 #include "shardway/catalog/status.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 

@@ -5,8 +5,9 @@
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "lib/pg/change_stream.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -241,7 +242,7 @@ TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {
 
 TEST_P(stream_on, a_cut_at_any_byte_loses_and_invents_nothing) {
   require(own->simple("INSERT INTO public.moved SELECT g, 'row ' || g FROM generate_series(1, 20) g"));
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto through = where();
   through.conninfo = front->conninfo();
   for (std::uint64_t bytes = 1; bytes < 1500; bytes += 97) {

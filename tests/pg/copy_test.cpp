@@ -1,10 +1,12 @@
 // What the copy must carry: every type, partitions, generated and identity columns; and what interrupts it.
-#include "shardway/migrate/copy.hpp"
+#include "lib/migrate/copy/old_transactions.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
 
 namespace shardway_test {
 namespace {
+
+using namespace shardway::migrate::copy;
 
 class copy_test : public stream_fixture {
  protected:

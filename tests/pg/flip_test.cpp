@@ -1,11 +1,13 @@
 // Changing a fence within a budget: who stands in the way is named, nothing is left behind.
-#include "lib/migrate/flip.hpp"
+#include "lib/migrate/wave/flip.hpp"
 
 #include <future>
 
 #include "protocol_fixture.hpp"
 
 namespace {
+
+using namespace shardway::migrate::wave;
 
 using namespace shardway_test;
 using std::chrono::steady_clock;

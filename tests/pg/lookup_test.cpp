@@ -65,7 +65,7 @@ TEST_F(lookups, a_row_is_found_by_its_value_while_the_source_has_authority) {
   auto const email = fresh_email();
   auto const receipt = value_of(insert(in, {customer, customer, email, "1", ""}));
   EXPECT_EQ(receipt.affected, 1);
-  EXPECT_EQ(receipt.secondary, secondary_state::applied) << "the frame still captures for the dual write";
+  EXPECT_EQ(receipt.dual_write, dual_write_state::applied) << "the frame still captures for the dual write";
   EXPECT_EQ(fleet().mapped("email", email), text(customer)) << "kept from dual_writing on";
   EXPECT_EQ(fleet().mapped("phone", "1"), text(customer));
   EXPECT_EQ(value_of(in.lookup("shop.users", "email", email)), std::vector<shard_key>{customer});

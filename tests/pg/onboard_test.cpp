@@ -5,18 +5,25 @@
 #include <future>
 #include <map>
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/catalog/lease.hpp"
-#include "shardway/migrate/onboard.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "lib/migrate/onboard/finish.hpp"
+#include "lib/migrate/onboard/guard.hpp"
+#include "lib/migrate/onboard/ids.hpp"
+#include "lib/migrate/onboard/inspect.hpp"
+#include "lib/migrate/onboard/join.hpp"
+#include "lib/migrate/onboard/schema.hpp"
+#include "lib/protocol/schema.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 
 namespace shardway {
+using namespace migrate::onboard;
 namespace {
 
 using namespace std::chrono_literals;

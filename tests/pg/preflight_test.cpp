@@ -6,9 +6,9 @@
 #include <map>
 
 #include "shardway/catalog/install.hpp"
-#include "shardway/migrate/plan_steps.hpp"
-#include "shardway/migrate/preflight.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "shardway/migrate/preflight/plan_steps.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <future>
 
+#include "shardway/migrate/verify/reconcile.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "verify_fixture.hpp"

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -186,7 +186,7 @@ TEST_P(session_on, an_ended_backend_leaves_the_commit_in_doubt) {
 }
 
 TEST_P(session_on, a_flush_cut_after_each_message_is_an_outer_error_and_never_hangs) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   for (unsigned nth = 1; nth <= 4; ++nth) {
     auto through = value_of(connect({.node = "source", .conninfo = front->conninfo()}));
     require(front->arm({.direction = shardway::testing::towards::server, .message = 'S', .after = true, .nth = nth}));
@@ -234,7 +234,7 @@ TEST_P(session_on, copies_given_up_leave_the_session_usable) {
 }
 
 TEST_P(session_on, a_stalled_server_bounds_what_a_copy_buffers) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto through = value_of(connect({.node = "source", .conninfo = front->conninfo()}));
   auto writer = value_of(through->copy_in("COPY public.kept FROM STDIN"));
   front->stall();
@@ -285,7 +285,7 @@ TEST_P(session_on, refused_connections_say_why) {
 }
 
 TEST_P(session_on, a_silent_server_is_given_up_in_time) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   front->stall();
   auto const begin = std::chrono::steady_clock::now();
   auto const made = connect({.node = "source", .conninfo = front->conninfo(), .connect_timeout = 300ms});

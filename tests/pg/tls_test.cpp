@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "nodes.hpp"
-#include "shardway/pg/pool.hpp"
+#include "lib/pg/pool.hpp"
 
 namespace {
 

@@ -27,16 +27,25 @@ def includes_of(text):
     return [(text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else "")) for found in INCLUDE.finditer(text)]
 
 
+def room_in(folders):
+    """The innermost room of the table among the folders; without one, the outermost folder, which no table knows."""
+    for depth in range(len(folders), 0, -1):
+        if "/".join(folders[:depth]) in rules.ROOMS:
+            return "/".join(folders[:depth])
+    return folders[0]
+
+
 def room_of(path):
-    parts = path.parts
-    if parts[:2] == ("include", "shardway"):
-        return parts[2] if len(parts) > 3 else ""
-    return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
+    """None: outside the rooms. Empty: the top of include/shardway."""
+    folders = path.parts[:-1]
+    if folders[:2] == ("include", "shardway"):
+        return room_in(folders[2:]) if folders[2:] else ""
+    return room_in(folders[1:]) if folders[:1] == ("lib",) and folders[1:] else None
 
 
 def room_named_by(include):
-    found = re.match(r"(?:shardway|lib)/([a-z]+)/", include)
-    return found[1] if found else None
+    folders = include.split("/")[:-1]
+    return room_in(folders[1:]) if folders[:1] in (["shardway"], ["lib"]) and folders[1:] else None
 
 
 def check_rooms(path, text):
@@ -50,8 +59,10 @@ def check_rooms(path, text):
         target = room_named_by(include)
         if target and target not in allowed:
             yield line, f"room {room} includes room {target} ({include})"
-        if include.startswith("lib/") and target != room:
-            yield line, f"room {room} includes a private header of room {target} ({include})"
+        if path.parts[0] == "include" and include.startswith("lib/"):
+            yield line, f"a promised header includes {include}, which is not promised"
+        if re.fullmatch(rules.OWN_HEADERS, include) and target != room:
+            yield line, f"room {room} includes {include}, which only room {target} may include"
 
 
 def check_umbrella(path, text):
@@ -70,7 +81,7 @@ def check_outsiders(path, text):
             if not (door and re.match(door, include)):
                 yield line, f"a public header includes {include}"
         for pattern, rooms in rules.BODY_OUTSIDERS.items():
-            if path.parts[0] == "lib" and room and re.match(pattern, include) and room not in rooms:
+            if path.parts[0] == "lib" and room and re.match(pattern, include) and room.split("/")[0] not in rooms:
                 yield line, f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}"
 
 

@@ -37,10 +37,22 @@ class Rooms(Tree):
         self.assert_found("lib/route/a.cpp", '#include "shardway/catalog/lease.hpp"\n', "route includes room catalog")
 
     def test_migrate_does_not_include_client(self):
-        self.assert_found("lib/migrate/a.cpp", '#include "shardway/client/client.hpp"\n', "migrate includes room client")
+        self.assert_found("lib/migrate/wave/a.cpp", '#include "shardway/client/client.hpp"\n', "migrate/wave includes room client")
 
     def test_private_headers_stay_in_their_room(self):
-        self.assert_found("lib/client/a.cpp", '#include "lib/pg/translate.hpp"\n', "private header of room pg")
+        self.assert_found("lib/client/session/a.cpp", '#include "lib/pg/translate.hpp"\n', "only room pg may include")
+
+    def test_a_promised_header_includes_promised_headers_only(self):
+        self.assert_found("include/shardway/catalog/a.hpp", '#pragma once\n#include "lib/protocol/schema.hpp"\n', "not promised")
+
+    def test_rooms_inside_a_room_have_a_direction(self):
+        self.write("lib/migrate/stream/read/a.cpp", '#include "lib/migrate/stream/apply/queue.hpp"\n')
+        self.assertEqual(self.findings(), [])
+        self.assert_found("lib/migrate/stream/apply/a.cpp", '#include "lib/migrate/stream/read/dispatcher.hpp"\n',
+                          "migrate/stream/apply includes room migrate/stream/read")
+
+    def test_a_room_that_only_holds_rooms_has_no_files(self):
+        self.assert_found("lib/migrate/a.cpp", "int a;\n", "'migrate' is not in the table")
 
     def test_an_unknown_room_is_named(self):
         self.assert_found("lib/helpers/a.cpp", "int a;\n", "'helpers' is not in the table")
@@ -56,7 +68,7 @@ class Rooms(Tree):
         self.assertEqual(self.findings(), [])
 
     def test_the_umbrella_leaves_migrate_out(self):
-        self.assert_found("include/shardway/shardway.hpp", '#pragma once\n#include "shardway/migrate/wave.hpp"\n', "umbrella")
+        self.assert_found("include/shardway/shardway.hpp", '#pragma once\n#include "shardway/migrate/wave/wave.hpp"\n', "umbrella")
 
 
 class Outsiders(Tree):
@@ -72,7 +84,7 @@ class Outsiders(Tree):
         self.assert_found("include/shardway/pg/interop.hpp", "#pragma once\n#include <absl/time/time.h>\n", "public header includes")
 
     def test_bodies_keep_to_their_libraries(self):
-        self.assert_found("lib/migrate/a.cpp", "#include <libpq-fe.h>\n", "belongs to pg")
+        self.assert_found("lib/migrate/wave/a.cpp", "#include <libpq-fe.h>\n", "belongs to pg")
 
 
 class Words(Tree):

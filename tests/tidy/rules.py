@@ -3,7 +3,10 @@
 BASE = {"base"}
 FIVE = BASE | {"route", "manifest", "store", "observe"}
 
-# A room includes itself and these. `write`, `read` and `migrate` are siblings: none includes another.
+ENGINE = FIVE | {"catalog", "protocol", "pg", "migrate/nodes"}
+
+# A room includes itself and these, in include/ and in lib/ alike. A name with a slash is a room inside a room: a folder of
+# its own, whose outer room has no files. `write`, `read` and `migrate` are siblings: none includes another.
 ROOMS = {
     "base": set(),
     "route": BASE,
@@ -13,13 +16,39 @@ ROOMS = {
     "pg": BASE | {"store", "observe"},
     "protocol": FIVE,
     "catalog": FIVE | {"protocol"},
-    "write": FIVE | {"catalog", "protocol"},
+    "sql": BASE | {"store", "protocol"},
+    "authority": FIVE | {"protocol"},
+    "write": FIVE | {"catalog", "protocol", "sql", "authority"},
     "read": FIVE | {"catalog", "protocol"},
+    # What applications hold. The headers of the outer room are promised; its bodies are in the rooms below.
+    "client": FIVE | {"pg", "write", "read"},
+    "client/pools": FIVE | {"pg", "client"},
+    "client/watch": FIVE | {"pg", "catalog", "protocol", "read", "client", "client/pools"},
+    "client/reads": FIVE | {"protocol", "sql", "authority", "read", "client", "client/pools", "client/watch"},
+    "client/session": FIVE
+    | {"pg", "catalog", "protocol", "sql", "authority", "write", "read"}
+    | {"client", "client/pools", "client/watch", "client/reads"},
     # The engine opens its own sessions: it may name the connection settings and the pool, which are in our types.
-    "migrate": FIVE | {"catalog", "protocol", "pg"},
-    "client": FIVE | {"catalog", "protocol", "pg", "write", "read"},
-    "testing": FIVE | {"catalog", "protocol", "pg", "write", "read", "migrate", "client"},
+    "migrate/nodes": FIVE | {"catalog", "protocol", "pg"},
+    "migrate/onboard": ENGINE,
+    "migrate/preflight": ENGINE | {"migrate/onboard"},
+    "migrate/stream": ENGINE,
+    "migrate/stream/apply": ENGINE | {"migrate/stream"},
+    "migrate/stream/read": ENGINE | {"migrate/stream", "migrate/stream/apply"},
+    "migrate/stream/mirror": ENGINE | {"migrate/stream", "migrate/stream/read"},
+    "migrate/copy": ENGINE | {"migrate/stream", "migrate/stream/apply", "migrate/stream/read"},
+    "migrate/wave": ENGINE,
+    "migrate/verify": ENGINE | {"migrate/wave"},
+    "migrate/lookup": ENGINE | {"migrate/onboard", "migrate/wave"},
 }
+ENGINE_ROOMS = {room for room in ROOMS if room.startswith("migrate/")}
+ROOMS["migrate/controller"] = ENGINE | ENGINE_ROOMS
+CLIENT_ROOMS = {room for room in ROOMS if room.split("/")[0] == "client"}
+ROOMS["testing"] = FIVE | {"catalog", "protocol", "pg", "write", "read"} | ENGINE_ROOMS | CLIENT_ROOMS
+
+# Headers that only their own room includes: they show a library that no other room may see, or are parts of one body.
+OWN_HEADERS = r"lib/(pg/(connection|pg_session|translate|wire_reader)|manifest/(checks|convert|rules)|catalog/sha256)\.hpp"
+
 # Only in the bodies below lib/<room>: the decorators of a session report what they see.
 BODY_ROOMS = {"store": {"observe"}}
 

@@ -218,7 +218,7 @@ def test_client_writes_and_reads(cluster, controller, run):
                                   [1001, 7, "3.50"])
         assert receipt["rows"] == [{"id": 1001, "total": Decimal("3.50")}] and receipt["affected"] == 1 and receipt["answer_lost"] is False
         assert (receipt["node"], receipt["slot"], receipt["outcome"]) == ("source", module.slot_of(7), "committed")
-        assert receipt["secondary"] in ("applied", "pending")
+        assert receipt["dual_write"] in ("applied", "pending")
         other = client.session()
         other.adopt(session.token())
         assert other.read("shop.orders", 7, "SELECT total FROM shop.orders WHERE id = $1", [1001])["rows"] == [{"total": Decimal("3.50")}]

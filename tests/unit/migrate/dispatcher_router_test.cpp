@@ -1,5 +1,5 @@
 // What a transaction of the source means for each shard, without a server.
-#include "lib/migrate/dispatcher_router.hpp"
+#include "lib/migrate/stream/read/router.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 namespace {
 
 using namespace shardway;
+using namespace shardway::migrate::stream;
 using namespace shardway::migrate;
 using change_kind = stream_change::kind_type;
 
@@ -256,12 +257,6 @@ TEST(net_effect, keys_of_several_columns_do_not_run_together) {
   auto table = std::make_shared<followed_table>();
   stream_change one{.kind = change_kind::remove, .table = table, .key = {"1", "23"}}, two{.kind = change_kind::remove, .table = table, .key = {"12", "3"}};
   EXPECT_EQ(net_effect(std::vector{one, two}).size(), 2u);
-}
-
-TEST(text_array, is_read_as_the_server_writes_it) {
-  EXPECT_EQ(parse_text_array("{}"), std::vector<std::string>{});
-  EXPECT_EQ(parse_text_array(R"({a,"b,c","d\"e\\",""})"), (std::vector<std::string>{"a", "b,c", "d\"e\\", ""}));
-  for (auto const* text : {"", "{", "a", "{NULL}", "{{a}}", "{\"a}", "{\"a\"b}"}) EXPECT_FALSE(parse_text_array(text)) << text;
 }
 
 }  // namespace

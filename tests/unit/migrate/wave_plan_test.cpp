@@ -1,4 +1,4 @@
-#include "shardway/migrate/wave_plan.hpp"
+#include "lib/migrate/wave/plan.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,8 @@
 #include "support/value_of.hpp"
 
 namespace {
+
+using namespace shardway::migrate::wave;
 
 using namespace shardway_test;
 

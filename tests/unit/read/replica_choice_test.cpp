@@ -1,5 +1,5 @@
 // I8: a replica is chosen only where its position says that it has everything in the token.
-#include "shardway/read/replica_choice.hpp"
+#include "lib/read/replica_choice.hpp"
 
 #include <gtest/gtest.h>
 

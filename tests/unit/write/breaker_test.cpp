@@ -1,5 +1,5 @@
 // The breaker's states, without a clock of its own.
-#include "shardway/write/breaker.hpp"
+#include "lib/write/breaker.hpp"
 
 #include <gtest/gtest.h>
 
