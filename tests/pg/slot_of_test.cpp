@@ -116,14 +116,14 @@ TEST_P(slot_of_sql_on, agrees_with_the_golden_vectors) {
   EXPECT_EQ(ask(selects), wanted);
 }
 
-TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {
+TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {  // F1
   EXPECT_EQ(ask("SELECT (shardway.slot_of(NULL::bigint) IS NULL AND shardway.slot_of_parts(shardway.key_part(1), shardway.key_part(NULL::text)) "
                 "IS NULL)::text"), "true");
   for (auto const* call : {"slot_of", "key_part", "key_bytes"})
     EXPECT_EQ(node_->query("SELECT shardway." + std::string{call} + "('a'::character(4))").error().sqlstate(), "0A000") << call;
 }
 
-TEST_P(slot_of_sql_on, operators_in_the_callers_path_change_nothing) {
+TEST_P(slot_of_sql_on, operators_in_the_callers_path_change_nothing) {  // P2
   auto const spoiled = ask(
       "CREATE SCHEMA spoil; CREATE FUNCTION spoil.wrong(bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1::bigint';"
       "CREATE OPERATOR spoil.+ (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = spoil.wrong);"
