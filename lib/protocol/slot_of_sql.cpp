@@ -8,8 +8,8 @@ inline namespace v0 {
 namespace {
 
 // In the text below {+} stands for OPERATOR(pg_catalog.+) and {#} for the `#` of pg_catalog, so that no search_path changes what they mean.
-// Such operators all have one precedence: every pair is in parentheses. Primes: P1 -1640531535, P2 -2048144777, P3 -1028477379,
-// P4 668265263, P5 374761393.
+// Such operators all have one precedence: every pair is in parentheses. The five primes of the hash, first to last:
+// -1640531535, -2048144777, -1028477379, 668265263, 374761393.
 constexpr std::string_view hash_sql = R"sql(
 CREATE OR REPLACE FUNCTION shardway.xxh32(input bytea) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
@@ -114,25 +114,25 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$ BEGIN RETURN (shardway
 
 // A column of a composite key: tag, length, bytes.
 constexpr std::string_view parts_sql = R"sql(
-CREATE OR REPLACE FUNCTION shardway.key_component(tag integer, value bytea) RETURNS bytea
+CREATE OR REPLACE FUNCTION shardway.key_part(tag integer, value bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
   SELECT ((pg_catalog.substr(pg_catalog.int4send($1), 4) {||} pg_catalog.int4send(pg_catalog.octet_length($2))) {||} $2) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key bigint) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(1, pg_catalog.int8send($1)) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key integer) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(CAST($1 AS pg_catalog.int8)) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key smallint) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(CAST($1 AS pg_catalog.int8)) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key text) RETURNS bytea
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$ BEGIN RETURN shardway.key_component(2, pg_catalog.convert_to(key, 'UTF8')); END $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key varchar) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(CAST($1 AS pg_catalog.text)) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key character) RETURNS bytea
+CREATE OR REPLACE FUNCTION shardway.key_part(key bigint) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(1, pg_catalog.int8send($1)) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key integer) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(CAST($1 AS pg_catalog.int8)) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key smallint) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(CAST($1 AS pg_catalog.int8)) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$ BEGIN RETURN shardway.key_part(2, pg_catalog.convert_to(key, 'UTF8')); END $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key varchar) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(CAST($1 AS pg_catalog.text)) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key character) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$ BEGIN RETURN shardway.key_bytes(key); END $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key uuid) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(3, pg_catalog.uuid_send($1)) $body$;
-CREATE OR REPLACE FUNCTION shardway.key_component(key bytea) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_component(4, $1) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key uuid) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(3, pg_catalog.uuid_send($1)) $body$;
+CREATE OR REPLACE FUNCTION shardway.key_part(key bytea) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$ SELECT shardway.key_part(4, $1) $body$;
 
 -- A NULL part makes the whole NULL, as for one column.
 CREATE OR REPLACE FUNCTION shardway.slot_of_parts(VARIADIC parts bytea[]) RETURNS integer
@@ -191,7 +191,7 @@ std::string slot_of_call(std::span<std::string const> columns) {
   ensure(!columns.empty() && columns.size() <= 4, "a shard key has one to four columns");
   if (columns.size() == 1) return "shardway.slot_of(" + columns.front() + ")";
   std::string call = "shardway.slot_of_parts(";
-  for (auto const& column : columns) call.append(&column == columns.data() ? "" : ", ").append("shardway.key_component(" + column + ")");
+  for (auto const& column : columns) call.append(&column == columns.data() ? "" : ", ").append("shardway.key_part(" + column + ")");
   return call + ")";
 }
 

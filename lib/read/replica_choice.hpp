@@ -36,7 +36,8 @@ struct read_choice {
   friend bool operator==(read_choice const&, read_choice const&) = default;
 };
 
-/// Has this position everything that is needed? Positions of other systems or incarnations satisfy nothing.
+/// Has this position everything that is needed? Positions of other systems or incarnations satisfy nothing; one replica's says nothing of
+/// another (R8).
 constexpr bool satisfies(token_position const& at, token_position const& need) noexcept {
   return at.system_identifier == need.system_identifier && at.incarnation == need.incarnation && at.position >= need.position;
 }

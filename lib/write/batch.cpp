@@ -323,6 +323,7 @@ std::vector<position_list> rows_by_node(std::span<std::size_t const> which, std:
   return parts;
 }
 
+// Names the nodes, never the keys (W19).
 error crossing(std::string_view table, std::span<write_target const> targets) {
   std::vector<std::string> nodes;
   for (auto const& one : targets)

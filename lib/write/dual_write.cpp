@@ -16,7 +16,7 @@ constexpr milliseconds background_budget{1000};
 // Short: in a deadlock with the stream the dual write is the one that gives way (W9).
 milliseconds lock_timeout_for(milliseconds budget) { return std::clamp(budget / 2, milliseconds{5}, milliseconds{100}); }
 
-// A shard that refused one row is alive; one that did not answer may not be.
+// A shard that refused one row is alive; one that did not answer may not be, and its breaker counts that (W18).
 bool is_shard_trouble(error const& e) noexcept {
   return needs_reconnect(e.code()) || e.code() == error_code::node_unreachable || e.code() == error_code::deadline_exceeded ||
          e.code() == error_code::authentication_failed;

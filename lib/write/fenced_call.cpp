@@ -32,6 +32,7 @@ attempt_result ended(end_kind kind, error why) { return {.end = attempt_end{kind
 
 }  // namespace
 
+// Asked after COMMIT on the same connection: before it, or of the flushed WAL, the position may lie below the commit (R6).
 statement position_statement() { return {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}; }
 statement xid_statement() { return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"}; }
 
@@ -190,6 +191,7 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
   return success();
 }
 
+// The attempt is run again as a whole: what a function read under the old authority is read anew under the next one (R10).
 result<write_receipt> fenced_call::run(attempt_type const& attempt) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));

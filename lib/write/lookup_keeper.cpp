@@ -1,3 +1,4 @@
+// Keeps I13.
 #include "lib/write/lookup_keeper.hpp"
 
 #include <algorithm>

@@ -37,7 +37,7 @@ def compare(connection, kind, values):
     sql_type = SQL_TYPES[kind]
     plain = "text" if kind == "varchar" else kind
     rows = connection.execute(
-        f"SELECT shardway.slot_of(k), shardway.slot_of_parts(shardway.key_component(k), shardway.key_component(i)) "
+        f"SELECT shardway.slot_of(k), shardway.slot_of_parts(shardway.key_part(k), shardway.key_part(i)) "
         f"FROM unnest(%s::{sql_type}[]) WITH ORDINALITY AS t(k, i) ORDER BY i", (values,)).fetchall()
     wrong = 0
     for position, (text, found) in enumerate(zip(values, rows), start=1):

@@ -115,7 +115,7 @@ TEST_F(batches, a_row_that_fails_rolls_its_part_back_and_no_other) {
   EXPECT_EQ(shard_note(third), "there");
 }
 
-TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_before) {
+TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_before) {  // W19
   at_stage(stage::dual_writing);
   auto const first = key_on(0), second = key_on(1);
   auto app = fleet().open();
@@ -266,7 +266,7 @@ TEST_F(batches, a_transaction_writes_keys_of_two_shards_while_the_source_has_aut
   EXPECT_EQ(app.totals().cross_shard, 1U);
 }
 
-TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {
+TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {  // W19
   at_stage(stage::sharded);
   auto const first = key_on(0), near = key_on(0), far = key_on(1);
   for (auto const key : {first, near, far}) move(key);

@@ -90,7 +90,7 @@ TEST_F(borrowed, a_serialization_failure_runs_the_code_again) {
   EXPECT_EQ(note_at(shard_of(key), key), "between!");
 }
 
-TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {
+TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {  // R10
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();

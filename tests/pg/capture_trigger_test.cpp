@@ -54,7 +54,7 @@ TEST_F(captured, what_a_function_changes_is_captured) {
   EXPECT_EQ(queried.dual_write_rows, 3);
 }
 
-TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {
+TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {  // W14
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -157,7 +157,7 @@ TEST_F(captured, M16_leaves_and_their_parent_capture_each_row_once) {
   EXPECT_EQ(at(shard_of(key), "SELECT string_agg(page, '' ORDER BY page) FROM shop.visits WHERE customer_id = " + text(key)), "abcd");
 }
 
-TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {
+TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {  // W20
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -170,7 +170,7 @@ TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {
   EXPECT_EQ(note_at(shard_of(key), key + 700000), "new");
 }
 
-TEST_F(captured, I1_rows_of_another_shard_key_are_refused_from_copying_on) {
+TEST_F(captured, I1_rows_of_another_shard_key_are_refused_from_copying_on) {  // W29
   auto const key = fresh_key(), other = fresh_key();
   auto app = fleet_->open();
   auto session = app.session();
@@ -216,7 +216,7 @@ TEST_F(captured, I1_after_a_wave_the_shard_refuses_rows_of_another_shard_key) {
   EXPECT_EQ(note_at(shard_of(key), other), "new");
 }
 
-TEST_F(captured, a_shard_key_may_change_while_the_source_has_authority_for_both) {
+TEST_F(captured, a_shard_key_may_change_while_the_source_has_authority_for_both) {  // W20
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -244,7 +244,7 @@ TEST_F(captured, foreign_writers_leave_no_outbox_row) {
   EXPECT_EQ(at(source(), "SELECT count(*) FROM shardway.outbox"), before);
 }
 
-TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours) {
+TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours) {  // P2
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();

@@ -77,7 +77,7 @@ class guards : public kill_fixture {
   std::optional<client_session> session_;
 };
 
-// Trap 4, X5. The marker follows the flip: while the streams are held back the wave can't be decided, and goes back.
+// X5. The marker follows the flip: while the streams are held back the wave can't be decided, and goes back.
 TEST_F(guards, marker_after_the_flip_waits_for_the_last_write) {
   auto const answer = write_at_the_last_moment("wave_before_fence", "");
   EXPECT_EQ(answer.error_code, "stall_budget_spent") << answer.error_message;
@@ -90,7 +90,7 @@ TEST_F(guards, with_the_marker_before_the_flip_an_acknowledged_write_is_lost) {
   EXPECT_EQ(on_authority(), "{1}") << "the stream was to come late, over the acknowledged write 2 on the shard";
 }
 
-// Trap 10, W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
+// W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
 class lost_answers : public guards {
  protected:
   result<write_receipt> write_with_lost_answer() {

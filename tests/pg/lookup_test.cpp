@@ -305,7 +305,7 @@ TEST_F(slow_claim, without_the_lock_both_would_have_it) {
 }
 
 // Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free the value in between.
-TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {
+TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
   std::vector<std::int64_t> customers{fresh_key(), fresh_key(), moved_customer(), moved_customer()};
   refresh();
   for (int round = 0; round < 15; ++round) {

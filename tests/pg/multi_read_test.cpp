@@ -29,7 +29,7 @@ class multi_read : public ::testing::Test {
     notes.manifest.reads = current.tables[0].manifest.reads;
     current.tables.push_back(notes);
     std::string const rows = "CREATE TABLE shop.notes (tenant bigint, id text, PRIMARY KEY (tenant, id)); INSERT INTO shop.notes SELECT n % 3, 'a,\"{} \\' || n FROM "
-                             "generate_series(1, 90) n WHERE shardway.slot_of_parts(shardway.key_component((n % 3)::bigint), shardway.key_component('a,\"{} \\' || n)) BETWEEN ";
+                             "generate_series(1, 90) n WHERE shardway.slot_of_parts(shardway.key_part((n % 3)::bigint), shardway.key_part('a,\"{} \\' || n)) BETWEEN ";
     require(fleet_->source().query(rows + "0 AND 4095"));
     for (std::size_t i = 0; i < 4; ++i) {
       auto const slots = current.placement[i].slots;

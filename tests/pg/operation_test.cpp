@@ -85,7 +85,7 @@ TEST_F(operations, the_same_again_has_no_effect_and_gives_the_first_receipt) {
   }
 }
 
-TEST_F(operations, another_content_under_the_same_id_is_refused) {
+TEST_F(operations, another_content_under_the_same_id_is_refused) {  // W3
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -247,7 +247,7 @@ TEST_F(operations, a_transaction_that_rolled_back_leaves_its_id_free) {
   EXPECT_FALSE(value_of(add(session, key, options.operation_id)).replayed);
 }
 
-// 40001 with the id: the attempt that commits is the only effect, and the id is the same in each.
+// W14: 40001 with the id: the attempt that commits is the only effect, and the id is the same in each.
 TEST_F(operations, a_serialization_failure_is_tried_again_under_the_same_id) {
   at_stage(stage::dual_writing);
   auto app = fleet().open();

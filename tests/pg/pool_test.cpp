@@ -209,7 +209,7 @@ TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
   gate->resume();
 }
 
-TEST_P(pool_on, asks_the_password_provider_at_each_connect) {
+TEST_P(pool_on, asks_the_password_provider_at_each_connect) {  // P5
   require(node().query("DROP ROLE IF EXISTS rotating; CREATE ROLE rotating LOGIN"));
   int asked = 0;
   auto here = where();

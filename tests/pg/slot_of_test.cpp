@@ -67,7 +67,7 @@ std::string expected_slots(std::string const& type, std::vector<std::string> con
 }
 
 std::string server_slots(server const& node, std::string const& type, std::vector<std::string> const& values) {
-  return value_of(node.query("SELECT string_agg(shardway.slot_of(k) || '/' || shardway.slot_of_parts(shardway.key_component(k), shardway.key_component(i)), "
+  return value_of(node.query("SELECT string_agg(shardway.slot_of(k) || '/' || shardway.slot_of_parts(shardway.key_part(k), shardway.key_part(i)), "
                              "',' ORDER BY i) FROM unnest(" + array_literal(values) + "::" + type + "[]) WITH ORDINALITY AS t(k, i)"));
 }
 
@@ -103,7 +103,7 @@ TEST_P(slot_of_sql_on, agrees_with_the_golden_vectors) {
     std::vector<std::string> values, parts;
     for (auto const& column : columns) {
       values.push_back(sql_literal(column["text"].get<std::string>()) + "::" + column["type"].get<std::string>());
-      parts.push_back("shardway.key_component(" + values.back() + ")");
+      parts.push_back("shardway.key_part(" + values.back() + ")");
     }
     std::string bytes = "shardway.key_bytes(" + values[0] + ")";
     if (parts.size() > 1) bytes = parts[0];
@@ -116,10 +116,10 @@ TEST_P(slot_of_sql_on, agrees_with_the_golden_vectors) {
   EXPECT_EQ(ask(selects), wanted);
 }
 
-TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {
-  EXPECT_EQ(ask("SELECT (shardway.slot_of(NULL::bigint) IS NULL AND shardway.slot_of_parts(shardway.key_component(1), shardway.key_component(NULL::text)) "
+TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {  // F1
+  EXPECT_EQ(ask("SELECT (shardway.slot_of(NULL::bigint) IS NULL AND shardway.slot_of_parts(shardway.key_part(1), shardway.key_part(NULL::text)) "
                 "IS NULL)::text"), "true");
-  for (auto const* call : {"slot_of", "key_component", "key_bytes"})
+  for (auto const* call : {"slot_of", "key_part", "key_bytes"})
     EXPECT_EQ(node_->query("SELECT shardway." + std::string{call} + "('a'::character(4))").error().sqlstate(), "0A000") << call;
 }
 

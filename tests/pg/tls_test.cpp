@@ -1,4 +1,4 @@
-// Encrypted connections: what verify-full accepts and what it refuses, on a real server with a certificate of a test authority.
+// Encrypted connections (P3): what verify-full accepts and what it refuses, on a real server with a certificate of a test authority.
 #include <gmock/gmock.h>
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Writes whose COMMIT lost its answer: what is found out, what is done again and what stays in doubt.
+// Writes whose COMMIT lost its answer (W1): what is found out, what is done again and what stays in doubt.
 #include <gmock/gmock.h>
 
 #include <thread>
@@ -114,7 +114,7 @@ TEST_F(commits_in_doubt, a_function_called_by_a_query_is_not_run_again) {
   fleet().on(source(), "DROP FUNCTION public.called; DROP TABLE public.calls");
 }
 
-TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {
+TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {  // W1, W5
   at_stage(stage::dual_writing);
   auto app = open_through_gate(300ms);
   auto session = app.session();

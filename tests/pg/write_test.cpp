@@ -121,7 +121,7 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)), "2");
 }
 
-TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {
+TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {  // W14
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -239,7 +239,7 @@ TEST_F(writes, async_returns_before_the_shard_and_reaches_it_soon) {
   EXPECT_EQ(shard_note(key), "new");
 }
 
-TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
+TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {  // W18
   at_stage(stage::dual_writing, dual_write_mode::sync, 300ms);
   auto app = fleet().open();
   auto session = app.session();
@@ -265,7 +265,7 @@ TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
   EXPECT_EQ(shard_note(key), "back");
 }
 
-TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {
+TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {  // W18
   at_stage(stage::dual_writing, dual_write_mode::sync, 200ms);
   auto app = fleet().open();
   auto session = app.session();
@@ -281,7 +281,7 @@ TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {
   EXPECT_LT(took, 700ms);
 }
 
-TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {
+TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {  // W18
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -295,7 +295,7 @@ TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {
   EXPECT_EQ(source_note(key), "wide");
 }
 
-TEST_F(writes, a_late_dual_write_is_refused_by_an_authoritative_shard) {
+TEST_F(writes, a_late_dual_write_is_refused_by_an_authoritative_shard) {  // W7
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();

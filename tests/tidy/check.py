@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import citations
 import rules
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -133,7 +134,10 @@ CHECKS = (check_rooms, check_umbrella, check_outsiders, check_words, check_guard
 
 def findings_in(root):
     root = Path(root)
-    for path in files_of(root):
+    files = files_of(root)
+    for path, line, what in citations.findings(root, files):
+        yield f"{path}:{line}: {what}"
+    for path in files:
         if path.suffix not in TEXT:
             continue
         text = (root / path).read_text(errors="replace")

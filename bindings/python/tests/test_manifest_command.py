@@ -99,7 +99,7 @@ def test_unreachable_source_is_worth_another_try(migration):
     assert (error["code"], error["node"], error["retryable"]) == ("node_unreachable", "source", True)
 
 
-def test_a_password_is_never_shown(tmp_path):
+def test_a_password_is_never_shown(tmp_path):  # P4
     folder = write_migration(tmp_path / "shop", nodes={"source": NOWHERE + " password=hunter2"})
     for words in (["manifest", "lint"], ["doctor"], ["migrate", "status"]):
         done = shardway(*words, "-m", str(folder))

@@ -99,7 +99,7 @@ result<> guard_gates(gate_inputs const& in, std::vector<gate>& gates) {
   auto nodes = in.nodes.shards;
   nodes.insert(nodes.begin(), in.nodes.source);
   for (auto* node : nodes) {
-    // A table, or a leaf of one, whose guard is missing, disabled, or only records.
+    // A table, or a leaf of one (a new partition: S12), whose guard is missing, disabled, or only records.
     BOOST_OUTCOME_TRY(auto guarded,
                       none_found(*node, "write_guard",
                                  "SELECT r.oid::regclass::text || ' does not refuse foreign writers' FROM unnest(" + relations +
@@ -183,7 +183,7 @@ result<std::vector<gate>> wave_gates(gate_inputs const& in, wave_direction direc
   stream_gates(in, gates);
   BOOST_OUTCOME_TRYV(transaction_gates(in, gates));
   BOOST_OUTCOME_TRYV(mirror_probe_gates(in, gates));
-  if (direction == wave_direction::back) return gates;  // a way back asks for a healthy mirror, not for a new proof
+  if (direction == wave_direction::back) return gates;  // a way back asks for a healthy mirror, not for a new proof (X11)
   BOOST_OUTCOME_TRYV(catalog_gates(in, gates));
   BOOST_OUTCOME_TRYV(guard_gates(in, gates));
   BOOST_OUTCOME_TRYV(replica_gates(in, gates));

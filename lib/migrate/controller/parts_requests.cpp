@@ -190,7 +190,7 @@ result<std::string> controller::parts::serve_wave(request const& asked, wave_dir
   }
   auto ran = run_wave(sessions, *now, plan, token(), options.waves);
   if (!ran && ran.error().code() != error_code::not_leader) {
-    // The wave broke off: what stands in journal and fences decides, as after a crash; now, or once every node is back.
+    // The wave broke off: what stands in journal and fences decides, as after a crash; now, or once every node is back (X7).
     has_unended_wave = true;
     BOOST_OUTCOME_TRYV(nodes.refresh());
     BOOST_OUTCOME_TRYV(end_waves());

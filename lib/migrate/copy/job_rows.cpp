@@ -135,7 +135,7 @@ result<> copy_job::commit_on_shards(worker_nodes& nodes) {
   for (auto& shard : nodes.shards) {
     auto const outcome = shard->commit();
     if (outcome.is_committed()) continue;
-    // In doubt or not: the chunk's range is emptied and copied again.
+    // In doubt or not: the chunk's range is emptied and copied again (CP6).
     return outcome.why.value_or(error{error_code::connection_lost, "the copy of a chunk was not committed"});
   }
   return success();

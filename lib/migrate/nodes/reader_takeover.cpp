@@ -8,7 +8,8 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::nodes {
 
-// The server itself would only notice after wal_sender_timeout. The token is checked in the same transaction: one that was replaced ends nobody.
+// S17: one reader at a time. The server itself would only notice after wal_sender_timeout. The token is checked in the same transaction: one
+// that was replaced ends nobody.
 error end_other_reader(session& node, std::string const& replication_slot, std::int64_t token) {
   std::array<statement, 4> const statements{
       statement{.sql = "BEGIN"}, engine_check_statement(token, "stream"),

@@ -48,7 +48,7 @@ result<std::string> why_left_out(session& shard, foreign_key const& key, table_m
   return has_target ? std::string{} : key.target + " is not on the shard";
 }
 
-// NOT VALID first: it takes a short lock, and the long check after it blocks no writer. Partitioned tables know no NOT VALID before 18.
+// NOT VALID first: it takes a short lock, and the long check after it blocks no writer (CP9). Partitioned tables know no NOT VALID before 18.
 result<> create_foreign_key(session& shard, foreign_key const& key, onboard_options const& options) {
   auto const quoted = shard.quote_identifier(key.name);
   bool const in_two = key.validated && !key.on_partitioned;
@@ -81,7 +81,7 @@ result<> create_foreign_keys(session& source, session& shard, std::vector<table_
   return success();
 }
 
-// A trigger that is on for replicas too would run for the stream's rows: on the shard it runs for the application's writes only.
+// A trigger that is on for replicas too would run for the stream's rows: on the shard it runs for the application's writes only (F2).
 result<> create_triggers(session& source, session& shard, std::vector<table_state> const& tables, onboard_options const& options,
     std::vector<std::string>& skipped) {
   BOOST_OUTCOME_TRY(auto const found, source.query({std::string(ours_cte) + std::string(triggers_sql), {table_array(tables)}}));

@@ -63,7 +63,7 @@ result<index_presence> find_index(session& shard, std::string const& qualified) 
   return found.boolean(0, 0) ? index_presence::valid : index_presence::invalid;
 }
 
-// CONCURRENTLY runs in no transaction, so the token is checked just before.
+// CONCURRENTLY does not hold the applier up (CP9). It runs in no transaction, so the token is checked just before.
 result<> build_concurrently(session& shard, index_definition const& index, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const there, find_index(shard, index.qualified));
   if (there == index_presence::valid) return success();

@@ -62,6 +62,7 @@ void check_ownership(context const& at, std::string const& role) {
   }
 }
 
+// F3: the tables that make the right necessary are named.
 std::string tables_with_triggers(context const& at) {
   auto const found = ask(at, "replication_role", {"SELECT DISTINCT format('%s.%s', s.nspname, c.relname) FROM unnest($1::text[]) n (name)"
       " JOIN pg_class c ON c.oid = to_regclass(n.name)"

@@ -23,7 +23,7 @@ void check_version(context const& at) {
   at.fail("server_version", text, at.role == node_role::source ? "a source is 13 or later" : "a shard is 14 to 18", "upgrade the server");
 }
 
-void check_wal_level(context const& at) {
+void check_wal_level(context const& at) {  // S21
   auto const found = ask(at, "wal_level", {"SELECT current_setting('wal_level')"});
   if (found.empty()) return;
   std::string const level(found.text(0, 0));
@@ -40,7 +40,7 @@ void check_free(context const& at, std::string const& id, std::string const& set
   at.fail(id, setting, figures, "ALTER SYSTEM SET " + setting + " = " + std::to_string(used + needed + 4) + "; then restart the server");
 }
 
-// Ours count as free: a preflight may run again in the middle of a migration.
+// F5. Ours count as free: a preflight may run again in the middle of a migration.
 void check_replication(context const& at) {
   int const needed = 1 + at.options.spare_replication_slots;
   check_free(at, "replication_slots", "max_replication_slots",
@@ -90,7 +90,7 @@ void check_old_transactions(context const& at) {
   if (found.empty()) at.pass("old_transactions", "", "none older than " + std::to_string(at.options.transaction_age_max.count()) + " s");
 }
 
-void check_publications(context const& at) {
+void check_publications(context const& at) {  // F6
   auto const found = ask(at, "all_tables_publication", {"SELECT pubname FROM pg_publication WHERE puballtables ORDER BY 1"});
   for (std::size_t row = 0; row < found.size(); ++row)
     at.fail("all_tables_publication", std::string(found.text(row, 0)),
@@ -99,6 +99,7 @@ void check_publications(context const& at) {
   if (found.empty()) at.pass("all_tables_publication", "", "no publication takes in all tables");
 }
 
+// Clocks decide no order and no lease, but ages are told by them (X13).
 void check_clock(context const& at) {
   using namespace std::chrono;
   auto const before = system_clock_source().wall();

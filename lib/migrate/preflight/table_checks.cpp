@@ -59,7 +59,7 @@ void check_primary_key(context const& at, table_manifest const& table, std::stri
       "correct the manifest's key");
 }
 
-// A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for an enum its label.
+// F1. A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for an enum its label.
 constexpr std::string_view key_column_sql =
     "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), u.type, u.is_enum FROM pg_attribute a"
     " LEFT JOIN pg_collation l ON l.oid = a.attcollation CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype,"
@@ -103,6 +103,7 @@ void check_lookup_column(context const& at, table_manifest const& table, std::st
   at.pass("lookup_column", subject, std::string(found.text(0, 2)));
 }
 
+// F4
 void check_unique(context const& at, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(at, "unique_without_shard_key",
                          {"SELECT c.relname, ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY"

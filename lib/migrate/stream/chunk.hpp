@@ -3,7 +3,7 @@
 // The dispatcher skips changes to keys of a chunk that is not open: a later snapshot holds them. From the opening on it defers them. A
 // snapshot counts only if it shows every transaction that the dispatcher had passed before the opening: a commit can be decoded before its
 // backend leaves the list of running transactions. Deferred changes of transactions that the snapshot does not show go on top of the copied
-// rows; from then on the keys follow the stream.
+// rows (CP1); from then on the keys follow the stream.
 #pragma once
 
 #include <cstdint>

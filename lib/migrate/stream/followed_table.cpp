@@ -58,6 +58,7 @@ result<std::optional<slot_id>> slot_of_tuple(followed_table const& table, stream
   return std::optional{slot_of(whole)};
 }
 
+// S10: what differs is named. S9: a delete has to name its row.
 result<> check_relation(followed_table const& table, stream_relation const& relation, std::vector<std::string> const& type_names) {
   std::vector<stream_relation::column> columns;
   for (auto const& column : relation.columns) columns.push_back(column);

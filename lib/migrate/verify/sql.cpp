@@ -11,7 +11,7 @@ inline namespace v0 {
 namespace migrate::verify {
 namespace {
 
-// Types that every server orders alike. All others are ordered by the bytes of their text: collations differ between nodes, and a domain or
+// CP5: types that every server orders alike. All others are ordered by the bytes of their text: collations differ between nodes, and a domain or
 // an enum says by its name alone nothing of its order.
 bool has_one_order(std::string const& type) {
   for (std::string_view const known : {"smallint", "integer", "bigint", "uuid", "bytea", "date", "timestamp", "numeric", "oid"})
@@ -57,6 +57,7 @@ std::string row_columns(table_state const& table, hash_seeds seeds) {
 
 }  // namespace
 
+// V3: two sums of 64-bit hashes under keys of this run, beside the count.
 hash_seeds random_seeds() noexcept {
   hash_seeds seeds;
   std::uint8_t bytes[sizeof seeds];

@@ -37,7 +37,7 @@ result<wave_plan> finish_plan(std::string const& group, wave_direction direction
     return error(error_code::precondition_failed, "group " + group + " has no slots left to move",
                  "nothing to do: `shardway wave status` shows who has authority");
   auto const before = highest_epoch(fences);
-  if (before.value() >= limits::epoch_max)
+  if (before.value() >= limits::epoch_max)  // one more bit of epoch would make the version negative (K4)
     return error(error_code::epoch_overflow, "group " + group + " has used all 1023 epochs", "finalize the group and start a new migration");
   return wave_plan{.wave = std::move(wave),
                    .group = group,

@@ -287,6 +287,7 @@ result<wave_report> run_wave(node_sessions const& nodes, generation const& now, 
   return wave_run(nodes, now, plan, token, options).run();
 }
 
+// Decision and fences decide, never what the older controller remembered (K2).
 result<generation> resume_waves(node_sessions const& nodes, generation const& now, std::int64_t token, wave_options const& options) {
   generation current = now;
   BOOST_OUTCOME_TRY(auto const unfinished, unfinished_waves(*nodes.source));

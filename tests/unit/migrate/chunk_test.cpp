@@ -1,4 +1,4 @@
-// How a chunk meets the stream: every schedule of up to five writes of one key, with the guard and without it.
+// How a chunk meets the stream (CP1, CP2): every schedule of up to five writes of one key, with the guard and without it.
 #include "lib/migrate/stream/chunk.hpp"
 
 #include <gtest/gtest.h>

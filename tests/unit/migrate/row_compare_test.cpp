@@ -59,7 +59,7 @@ TEST(agrees, asks_for_every_shard_of_a_reference_table) {
   EXPECT_FALSE(ok({on(0, "a", -1), on(1, "a", -1), on(2, "a", -1)}));
 }
 
-TEST(classify, under_the_source) {
+TEST(classify, under_the_source) {  // V6
   EXPECT_EQ(found(row({source("a")})), (named{{missing, "shard1"}}));
   EXPECT_EQ(found(row({on(1, "a")})), (named{{extra, "shard1"}}));
   EXPECT_EQ(found(row({source("a"), on(1, "b")})), (named{{different, "shard1"}}));
@@ -68,7 +68,7 @@ TEST(classify, under_the_source) {
   EXPECT_EQ(found(row({source("a"), on(0, "a"), on(2, "a")})), (named{{two_shards, "shard0"}, {two_shards, "shard2"}}));
 }
 
-TEST(classify, under_the_shard_blames_the_source) {
+TEST(classify, under_the_shard_blames_the_source) {  // V7
   EXPECT_EQ(found(row({on(1, "a")}), moved()), (named{{missing, "source"}}));
   EXPECT_EQ(found(row({source("a")}), moved()), (named{{extra, "source"}}));
   EXPECT_EQ(found(row({source("b"), on(1, "a")}), moved()), (named{{different, "source"}}));
@@ -96,7 +96,7 @@ TEST(deciding_node, has_authority_for_the_slot) {
   EXPECT_EQ(decide(row({source("b"), on(1, "a")}), moved()), shard(1));
 }
 
-TEST(judge, needs_two_equal_looks_to_say_different) {
+TEST(judge, needs_two_equal_looks_to_say_different) {  // V1
   auto const now = sample_generation();
   auto const said = [&](std::vector<rows_of_key> const& looks) { return judge(looks, now, table_kind::sharded); };
   auto const wrong = row({source("a"), on(1, "b")});

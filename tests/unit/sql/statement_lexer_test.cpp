@@ -72,7 +72,7 @@ TEST(statement_lexer, an_upsert_is_one_change) {
       operation::insert);
 }
 
-class refused : public testing::TestWithParam<char const*> {};
+class refused : public testing::TestWithParam<char const*> {};  // PREPARE TRANSACTION among them (W15)
 TEST_P(refused, is_other) {
   auto const lexed = lex_statement(GetParam());
   EXPECT_EQ(lexed.kind, statement_kind::other) << GetParam();

@@ -52,7 +52,7 @@ result<> applier::serve() {
 result<> applier::connect_and_read_position() {
   BOOST_OUTCOME_TRY(auto made, connect(options_.shard));
   shard_ = std::move(made);
-  // Foreign keys and triggers do not fire: changes are finished images. Each statement names rows by their key, so that a plan which
+  // Foreign keys and triggers do not fire: changes are finished images (F2). Each statement names rows by their key, so that a plan which
   // reads a table whole is never right, whatever the statistics say.
   BOOST_OUTCOME_TRYV(shard_->simple("SET session_replication_role = replica; SET synchronous_commit = on; SET enable_seqscan = off; "
                                     "SET enable_hashjoin = off; SET enable_mergejoin = off"));

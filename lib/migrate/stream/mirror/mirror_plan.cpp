@@ -30,7 +30,7 @@ struct parameter_list {
   }
 };
 
-// Primary key and shard key: a row that another shard has since inserted under the same primary key is not ours to touch.
+// Primary key and shard key: a row that another shard has since inserted under the same primary key is not ours to touch (S23).
 std::string row_match(followed_table const& table, stream_tuple const& tuple, parameter_list& parameters) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < table.sent.size(); ++i)
@@ -120,7 +120,7 @@ result<std::vector<mirror_thread::planned>> mirror_thread::plan(decoded_transact
       BOOST_OUTCOME_TRYV(plan_row(*row, changes));
       continue;
     }
-    for (auto const& relation : std::get<truncate_event>(change).relations) {
+    for (auto const& relation : std::get<truncate_event>(change).relations) {  // S11
       BOOST_OUTCOME_TRY(auto const table, known_table(relation));
       if (table)
         return error{error_code::stream_broken, "table " + table->name() + " was truncated on shard " + options_.shard.node + ", but the source's copy holds all shards' rows",

@@ -22,6 +22,7 @@ bool is_below(key_order order, std::string const& value, std::string const& boun
 
 }  // namespace
 
+// Only types that every server orders alike are cut into chunks: a collation may order text keys differently elsewhere (CP5).
 key_order order_of(followed_table const& table) {
   auto const& type = table.sent[table.key.front()].type;
   if (type == "smallint" || type == "integer" || type == "bigint") return key_order::integer;

@@ -43,6 +43,7 @@ result<> dispatcher::prepare(std::shared_ptr<generation const> routing) {
   BOOST_OUTCOME_TRYV(update_generation(std::move(routing)));
   auto const name = names::forward_replication_slot(options_.migration);
   BOOST_OUTCOME_TRY(auto const held, find_replication_slot(*source, name));
+  // S2, S3: lost or gone, as after a failover that did not carry it over. A fresh one would hide the gap.
   if (!held || held->is_lost())
     return error{error_code::stream_broken, "replication slot " + name + " on the source " + (held ? "is lost" : "does not exist"),
                  "changes since are not known: the tables must be copied again"}.at_node(options_.source.node);
@@ -143,6 +144,7 @@ result<> dispatcher::take(stream_event event) {
   return success();
 }
 
+// S18: memory is bounded by stopping; nothing is spilled.
 result<> dispatcher::take_row(std::variant<row_event, truncate_event> change, std::size_t bytes) {
   if (!open_) return error{error_code::protocol_violation, "the stream shows a change outside a transaction"};
   open_->bytes += bytes;
@@ -153,6 +155,7 @@ result<> dispatcher::take_row(std::variant<row_event, truncate_event> change, st
   return success();
 }
 
+// Whole transactions in commit order; the cursor is the end of a commit, never the position of a row (S5).
 result<> dispatcher::dispatch(decoded_transaction const& transaction) {
   if (transaction.end <= dispatched_) return success();  // sent again after a reconnect
   BOOST_OUTCOME_TRYV(wait_for_room());

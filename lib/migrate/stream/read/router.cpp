@@ -126,6 +126,7 @@ result<> transaction_router::read_marker(work& at, row_event const& row) const {
   return success();
 }
 
+// The outbox is read here alone, as its rows commit: ids of their own would not come in commit order (S19).
 result<> transaction_router::read_outbox(work& at, row_event const& row) const {
   auto const field = [&](std::string_view column) { return field_of(*row.relation, *row.after, column); };
   auto const bigint = number_of(field("version"));
@@ -212,7 +213,7 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
   return emit(at, std::move(change), slot);
 }
 
-// Where the row was before: under another primary key, or on another shard.
+// Where the row was before: under another primary key, or on another shard (W20).
 result<> transaction_router::route_old_place(work& at, row_event const& row, table_ptr const& table, std::vector<std::string> const& old_key,
                                              std::optional<std::size_t> now_on, bool key_changed) {
   if (table->is_reference()) {
