@@ -27,7 +27,9 @@ def main():
     options.add_argument("files", type=Path, nargs="*")
     asked = options.parse_args()
     rows = [json.loads(line) for file in asked.files for line in file.read_text().splitlines()]
-    table = [["what", "value", "baseline", "ratio or difference [95 %]", "target", ""]] + [cells(row) for row in rows]
+    table = [["what", "value", "baseline", "ratio or difference [95 %]", "target", ""]] + [
+        cells(row) for row in rows
+    ]
     widths = [max(len(line[column]) for line in table) for column in range(6)]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())

@@ -4,6 +4,7 @@
     checker.py --log FOLDER --source CONNINFO --shard CONNINFO ... [--finalized GROUP] [--authority fences|source|shards] [--settle SECONDS]
 
 Prints one JSON object; ends with 0 only if every check holds, that is: looked at something and found nothing wrong."""
+
 from __future__ import annotations
 
 import argparse
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-
 import slots
 from judge import CHILD, REFERENCE, REGISTER, TABLES, Checks, Contents, Row, Table, judge, judge_calls
 
@@ -29,6 +29,7 @@ ENGINE_CHECKS = ("duplicates_counted", "outbox_counted", "one_writer", "slots_of
 @dataclass
 class Nodes:
     """Where everything is. `authority` says whose rows count: what the fences say, or one side for a test without them."""
+
     source: str
     shards: list[str]
     authority: str = "fences"
@@ -68,9 +69,14 @@ def authorities(nodes: Nodes, checks: Checks) -> dict[str, list[str]]:
     for node, conninfo in nodes.all().items():
         with connect(conninfo) as connection:
             for group in groups:
-                if connection.execute("SELECT to_regclass(%s)", [f"shardway.fence_{group}"]).fetchone()[0] is None:
+                if (
+                    connection.execute("SELECT to_regclass(%s)", [f"shardway.fence_{group}"]).fetchone()[0]
+                    is None
+                ):
                     continue
-                for first, last in connection.execute(f"SELECT slot_from, slot_to FROM shardway.fence_{group} WHERE is_open"):
+                for first, last in connection.execute(
+                    f"SELECT slot_from, slot_to FROM shardway.fence_{group} WHERE is_open"
+                ):
                     for slot in range(first, last + 1):
                         open_on[group][slot].append(node)
     for group, held in open_on.items():
@@ -93,31 +99,47 @@ def read_contents(nodes: Nodes, held_by: dict[str, list[str]], lines: list[dict]
             for name, table in TABLES.items():
                 if table.kind != REFERENCE:
                     owns = held_by[table.group]
-                    _read_table(connection, contents, name, table, named[name], lambda key, owns=owns, node=node: owns[slots.slot_of(key)] == node)
+                    _read_table(
+                        connection,
+                        contents,
+                        name,
+                        table,
+                        named[name],
+                        lambda key, owns=owns, node=node: owns[slots.slot_of(key)] == node,
+                    )
     return contents
 
 
-def _read_table(connection: psycopg.Connection, contents: Contents, name: str, table: Table, named: set, is_owned) -> None:
+def _read_table(
+    connection: psycopg.Connection, contents: Contents, name: str, table: Table, named: set, is_owned
+) -> None:
     key = table.key[0]
     if connection.execute("SELECT to_regclass(%s)", [name]).fetchone()[0] is None:
         return
     if table.kind == CHILD:
         for shard_key, operation, count in connection.execute(
-                f"SELECT {table.shard_key}, operation, count(*) FROM {name} WHERE operation <> 0 GROUP BY 1, 2"):
+            f"SELECT {table.shard_key}, operation, count(*) FROM {name} WHERE operation <> 0 GROUP BY 1, 2"
+        ):
             if is_owned(shard_key):
                 contents.children[name][operation] += count
         return
     keys = [str(one) for one in named]
     if table.kind == REGISTER:
-        found = connection.execute(f"SELECT {key}::text, {table.shard_key}, {table.register} FROM {name} "
-                                   f"WHERE operation <> 0 OR {key}::text = ANY(%s)", [keys])
+        found = connection.execute(
+            f"SELECT {key}::text, {table.shard_key}, {table.register} FROM {name} "
+            f"WHERE operation <> 0 OR {key}::text = ANY(%s)",
+            [keys],
+        )
         for row_key, shard_key, register in found:
             if is_owned(shard_key):
                 contents.rows[name][_row_key(name, key, row_key)] = Row(register=register)
         return
-    found = connection.execute(f"SELECT {key}::text, {table.shard_key}, operations, {table.counter}, {table.register or '0'} FROM {name} "
-                               f"WHERE operations <> '{{}}' OR {table.counter} <> {table.initial if table.generated else 0} "
-                               f"OR {key}::text = ANY(%s)", [keys])
+    found = connection.execute(
+        f"SELECT {key}::text, {table.shard_key}, operations, {table.counter}, {table.register or '0'} FROM {name} "
+        f"WHERE operations <> '{{}}' OR {table.counter} <> {table.initial if table.generated else 0} "
+        f"OR {key}::text = ANY(%s)",
+        [keys],
+    )
     for row_key, shard_key, operations, counter, register in found:
         if is_owned(shard_key):
             contents.rows[name][_row_key(name, key, row_key)] = Row(operations, counter, register)
@@ -145,8 +167,14 @@ def row_sums(conninfo: str, name: str, table: Table, columns: list[str]) -> dict
 
 def columns_of(source: str, name: str) -> list[str]:
     with connect(source) as connection:
-        return [row[0] for row in connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
-                                                     "AND NOT attisdropped ORDER BY attnum", [name])]
+        return [
+            row[0]
+            for row in connection.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+                "AND NOT attisdropped ORDER BY attnum",
+                [name],
+            )
+        ]
 
 
 def compare_table(nodes: Nodes, name: str, table: Table) -> tuple[Checks, int]:
@@ -154,7 +182,10 @@ def compare_table(nodes: Nodes, name: str, table: Table) -> tuple[Checks, int]:
     checks = Checks()
     columns = columns_of(nodes.source, name)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = {node: pool.submit(row_sums, conninfo, name, table, columns) for node, conninfo in nodes.all().items()}
+        jobs = {
+            node: pool.submit(row_sums, conninfo, name, table, columns)
+            for node, conninfo in nodes.all().items()
+        }
         found = {node: job.result() for node, job in jobs.items()}
     source = found.pop("source")
     is_closed = table.group in nodes.finalized  # the source's copy is not kept up any more
@@ -201,8 +232,10 @@ def count_duplicates(nodes: Nodes, lines: list[dict], checks: Checks) -> dict[st
     totals = {"outbox": 0, "duplicates": 0, "healed": 0, "corrected": 0, "foreign_writes": 0}
     for conninfo in nodes.shards:
         with connect(conninfo) as connection:
-            for row in connection.execute("SELECT DISTINCT ON (stream) outbox, duplicates, healed, corrected, foreign_writes "
-                                          "FROM shardway.stream_progress ORDER BY stream, id DESC"):
+            for row in connection.execute(
+                "SELECT DISTINCT ON (stream) outbox, duplicates, healed, corrected, foreign_writes "
+                "FROM shardway.stream_progress ORDER BY stream, id DESC"
+            ):
                 for name, value in zip(totals, row):
                     totals[name] += value
     writes = [line for line in lines if line["op"] and line["outcome"] == "ok"]
@@ -211,7 +244,9 @@ def count_duplicates(nodes: Nodes, lines: list[dict], checks: Checks) -> dict[st
     in_doubt = any(line["op"] and line["outcome"] == "in_doubt" for line in lines)
     counted = checks["duplicates_counted"]
     counted.evidence = applied
-    counted.detail = f"receipts say {applied} applied and {unsure} not sure; the streams counted {totals['duplicates']}"
+    counted.detail = (
+        f"receipts say {applied} applied and {unsure} not sure; the streams counted {totals['duplicates']}"
+    )
     if totals["duplicates"] < applied or (totals["duplicates"] > applied + unsure and not in_doubt):
         counted.blame("duplicates")
     with connect(nodes.source) as connection:
@@ -246,45 +281,85 @@ def run(nodes: Nodes, log: Path, settle: float = 0, with_engine: bool = True) ->
     if with_engine:
         check_slots(lines, checks)
         totals = count_duplicates(nodes, lines, checks)
-    return report(checks, lines, rows, totals, expected_checks(nodes, with_engine), time.monotonic() - started)
+    return report(
+        checks, lines, rows, totals, expected_checks(nodes, with_engine), time.monotonic() - started
+    )
 
 
 def expected_checks(nodes: Nodes, with_engine: bool) -> list[str]:
     """Each of these must have looked at something. A replica and fences are not everywhere."""
-    names = ["lost", "duplicated", "ghost", "order", "stale_value", "resurrected", "doubled_increment", "wrong_sum", "read_your_writes",
-             "reads_are_prefixes", "reads_never_go_back", "changed_something", "calls_answered",
-             "slots"]
+    names = [
+        "lost",
+        "duplicated",
+        "ghost",
+        "order",
+        "stale_value",
+        "resurrected",
+        "doubled_increment",
+        "wrong_sum",
+        "read_your_writes",
+        "reads_are_prefixes",
+        "reads_never_go_back",
+        "changed_something",
+        "calls_answered",
+        "slots",
+    ]
     if nodes.shards:
         names += ["misplaced", "on_two_shards", "sides_differ"]
     return names + (["one_authority", "lagging_replica_reads", *ENGINE_CHECKS] if with_engine else [])
 
 
-def report(checks: Checks, lines: list[dict], rows: dict[str, int], totals: dict[str, int], expected: list[str], seconds: float) -> dict[str, Any]:
-    listed = {name: checks[name] for name in expected} | {name: check for name, check in checks.items() if check.wrong}
+def report(
+    checks: Checks,
+    lines: list[dict],
+    rows: dict[str, int],
+    totals: dict[str, int],
+    expected: list[str],
+    seconds: float,
+) -> dict[str, Any]:
+    listed = {name: checks[name] for name in expected} | {
+        name: check for name, check in checks.items() if check.wrong
+    }
     reads = [line for line in lines if not line["op"] and line["outcome"] == "ok"]
     return {
         "holds": all(check.holds for check in listed.values()),
-        "checks": {name: {"result": "pass" if check.holds else "fail", "evidence": check.evidence, "wrong": len(check.wrong),
-                          "digests": check.wrong[:20], "detail": check.detail or ("" if check.evidence else "nothing was looked at")}
-                   for name, check in listed.items()},
+        "checks": {
+            name: {
+                "result": "pass" if check.holds else "fail",
+                "evidence": check.evidence,
+                "wrong": len(check.wrong),
+                "digests": check.wrong[:20],
+                "detail": check.detail or ("" if check.evidence else "nothing was looked at"),
+            }
+            for name, check in listed.items()
+        },
         "acknowledged_writes": len({line["op"] for line in lines if line["op"] and line["outcome"] == "ok"}),
         "in_doubt_writes": sum(1 for line in lines if line["op"] and line["outcome"] == "in_doubt"),
         "failed_writes": sum(1 for line in lines if line["op"] and line["outcome"] == "fail"),
         "failed_reads": sum(1 for line in lines if not line["op"] and line["outcome"] != "ok"),
-        "reads": len(reads), "replica_reads": sum(line["from_replica"] for line in reads),
-        "rows": rows, "totals": totals, "seconds": round(seconds, 2),
+        "reads": len(reads),
+        "replica_reads": sum(line["from_replica"] for line in reads),
+        "rows": rows,
+        "totals": totals,
+        "seconds": round(seconds, 2),
     }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--shard", action="append", default=[])
     parser.add_argument("--authority", choices=("fences", "source", "shards"), default="fences")
     parser.add_argument("--finalized", action="append", default=[], metavar="GROUP")
     parser.add_argument("--settle", type=float, default=0, metavar="SECONDS")
-    parser.add_argument("--without-engine", action="store_true", help="databases that shardway never saw: no fences, streams or outbox")
+    parser.add_argument(
+        "--without-engine",
+        action="store_true",
+        help="databases that shardway never saw: no fences, streams or outbox",
+    )
     chosen = parser.parse_args()
     nodes = Nodes(chosen.source, chosen.shard, chosen.authority, chosen.finalized)
     found = run(nodes, chosen.log, chosen.settle, not chosen.without_engine)

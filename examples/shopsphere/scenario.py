@@ -1,16 +1,17 @@
 """The script of the demo: the migration step by step, through the `shardway` command. Each step is a function and can be run alone."""
+
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import psycopg
-
 from figures import Phase
 from judge import TABLES
 from processes import Controller, ForeignWriter, Load, Shardway
@@ -40,6 +41,7 @@ class Options:
 @dataclass
 class Facts:
     """What the script itself saw; everything else comes from the clients' logs and the databases."""
+
     durability: dict[str, dict[str, str]] = field(default_factory=dict)
     preflight: list[dict[str, Any]] = field(default_factory=list)
     chunks_open_at_kill: int = 0
@@ -49,7 +51,9 @@ class Facts:
     copy_seconds: float = 0.0
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)
     foreign_seen: int = 0
-    foreign_after_guard: list[str] = field(default_factory=list)  # what the foreign writer's tries got that began under the guard
+    foreign_after_guard: list[str] = field(
+        default_factory=list
+    )  # what the foreign writer's tries got that began under the guard
     wave_reports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -107,8 +111,19 @@ class Scenario:
         time.sleep(seconds * self.options.pace)
 
     def run(self) -> None:
-        for step in (self.prepare, self.observe, self.copy, self.replicate, self.dual_write, self.verify, self.guard, self.waves, self.roll_back,
-                     self.finalize, self.settle):
+        for step in (
+            self.prepare,
+            self.observe,
+            self.copy,
+            self.replicate,
+            self.dual_write,
+            self.verify,
+            self.guard,
+            self.waves,
+            self.roll_back,
+            self.finalize,
+            self.settle,
+        ):
             step()
 
     def close(self) -> None:
@@ -159,10 +174,21 @@ class Scenario:
     def observe(self) -> None:
         replica = self.fleet.replica_of("source")
         with self.phase("observe", "observing"):
-            self.load = Load(self.load_program, self.history, self.fleet.source.database("shop_app"), replica.database("shop_app"),
-                             self.options.rate, self.options.scale, self.options.seed)
+            self.load = Load(
+                self.load_program,
+                self.history,
+                self.fleet.source.database("shop_app"),
+                replica.database("shop_app"),
+                self.options.rate,
+                self.options.scale,
+                self.options.seed,
+            )
             self.load.say("phase observe")
-            self.foreign = ForeignWriter(self.fleet.source.database("shop_app"), self.folder / "foreign.log", int(10000 * self.options.scale))
+            self.foreign = ForeignWriter(
+                self.fleet.source.database("shop_app"),
+                self.folder / "foreign.log",
+                int(10000 * self.options.scale),
+            )
             self.dwell(6)
 
     def copy(self) -> None:
@@ -171,26 +197,43 @@ class Scenario:
             self.controller.start(kill_at=KILL_IN_COPY)
             self.wait_for_controller()
             with self.commands_beside() as pool:
-                jobs = [pool.submit(self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating")
-                        for group in (REFERENCE_GROUP, *GROUPS)]
+                jobs = [
+                    pool.submit(
+                        self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating"
+                    )
+                    for group in (REFERENCE_GROUP, *GROUPS)
+                ]
                 self.facts.killed_at.append(self.controller.wait_killed(60))
                 self.facts.chunks_open_at_kill = self.open_chunks()
-                self.view.note(f"controller killed at {self.facts.killed_at[-1]} with {self.facts.chunks_open_at_kill} chunks open; starting it again")
+                self.view.note(
+                    f"controller killed at {self.facts.killed_at[-1]} with {self.facts.chunks_open_at_kill} chunks open; starting it again"
+                )
                 self.restart_controller()
                 for job in jobs:
                     job.result()
             self.facts.copy_seconds = time.monotonic() - phase.began
-            self.facts.copy_rows = self.on_source("SELECT coalesce(sum(row_count), 0)::bigint FROM shardway.chunk WHERE state = 'closed'")
+            self.facts.copy_rows = self.on_source(
+                "SELECT coalesce(sum(row_count), 0)::bigint FROM shardway.chunk WHERE state = 'closed'"
+            )
 
     def open_chunks(self) -> int:
         """Chunks that are not closed but of which rows are on a shard already: they were open when the controller died."""
         found = 0
         with psycopg.connect(self.fleet.source.database(), autocommit=True) as connection:
-            chunks = connection.execute("SELECT relation, lower, upper FROM shardway.chunk WHERE state <> 'closed'").fetchall()
+            chunks = connection.execute(
+                "SELECT relation, lower, upper FROM shardway.chunk WHERE state <> 'closed'"
+            ).fetchall()
         for relation, lower, upper in chunks:
             key = TABLES[relation].key[0]
-            bounds = "".join(f" AND {key} {sign} '{bound}'" for sign, bound in ((">=", lower), ("<", upper)) if bound is not None)
-            found += any(self.on(shard, f"SELECT EXISTS (SELECT FROM {relation} WHERE true{bounds})") for shard in self.fleet.shards)
+            bounds = "".join(
+                f" AND {key} {sign} '{bound}'"
+                for sign, bound in ((">=", lower), ("<", upper))
+                if bound is not None
+            )
+            found += any(
+                self.on(shard, f"SELECT EXISTS (SELECT FROM {relation} WHERE true{bounds})")
+                for shard in self.fleet.shards
+            )
         return found
 
     def replicate(self) -> None:
@@ -232,7 +275,10 @@ class Scenario:
                 self.shardway.run("migrate", "guard", "--group", group)
             guarded = time.time()
             deadline = time.monotonic() + 15
-            while len(self.foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES and time.monotonic() < deadline:
+            while (
+                len(self.foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.1)
             self.foreign.stop()
             self.facts.foreign_seen = self.foreign_seen()
@@ -241,10 +287,15 @@ class Scenario:
 
     def foreign_seen(self) -> int:
         """What the tool noticed: samples that its guard recorded, or changes without an outbox row that its stream met."""
-        recorded = self.on_source("SELECT count(*) FROM shardway.foreign_write WHERE application_name = 'legacy-prices'")
+        recorded = self.on_source(
+            "SELECT count(*) FROM shardway.foreign_write WHERE application_name = 'legacy-prices'"
+        )
         streamed = 0
         for shard in self.fleet.shards:
-            streamed += self.on(shard, "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress ORDER BY id DESC LIMIT 1), 0)")
+            streamed += self.on(
+                shard,
+                "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress ORDER BY id DESC LIMIT 1), 0)",
+            )
         return max(recorded, streamed)
 
     def waves(self) -> None:
@@ -256,13 +307,20 @@ class Scenario:
                     self.one_wave(group, percent)
 
     def one_wave(self, group: str, percent: int, again: str = "") -> None:
-        with self.phase(f"wave {group} {percent} %{again}", "sharded", group=group, percent=percent, to="") as phase:
-            planned, done = self.shardway.dangerous("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo")
+        with self.phase(
+            f"wave {group} {percent} %{again}", "sharded", group=group, percent=percent, to=""
+        ) as phase:
+            planned, done = self.shardway.dangerous(
+                "wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo"
+            )
             self.keep_plan(phase, planned, done)
             self.dwell(1)
 
     def keep_plan(self, phase: Phase, planned: dict[str, Any], done: dict[str, Any]) -> None:
-        phase.wave |= {"ranges": planned["state"]["plan"]["ranges"], "epoch_after": planned["state"]["plan"]["epoch_after"]}
+        phase.wave |= {
+            "ranges": planned["state"]["plan"]["ranges"],
+            "epoch_after": planned["state"]["plan"]["epoch_after"],
+        }
         self.facts.wave_reports[phase.name] = done.get("wave") or {}
 
     def killed_wave(self, group: str, percent: int) -> None:
@@ -270,11 +328,37 @@ class Scenario:
         self.controller.stop()
         self.controller.start(kill_at=KILL_IN_WAVE)
         self.wait_for_controller()
-        with self.phase(f"wave {group} {percent} %, controller killed", "", group=group, percent=percent, to="") as phase, \
-                self.commands_beside() as pool:
-            planned = self.shardway.run("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--dry-run")
-            job = pool.submit(self.shardway.run, "wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--yes",
-                              f"--expect-state={planned['expect_state']}", expect=(0, 1, 3, 5, 6))
+        with (
+            self.phase(
+                f"wave {group} {percent} %, controller killed", "", group=group, percent=percent, to=""
+            ) as phase,
+            self.commands_beside() as pool,
+        ):
+            planned = self.shardway.run(
+                "wave",
+                "run",
+                "--group",
+                group,
+                "--percent",
+                str(percent),
+                "--approved-by",
+                "demo",
+                "--dry-run",
+            )
+            job = pool.submit(
+                self.shardway.run,
+                "wave",
+                "run",
+                "--group",
+                group,
+                "--percent",
+                str(percent),
+                "--approved-by",
+                "demo",
+                "--yes",
+                f"--expect-state={planned['expect_state']}",
+                expect=(0, 1, 3, 5, 6),
+            )
             self.facts.killed_at.append(self.controller.wait_killed(60))
             self.view.note(f"controller killed at {self.facts.killed_at[-1]}; starting it again")
             self.restart_controller()
@@ -297,11 +381,16 @@ class Scenario:
         while time.monotonic() < deadline:
             if not self.controller.is_running():
                 raise RuntimeError(f"the controller ended: {self.controller.log_tail()}")
-            if self.on_source("SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' AND document ->> 'holder' LIKE %s "
-                              "AND at > clock_timestamp() - interval '2 s')", f"%:{self.controller.process.pid}"):
+            if self.on_source(
+                "SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' AND document ->> 'holder' LIKE %s "
+                "AND at > clock_timestamp() - interval '2 s')",
+                f"%:{self.controller.process.pid}",
+            ):
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"the controller did not begin to act within {timeout:g} s: {self.controller.log_tail()}")
+        raise RuntimeError(
+            f"the controller did not begin to act within {timeout:g} s: {self.controller.log_tail()}"
+        )
 
     def restart_controller(self) -> None:
         self.controller.start()
@@ -311,7 +400,9 @@ class Scenario:
     def roll_back(self) -> None:
         group, shard = ROLLED_BACK
         with self.phase(f"roll back {shard} of {group}", "", group=group, percent=0, to="source") as phase:
-            planned, done = self.shardway.dangerous("wave", "rollback", "--group", group, "--shard", shard, "--approved-by", "demo")
+            planned, done = self.shardway.dangerous(
+                "wave", "rollback", "--group", group, "--shard", shard, "--approved-by", "demo"
+            )
             self.keep_plan(phase, planned, done)
             self.dwell(2)
         with self.phase("verify again"):
@@ -320,7 +411,9 @@ class Scenario:
 
     def finalize(self) -> None:
         with self.phase(f"finalize {FINALIZED_GROUP}", "finalized"):
-            self.shardway.dangerous("migrate", "finalize", "--group", FINALIZED_GROUP, "--approved-by", "demo")
+            self.shardway.dangerous(
+                "migrate", "finalize", "--group", FINALIZED_GROUP, "--approved-by", "demo"
+            )
             self.dwell(2)
 
     def settle(self) -> None:
@@ -348,7 +441,11 @@ class StatusPoller(threading.Thread):
     def run(self) -> None:
         while not self.ended.wait(0.5):
             try:
-                document = self.scenario.on_source("SELECT document FROM shardway.status WHERE name = 'controller'")
+                document = self.scenario.on_source(
+                    "SELECT document FROM shardway.status WHERE name = 'controller'"
+                )
             except psycopg.Error:
                 document = None  # not installed yet
-            self.scenario.view.refresh(document or {}, self.scenario.load.latest if self.scenario.load else {})
+            self.scenario.view.refresh(
+                document or {}, self.scenario.load.latest if self.scenario.load else {}
+            )

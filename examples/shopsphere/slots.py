@@ -1,4 +1,5 @@
 """The checker's own way from a shard key to its slot and shard: PyPI's xxhash, proved against the golden file before it is believed."""
+
 from __future__ import annotations
 
 import json
@@ -47,7 +48,9 @@ def prove(golden: Path = GOLDEN) -> int:
         column = vector["columns"][0]
         value = from_text(column["type"], column["text"])
         if canonical(value).hex() != vector["canonical"] or slot_of(value) != vector["slot"]:
-            raise AssertionError(f"the slot of a {column['type']} differs from {golden}: nothing this checker says could be believed")
+            raise AssertionError(
+                f"the slot of a {column['type']} differs from {golden}: nothing this checker says could be believed"
+            )
         compared += 1
     if compared == 0:
         raise AssertionError(f"{golden} holds no vectors")

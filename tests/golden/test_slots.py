@@ -1,4 +1,5 @@
 """slots.json is what an independent implementation gives, and every type is covered."""
+
 import collections
 import json
 import pathlib

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Checks a source tree against rules.py. Usage: check.py [ROOT]. Prints one finding a line; the exit code is 1 if there is one."""
+
 import re
 import subprocess
 import sys
@@ -16,7 +17,9 @@ TEXT = CODE + (".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto
 
 def files_of(root):
     """What git tracks or would; in a tree without git, all files."""
-    listing = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    listing = subprocess.run(
+        ["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True
+    )
     if listing.returncode == 0 and listing.stdout:
         return [Path(name) for name in sorted(set(listing.stdout.splitlines())) if (root / name).is_file()]
     return [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
@@ -24,7 +27,10 @@ def files_of(root):
 
 def includes_of(text):
     """Each include as written between its marks, with a closing mark kept so that <pqxx> can be told from <pqxx_x>."""
-    return [(text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else "")) for found in INCLUDE.finditer(text)]
+    return [
+        (text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else ""))
+        for found in INCLUDE.finditer(text)
+    ]
 
 
 def room_of(path):
@@ -45,7 +51,9 @@ def check_rooms(path, text):
         if room and path.suffix in CODE:
             yield 1, f"room '{room}' is not in the table of rooms"
         return
-    allowed = {room} | rules.ROOMS[room] | (rules.BODY_ROOMS.get(room, set()) if path.parts[0] == "lib" else set())
+    allowed = (
+        {room} | rules.ROOMS[room] | (rules.BODY_ROOMS.get(room, set()) if path.parts[0] == "lib" else set())
+    )
     for line, include in includes_of(text):
         target = room_named_by(include)
         if target and target not in allowed:
@@ -71,7 +79,10 @@ def check_outsiders(path, text):
                 yield line, f"a public header includes {include}"
         for pattern, rooms in rules.BODY_OUTSIDERS.items():
             if path.parts[0] == "lib" and room and re.match(pattern, include) and room not in rooms:
-                yield line, f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}"
+                yield (
+                    line,
+                    f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}",
+                )
 
 
 def check_words(path, text):
@@ -106,7 +117,9 @@ def check_length(path, text):
 
 def long_functions(lines, indent):
     opened = re.compile(indent + r"[A-Za-z_\[~].*\)[^;]*\{$")
-    not_a_function = re.compile(r"\s*(namespace|class|struct|enum|union|extern|inline namespace|[\w:]+ = |constexpr \w+ \w+\[)")
+    not_a_function = re.compile(
+        r"\s*(namespace|class|struct|enum|union|extern|inline namespace|[\w:]+ = |constexpr \w+ \w+\[)"
+    )
     begin = None
     for number, line in enumerate(lines, 1):
         if opened.match(line) and not not_a_function.match(line):

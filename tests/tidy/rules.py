@@ -25,11 +25,20 @@ BODY_ROOMS = {"store": {"observe"}}
 
 # Headers at the top of include/shardway, and what the umbrella must not bring.
 UMBRELLA = "shardway.hpp"
-NOT_IN_UMBRELLA = ("shardway/migrate/", "shardway/testing/", "shardway/pg/interop.hpp", "shardway/client/pqxx_transaction.hpp")
+NOT_IN_UMBRELLA = (
+    "shardway/migrate/",
+    "shardway/testing/",
+    "shardway/pg/interop.hpp",
+    "shardway/client/pqxx_transaction.hpp",
+)
 
 # Libraries that no public header may include, apart from these doors.
 OUTSIDERS = r"(pqxx(/|>)|google/protobuf/|absl/|spdlog/|fmt/|libpq|postgres_ext\.h|openssl/|nlohmann/|prometheus/|xxhash\.h|gtest/|gmock/)"
-DOORS = {"include/shardway/pg/interop.hpp": r"pqxx(/|>)", "include/shardway/client/pqxx_transaction.hpp": r"pqxx(/|>)", "include/shardway/route/hash.hpp": r"xxhash\.h"}
+DOORS = {
+    "include/shardway/pg/interop.hpp": r"pqxx(/|>)",
+    "include/shardway/client/pqxx_transaction.hpp": r"pqxx(/|>)",
+    "include/shardway/route/hash.hpp": r"xxhash\.h",
+}
 
 # Libraries that only these rooms' bodies may include.
 BODY_OUTSIDERS = {

@@ -1,8 +1,8 @@
 """The client for asyncio: the same calls, awaited. The event loop is never blocked; calls run in threads of the client's own.
 
-    async with await AsyncClient.open("host=db1 dbname=shop") as client:
-        session = client.session()
-        receipt = await session.execute("shop.orders", 42, "UPDATE shop.orders SET paid = true WHERE customer_id = $1", [42])
+async with await AsyncClient.open("host=db1 dbname=shop") as client:
+    session = client.session()
+    receipt = await session.execute("shop.orders", 42, "UPDATE shop.orders SET paid = true WHERE customer_id = $1", [42])
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Coroutine, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ._core import Client, ClientSession
 
@@ -76,7 +77,7 @@ class AsyncSession:
         """``ClientSession.read_by``."""
         return await self._run(self._session.read_by, *given, **options)
 
-    async def execute_by(self, *given: Any, **options: Any) -> Optional[dict]:
+    async def execute_by(self, *given: Any, **options: Any) -> dict | None:
         """``ClientSession.execute_by``."""
         return await self._run(self._session.execute_by, *given, **options)
 

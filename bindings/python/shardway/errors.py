@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, Type
-
 
 class ShardwayError(Exception):
     """Something the library was asked for did not happen.
@@ -14,8 +12,16 @@ class ShardwayError(Exception):
     ``str(error)`` is safe to log: it holds no password, key or row value. ``server_detail`` is the server's own text and may hold them.
     """
 
-    def __init__(self, message: str, *, code: str = "internal", hint: str = "", node: str = "", sqlstate: str = "",
-                 server_detail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "internal",
+        hint: str = "",
+        node: str = "",
+        sqlstate: str = "",
+        server_detail: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -102,7 +108,7 @@ class Cancelled(ShardwayError):
     """The caller or the operator asked to stop."""
 
 
-_CODES_OF: Dict[Type[ShardwayError], str] = {
+_CODES_OF: dict[type[ShardwayError], str] = {
     ConfigError: "invalid_argument manifest_invalid",
     RouteError: "unknown_table shard_key_missing shard_key_mismatch shard_key_change statement_refused cross_shard write_id_mismatch",
     ShardUnavailable: "node_unreachable authentication_failed connection_lost deadline_exceeded",
@@ -118,10 +124,14 @@ _CODES_OF: Dict[Type[ShardwayError], str] = {
     Cancelled: "cancelled",
     ShardwayError: "corrupt_data internal",
 }
-_CLASS_OF: Dict[str, Type[ShardwayError]] = {code: made for made, codes in _CODES_OF.items() for code in codes.split()}
+_CLASS_OF: dict[str, type[ShardwayError]] = {
+    code: made for made, codes in _CODES_OF.items() for code in codes.split()
+}
 
 
-def from_code(code: str, message: str, hint: str = "", node: str = "", sqlstate: str = "", server_detail: str = "") -> ShardwayError:
+def from_code(
+    code: str, message: str, hint: str = "", node: str = "", sqlstate: str = "", server_detail: str = ""
+) -> ShardwayError:
     """The exception for an error code; ``ShardwayError`` itself for a code this package does not know."""
     made = _CLASS_OF.get(code, ShardwayError)
     return made(message, code=code, hint=hint, node=node, sqlstate=sqlstate, server_detail=server_detail)

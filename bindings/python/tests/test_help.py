@@ -21,18 +21,50 @@ def leaves(group, path=()):
 
 
 COMMANDS = dict(leaves(root))
-CHANGES = {"lookup build", "lookup repair", "manifest apply", "manifest fmt", "migrate advance", "migrate finalize", "migrate guard", "migrate pause", "migrate resume", "migrate start",
-           "migrate verify", "reconcile", "uninstall", "wave rollback", "wave run"}
+CHANGES = {
+    "lookup build",
+    "lookup repair",
+    "manifest apply",
+    "manifest fmt",
+    "migrate advance",
+    "migrate finalize",
+    "migrate guard",
+    "migrate pause",
+    "migrate resume",
+    "migrate start",
+    "migrate verify",
+    "reconcile",
+    "uninstall",
+    "wave rollback",
+    "wave run",
+}
 DANGEROUS = {"migrate finalize", "uninstall", "wave rollback", "wave run"}
 
 
 def options_of(one):
-    return {option for parameter in one.params if isinstance(parameter, click.Option) for option in parameter.opts if option.startswith("--")}
+    return {
+        option
+        for parameter in one.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
 
 
 def test_the_commands_there_are():
-    assert set(COMMANDS) == CHANGES | {"doctor", "lookup check", "plan", "manifest diff", "manifest lint", "manifest schema", "migrate status", "observe", "route explain",
-                                       "wave plan", "wave status"}
+    assert set(COMMANDS) == CHANGES | {
+        "doctor",
+        "lookup check",
+        "plan",
+        "manifest diff",
+        "manifest lint",
+        "manifest schema",
+        "migrate status",
+        "observe",
+        "route explain",
+        "wave plan",
+        "wave status",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -50,9 +82,22 @@ def test_help_and_common_options(name):
 def test_page_has_the_command_and_its_options(name):
     section = re.search(rf"^### `shardway {name}[^`]*`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section, f"docs/COMMAND.md has no section for {name}"
-    common = {"--json", "--quiet", "--migration", "--user", "--dry-run", "--yes", "--expect-state", "--timeout", "--approved-by", "--group"}
+    common = {
+        "--json",
+        "--quiet",
+        "--migration",
+        "--user",
+        "--dry-run",
+        "--yes",
+        "--expect-state",
+        "--timeout",
+        "--approved-by",
+        "--group",
+    }
     for option in options_of(COMMANDS[name]):
-        assert f"`{option}" in (PAGE if option in common else section.group(1)), f"{name}: {option} is not explained"
+        assert f"`{option}" in (PAGE if option in common else section.group(1)), (
+            f"{name}: {option} is not explained"
+        )
 
 
 def test_version():

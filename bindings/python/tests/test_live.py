@@ -31,7 +31,10 @@ def without_user(conninfo: str) -> str:
 def shop(cluster, tmp_path_factory):
     """A source with a table of 500 orders, its manifests, and the roles that `plan` says."""
     cluster.run("source", "CREATE SCHEMA shop")
-    cluster.run("source", "CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, total numeric(12,2) NOT NULL)")
+    cluster.run(
+        "source",
+        "CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, total numeric(12,2) NOT NULL)",
+    )
     cluster.run("source", "INSERT INTO shop.orders SELECT n, n % 50, n FROM generate_series(1, 500) AS n")
     for node in ("source", *SHARD_NAMES):
         cluster.run(node, "CREATE ROLE shop_owner NOLOGIN")
@@ -65,7 +68,9 @@ def test_plan_creates_the_roles(run, cluster):
     assert [script["node"] for script in scripts] == ["source", *SHARD_NAMES]
     for script in scripts:
         cluster.run(script["node"], script["sql"])
-    assert cluster.run("source", "SELECT rolreplication FROM pg_roles WHERE rolname = 'shardway_engine'") == [(True,)]
+    assert cluster.run("source", "SELECT rolreplication FROM pg_roles WHERE rolname = 'shardway_engine'") == [
+        (True,)
+    ]
 
 
 def test_doctor_is_green_then(run):
@@ -105,17 +110,32 @@ def test_observe_tells_what_the_calls_were(run, cluster, shop):
         session = client.session()
         for customer in (7, None):
             session.read("shop.orders", customer, select, [7])
-        session.execute("shop.orders", 7, "UPDATE shop.orders SET total = total WHERE customer_id = $1", [7], call_site="nightly")
+        session.execute(
+            "shop.orders",
+            7,
+            "UPDATE shop.orders SET total = total WHERE customer_id = $1",
+            [7],
+            call_site="nightly",
+        )
         assert client.report()["tables"][0]["without_key"] == 1
     with module.Client.open(conninfo, observe=False) as client:
         client.session().read("shop.orders", 7, select, [7])
         assert client.report()["tables"] == []
     document = run("observe", "--call-sites")
     orders = document["tables"][0]
-    assert (orders["table"], orders["calls"], orders["single_shard"], orders["without_key"]) == ("shop.orders", 3, 2, 1)
+    assert (orders["table"], orders["calls"], orders["single_shard"], orders["without_key"]) == (
+        "shop.orders",
+        3,
+        2,
+        1,
+    )
     assert (document["clients"], document["applications"], document["foreign_writers"]) == (1, ["test"], [])
     here = [one["site"] for one in document["call_sites"] if one["without_key"]]
-    assert len(here) == 1 and here[0].startswith("test_live.py:") and here[0].endswith(":test_observe_tells_what_the_calls_were")
+    assert (
+        len(here) == 1
+        and here[0].startswith("test_live.py:")
+        and here[0].endswith(":test_observe_tells_what_the_calls_were")
+    )
     assert orders["advice"] == [f"1 call without shard key at {here[0]}"]
     assert "nightly" in [one["site"] for one in document["call_sites"]]
     assert document["next_steps"] == []
@@ -132,14 +152,20 @@ def test_a_change_without_a_controller_is_refused_at_once(run, cluster):
 
 
 def test_unknown_group_is_usage(run):
-    assert run("migrate", "advance", "--group", "nothing", "--to", "copying", expect=2)["error"]["code"] == "invalid_argument"
+    assert (
+        run("migrate", "advance", "--group", "nothing", "--to", "copying", expect=2)["error"]["code"]
+        == "invalid_argument"
+    )
 
 
 def test_dangerous_steps_need_a_confirmation(run, cluster):
     assert "terminal" in run("uninstall", expect=2)["error"]["message"]
     assert run("uninstall", "--yes", expect=2)["error"]["code"] == "invalid_argument"
     assert run("uninstall", "--expect-state", "0" * 16, expect=2)["error"]["code"] == "invalid_argument"
-    assert run("uninstall", "--yes", "--expect-state", "0" * 16, expect=3)["error"]["code"] == "precondition_failed"
+    assert (
+        run("uninstall", "--yes", "--expect-state", "0" * 16, expect=3)["error"]["code"]
+        == "precondition_failed"
+    )
     assert cluster.run("source", "SELECT to_regnamespace('shardway') IS NULL") == [(False,)]
 
 
@@ -150,8 +176,23 @@ def die_with_the_tests():
 @pytest.fixture(scope="module")
 def controller(shop):
     """`migrate start` as a child."""
-    process = subprocess.Popen([sys.executable, "-m", "shardway", "migrate", "start", "-m", str(shop), "--client-programs", PROGRAMS],
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_the_tests)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "shardway",
+            "migrate",
+            "start",
+            "-m",
+            str(shop),
+            "--client-programs",
+            PROGRAMS,
+        ],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_the_tests,
+    )
     assert process.stderr
     lines = []
     for line in process.stderr:
@@ -169,7 +210,9 @@ def test_advance_does_what_its_dry_run_says(run, controller, cluster):
     dry = run("migrate", "advance", "--group", "sales", "--to", "replicating", "--dry-run")
     assert [step.split(":")[0] for step in dry["steps"]] == ["copying", "replicating"]
     assert run("migrate", "advance", "--group", "sales", "--to", "replicating")["stage"] == "replicating"
-    assert cluster.run("source", "SELECT kind, arguments FROM shardway.request") == [(dry["request"]["kind"], dry["request"]["arguments"])]
+    assert cluster.run("source", "SELECT kind, arguments FROM shardway.request") == [
+        (dry["request"]["kind"], dry["request"]["arguments"])
+    ]
     counted = [cluster.run(node, "SELECT count(*) FROM shop.orders")[0][0] for node in SHARD_NAMES]
     assert sum(counted) == 500 and min(counted) > 0
 
@@ -192,7 +235,9 @@ def test_status_for_people(shop, controller):
 
 def test_verify_certifies(run, controller):
     document = run("migrate", "verify", "--group", "sales")
-    assert [(table["relation"], table["verdict"], table["rows"]) for table in document["tables"]] == [("shop.orders", "equal", 500)]
+    assert [(table["relation"], table["verdict"], table["rows"]) for table in document["tables"]] == [
+        ("shop.orders", "equal", 500)
+    ]
     assert run("migrate", "status")["certificates"][0]["gap"] == ""
 
 
@@ -204,7 +249,17 @@ def test_a_second_controller_is_refused(shop, controller):
 def test_the_controllers_error_arrives(run, controller):
     document = run("wave", "run", "--group", "sales", "--percent", "10", "--dry-run")
     assert document["state"]["plan"]["slots"] == 410
-    refused = run("wave", "run", "--group", "sales", "--percent", "10", "--yes", f"--expect-state={document['expect_state']}", expect=3)
+    refused = run(
+        "wave",
+        "run",
+        "--group",
+        "sales",
+        "--percent",
+        "10",
+        "--yes",
+        f"--expect-state={document['expect_state']}",
+        expect=3,
+    )
     assert refused["error"]["code"] == "gate_red"
     assert run("wave", "plan", "--group", "sales", "--percent", "10", expect=3)["green"] is False
 
@@ -214,14 +269,28 @@ def test_client_writes_and_reads(cluster, controller, run):
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
     with module.Client.open(conninfo, application="test") as client:
         session = client.session()
-        receipt = session.execute("shop.orders", 7, "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3) RETURNING id, total",
-                                  [1001, 7, "3.50"])
-        assert receipt["rows"] == [{"id": 1001, "total": Decimal("3.50")}] and receipt["affected"] == 1 and receipt["answer_lost"] is False
-        assert (receipt["node"], receipt["slot"], receipt["outcome"]) == ("source", module.slot_of(7), "committed")
+        receipt = session.execute(
+            "shop.orders",
+            7,
+            "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3) RETURNING id, total",
+            [1001, 7, "3.50"],
+        )
+        assert (
+            receipt["rows"] == [{"id": 1001, "total": Decimal("3.50")}]
+            and receipt["affected"] == 1
+            and receipt["answer_lost"] is False
+        )
+        assert (receipt["node"], receipt["slot"], receipt["outcome"]) == (
+            "source",
+            module.slot_of(7),
+            "committed",
+        )
         assert receipt["secondary"] in ("applied", "pending")
         other = client.session()
         other.adopt(session.token())
-        assert other.read("shop.orders", 7, "SELECT total FROM shop.orders WHERE id = $1", [1001])["rows"] == [{"total": Decimal("3.50")}]
+        assert other.read("shop.orders", 7, "SELECT total FROM shop.orders WHERE id = $1", [1001])[
+            "rows"
+        ] == [{"total": Decimal("3.50")}]
         assert client.route_of("shop.orders", 7)["dual_written"]
         with pytest.raises(module.RouteError) as caught:
             session.execute("shop.orders", 8, "UPDATE shop.orders SET total = 0 WHERE id = $1", [1001])
@@ -248,12 +317,32 @@ def test_values_are_pythons_own(app):
     rows = app.session().read("shop.orders", 1, sql)["rows"]
     utc = datetime.timezone.utc
     assert rows.fetchone() == (
-        1, Decimal("2.50"), True, 1.5, b"\x00\xff", datetime.date(2026, 11, 22), datetime.datetime(2026, 11, 22, 13, 34, 25, 120000, utc),
-        datetime.datetime(2026, 11, 22, 13, 34, 25), datetime.time(13, 34, 25, 500000), uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
-        {"k": [1, None]}, None, "infinity", "é")
-    assert rows.fetchone() is None and rows.rowcount == 1 and [column[0] for column in rows.description] == list("abcdefghijklmn")
-    back = app.session().read("shop.orders", 1, "SELECT $1::timestamptz AS g, $2::bytea AS e, $3::uuid AS j FROM shop.orders WHERE id = 1",
-                              [rows[0]["g"], rows[0]["e"], rows[0]["j"]])["rows"][0]
+        1,
+        Decimal("2.50"),
+        True,
+        1.5,
+        b"\x00\xff",
+        datetime.date(2026, 11, 22),
+        datetime.datetime(2026, 11, 22, 13, 34, 25, 120000, utc),
+        datetime.datetime(2026, 11, 22, 13, 34, 25),
+        datetime.time(13, 34, 25, 500000),
+        uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        {"k": [1, None]},
+        None,
+        "infinity",
+        "é",
+    )
+    assert (
+        rows.fetchone() is None
+        and rows.rowcount == 1
+        and [column[0] for column in rows.description] == list("abcdefghijklmn")
+    )
+    back = app.session().read(
+        "shop.orders",
+        1,
+        "SELECT $1::timestamptz AS g, $2::bytea AS e, $3::uuid AS j FROM shop.orders WHERE id = 1",
+        [rows[0]["g"], rows[0]["e"], rows[0]["j"]],
+    )["rows"][0]
     assert back == {name: rows[0][name] for name in "gej"}
 
 
@@ -263,7 +352,9 @@ def test_a_transaction_is_a_function(app):
 
     def body(transaction):
         kept.append(transaction)
-        transaction.execute("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9])
+        transaction.execute(
+            "shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9]
+        )
         transaction.savepoint("here")
         transaction.execute("shop.orders", "UPDATE shop.orders SET total = 5 WHERE id = $1", [2001])
         transaction.rollback_to("here")
@@ -271,7 +362,9 @@ def test_a_transaction_is_a_function(app):
 
     receipt = session.write("shop.orders", 9, body)
     assert (receipt["outcome"], receipt["affected"]) == ("committed", 1)
-    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(1)}]
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [
+        {"total": Decimal(1)}
+    ]
     with pytest.raises(module.ConfigError):
         kept[0].query("SELECT 1")
 
@@ -287,20 +380,30 @@ def test_what_a_transactions_function_raises_rolls_back_and_arrives(app):
         session.write("shop.orders", 9, body)
 
     def breaks(transaction):
-        transaction.execute("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9])
+        transaction.execute(
+            "shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, 1)", [2001, 9]
+        )
 
     with pytest.raises(module.DatabaseError) as caught:
         session.write("shop.orders", 9, breaks)
     assert caught.value.code == "constraint_violation"
-    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(1)}]
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [
+        {"total": Decimal(1)}
+    ]
 
 
 def test_an_operation_is_done_once(app):
     session = app.session()
-    first = session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")
-    again = session.execute("shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001")
+    first = session.execute(
+        "shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001"
+    )
+    again = session.execute(
+        "shop.orders", 9, "UPDATE shop.orders SET total = total + 1 WHERE id = 2001", operation_id="pay 2001"
+    )
     assert (again["replayed"], again["write_id"]) == (True, first["write_id"])
-    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [{"total": Decimal(2)}]
+    assert session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001")["rows"] == [
+        {"total": Decimal(2)}
+    ]
     with pytest.raises(module.RouteError) as caught:
         session.execute("shop.orders", 9, "DELETE FROM shop.orders WHERE id = 2001", operation_id="pay 2001")
     assert caught.value.code == "write_id_mismatch"
@@ -308,11 +411,24 @@ def test_an_operation_is_done_once(app):
 
 def test_many_rows_and_many_keys(app):
     session = app.session()
-    done = session.execute_batch("shop.orders", "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3)",
-                                 [(customer, [3000 + customer, customer, 2]) for customer in range(10, 20)])
-    assert done["all_committed"] and done["affected"] == 10 and [part["node"] for part in done["parts"]] == ["source"]
-    read = session.read_many("shop.orders", range(10, 20), "SELECT id FROM shop.orders WHERE customer_id = ANY ($1) AND id > $2", [3000],
-                             order_by=["id"], limit=3)
+    done = session.execute_batch(
+        "shop.orders",
+        "INSERT INTO shop.orders (id, customer_id, total) VALUES ($1, $2, $3)",
+        [(customer, [3000 + customer, customer, 2]) for customer in range(10, 20)],
+    )
+    assert (
+        done["all_committed"]
+        and done["affected"] == 10
+        and [part["node"] for part in done["parts"]] == ["source"]
+    )
+    read = session.read_many(
+        "shop.orders",
+        range(10, 20),
+        "SELECT id FROM shop.orders WHERE customer_id = ANY ($1) AND id > $2",
+        [3000],
+        order_by=["id"],
+        limit=3,
+    )
     assert [row["id"] for row in read["rows"]] == [3010, 3011, 3012]
     with pytest.raises(module.RouteError) as caught:
         session.read_all("shop.orders", "SELECT id FROM shop.orders WHERE {slots:customer_id}")
@@ -329,7 +445,9 @@ def test_asyncio_is_never_blocked(cluster, controller):
         ticks = 0
         async with await module.AsyncClient.open(conninfo, connections_max=4) as client:
             sessions = [client.session() for _ in range(4)]
-            reads = asyncio.gather(*(session.read("shop.orders", 1, slow, consistency="primary") for session in sessions))
+            reads = asyncio.gather(
+                *(session.read("shop.orders", 1, slow, consistency="primary") for session in sessions)
+            )
             while not reads.done():
                 await asyncio.sleep(0.01)
                 ticks += 1
@@ -337,7 +455,8 @@ def test_asyncio_is_never_blocked(cluster, controller):
             session = client.session()
             receipt, read = await asyncio.gather(
                 session.execute("shop.orders", 9, "UPDATE shop.orders SET total = 7 WHERE id = 2001"),
-                session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001"))
+                session.read("shop.orders", 9, "SELECT total FROM shop.orders WHERE id = 2001"),
+            )
             assert receipt["affected"] == 1 and read["rows"] == [{"total": Decimal(7)}]
             with pytest.raises(module.RouteError):
                 await session.read("shop.nothing", 1, "SELECT 1")
@@ -366,7 +485,11 @@ def test_a_session_in_use_refuses_another_thread(cluster, controller):
         thread = threading.Thread(target=lambda: session.read("shop.orders", 1, sql, consistency="primary"))
         thread.start()
         time.sleep(0.3)
-        for call in (session.token, lambda: session.adopt(""), lambda: session.read("shop.orders", 1, "SELECT 1")):
+        for call in (
+            session.token,
+            lambda: session.adopt(""),
+            lambda: session.read("shop.orders", 1, "SELECT 1"),
+        ):
             with pytest.raises(module.ConfigError) as caught:
                 call()
             assert caught.value.code == "invalid_argument"
@@ -389,7 +512,12 @@ def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
     with module.Client.open(conninfo) as client:
         thread = threading.Thread(target=tick)
         thread.start()
-        client.session().read("shop.orders", 1, "SELECT pg_sleep(0.5) FROM shop.orders WHERE customer_id = 1 LIMIT 1", consistency="primary")
+        client.session().read(
+            "shop.orders",
+            1,
+            "SELECT pg_sleep(0.5) FROM shop.orders WHERE customer_id = 1 LIMIT 1",
+            consistency="primary",
+        )
         done.set()
         thread.join()
     assert len(ticks) > 20
@@ -434,7 +562,12 @@ def test_the_name_is_asked_for_on_a_terminal(shop, cluster):
 def answer_on_a_terminal(shop, text):
     """Runs `uninstall` with a terminal and types a line; its exit code."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-m", "shardway", "uninstall", "-m", str(shop)], stdin=theirs, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shardway", "uninstall", "-m", str(shop)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
     os.close(theirs)
     seen = b""
     while b"to go on: " not in seen:

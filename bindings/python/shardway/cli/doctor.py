@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any
 
 import click
 from rich.console import Console
@@ -32,14 +32,22 @@ def doctor(io: Io, place: Place, is_all: bool) -> Answer:
         out.print(f"{counts['pass']} passed, {counts['warn']} warnings, {counts['fail']} failed")
 
     is_red = counts["fail"] > 0
-    steps = ["put right what failed, then `shardway doctor` again"] if is_red else [f"shardway plan --migration {place.folder}"]
-    return Answer({"findings": findings, "counts": counts}, show, steps, exit_codes.RED if is_red else exit_codes.DONE)
+    steps = (
+        ["put right what failed, then `shardway doctor` again"]
+        if is_red
+        else [f"shardway plan --migration {place.folder}"]
+    )
+    return Answer(
+        {"findings": findings, "counts": counts}, show, steps, exit_codes.RED if is_red else exit_codes.DONE
+    )
 
 
-def _show_finding(out: Console, one: Dict[str, Any]) -> None:
+def _show_finding(out: Console, one: dict[str, Any]) -> None:
     level = one["level"]
     place = " ".join(filter(None, (one["node"], one["subject"])))
-    out.print(f"[{_COLOUR[level]}]{level.upper():4}[/] {escape(one['id'])} {escape(place)}: {escape(one['what'])}")
+    out.print(
+        f"[{_COLOUR[level]}]{level.upper():4}[/] {escape(one['id'])} {escape(place)}: {escape(one['what'])}"
+    )
     for line in one["fix"].splitlines():
         out.print(f"       fix: {escape(line)}")
 
@@ -50,7 +58,7 @@ def _show_finding(out: Console, one: Dict[str, Any]) -> None:
 def plan(io: Io, place: Place, is_sql: bool, offline: bool) -> Answer:
     """The steps of the migration in order: what changes where, which locks, how to go back; and the SQL of the roles."""
     steps = place.migration.plan()
-    scripts: List[Dict[str, str]] = [] if offline else place.migration.roles_sql(place.role)
+    scripts: list[dict[str, str]] = [] if offline else place.migration.roles_sql(place.role)
 
     def show(out: Console) -> None:
         if not is_sql:
@@ -59,5 +67,8 @@ def plan(io: Io, place: Place, is_sql: bool, offline: bool) -> Answer:
             out.print(escape(f"-- on {script['node']}, as an administrator:"))
             out.print(escape(script["sql"]))
 
-    return Answer({"steps": steps, "roles_sql": scripts}, show,
-                  ["run the roles' SQL on each node", f"shardway manifest apply --migration {place.folder}"])
+    return Answer(
+        {"steps": steps, "roles_sql": scripts},
+        show,
+        ["run the roles' SQL on each node", f"shardway manifest apply --migration {place.folder}"],
+    )

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,9 +22,9 @@ SCHEMA_VERSION = 1
 class Answer:
     """What a command found or did. ``data`` is its JSON form; ``show`` prints it for people."""
 
-    data: Dict[str, Any]
-    show: Optional[Callable[[Console], None]] = None
-    next_steps: List[str] = field(default_factory=list)
+    data: dict[str, Any]
+    show: Callable[[Console], None] | None = None
+    next_steps: list[str] = field(default_factory=list)
     exit_code: int = exit_codes.DONE
 
 
@@ -33,13 +33,15 @@ class Change:
     """Something a command is about to do. ``state`` is what the operator saw when deciding: if it moves, the decision is void."""
 
     what: str
-    steps: List[str]
-    state: Dict[str, Any]
+    steps: list[str]
+    state: dict[str, Any]
     run: Callable[[], Answer]
-    request: Optional[Dict[str, Any]] = None
+    request: dict[str, Any] | None = None
 
     def state_hash(self, migration: str) -> str:
-        seen = json.dumps([migration, self.what, self.steps, self.state, self.request], sort_keys=True, default=str)
+        seen = json.dumps(
+            [migration, self.what, self.steps, self.state, self.request], sort_keys=True, default=str
+        )
         return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 
@@ -55,8 +57,18 @@ class Io:
         self.is_json = is_json
         self.is_quiet = is_quiet
         plain = os.environ.get("TERM") == "dumb"
-        self.out = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), force_terminal=False if plain else None, highlight=False)
-        self.err = Console(file=sys.stderr, soft_wrap=not sys.stderr.isatty(), force_terminal=False if plain else None, highlight=False)
+        self.out = Console(
+            file=sys.stdout,
+            soft_wrap=not sys.stdout.isatty(),
+            force_terminal=False if plain else None,
+            highlight=False,
+        )
+        self.err = Console(
+            file=sys.stderr,
+            soft_wrap=not sys.stderr.isatty(),
+            force_terminal=False if plain else None,
+            highlight=False,
+        )
 
     def note(self, text: str) -> None:
         """A line of progress."""
@@ -72,7 +84,7 @@ class Io:
             self._advice(answer.next_steps)
         return answer.exit_code
 
-    def fail(self, error: Dict[str, Any], exit_code: int, next_steps: List[str]) -> int:
+    def fail(self, error: dict[str, Any], exit_code: int, next_steps: list[str]) -> int:
         if self.is_json:
             self._document(False, {"error": error}, next_steps)
         place = f" ({error['node']})" if error.get("node") else ""
@@ -83,11 +95,17 @@ class Io:
             self._advice(next_steps)
         return exit_code
 
-    def _document(self, is_ok: bool, data: Dict[str, Any], next_steps: List[str]) -> None:
-        whole = {"schema_version": SCHEMA_VERSION, "command": self.command, "ok": is_ok, **data, "next_steps": next_steps}
+    def _document(self, is_ok: bool, data: dict[str, Any], next_steps: list[str]) -> None:
+        whole = {
+            "schema_version": SCHEMA_VERSION,
+            "command": self.command,
+            "ok": is_ok,
+            **data,
+            "next_steps": next_steps,
+        }
         sys.stdout.write(json.dumps(whole, indent=2, default=str) + "\n")
 
-    def _advice(self, next_steps: List[str]) -> None:
+    def _advice(self, next_steps: list[str]) -> None:
         if next_steps and not self.is_quiet:
             self.err.print("[dim]next:[/]")
             for step in next_steps:
@@ -97,7 +115,13 @@ class Io:
 def dry_run(io: Io, change: Change, migration: str, is_dangerous: bool) -> Answer:
     """The ordered steps, without doing them."""
     seen = change.state_hash(migration)
-    data: Dict[str, Any] = {"dry_run": True, "what": change.what, "steps": change.steps, "state": change.state, "expect_state": seen}
+    data: dict[str, Any] = {
+        "dry_run": True,
+        "what": change.what,
+        "steps": change.steps,
+        "state": change.state,
+        "expect_state": seen,
+    }
     if change.request:
         data["request"] = change.request
 
@@ -108,23 +132,35 @@ def dry_run(io: Io, change: Change, migration: str, is_dangerous: bool) -> Answe
         if is_dangerous:
             out.print(f"state {seen}")
 
-    again = f"the same command without --dry-run{f', with --yes --expect-state={seen}' if is_dangerous else ''}"
+    again = (
+        f"the same command without --dry-run{f', with --yes --expect-state={seen}' if is_dangerous else ''}"
+    )
     return Answer(data, show, [again])
 
 
-def confirm(io: Io, change: Change, migration: str, is_yes: bool, expect_state: Optional[str]) -> None:
+def confirm(io: Io, change: Change, migration: str, is_yes: bool, expect_state: str | None) -> None:
     """Returns when the step may be taken: its state is the one that was looked at, or the migration's name was typed."""
     if expect_state and not is_yes:
-        raise ConfigError("--expect-state was given without --yes", code="invalid_argument", hint="give both, or neither and type the name")
+        raise ConfigError(
+            "--expect-state was given without --yes",
+            code="invalid_argument",
+            hint="give both, or neither and type the name",
+        )
     if is_yes and not expect_state:
-        raise ConfigError("--yes alone does not say what was agreed to", code="invalid_argument",
-                          hint="run with --dry-run first and give --yes --expect-state=<what it printed>")
+        raise ConfigError(
+            "--yes alone does not say what was agreed to",
+            code="invalid_argument",
+            hint="run with --dry-run first and give --yes --expect-state=<what it printed>",
+        )
     if is_yes:
         _compare(change, migration, expect_state or "")
         return
     if not sys.stdin.isatty() or not sys.stderr.isatty():
-        raise ConfigError(f"{change.what} needs a confirmation and there is no terminal to ask on", code="invalid_argument",
-                          hint="run with --dry-run first and give --yes --expect-state=<what it printed>")
+        raise ConfigError(
+            f"{change.what} needs a confirmation and there is no terminal to ask on",
+            code="invalid_argument",
+            hint="run with --dry-run first and give --yes --expect-state=<what it printed>",
+        )
     io.err.print(f"[bold]{escape(change.what)}[/]")
     for number, step in enumerate(change.steps, 1):
         io.err.print(escape(f"{number:3}. {step}"))
@@ -139,5 +175,8 @@ def _compare(change: Change, migration: str, expected: str) -> None:
 
     found = change.state_hash(migration)
     if found != expected:
-        raise PreconditionFailed(f"the state is {found}, not the {expected} that was agreed to: something changed since the dry run",
-                                 code="precondition_failed", hint="look at --dry-run again and decide anew")
+        raise PreconditionFailed(
+            f"the state is {found}, not the {expected} that was agreed to: something changed since the dry run",
+            code="precondition_failed",
+            hint="look at --dry-run again and decide anew",
+        )

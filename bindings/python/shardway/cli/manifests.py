@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from .. import _core
 from ..errors import ConfigError
-from ..migration import MIGRATION_FILE, lint as lint_folder, read_folder
+from ..migration import MIGRATION_FILE, read_folder
+from ..migration import lint as lint_folder
 from . import exit_codes
 from .command import command
 from .io import Answer, Change, Io
@@ -32,8 +33,12 @@ def lint(io: Io, place: Place) -> Answer:
             out.print("no findings")
 
     data = {"findings": [{name: value for name, value in one.items() if name != "text"} for one in findings]}
-    return Answer(data, show, ["correct the files; docs/MANIFEST.md explains the codes"] if findings else [],
-                  exit_codes.ERROR if findings else exit_codes.DONE)
+    return Answer(
+        data,
+        show,
+        ["correct the files; docs/MANIFEST.md explains the codes"] if findings else [],
+        exit_codes.ERROR if findings else exit_codes.DONE,
+    )
 
 
 @command(manifest, "fmt", is_change=True)
@@ -77,11 +82,15 @@ def diff(io: Io, place: Place) -> Answer:
         if not changes:
             out.print("no differences")
 
-    return Answer({"changes": changes}, show, [] if is_red or not changes else [f"shardway manifest apply --migration {place.folder}"],
-                  exit_codes.RED if is_red else exit_codes.DONE)
+    return Answer(
+        {"changes": changes},
+        show,
+        [] if is_red or not changes else [f"shardway manifest apply --migration {place.folder}"],
+        exit_codes.RED if is_red else exit_codes.DONE,
+    )
 
 
-def _line(one: Dict[str, str]) -> str:
+def _line(one: dict[str, str]) -> str:
     field = f" {one['field']}" if one["field"] else ""
     values = f": {one['from'] or '(none)'} -> {one['to'] or '(none)'}" if one["from"] or one["to"] else ""
     reason = f"; {one['reason']}" if one["reason"] else ""
@@ -95,7 +104,9 @@ def apply(io: Io, place: Place) -> Change:
     is_running = _is_running(place)
     changes = _changes(place)
     steps = [f"create or upgrade schema shardway on {node['name']}" for node in migration.nodes]
-    steps += [_line(one) for one in changes] + ["copy the new generation to every node, then publish it on the source"]
+    steps += [_line(one) for one in changes] + [
+        "copy the new generation to every node, then publish it on the source"
+    ]
 
     def run() -> Answer:
         if is_running:
@@ -103,16 +114,27 @@ def apply(io: Io, place: Place) -> Change:
             done = ask(io, place, "apply", {"migration": main, "documents": [text for _, text in tables]})
         else:
             done = migration.apply()
-        return Answer({"applied": done}, lambda out: out.print(escape(_applied(done))), [f"shardway migrate start --migration {place.folder}"])
+        return Answer(
+            {"applied": done},
+            lambda out: out.print(escape(_applied(done))),
+            [f"shardway migrate start --migration {place.folder}"],
+        )
 
     _refuse_forbidden(changes)
-    return Change("applying the manifests", steps, {"changes": changes, "by": "controller" if is_running else "this command"}, run)
+    return Change(
+        "applying the manifests",
+        steps,
+        {"changes": changes, "by": "controller" if is_running else "this command"},
+        run,
+    )
 
 
-def _refuse_forbidden(changes: List[Dict[str, str]]) -> None:
+def _refuse_forbidden(changes: list[dict[str, str]]) -> None:
     forbidden = [_line(one) for one in changes if one["kind"] == "forbidden"]
     if forbidden:
-        raise ConfigError("; ".join(forbidden), code="manifest_invalid", hint="the reason says what has to come first")
+        raise ConfigError(
+            "; ".join(forbidden), code="manifest_invalid", hint="the reason says what has to come first"
+        )
 
 
 def _is_installed(place: Place) -> bool:
@@ -123,7 +145,7 @@ def _is_running(place: Place) -> bool:
     return _is_installed(place) and place.catalog.is_controller_alive()
 
 
-def _changes(place: Place) -> List[Dict[str, str]]:
+def _changes(place: Place) -> list[dict[str, str]]:
     return place.migration.diff(_document(place) if _is_installed(place) else None)
 
 
@@ -171,4 +193,6 @@ classified_column: "delivery_address" # every conninfo must say sslmode=verify-f
 @command(manifest, "schema", needs_migration=False)
 def schema(io: Io) -> Answer:
     """The fields of the manifest files, with an example of each."""
-    return Answer({"text": _FIELDS, "migration_file": MIGRATION_FILE}, lambda out: out.print(escape(_FIELDS), end=""))
+    return Answer(
+        {"text": _FIELDS, "migration_file": MIGRATION_FILE}, lambda out: out.print(escape(_FIELDS), end="")
+    )

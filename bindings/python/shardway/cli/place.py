@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from ..catalog import Catalog
 from ..errors import ConfigError
@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
 
 class Place:
-    def __init__(self, io: "Io", folder: Optional[str], user: Optional[str]) -> None:
+    def __init__(self, io: Io, folder: str | None, user: str | None) -> None:
         self._io = io
         self._folder = folder
         self._user = user
-        self._migration: Optional[Migration] = None
-        self._catalog: Optional[Catalog] = None
+        self._migration: Migration | None = None
+        self._catalog: Catalog | None = None
 
     @property
     def folder(self) -> str:
         if not self._folder:
-            raise ConfigError("no migration was named", code="invalid_argument", hint="give --migration DIR or set SHARDWAY_MIGRATION")
+            raise ConfigError(
+                "no migration was named",
+                code="invalid_argument",
+                hint="give --migration DIR or set SHARDWAY_MIGRATION",
+            )
         return self._folder
 
     @property

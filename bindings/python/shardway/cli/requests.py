@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ..errors import PreconditionFailed, ShardUnavailable, ShardwayError, from_code
 from .io import Io
@@ -18,13 +18,16 @@ _DEAD_AFTER = 30.0
 def need_controller(place: Place) -> None:
     """Raises PreconditionFailed when there is nobody to ask."""
     if not place.catalog.is_controller_alive():
-        error = PreconditionFailed("no controller is running, so nobody would do it", code="precondition_failed",
-                                   hint="run `shardway migrate start` in another terminal or as a service")
+        error = PreconditionFailed(
+            "no controller is running, so nobody would do it",
+            code="precondition_failed",
+            hint="run `shardway migrate start` in another terminal or as a service",
+        )
         error.next_steps = [f"shardway migrate start --migration {place.folder}"]  # type: ignore[attr-defined]
         raise error
 
 
-def ask(io: Io, place: Place, kind: str, arguments: Dict[str, Any], timeout: Optional[float] = None) -> Any:
+def ask(io: Io, place: Place, kind: str, arguments: dict[str, Any], timeout: float | None = None) -> Any:
     """Inserts the request and waits for its result; raises the controller's error."""
     need_controller(place)
     number = place.catalog.request(kind, arguments)
@@ -35,7 +38,7 @@ def ask(io: Io, place: Place, kind: str, arguments: Dict[str, Any], timeout: Opt
         raise KeyboardInterrupt(f"request {number} goes on; look with `shardway migrate status`") from None
 
 
-def _wait(io: Io, place: Place, number: int, kind: str, group: Optional[str], timeout: Optional[float]) -> Any:
+def _wait(io: Io, place: Place, number: int, kind: str, group: str | None, timeout: float | None) -> Any:
     began = seen_alive = time.monotonic()
     shown = 0.0
     with Progress(io, kind, group) as progress:
@@ -52,11 +55,14 @@ def _wait(io: Io, place: Place, number: int, kind: str, group: Optional[str], ti
                 shown = now
                 seen_alive = now if _is_alive(place, progress) else seen_alive
             if now - seen_alive > _DEAD_AFTER:
-                raise _not_yet(number, f"the controller or the source has been gone for {_DEAD_AFTER:g} s; request {number} waits for the next one")
+                raise _not_yet(
+                    number,
+                    f"the controller or the source has been gone for {_DEAD_AFTER:g} s; request {number} waits for the next one",
+                )
             time.sleep(_POLL)
 
 
-def _look(place: Place, number: int) -> Optional[Dict[str, Any]]:
+def _look(place: Place, number: int) -> dict[str, Any] | None:
     """The request as it stands; nothing while the source is away."""
     try:
         return place.catalog.result_of(number)
@@ -76,15 +82,21 @@ def _is_alive(place: Place, progress: Progress) -> bool:
 
 
 def _not_yet(number: int, text: str) -> ShardwayError:
-    return from_code("deadline_exceeded", text, f"look with `shardway migrate status`; do not ask again before request {number} has ended")
+    return from_code(
+        "deadline_exceeded",
+        text,
+        f"look with `shardway migrate status`; do not ask again before request {number} has ended",
+    )
 
 
-def _error_of(found: Dict[str, Any]) -> ShardwayError:
+def _error_of(found: dict[str, Any]) -> ShardwayError:
     """The controller writes "code: message (node); hint"."""
     code, text = found["error_code"], found["error_message"]
-    message, _, hint = text[len(code) + 2 :].partition("; ") if text.startswith(code + ": ") else (text, "", "")
+    message, _, hint = (
+        text[len(code) + 2 :].partition("; ") if text.startswith(code + ": ") else (text, "", "")
+    )
     return from_code(code, message, hint)
 
 
-def _words(arguments: Dict[str, Any]) -> str:
+def _words(arguments: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in arguments.items() if name != "documents")

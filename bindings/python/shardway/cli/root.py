@@ -71,7 +71,12 @@ def _refuse(error: click.UsageError) -> int:
     if "--json" in sys.argv:
         path = error.ctx.command_path.split(" ", 1)[-1] if error.ctx else ""
         hint = f"shardway {path} --help" if error.ctx else ""
-        document = {"schema_version": SCHEMA_VERSION, "command": path, "ok": False,
-                    "error": {"code": "invalid_argument", "message": error.format_message(), "hint": hint}, "next_steps": [hint]}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "command": path,
+            "ok": False,
+            "error": {"code": "invalid_argument", "message": error.format_message(), "hint": hint},
+            "next_steps": [hint],
+        }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return exit_codes.USAGE

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-Document = Dict[str, Any]
+Document = dict[str, Any]
 
 
-def controller_of(status: Dict[str, Document]) -> Document:
+def controller_of(status: dict[str, Document]) -> Document:
     """The controller's document; empty before the first controller."""
     return (status.get("controller") or {}).get("document") or {}
 
 
-def copies_of(status: Dict[str, Document], group: Optional[str] = None) -> List[Document]:
+def copies_of(status: dict[str, Document], group: str | None = None) -> list[Document]:
     """One entry for each table of each copy, with the copy's rate."""
     found = []
     for one in controller_of(status).get("groups", []):
         copy = one.get("copy")
         if copy and group in (None, one["group"]):
-            found += [{**table, "rows_per_second": copy["rows_per_second"] if copy["running"] else 0.0} for table in copy["tables"]]
+            found += [
+                {**table, "rows_per_second": copy["rows_per_second"] if copy["running"] else 0.0}
+                for table in copy["tables"]
+            ]
     return found
 
 
-def lag_of(status: Dict[str, Document]) -> str:
+def lag_of(status: dict[str, Document]) -> str:
     streams = controller_of(status).get("streams", [])
     return f"stream lag {max(one['lag_ms'] for one in streams)} ms" if streams else ""
 
@@ -64,7 +67,11 @@ def _show_controller(out: Console, view: Document) -> None:
         return
     state = "runs" if lease["is_alive"] else "is not running"
     age = f", status {view['status_age_ms']} ms old" if view["status_age_ms"] is not None else ""
-    out.print(escape(f"controller: {lease['holder']} {state} (token {lease['token']}, lease to {lease['expires_at']}{age})"))
+    out.print(
+        escape(
+            f"controller: {lease['holder']} {state} (token {lease['token']}, lease to {lease['expires_at']}{age})"
+        )
+    )
 
 
 def _table(*columns: str) -> Table:
@@ -79,7 +86,9 @@ def _show_groups(out: Console, view: Document) -> None:
     table = _table("group", "stage", "moved slots#", "epoch#", "tables")
     for group in view["groups"]:
         epoch = max(one["epoch"] for one in group["authority"])
-        table.add_row(group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"]))
+        table.add_row(
+            group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"])
+        )
     out.print(table)
 
 
@@ -90,33 +99,70 @@ def _show_copies(out: Console, controller: Document) -> None:
     table = _table("copy", "chunks#", "rows#", "MB#", "rows/s#")
     for one in copies:
         rate = f"{one['rows_per_second']:,.0f}" if one["rows_per_second"] else "-"
-        table.add_row(one["table"], f"{one['chunks_closed']}/{one['chunks'] or '?'}", f"{one['rows']:,}", f"{one['bytes'] / 1e6:,.1f}", rate)
+        table.add_row(
+            one["table"],
+            f"{one['chunks_closed']}/{one['chunks'] or '?'}",
+            f"{one['rows']:,}",
+            f"{one['bytes'] / 1e6:,.1f}",
+            rate,
+        )
     out.print(table)
 
 
-def _show_streams(out: Console, streams: List[Document], title: str) -> None:
+def _show_streams(out: Console, streams: list[Document], title: str) -> None:
     if not streams:
         return
-    table = _table(title, "state", "lag ms#", "lag bytes#", "changes#", "duplicates#", "healed#", "corrected#", "foreign writes#")
+    table = _table(
+        title,
+        "state",
+        "lag ms#",
+        "lag bytes#",
+        "changes#",
+        "duplicates#",
+        "healed#",
+        "corrected#",
+        "foreign writes#",
+    )
     for one in streams:
-        state = "stopped: " + one["failure"] if one["failure"] else "runs" if one["connected"] else "connecting" if one["running"] else "not started"
-        numbers = [one[name] for name in ("lag_ms", "lag_bytes", "changes", "duplicates", "healed", "corrected", "foreign_writes")]
+        state = (
+            "stopped: " + one["failure"]
+            if one["failure"]
+            else "runs"
+            if one["connected"]
+            else "connecting"
+            if one["running"]
+            else "not started"
+        )
+        numbers = [
+            one[name]
+            for name in (
+                "lag_ms",
+                "lag_bytes",
+                "changes",
+                "duplicates",
+                "healed",
+                "corrected",
+                "foreign_writes",
+            )
+        ]
         table.add_row(one["stream"], escape(state), *(f"{number:,}" for number in numbers))
     out.print(table)
 
 
-def _show_mirrors(out: Console, mirrors: List[Document]) -> None:
+def _show_mirrors(out: Console, mirrors: list[Document]) -> None:
     if not mirrors:
         return
     table = _table("mirror of", "state", "lag bytes#", "changes#")
     for one in mirrors:
-        table.add_row(one["stream"], escape(rollback_state(one)), f"{one['lag_bytes']:,}", f"{one['changes']:,}")
+        table.add_row(
+            one["stream"], escape(rollback_state(one)), f"{one['lag_bytes']:,}", f"{one['changes']:,}"
+        )
     out.print(table)
 
 
-def _show_clients(out: Console, clients: List[Document], newest: int) -> None:
+def _show_clients(out: Console, clients: list[Document], newest: int) -> None:
     """One line for processes that are alike: a service has many."""
-    alike: Dict[Tuple[str, str, int], List[Document]] = {}
+    alike: dict[tuple[str, str, int], list[Document]] = {}
     for one in clients:
         alike.setdefault((one["application"], one["library_version"], one["generation"]), []).append(one)
     if not alike:
@@ -124,14 +170,23 @@ def _show_clients(out: Console, clients: List[Document], newest: int) -> None:
     table = _table("clients of", "processes#", "library", "generation#", "state", "silent ms#")
     for (application, version, generation), some in sorted(alike.items()):
         state = "on the newest generation" if generation >= newest else f"behind by {newest - generation}"
-        table.add_row(escape(application), str(len(some)), escape(version), str(generation), state, f"{max(one['silent_ms'] for one in some):,}")
+        table.add_row(
+            escape(application),
+            str(len(some)),
+            escape(version),
+            str(generation),
+            state,
+            f"{max(one['silent_ms'] for one in some):,}",
+        )
     out.print(table)
 
 
-def _show_certificates(out: Console, certificates: List[Document]) -> None:
+def _show_certificates(out: Console, certificates: list[Document]) -> None:
     if not certificates:
         return
     table = _table("certificate", "verdict", "rows#", "age", "stands")
     for one in certificates:
-        table.add_row(one["relation"], one["verdict"], f"{one['row_count']:,}", one["age"], escape(one["gap"] or "yes"))
+        table.add_row(
+            one["relation"], one["verdict"], f"{one['row_count']:,}", one["age"], escape(one["gap"] or "yes")
+        )
     out.print(table)

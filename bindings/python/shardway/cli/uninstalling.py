@@ -14,7 +14,11 @@ from .root import root
 
 
 @command(root, "uninstall", is_dangerous=True)
-@click.option("--even-if-moved", is_flag=True, help="Also while shards have authority: the source's copy of those rows goes stale.")
+@click.option(
+    "--even-if-moved",
+    is_flag=True,
+    help="Also while shards have authority: the source's copy of those rows goes stale.",
+)
 def uninstall(io: Io, place: Place, even_if_moved: bool) -> Change:
     """Take away everything of ours on every node: replication slots, publications, triggers, the schema. Rows stay where they are."""
     objects = place.migration.installed(place.role)
@@ -37,9 +41,20 @@ def uninstall(io: Io, place: Place, even_if_moved: bool) -> Change:
 
 def _refuse_if_in_use(place: Place, even_if_moved: bool) -> None:
     if place.catalog.is_controller_alive():
-        raise PreconditionFailed("a controller is running", code="precondition_failed", hint="stop it first (SIGTERM), then uninstall")
+        raise PreconditionFailed(
+            "a controller is running",
+            code="precondition_failed",
+            hint="stop it first (SIGTERM), then uninstall",
+        )
     generation = place.catalog.generation()
-    moved = [group["group"] for group in (generation or {}).get("groups", []) if group["moved_slots"] and group["stage"] != "finalized"]
+    moved = [
+        group["group"]
+        for group in (generation or {}).get("groups", [])
+        if group["moved_slots"] and group["stage"] != "finalized"
+    ]
     if moved and not even_if_moved:
-        raise PreconditionFailed(f"shards have authority for slots of {', '.join(moved)}: without the schema nothing keeps the source's copy fresh",
-                                 code="precondition_failed", hint="roll the waves back, or finalize, before uninstalling; --even-if-moved goes ahead")
+        raise PreconditionFailed(
+            f"shards have authority for slots of {', '.join(moved)}: without the schema nothing keeps the source's copy fresh",
+            code="precondition_failed",
+            hint="roll the waves back, or finalize, before uninstalling; --even-if-moved goes ahead",
+        )
