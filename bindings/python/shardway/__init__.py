@@ -1,6 +1,6 @@
-"""shardway: move tables of one PostgreSQL to shards while services keep reading and writing.
+"""shardway moves tables of one PostgreSQL to shards while services keep reading and writing.
 
-Importing connects to nothing, reads no environment and sets up no logging.
+Importing it connects to no server, reads no environment variable and sets up no logging.
 """
 
 from ._core import SLOT_COUNT, Client, ClientSession, ShardKey, WriteTransaction, slot_of, slots_of

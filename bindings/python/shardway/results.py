@@ -1,9 +1,10 @@
-"""Rows as Python values, with the names that DB-API 2.0 (PEP 249) gives to reading them."""
+"""Rows as Python values, with the reading methods of DB-API 2.0 (PEP 249)."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,7 +16,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _or_text(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """What Python's type has no value for (infinity, years before 1 or after 9999) stays text."""
+    """Keep the text where Python has no value: infinity, years before 1 or after 9999."""
 
     def converted(text: str) -> Any:
         try:
@@ -26,23 +27,21 @@ def _or_text(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return converted
 
 
+def _with_microseconds(text: str) -> str:
+    """Write all six digits of a fraction, as Python before 3.11 demands."""
+    return re.sub(r"\.(\d+)", lambda found: f".{found[1]:0<6}", text)
+
+
 def _timestamp(text: str) -> datetime.datetime:
-    # Sessions are in UTC and ISO: only "+00" needs to be written out for Python before 3.11.
-    if text.endswith("+00"):
-        text = text[:-3] + "+00:00"
-    if "." in text:
-        whole, _, rest = text.partition(".")
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if rest.lstrip("0123456789") else rest
-        text = f"{whole}.{digits:0<6}{rest[len(digits) :]}"
-    return datetime.datetime.fromisoformat(text)
+    # Sessions are in UTC and ISO. Python before 3.11 does not know "+00".
+    return datetime.datetime.fromisoformat(_with_microseconds(re.sub(r"\+00$", "+00:00", text)))
 
 
 def _time(text: str) -> datetime.time:
-    whole, dot, digits = text.partition(".")
-    return datetime.time.fromisoformat(f"{whole}.{digits:0<6}" if dot else whole)
+    return datetime.time.fromisoformat(_with_microseconds(text))
 
 
-# By the type's OID in pg_type: numbers that never change.
+# By the OID of the type in pg_type: these numbers never change.
 _CONVERTERS: dict[int, Callable[[str], Any]] = {
     16: lambda text: text == "t",
     17: _bytes,
@@ -64,15 +63,19 @@ _CONVERTERS: dict[int, Callable[[str], Any]] = {
 
 
 def converter_of(type_oid: int) -> Callable[[str], Any] | None:
-    """The function from PostgreSQL's text form to Python's value; ``None``: the text itself (arrays, intervals, enums, ranges ...)."""
+    """Return the function from PostgreSQL's text form to a Python value, or None if the value stays text.
+
+    Arrays, intervals, enums and ranges stay text.
+    """
     return _CONVERTERS.get(type_oid)
 
 
 class Rows(list[dict[str, Any]]):
-    """Rows as dicts by column name; give columns distinct names.
+    """Rows as dicts by column name. Give each column a name of its own.
 
-    int, bool, float, Decimal, bytes, date, time, datetime, UUID and JSON's values are Python's own; NULL is ``None``; everything else is text.
-    ``fetchone``, ``fetchmany`` and ``fetchall`` read on from where the last of them ended and give tuples, as DB-API does.
+    bool, int, float, Decimal, bytes, date, time, datetime, UUID and JSON become Python values. NULL becomes
+    ``None``. All other types stay text. ``fetchone``, ``fetchmany`` and ``fetchall`` return tuples, as DB-API
+    does; each continues where the last one ended.
     """
 
     def __init__(
@@ -87,20 +90,20 @@ class Rows(list[dict[str, Any]]):
 
     @property
     def rowcount(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self)
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row, or ``None`` after the last."""
+        """Return the next row, or ``None`` after the last."""
         read = self.fetchmany(1)
         return read[0] if read else None
 
     def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
-        """Up to ``size`` more rows."""
+        """Return up to ``size`` more rows."""
         read = self[self._next : self._next + size]
         self._next += len(read)
         return [tuple(row.values()) for row in read]
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """All rows that have not been fetched."""
+        """Return all rows that are not yet fetched."""
         return self.fetchmany(len(self))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 ROOT = Path(os.environ.get("SHARDWAY_ROOT", Path(__file__).resolve().parents[3]))
@@ -35,18 +36,19 @@ NOWHERE = "host=127.0.0.1 port=1 dbname=shop"
 
 
 class Finished:
-    """What a run of the command gave."""
+    """The exit code and the output of a run of the command."""
 
     def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
     @property
     def document(self) -> dict[str, Any]:
-        return json.loads(self.out)
+        found: dict[str, Any] = json.loads(self.out)
+        return found
 
 
 def shardway(*arguments: str, environment: dict[str, str] | None = None, timeout: float = 60) -> Finished:
-    """Runs the command without a terminal."""
+    """Run the command without a terminal."""
     inherited = {name: value for name, value in os.environ.items() if name != "SHARDWAY_MIGRATION"}
     done = subprocess.run(
         [sys.executable, "-m", "shardway", *arguments],
@@ -106,10 +108,8 @@ class Cluster:
         self.nodes: dict[str, str] = {node["name"]: node["conninfo"] for node in json.loads(line)["nodes"]}
 
     def run(self, node: str, sql: str) -> list[Any]:
-        import psycopg
-
         with psycopg.connect(self.nodes[node], autocommit=True) as connection:
-            answer = connection.execute(sql)  # type: ignore[call-overload]
+            answer = connection.execute(sql.encode())
             return answer.fetchall() if answer.description else []
 
     def close(self) -> None:

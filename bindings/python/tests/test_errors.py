@@ -14,8 +14,9 @@ CODES = [row[0] for row in _core.error_codes()]
 
 def codes_of_the_header():
     text = (ROOT / "include/shardway/base/error.hpp").read_text()
-    body = re.search(r"enum class error_code[^{]*\{(.*?)\n\};", text, re.DOTALL).group(1)
-    return re.findall(r"^  (\w+)(?: = 1)?,", body, re.MULTILINE)
+    body = re.search(r"enum class error_code[^{]*\{(.*?)\n\};", text, re.DOTALL)
+    assert body
+    return re.findall(r"^  (\w+)(?: = 1)?,", body.group(1), re.MULTILINE)
 
 
 def test_module_knows_every_code_of_the_header():

@@ -6,7 +6,6 @@ import click
 import pytest
 from conftest import ROOT, shardway
 
-from shardway.cli import doctor, lookups, manifests, migrations, observing, routes, uninstalling, waves  # noqa: F401
 from shardway.cli.root import root
 
 PAGE = (ROOT / "docs/COMMAND.md").read_text()
@@ -70,7 +69,7 @@ def test_the_commands_there_are():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_and_common_options(name):
     one = COMMANDS[name]
-    assert one.help and one.help.split("\n")[0].endswith((".", "5: could not tell."))
+    assert one.help and one.help.split("\n")[0].endswith(".")
     assert {"--json", "--quiet"} <= options_of(one)
     assert ("--dry-run" in options_of(one)) == (name in CHANGES)
     assert ({"--yes", "--expect-state"} <= options_of(one)) == (name in DANGEROUS)

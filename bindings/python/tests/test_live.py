@@ -1,8 +1,12 @@
-"""The command and the module against a real 13 source and two 15 shards. The tests build on one another, in file order."""
+"""The command and the module against a real 13 source and two 15 shards.
+
+The tests build on one another, in the order of the file.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import datetime
 import os
@@ -10,9 +14,12 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 from conftest import shardway, write_migration
@@ -27,14 +34,23 @@ def without_user(conninfo: str) -> str:
     return " ".join(word for word in conninfo.split() if not word.startswith("user="))
 
 
+@contextlib.contextmanager
+def opened(conninfo: str, **options: Any) -> Iterator[module.Client]:
+    client = module.Client.open(conninfo, **options)
+    with client:
+        yield client
+
+
+def report_of(client: module.Client) -> dict[str, Any]:
+    return cast("dict[str, Any]", client.report())
+
+
 @pytest.fixture(scope="module")
 def shop(cluster, tmp_path_factory):
     """A source with a table of 500 orders, its manifests, and the roles that `plan` says."""
     cluster.run("source", "CREATE SCHEMA shop")
-    cluster.run(
-        "source",
-        "CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, total numeric(12,2) NOT NULL)",
-    )
+    columns = "id bigint PRIMARY KEY, customer_id bigint NOT NULL, total numeric(12,2) NOT NULL"
+    cluster.run("source", f"CREATE TABLE shop.orders ({columns})")
     cluster.run("source", "INSERT INTO shop.orders SELECT n, n % 50, n FROM generate_series(1, 500) AS n")
     for node in ("source", *SHARD_NAMES):
         cluster.run(node, "CREATE ROLE shop_owner NOLOGIN")
@@ -106,7 +122,7 @@ def test_observe_tells_what_the_calls_were(run, cluster, shop):
     assert run("observe")["clients"] == 0
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
     select = "SELECT total FROM shop.orders WHERE id = $1"
-    with module.Client.open(conninfo, application="test") as client:
+    with opened(conninfo, application="test") as client:
         session = client.session()
         for customer in (7, None):
             session.read("shop.orders", customer, select, [7])
@@ -117,10 +133,10 @@ def test_observe_tells_what_the_calls_were(run, cluster, shop):
             [7],
             call_site="nightly",
         )
-        assert client.report()["tables"][0]["without_key"] == 1
-    with module.Client.open(conninfo, observe=False) as client:
+        assert report_of(client)["tables"][0]["without_key"] == 1
+    with opened(conninfo, observe=False) as client:
         client.session().read("shop.orders", 7, select, [7])
-        assert client.report()["tables"] == []
+        assert report_of(client)["tables"] == []
     document = run("observe", "--call-sites")
     orders = document["tables"][0]
     assert (orders["table"], orders["calls"], orders["single_shard"], orders["without_key"]) == (
@@ -206,7 +222,8 @@ def controller(shop):
         process.wait()
 
 
-def test_advance_does_what_its_dry_run_says(run, controller, cluster):
+@pytest.mark.usefixtures("controller")
+def test_advance_does_what_its_dry_run_says(run, cluster):
     dry = run("migrate", "advance", "--group", "sales", "--to", "replicating", "--dry-run")
     assert [step.split(":")[0] for step in dry["steps"]] == ["copying", "replicating"]
     assert run("migrate", "advance", "--group", "sales", "--to", "replicating")["stage"] == "replicating"
@@ -217,7 +234,8 @@ def test_advance_does_what_its_dry_run_says(run, controller, cluster):
     assert sum(counted) == 500 and min(counted) > 0
 
 
-def test_status_shows_the_copy_and_the_streams(run, controller):
+@pytest.mark.usefixtures("controller")
+def test_status_shows_the_copy_and_the_streams(run):
     time.sleep(1)
     document = run("migrate", "status")
     assert document["lease"]["is_alive"] and document["groups"][0]["stage"] == "replicating"
@@ -226,14 +244,16 @@ def test_status_shows_the_copy_and_the_streams(run, controller):
     assert [stream["failure"] for stream in controller_document["streams"]] == [None, None]
 
 
-def test_status_for_people(shop, controller):
+@pytest.mark.usefixtures("controller")
+def test_status_for_people(shop):
     done = shardway("migrate", "status", "-m", str(shop))
     assert done.code == 0
     for word in ("controller:", "sales", "replicating", "shop.orders", "lag ms"):
         assert word in done.out, done.out
 
 
-def test_verify_certifies(run, controller):
+@pytest.mark.usefixtures("controller")
+def test_verify_certifies(run):
     document = run("migrate", "verify", "--group", "sales")
     assert [(table["relation"], table["verdict"], table["rows"]) for table in document["tables"]] == [
         ("shop.orders", "equal", 500)
@@ -241,12 +261,14 @@ def test_verify_certifies(run, controller):
     assert run("migrate", "status")["certificates"][0]["gap"] == ""
 
 
-def test_a_second_controller_is_refused(shop, controller):
+@pytest.mark.usefixtures("controller")
+def test_a_second_controller_is_refused(shop):
     done = shardway("migrate", "start", "--lease-wait", "0.5", "--json", "-m", str(shop))
     assert done.code == 5 and done.document["error"]["code"] == "lease_held"
 
 
-def test_the_controllers_error_arrives(run, controller):
+@pytest.mark.usefixtures("controller")
+def test_the_controllers_error_arrives(run):
     document = run("wave", "run", "--group", "sales", "--percent", "10", "--dry-run")
     assert document["state"]["plan"]["slots"] == 410
     refused = run(
@@ -264,10 +286,11 @@ def test_the_controllers_error_arrives(run, controller):
     assert run("wave", "plan", "--group", "sales", "--percent", "10", expect=3)["green"] is False
 
 
-def test_client_writes_and_reads(cluster, controller, run):
+@pytest.mark.usefixtures("controller")
+def test_client_writes_and_reads(cluster, run):
     run("migrate", "advance", "--group", "sales", "--to", "dual_writing")
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
-    with module.Client.open(conninfo, application="test") as client:
+    with opened(conninfo, application="test") as client:
         session = client.session()
         receipt = session.execute(
             "shop.orders",
@@ -305,15 +328,17 @@ def test_client_writes_and_reads(cluster, controller, run):
 @pytest.fixture
 def app(cluster, controller):
     """A client of the application's role."""
-    with module.Client.open(without_user(cluster.nodes["source"]) + " user=shop_app") as client:
+    assert controller.poll() is None
+    with opened(without_user(cluster.nodes["source"]) + " user=shop_app") as client:
         yield client
 
 
 def test_values_are_pythons_own(app):
-    sql = """SELECT 1::bigint AS a, 2.50::numeric AS b, true AS c, 1.5::float8 AS d, '\\x00ff'::bytea AS e, '2026-11-22'::date AS f,
-             '2026-11-22 13:34:25.12+00'::timestamptz AS g, '2026-11-22 13:34:25'::timestamp AS h, '13:34:25.5'::time AS i,
-             'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS j, '{"k": [1, null]}'::jsonb AS k, NULL::int AS l, 'infinity'::timestamp AS m,
-             'é'::text AS n FROM shop.orders WHERE id = 1"""
+    sql = """SELECT 1::bigint AS a, 2.50::numeric AS b, true AS c, 1.5::float8 AS d, '\\x00ff'::bytea AS e,
+             '2026-11-22'::date AS f, '2026-11-22 13:34:25.12+00'::timestamptz AS g,
+             '2026-11-22 13:34:25'::timestamp AS h, '13:34:25.5'::time AS i,
+             'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS j, '{"k": [1, null]}'::jsonb AS k,
+             NULL::int AS l, 'infinity'::timestamp AS m, 'é'::text AS n FROM shop.orders WHERE id = 1"""
     rows = app.session().read("shop.orders", 1, sql)["rows"]
     utc = datetime.timezone.utc
     assert rows.fetchone() == (
@@ -324,7 +349,7 @@ def test_values_are_pythons_own(app):
         b"\x00\xff",
         datetime.date(2026, 11, 22),
         datetime.datetime(2026, 11, 22, 13, 34, 25, 120000, utc),
-        datetime.datetime(2026, 11, 22, 13, 34, 25),
+        datetime.datetime(2026, 11, 22, 13, 34, 25),  # noqa: DTZ001 (the column has no time zone)
         datetime.time(13, 34, 25, 500000),
         uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
         {"k": [1, None]},
@@ -437,7 +462,8 @@ def test_many_rows_and_many_keys(app):
         session.execute("shop.orders", row - 3000, "DELETE FROM shop.orders WHERE id = $1", [row])
 
 
-def test_asyncio_is_never_blocked(cluster, controller):
+@pytest.mark.usefixtures("controller")
+def test_asyncio_is_never_blocked(cluster):
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
     slow = "SELECT pg_sleep(0.4) FROM shop.orders WHERE customer_id = 1 LIMIT 1"
 
@@ -467,7 +493,7 @@ def test_asyncio_is_never_blocked(cluster, controller):
                 await cancelled
             other = client.session()
             await other.adopt(await session.token())
-            sites = {one["site"] for one in client.client.report()["call_sites"]}
+            sites = {one["site"] for one in report_of(client.client)["call_sites"]}
             return ticks, sites
 
     ticks, sites = asyncio.run(work())
@@ -475,11 +501,10 @@ def test_asyncio_is_never_blocked(cluster, controller):
     assert all(site.startswith("test_live.py:") for site in sites)
 
 
-def test_a_session_in_use_refuses_another_thread(cluster, controller):
-    import threading
-
+@pytest.mark.usefixtures("controller")
+def test_a_session_in_use_refuses_another_thread(cluster):
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
-    with module.Client.open(conninfo) as client:
+    with opened(conninfo) as client:
         session = client.session()
         sql = "SELECT pg_sleep(1.0) FROM shop.orders WHERE customer_id = 1 LIMIT 1"
         thread = threading.Thread(target=lambda: session.read("shop.orders", 1, sql, consistency="primary"))
@@ -497,9 +522,8 @@ def test_a_session_in_use_refuses_another_thread(cluster, controller):
         assert session.token().startswith("1:")
 
 
-def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
-    import threading
-
+@pytest.mark.usefixtures("controller")
+def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster):
     conninfo = without_user(cluster.nodes["source"]) + " user=shop_app"
     ticks = []
     done = threading.Event()
@@ -509,7 +533,7 @@ def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
             ticks.append(time.monotonic())
             time.sleep(0.01)
 
-    with module.Client.open(conninfo) as client:
+    with opened(conninfo) as client:
         thread = threading.Thread(target=tick)
         thread.start()
         client.session().read(
@@ -523,7 +547,8 @@ def test_the_lock_of_the_interpreter_is_free_meanwhile(cluster, controller):
     assert len(ticks) > 20
 
 
-def test_a_wave_goes_and_comes_back(run, controller, cluster):
+@pytest.mark.usefixtures("controller")
+def test_a_wave_goes_and_comes_back(run):
     run("migrate", "guard", "--group", "sales")
     run("migrate", "verify", "--group", "sales")
     assert agreed(run, "wave", "run", "--group", "sales", "--percent", "10")["wave"]["committed"]
@@ -543,11 +568,12 @@ def first_key_of_slots(first, last):
     return next(key for key in range(100000) if first <= module.slot_of(key) <= last)
 
 
-def test_uninstall_is_refused_while_a_controller_runs(run, controller):
+@pytest.mark.usefixtures("controller")
+def test_uninstall_is_refused_while_a_controller_runs(run):
     assert run("uninstall", "--dry-run", expect=3)["error"]["code"] == "precondition_failed"
 
 
-def test_stopping_in_order_says_how_to_go_on(shop, controller):
+def test_stopping_in_order_says_how_to_go_on(controller):
     controller.send_signal(signal.SIGTERM)
     _, errors = controller.communicate(timeout=30)
     assert controller.returncode == 130

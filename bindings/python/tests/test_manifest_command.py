@@ -6,6 +6,8 @@ import re
 import pytest
 from conftest import NOWHERE, ORDERS, ROOT, shardway, write_migration
 
+from shardway.migration import Migration
+
 BROKEN = """\
 api_version: 1
 table: "orders"
@@ -134,8 +136,6 @@ def test_no_colour_without_a_terminal(migration):
 
 
 def test_the_migration_itself_is_compared_too(migration):
-    from shardway.migration import Migration
-
     stored = (ROOT / "tests/golden/generation.json").read_text()
     changes = {one["field"]: one for one in Migration.load(migration).diff(stored) if not one["table"]}
     assert changes["source.conninfo"]["kind"] == "option_changed"

@@ -5,9 +5,18 @@ import io
 from rich.console import Console
 
 from shardway.cli.observing import advice, next_steps_of, show, view_of
+from shardway.documents import Group
 
 SHAPES = ("single_shard", "without_key", "crosses_shards", "crosses_groups", "not_known", "unlisted")
-GROUPS = [{"group": "sales", "stage": "observing", "tables": ["shop.items", "shop.orders"]}]
+GROUPS: list[Group] = [
+    {
+        "group": "sales",
+        "stage": "observing",
+        "authority": [],
+        "moved_slots": 0,
+        "tables": ["shop.items", "shop.orders"],
+    }
+]
 
 
 def counts(**of):
@@ -40,15 +49,15 @@ def found(tables=(), sites=(), **more):
 
 
 def printed(view, with_sites=False):
-    out = Console(file=io.StringIO(), width=200)
-    show(out, view, with_sites)
-    return out.file.getvalue()
+    text = io.StringIO()
+    show(Console(file=text, width=200), view, with_sites=with_sites)
+    return text.getvalue()
 
 
 def test_a_table_of_single_shard_calls_is_ready():
-    assert advice(counts(single_shard=7), [], True) == ["ready: 100 % single-shard"]
-    assert advice(counts(), [], True) == ["no call was seen"]
-    assert advice(counts(unlisted=7), [], False) == ["in no manifest: it stays on the source"]
+    assert advice(counts(single_shard=7), [], is_listed=True) == ["ready: 100 % single-shard"]
+    assert advice(counts(), [], is_listed=True) == ["no call was seen"]
+    assert advice(counts(unlisted=7), [], is_listed=False) == ["in no manifest: it stays on the source"]
 
 
 def test_advice_names_what_stands_in_the_way_and_where():
@@ -57,12 +66,12 @@ def test_advice_names_what_stands_in_the_way_and_where():
         site("shop.orders", "orders.cpp:88:place", without_key=10),
         site("shop.orders", "b.cpp:1:g", single_shard=5),
     ]
-    assert advice(counts(single_shard=5, without_key=12, crosses_shards=1), sites, True) == [
+    assert advice(counts(single_shard=5, without_key=12, crosses_shards=1), sites, is_listed=True) == [
         "1 transaction crosses shards",
         "12 calls without shard key at orders.cpp:88:place, a.cpp:1:f",
     ]
     many = [site("shop.orders", f"{letter}.cpp:1:f", without_key=1) for letter in "abcde"]
-    assert advice(counts(without_key=5), many, True) == [
+    assert advice(counts(without_key=5), many, is_listed=True) == [
         "5 calls without shard key at a.cpp:1:f, b.cpp:1:f, c.cpp:1:f and 2 more"
     ]
 
@@ -108,7 +117,7 @@ def test_the_tables_and_the_rest_are_printed():
         "in no manifest",
         "proposed group: shop.audit, shop.orders (4 transactions",
         "etl (also uses the library)",
-        "3 calls or transactions were past",
+        "3 calls or transactions exceeded",
     ):
         assert part in text
     assert "call site" not in text

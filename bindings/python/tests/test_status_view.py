@@ -1,13 +1,15 @@
 """What `migrate status` shows to people."""
 
+import io
+
 from rich.console import Console
 
 from shardway.cli import status_view
 
 
 def shown(clients, newest):
-    out = Console(width=140, record=True, file=open("/dev/null", "w", encoding="utf-8"))
-    status_view._show_clients(out, clients, newest)
+    out = Console(width=140, record=True, file=io.StringIO())
+    status_view.show_clients(out, clients, newest)
     return out.export_text()
 
 
