@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import import_cycles
 import rules
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -133,9 +134,17 @@ def long_functions(lines, indent):
 CHECKS = (check_rooms, check_umbrella, check_outsiders, check_words, check_guard, check_length)
 
 
+def cycle_of_imports(root, files):
+    cycle = import_cycles.cycle_in(root, files)
+    if cycle:
+        yield f"Python: modules import each other in a circle: {' -> '.join(cycle)}"
+
+
 def findings_in(root):
     root = Path(root)
-    for path in files_of(root):
+    files = files_of(root)
+    yield from cycle_of_imports(root, files)
+    for path in files:
         if path.suffix not in TEXT:
             continue
         text = (root / path).read_text(errors="replace")

@@ -143,6 +143,51 @@ class Lengths(Tree):
         self.assert_found("lib/route/a.cpp", "int a;\n" * 451, "451 lines")
 
 
+class Imports(Tree):
+    def assert_cycle(self, *modules):
+        found = self.findings()
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("circle", found[0])
+        for module in modules:
+            self.assertIn(module, found[0])
+
+    def test_modules_of_a_package_that_import_each_other_are_found(self):
+        self.write("package/__init__.py", "")
+        self.write("package/one.py", "from .two import name\n")
+        self.write("package/two.py", "from . import one\n")
+        self.assert_cycle("package.one -> package.two", "package.two -> package.one")
+
+    def test_a_late_import_hides_no_circle(self):
+        self.write("package/__init__.py", "")
+        self.write("package/root.py", "def main():\n    from . import command\n")
+        self.write("package/command.py", "from .root import main\n")
+        self.assert_cycle("package.root", "package.command")
+
+    def test_an_import_for_types_only_is_one_too(self):
+        self.write("one.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import two\n")
+        self.write("two.py", "import one\n")
+        self.assert_cycle("one", "two")
+
+    def test_a_longer_circle_through_a_subpackage_is_found(self):
+        self.write("package/__init__.py", "from .sub.leaf import name\n")
+        self.write("package/sub/__init__.py", "")
+        self.write("package/sub/leaf.py", "from .. import version\n")
+        self.assert_cycle("package", "package.sub.leaf")
+
+    def test_a_module_that_two_import_is_no_circle(self):
+        self.write("package/__init__.py", "")
+        self.write("package/_core.pyi", "def call() -> int: ...\n")
+        self.write("package/errors.py", "from . import _core\n")
+        self.write("package/one.py", "from . import _core, errors\n")
+        self.write("package/two.py", "from .one import name\nfrom .errors import other\n")
+        self.assertEqual(self.findings(), [])
+
+    def test_files_of_the_same_name_in_two_folders_are_two_modules(self):
+        self.write("first/check.py", "import rules\n")
+        self.write("second/rules.py", "import check\n")
+        self.assertEqual(self.findings(), [])
+
+
 class Headers(Tree):
     def test_a_header_that_needs_another_is_found(self):
         self.write(
