@@ -1,4 +1,4 @@
-"""What including the library costs a compiler: user CPU against <chrono> alone, same compiler and flags, in turn.
+"""Measures what including the library costs a compiler: its user CPU against that of <chrono> alone, in turn.
 
 headers.py --compiler g++ --rows FILE [--smoke]
 """
@@ -42,7 +42,8 @@ def interval(values):
 
 def compare(compiler, subject, base, pairs):
     user_seconds(compiler, base), user_seconds(compiler, subject)
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
     for pair in range(pairs):
         order = [(ours, subject), (theirs, base)]
         for into, source in order if pair % 2 else reversed(order):
@@ -67,7 +68,7 @@ def main():
             subject = Path(folder, f"subject{index}.cpp")
             subject.write_text("".join(f'#include "{header}"\n' for header in headers))
             ours, theirs = compare(asked.compiler, subject, base, 3 if asked.smoke else 15)
-            ratios = [a / b for a, b in zip(ours, theirs)]
+            ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
             ends = interval(ratios)
             row = {
                 "name": f"compile/{name}",

@@ -15,7 +15,8 @@ def cells(row):
     added = (row["target"] or "").startswith("added")
     ratio = ""
     if row["ratio"] is not None:
-        ratio = f"{'+' if added else ''}{short(row['ratio'])} [{short(row['interval'][0])}, {short(row['interval'][1])}]"
+        low, high = row["interval"]
+        ratio = f"{'+' if added else ''}{short(row['ratio'])} [{short(low)}, {short(high)}]"
     verdict = "" if row["met"] is None else "met" if row["met"] else "missed"
     against = f"{row['baseline']}: {short(row['baseline_value'])}" if row["baseline"] else ""
     return [row["name"], f"{short(row['value'])} {row['unit']}", against, ratio, row["target"] or "", verdict]
@@ -32,7 +33,7 @@ def main():
     ]
     widths = [max(len(line[column]) for line in table) for column in range(6)]
     for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A live PostgreSQL 13 moves to four shards and back while its clients keep reading and writing; then everything is checked.
+"""Moves a live PostgreSQL 13 to four shards and back while its clients read and write, and checks everything.
 
-Real servers in a temporary folder, the load as a service team would write it, each step through the `shardway` command. Ends with 0 only if
-every correctness check holds and each had something to look at."""
+It runs real servers in a temporary folder, a load as a service team would write it, and each step through the
+`shardway` command. The exit code is 0 only if every check holds and each check looked at something.
+"""
 
 from __future__ import annotations
 
@@ -138,8 +139,9 @@ def play(chosen: argparse.Namespace, fleet: Fleet, console: Console) -> int:
 
 def tell_why(error: Exception, scenario: Scenario, console: Console) -> None:
     """The folder goes away, so what it knows of the failure is shown now."""
+    phase = scenario.phases[-1].name if scenario.phases else "start"
     console.print(
-        f"[bold red]the demo stopped[/] in phase {scenario.phases[-1].name if scenario.phases else 'start'}: ",
+        f"[bold red]the demo stopped[/] in phase {phase}: ",
         end="",
     )
     console.print(str(error), markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
-"""Faults to put into databases that are right, so that the checker can show that it finds each by its name.
+"""Faults for databases that are right. The checker must find each by its name.
 
-Each is a context: the fault is there inside it and gone afterwards. Nothing else may write meanwhile."""
+Each is a context: the fault exists inside it and is gone afterwards. Precondition: nothing else writes.
+"""
 
 from __future__ import annotations
 
@@ -112,9 +113,11 @@ def misplaced_row(shards: list[str], lines: list[dict]) -> Iterator[None]:
     columns = "sku, warehouse, quantity, operations, price, attributes, updated_at"
     with psycopg.connect(here) as connection:
         row = connection.execute(
-            "SELECT sku, warehouse, quantity, operations, price, attributes::text, updated_at FROM shop.inventory WHERE sku = %s",
+            "SELECT sku, warehouse, quantity, operations, price, attributes::text, updated_at "
+            "FROM shop.inventory WHERE sku = %s",
             [sku],
         ).fetchone()
+    assert row
     run(other, (f"INSERT INTO shop.inventory ({columns}) VALUES (%s, %s, %s, %s, %s, %s, %s)", list(row)))
     try:
         yield

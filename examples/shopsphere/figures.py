@@ -1,4 +1,4 @@
-"""Figures of a run, out of what the clients logged: latency and stall by phase, and what each stage added to the first."""
+"""Figures of a run from the logs of the clients: latency and stall by phase, and what each stage added."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def latency_by_phase(lines: list[dict], phases: list[Phase]) -> list[dict[str, A
 
 
 def added_latency(lines: list[dict], phases: list[Phase]) -> dict[str, dict[str, float]]:
-    """p50 and p99 of each stage less those of the first: the same mix of operations, waits for a fence included."""
+    """p50 and p99 of each stage less those of the first. Waits for a fence count; the mix is the same."""
     stage_of = {phase.name: phase.stage for phase in phases}
     found = defaultdict(list)
     for line in acknowledged(lines):

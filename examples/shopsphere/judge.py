@@ -1,6 +1,8 @@
-"""What the clients saw against what is there in the end: pure functions, no database.
+"""Compares what the clients saw with what is there in the end: pure functions, no database.
 
-Each check has a name, the number of things it looked at, and digests of those that are wrong. A check holds only if it looked at something."""
+Each check has a name, the number of things it looked at, and digests of those that are wrong. A check holds
+only if it looked at something.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ TABLES: dict[str, Table] = {
 
 @dataclass
 class Row:
-    """A row as the authority has it: operation numbers in order, the counter, the operation that last set its value."""
+    """A row as the authority has it: operations in order, the counter, the operation that last set it."""
 
     operations: list[int] = field(default_factory=list)
     counter: int = 0
@@ -67,7 +69,7 @@ class Row:
 
 @dataclass
 class Contents:
-    """Final contents of the authorities, by table: rows by key; of child tables the number of rows by operation."""
+    """Final contents of the authorities by table: rows by key; for child tables row counts by operation."""
 
     rows: dict[str, dict[Any, Row]] = field(default_factory=lambda: defaultdict(dict))
     children: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
@@ -129,12 +131,13 @@ UNANSWERED_SHARE = 0.01  # of all calls; the clients of a service would bear no 
 
 
 def judge_calls(lines: list[dict], checks: Checks) -> None:
-    """Reads and writes that failed, or whose outcome is not known, cost the shop's users: at most one in a hundred may."""
+    """At most one call in a hundred may fail or stay in doubt: the users of the shop would notice more."""
     calls = checks["calls_answered"]
     unanswered = [line for line in lines if line["outcome"] != "ok"]
     calls.evidence = len(lines)
     failed = Counter("write" if line["op"] else "read" for line in unanswered if line["outcome"] == "fail")
-    calls.detail = f"{failed['write']} writes and {failed['read']} reads failed, {len(unanswered) - failed.total()} in doubt"
+    in_doubt = len(unanswered) - failed.total()
+    calls.detail = f"{failed['write']} writes and {failed['read']} reads failed, {in_doubt} in doubt"
     if len(unanswered) > UNANSWERED_SHARE * len(lines):
         for line in unanswered:
             calls.blame(line["thread"], line["invoke"])
@@ -320,7 +323,7 @@ def _judge_writers(checks: Checks, lines: list[dict]) -> None:
 
 
 def _judge_affected(checks: Checks, lines: list[dict]) -> None:
-    """An acknowledged operation changes the rows that it names. If a row was lost and deleted later, nothing else tells of it."""
+    """An acknowledged operation changes the rows it names. Only this sees a row lost before its delete."""
     changed, short = checks["changed_something"], []
     for line in lines:
         if not line["op"] or line["outcome"] != "ok" or line["answer_lost"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -44,7 +44,7 @@ class StageView:
             else None
         )
 
-    def __enter__(self) -> StageView:
+    def __enter__(self) -> Self:
         if self.live:
             self.live.start()
         return self
@@ -92,20 +92,28 @@ class StageView:
                 for one in self.document.get("groups", [])
             )
             or "-",
-            "copy": f"{copied['rows']:,} rows, {self.rate_bytes / 1e6:.1f} MB/s, chunks {copied['closed']}/{copied['chunks']}, ETA {eta}",
-            "lag": f"{max((one['lag_ms'] for one in streams), default=0)} ms to the shards, {max((one['lag_bytes'] for one in mirrors), default=0):,} B mirrors",
-            "dual writes": f"{self.load.get('secondary_applied', 0):,} applied, {self.load.get('secondary_pending', 0):,} left to the stream; "
-            f"{sum(one['duplicates'] for one in streams):,} duplicates counted, {sum(one['healed'] for one in streams):,} healed",
-            "clients": f"{self.load.get('writes_ok', 0):,} writes, {self.load.get('writes_failed', 0)} failed, {self.load.get('in_doubt', 0)} in doubt; "
+            "copy": f"{copied['rows']:,} rows, {self.rate_bytes / 1e6:.1f} MB/s, "
+            f"chunks {copied['closed']}/{copied['chunks']}, ETA {eta}",
+            "lag": f"{max((one['lag_ms'] for one in streams), default=0)} ms to the shards, "
+            f"{max((one['lag_bytes'] for one in mirrors), default=0):,} B mirrors",
+            "dual writes": f"{self.load.get('secondary_applied', 0):,} applied, "
+            f"{self.load.get('secondary_pending', 0):,} left to the stream; "
+            f"{sum(one['duplicates'] for one in streams):,} duplicates counted, "
+            f"{sum(one['healed'] for one in streams):,} healed",
+            "clients": f"{self.load.get('writes_ok', 0):,} writes, "
+            f"{self.load.get('writes_failed', 0)} failed, "
+            f"{self.load.get('in_doubt', 0)} in doubt; "
             f"{self.load.get('reads', 0):,} reads, {self.load.get('violations', 0)} violations",
-            "stall": f"{self.load.get('stalled_writes', 0)} writes stalled, longest {self.load.get('stall_us_max', 0) / 1000:.1f} ms",
+            "stall": f"{self.load.get('stalled_writes', 0)} writes stalled, "
+            f"longest {self.load.get('stall_us_max', 0) / 1000:.1f} ms",
         }
 
     def line(self) -> None:
         self.printed = time.monotonic()
         facts = self.facts()
         self.console.print(
-            f"{self.printed - self.began:6.1f} s {self.name} | {facts['stages']} | copy {facts['copy']} | lag {facts['lag']} | "
+            f"{self.printed - self.began:6.1f} s {self.name} | {facts['stages']} | copy {facts['copy']} | "
+            f"lag {facts['lag']} | "
             f"{facts['dual writes']} | {facts['clients']} | {facts['stall']}",
             soft_wrap=True,
             highlight=False,

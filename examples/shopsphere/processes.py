@@ -1,4 +1,4 @@
-"""The programs the demo runs beside the servers: the shardway command, its controller, the load, the foreign writer. Each is our own child."""
+"""The programs beside the servers: the command, its controller, the load and the foreign writer."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ class Shardway:
             answer = {}
         with self.log.open("a") as log:
             log.write(
-                f"$ shardway {' '.join(words)}  -> {process.returncode} in {time.monotonic() - began:.2f} s\n{out}{errors}\n"
+                f"$ shardway {' '.join(words)}  -> {process.returncode} in {time.monotonic() - began:.2f} s\n"
+                f"{out}{errors}\n"
             )
         if process.returncode not in expect:
             raise CommandFailed(words, process.returncode, answer, errors)
@@ -135,6 +136,11 @@ class Controller:
                 preexec_fn=_dies_with_parent,
             )
 
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
@@ -145,11 +151,11 @@ class Controller:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                "the controller never came to its stop point; is the library built with SHARDWAY_TEST_SWITCHES?"
+                "the controller never came to its stop point; build the library with SHARDWAY_TEST_SWITCHES"
             ) from None
         if code != -signal.SIGKILL or not self.stop_file.exists():
             raise RuntimeError(
-                f"the controller ended with {code} instead of being killed at its stop point: {self.log_tail()}"
+                f"the controller ended with {code} and was not killed at its stop point: {self.log_tail()}"
             )
         return self.stop_file.read_text()
 
@@ -167,7 +173,9 @@ class Load:
     def __init__(
         self, program: Path, log: Path, source: str, replica: str, rate: float, scale: float, seed: int
     ):
-        self.log, self.latest, self.summary = log, {}, {}
+        self.log = log
+        self.latest: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
         self.errors = log.parent / "load.log"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
@@ -197,6 +205,7 @@ class Load:
         self.reader.start()
 
     def _read(self) -> None:
+        assert self.process.stdout
         for line in self.process.stdout:
             found = json.loads(line)
             self.latest = found
@@ -205,9 +214,8 @@ class Load:
 
     def say(self, command: str) -> None:
         if self.process.poll() is not None:
-            raise RuntimeError(
-                f"the load ended with {self.process.returncode}: {self.errors.read_text(errors='replace')[-2000:]}"
-            )
+            raise self._ended()
+        assert self.process.stdin
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
 
@@ -216,10 +224,12 @@ class Load:
         self.process.wait(60)
         self.reader.join(10)
         if self.process.returncode != 0 or not self.summary:
-            raise RuntimeError(
-                f"the load ended with {self.process.returncode}: {self.errors.read_text(errors='replace')[-2000:]}"
-            )
+            raise self._ended()
         return self.summary
+
+    def _ended(self) -> RuntimeError:
+        log = self.errors.read_text(errors="replace")[-2000:]
+        return RuntimeError(f"the load ended with {self.process.returncode}: {log}")
 
     def stop(self) -> None:
         end(self.process, signal.SIGTERM, 20)

@@ -1,4 +1,4 @@
-"""The end of the demo: what was found, as checks, as JSON, as a table and as one HTML file that needs nothing else."""
+"""The results of the demo: as checks, as JSON, as a table and as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from scenario import Facts, Options
 
 HERE = Path(__file__).resolve().parent
 WAVE_STEPS = ("fence", "marker", "drain", "commit", "open", "publish")  # in the order in which they happen
-TARGETS = {
-    "stall_ms": {"p50": 10.0, "p99": 50.0, "max": 250.0},
-    "added_write_latency_ms": {"p99": 5.0},
-    "replica_share": 0.2,
-}
+STALL_TARGETS_MS = {"p50": 10.0, "p99": 50.0, "max": 250.0}
+ADDED_P99_TARGET_MS = 5.0
+REPLICA_SHARE_MIN = 0.2
 
 
 def check(name: str, evidence: int, wrong: int = 0, detail: str = "") -> tuple[str, dict[str, Any]]:
@@ -30,7 +28,7 @@ def check(name: str, evidence: int, wrong: int = 0, detail: str = "") -> tuple[s
 def script_checks(
     facts: Facts, phases: list[Phase], lines: list[dict], verdict: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """What the script must have met for the run to prove anything; the checker's own come with its verdict."""
+    """What the script must have met, or the run proves nothing. The checker adds its own checks."""
     totals = verdict["totals"]
     waves = [phase for phase in phases if phase.wave and not phase.wave.get("undone")]
     inside = {phase.name: figures.writes_inside(lines, phase) for phase in waves}
@@ -57,7 +55,7 @@ def script_checks(
             check(
                 "replica_reads",
                 verdict["replica_reads"],
-                int(share < TARGETS["replica_share"]),
+                int(share < REPLICA_SHARE_MIN),
                 f"{share:.0%} of the reads",
             ),
             check(
@@ -137,13 +135,13 @@ def late_figures(document: dict[str, Any], stalls: dict[str, Any]) -> list[str]:
     late = [
         f"stall of {wave}: {key} {one[key]:.1f} ms, target {limit:.0f} ms"
         for wave, one in stalls.items()
-        for key, limit in TARGETS["stall_ms"].items()
+        for key, limit in STALL_TARGETS_MS.items()
         if one[key] > limit
     ]
     late += [
-        f"added write latency while {stage}: p99 {one['p99']:.1f} ms, target {TARGETS['added_write_latency_ms']['p99']:.0f} ms"
+        f"added write latency while {stage}: p99 {one['p99']:.1f} ms, target {ADDED_P99_TARGET_MS:.0f} ms"
         for stage, one in document["added_write_latency_ms"].items()
-        if one["p99"] > TARGETS["added_write_latency_ms"]["p99"]
+        if one["p99"] > ADDED_P99_TARGET_MS
     ]
     return late
 

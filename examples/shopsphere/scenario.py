@@ -1,4 +1,4 @@
-"""The script of the demo: the migration step by step, through the `shardway` command. Each step is a function and can be run alone."""
+"""The script of the demo: the migration step by step, through the `shardway` command."""
 
 from __future__ import annotations
 
@@ -80,8 +80,6 @@ class Scenario:
         self.phases: list[Phase] = []
         self.facts = Facts()
 
-    # -- the frame -----------------------------------------------------------------------------------------------------------------------------
-
     @contextlib.contextmanager
     def phase(self, name: str, stage: str = "", **wave: Any) -> Iterator[Phase]:
         one = Phase(name, stage, time.monotonic(), wave=wave)
@@ -142,8 +140,6 @@ class Scenario:
             row = found.fetchone() if found.description else None
             return row[0] if row else None
 
-    # -- the steps -----------------------------------------------------------------------------------------------------------------------------
-
     def prepare(self) -> None:
         with self.phase("set up"):
             self.fleet.make_databases(HERE / "roles.sql")
@@ -173,6 +169,7 @@ class Scenario:
 
     def observe(self) -> None:
         replica = self.fleet.replica_of("source")
+        assert replica
         with self.phase("observe", "observing"):
             self.load = Load(
                 self.load_program,
@@ -206,7 +203,8 @@ class Scenario:
                 self.facts.killed_at.append(self.controller.wait_killed(60))
                 self.facts.chunks_open_at_kill = self.open_chunks()
                 self.view.note(
-                    f"controller killed at {self.facts.killed_at[-1]} with {self.facts.chunks_open_at_kill} chunks open; starting it again"
+                    f"controller killed at {self.facts.killed_at[-1]} with "
+                    f"{self.facts.chunks_open_at_kill} chunks open; starting it again"
                 )
                 self.restart_controller()
                 for job in jobs:
@@ -217,7 +215,7 @@ class Scenario:
             )
 
     def open_chunks(self) -> int:
-        """Chunks that are not closed but of which rows are on a shard already: they were open when the controller died."""
+        """Chunks that are not closed but have rows on a shard: they were open when the controller died."""
         found = 0
         with psycopg.connect(self.fleet.source.database(), autocommit=True) as connection:
             chunks = connection.execute(
@@ -241,7 +239,7 @@ class Scenario:
             self.dwell(4)
 
     def dual_write(self) -> None:
-        """Both sides are written. A while an administrator's lock on one shard makes dual writes fail there: the stream heals them."""
+        """Writes both sides. Meanwhile a lock on one shard makes dual writes fail: the stream heals them."""
         with self.phase("dual write", "dual_writing"):
             for group in GROUPS:
                 self.shardway.run("migrate", "advance", "--group", group, "--to", "dual_writing")
@@ -266,7 +264,9 @@ class Scenario:
             self.facts.verified[table["relation"]] = {"verdict": table["verdict"], "rows": table["rows"]}
 
     def guard(self) -> None:
-        """The foreign writer was noticed; from here on it is refused."""
+        """Refuses the foreign writer, which was noticed before."""
+        foreign = self.foreign
+        assert foreign
         with self.phase("refuse foreign writers", "dual_writing"):
             deadline = time.monotonic() + 10
             while self.foreign_seen() == 0 and time.monotonic() < deadline:
@@ -276,17 +276,17 @@ class Scenario:
             guarded = time.time()
             deadline = time.monotonic() + 15
             while (
-                len(self.foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES
+                len(foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES
                 and time.monotonic() < deadline
             ):
                 time.sleep(0.1)
-            self.foreign.stop()
+            foreign.stop()
             self.facts.foreign_seen = self.foreign_seen()
-            self.facts.foreign_after_guard = self.foreign.answers_begun_after(guarded + 0.5)
+            self.facts.foreign_after_guard = foreign.answers_begun_after(guarded + 0.5)
             time.sleep(3.2)  # a wave wants to see no foreign write for 3 s
 
     def foreign_seen(self) -> int:
-        """What the tool noticed: samples that its guard recorded, or changes without an outbox row that its stream met."""
+        """What shardway noticed: samples of its guard, or changes without an outbox row in its stream."""
         recorded = self.on_source(
             "SELECT count(*) FROM shardway.foreign_write WHERE application_name = 'legacy-prices'"
         )
@@ -294,7 +294,8 @@ class Scenario:
         for shard in self.fleet.shards:
             streamed += self.on(
                 shard,
-                "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress ORDER BY id DESC LIMIT 1), 0)",
+                "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress "
+                "ORDER BY id DESC LIMIT 1), 0)",
             )
         return max(recorded, streamed)
 
@@ -324,7 +325,7 @@ class Scenario:
         self.facts.wave_reports[phase.name] = done.get("wave") or {}
 
     def killed_wave(self, group: str, percent: int) -> None:
-        """A wave in which the controller dies. The next one decides by journal, decision and fences; then the wave is run again if need be."""
+        """Kills the controller during a wave. The next one completes or undoes it; then it runs again."""
         self.controller.stop()
         self.controller.start(kill_at=KILL_IN_WAVE)
         self.wait_for_controller()
@@ -382,9 +383,9 @@ class Scenario:
             if not self.controller.is_running():
                 raise RuntimeError(f"the controller ended: {self.controller.log_tail()}")
             if self.on_source(
-                "SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' AND document ->> 'holder' LIKE %s "
-                "AND at > clock_timestamp() - interval '2 s')",
-                f"%:{self.controller.process.pid}",
+                "SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' "
+                "AND document ->> 'holder' LIKE %s AND at > clock_timestamp() - interval '2 s')",
+                f"%:{self.controller.pid}",
             ):
                 return
             time.sleep(0.1)
@@ -417,7 +418,8 @@ class Scenario:
             self.dwell(2)
 
     def settle(self) -> None:
-        """The clients stop; streams and mirrors run dry."""
+        """Stops the clients and waits until streams and mirrors are empty."""
+        assert self.load
         with self.phase("settle"):
             self.load.finish()
             deadline = time.monotonic() + 20
@@ -432,7 +434,7 @@ class Scenario:
 
 
 class StatusPoller(threading.Thread):
-    """Reads the controller's status document twice a second for the live view; it never disturbs the script."""
+    """Reads the status of the controller twice a second for the live view. It never disturbs the script."""
 
     def __init__(self, scenario: Scenario):
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers in a temporary folder, as children of this process: started, paused, stopped, and gone when it ends."""
+"""Real PostgreSQL servers in a temporary folder, as children of this process. They end with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import psycopg
+from queries import value_of
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -62,7 +64,8 @@ def programs(major: int) -> Path:
     folder = Path(os.environ.get(f"SHARDWAY_POSTGRES_{major}", defaults[major])) / "bin"
     if not (folder / "postgres").exists():
         raise ServerError(
-            f"PostgreSQL {major} was not found in {folder}: run cmake/bootstrap, or set SHARDWAY_POSTGRES_{major}"
+            f"PostgreSQL {major} was not found in {folder}: "
+            f"run cmake/bootstrap, or set SHARDWAY_POSTGRES_{major}"
         )
     return folder.resolve()
 
@@ -85,7 +88,6 @@ def _child_dies_with_parent() -> None:
 
 
 def spawn(command: list[str], log: Path, owner: pwd.struct_passwd | None) -> subprocess.Popen:
-    who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -95,7 +97,9 @@ def spawn(command: list[str], log: Path, owner: pwd.struct_passwd | None) -> sub
             cwd="/",
             preexec_fn=_child_dies_with_parent,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            **who,
+            user=owner.pw_uid if owner else None,
+            group=owner.pw_gid if owner else None,
+            extra_groups=[] if owner else None,
         )
 
 
@@ -158,7 +162,8 @@ class Server:
             f"host=127.0.0.1 port={primary.port} user=postgres",
         )
         self.settings |= {
-            "primary_conninfo": f"host=127.0.0.1 port={primary.port} user=postgres application_name={self.name}",
+            "primary_conninfo": f"host=127.0.0.1 port={primary.port} user=postgres "
+            f"application_name={self.name}",
             "recovery_min_apply_delay": f"{replay_delay_ms}ms",
             "hot_standby_feedback": "on",
         }
@@ -229,7 +234,7 @@ class Server:
 
     def durability(self) -> dict[str, str]:
         with psycopg.connect(self.database()) as connection:
-            return {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in DURABILITY}
+            return {name: value_of(connection, f"SHOW {name}") for name in DURABILITY}
 
 
 class Fleet:
@@ -257,7 +262,13 @@ class Fleet:
             raise
 
     def _start(
-        self, source_major, shard_major, shards, source_replica, shard_replica, replay_delay_ms
+        self,
+        source_major: int,
+        shard_major: int,
+        shards: int,
+        source_replica: bool,
+        shard_replica: bool,
+        replay_delay_ms: int,
     ) -> None:
         names = {"source": source_major} | {f"shard{i}": shard_major for i in range(shards)}
         for name, major in names.items():
@@ -306,7 +317,7 @@ class Fleet:
                 server.stop()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -328,7 +339,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def in_parallel(jobs: list) -> None:
-    # For programs that end by themselves. A server dies with the thread that started it, so servers are started by the main thread.
+    # For programs that end by themselves. A server dies with the thread that started it.
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(job) for job in jobs]:
             done.result()

@@ -1,4 +1,7 @@
-"""Faults injected into real databases, filled by the load and copied to shards with plain SQL: each must be found by its name."""
+"""Injects faults into real databases that the load has filled and plain SQL has copied to shards.
+
+The checker must find each fault by its name.
+"""
 
 import os
 import subprocess
@@ -148,7 +151,8 @@ def test_a_misplaced_row_is_also_on_two_shards(filled):
 
 def test_a_row_that_differs_on_the_source_is_found(filled):
     nodes, _ = filled
-    one = "UPDATE shop.reservations SET quantity = quantity + %s WHERE id = (SELECT min(id::text)::uuid FROM shop.reservations)"
+    row = "SELECT min(id::text)::uuid FROM shop.reservations"
+    one = f"UPDATE shop.reservations SET quantity = quantity + %s WHERE id = ({row})"
     faults.run(nodes.source, (one, [1]))
     assert failures(filled) == {"sides_differ"}
     faults.run(nodes.source, (one, [-1]))

@@ -23,6 +23,18 @@ CONSUMERS = ("core", "client", "migrate", "testing")
 FOREIGN = ("PostgreSQL", "Protobuf", "spdlog", "OpenSSL", "libpqxx", "Threads")
 
 
+# What a consumer's build takes over from this build.
+FLAGS = r"CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS\w*|CMAKE_CXX_COMPILER_LAUNCHER|SHARDWAY_TEST_SWITCHES"
+
+
+def only_group(pattern: str, text: str) -> str:
+    """What the group of the pattern matches. Ends the test if nothing does."""
+    found = re.search(pattern, text, re.MULTILINE)
+    if found is None:
+        sys.exit(f"nothing matches {pattern}")
+    return found[1]
+
+
 class Place:
     """The source tree, the build whose flags are used, and a scratch folder."""
 
@@ -32,28 +44,25 @@ class Place:
         self.deps = root / "build" / "deps"
         cache = (build / "CMakeCache.txt").read_text()
         self.flags = [
-            f"-D{name}={value}"
-            for name, value in re.findall(
-                r"^(CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS\w*|CMAKE_CXX_COMPILER_LAUNCHER|SHARDWAY_TEST_SWITCHES):\w+=(.*)$",
-                cache,
-                re.MULTILINE,
-            )
+            f"-D{name}={value}" for name, value in re.findall(f"^({FLAGS}):\\w+=(.*)$", cache, re.MULTILINE)
         ]
-        self.compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache, re.MULTILINE)[1]
+        self.compiler = only_group(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache)
 
-    def run(self, *command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    def run(
+        self, *command: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None
+    ) -> str:
         """Standard output. Ends the test with everything the command said if it fails."""
         done = subprocess.run(
             [str(part) for part in command],
             cwd=cwd,
             capture_output=True,
             text=True,
-            env=os.environ | {"CCACHE_NOHASHDIR": "1"} | environment,
+            env=os.environ | {"CCACHE_NOHASHDIR": "1"} | (environment or {}),
+            check=False,
         )
         if done.returncode != 0:
-            sys.exit(
-                f"{' '.join(str(part) for part in command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-            )
+            words = " ".join(str(part) for part in command)
+            sys.exit(f"{words}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
     def configure(self, source: Path, build: Path, *definitions: str, without: str | None = None) -> None:
@@ -85,7 +94,7 @@ def installed(place: Place, is_shared: bool) -> Path:
 
 
 def has_no_path_of_the_build(place: Place, prefix: Path) -> None:
-    """CMake and pkg-config files name neither the build, nor the first prefix, nor a system library's file."""
+    """CMake and pkg-config files name neither the build, the first prefix nor a file of a system library."""
     for file in sorted([*prefix.rglob("*.cmake"), *prefix.rglob("*.pc")]):
         for banned in (str(place.root), str(place.scratch), "/usr/lib", "/usr/include"):
             if banned in file.read_text():
@@ -116,6 +125,7 @@ def refuses_what_is_not_there(place: Place, prefix: Path) -> None:
         ["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
         capture_output=True,
         text=True,
+        check=False,
     )
     if done.returncode == 0 or 'component "absent"' not in re.sub(r"\s+", " ", done.stderr):
         sys.exit(f"a component that is not there was not refused by name:\n{done.stderr}")
@@ -124,8 +134,8 @@ def refuses_what_is_not_there(place: Place, prefix: Path) -> None:
 def by_pkg_config(place: Place, prefix: Path) -> None:
     environment = {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig:{place.deps}/libpqxx/lib/pkgconfig"}
     for consumer in ("core", "client", "migrate"):
-        flags = place.run("pkg-config", "--cflags", f"shardway-{consumer}", **environment).split()
-        libraries = place.run("pkg-config", "--libs", f"shardway-{consumer}", **environment).split()
+        flags = place.run("pkg-config", "--cflags", f"shardway-{consumer}", environment=environment).split()
+        libraries = place.run("pkg-config", "--libs", f"shardway-{consumer}", environment=environment).split()
         sources = sorted((place.root / "tests" / "consumer" / consumer).glob("*.cpp"))
         program = place.scratch / f"pkg_{consumer}"
         place.run(
@@ -167,16 +177,16 @@ def check_subdirectory(place: Place) -> None:
 
 def check_recipes(place: Place) -> None:
     packaging = place.root / "cmake" / "packaging"
-    version = re.search(r"project\(shardway VERSION (\S+)", (place.root / "CMakeLists.txt").read_text())[1]
+    version = only_group(r"project\(shardway VERSION (\S+)", (place.root / "CMakeLists.txt").read_text())
     port = json.loads((packaging / "vcpkg" / "ports" / "shardway" / "vcpkg.json").read_text())
     if port["version"] != version:
         sys.exit(f"the vcpkg port is of version {port['version']}, the project of {version}")
-    conan = [place.deps / "venv" / "bin" / "python", "-m", "conans.conan"]
+    conan: list[str | Path] = [place.deps / "venv" / "bin" / "python", "-m", "conans.conan"]
     environment = {
         "CONAN_HOME": str(place.scratch / "conan"),
         "PATH": f"{place.deps}/venv/bin:{os.environ['PATH']}",
     }
-    place.run(*conan, "profile", "detect", **environment)
+    place.run(*conan, "profile", "detect", environment=environment)
     # Boost and xxHash come from the system, as on a machine whose packages are Debian's.
     profile = place.scratch / "profile"
     profile.write_text(
@@ -197,9 +207,11 @@ def check_recipes(place: Place) -> None:
         profile,
         "-o",
         "shardway/*:client=False",
-        **environment,
+        environment=environment,
     )
-    listed = json.loads(place.run(*conan, "list", f"shardway/{version}:*", "--format=json", **environment))
+    listed = json.loads(
+        place.run(*conan, "list", f"shardway/{version}:*", "--format=json", environment=environment)
+    )
     if not listed["Local Cache"][f"shardway/{version}"]["revisions"]:
         sys.exit("Conan made no package")
 
@@ -230,12 +242,13 @@ def check_wheel(place: Place) -> None:
         *settings,
         place.root / "bindings" / "python",
     )
+    environment = {"PYTHONPATH": str(target)}
     told = place.run(
-        python, "-c", "import shardway; print(shardway.__file__)", cwd=place.scratch, PYTHONPATH=str(target)
+        python, "-c", "import shardway; print(shardway.__file__)", cwd=place.scratch, environment=environment
     )
     if not told.startswith(str(target)):
         sys.exit(f"another shardway than the wheel's was imported: {told}")
-    place.run(python, "-m", "shardway", "--help", cwd=place.scratch, PYTHONPATH=str(target))
+    place.run(python, "-m", "shardway", "--help", cwd=place.scratch, environment=environment)
     if not (target / "shardway" / "py.typed").exists():
         sys.exit("the wheel holds no py.typed")
 

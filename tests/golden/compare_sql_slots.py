@@ -49,7 +49,7 @@ def compare(connection, kind, values):
         (values,),
     ).fetchall()
     wrong = 0
-    for position, (text, found) in enumerate(zip(values, rows), start=1):
+    for position, (text, found) in enumerate(zip(values, rows, strict=False), start=1):
         pair = slot(composite([(plain, text), ("bigint", str(position))]))
         wrong += found != (slot(canonical(plain, text)), pair)
     return wrong + abs(len(rows) - len(values))

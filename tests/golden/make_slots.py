@@ -1,8 +1,8 @@
-"""Makes slots.json: shard keys with their canonical bytes, hash and slot, by another implementation than the library's.
+"""Makes slots.json: shard keys with canonical bytes, hash and slot, independently of the library.
 
     python tests/golden/make_slots.py > tests/golden/slots.json
 
-Needs the PyPI package xxhash. The file is frozen: running this again must give the same bytes (test_slots.py checks it).
+It needs the PyPI package xxhash. The file is frozen: test_slots.py checks that its bytes stay the same.
 """
 
 import json
@@ -128,7 +128,7 @@ def uuids(rng):
 
 
 def byteas(rng):
-    sizes = list(range(37)) + [63, 64, 65, 127, 128, 129, 300]
+    sizes = [*range(37), 63, 64, 65, 127, 128, 129, 300]
     return ["\\x" + rng.randbytes(n).hex() for n in sizes]
 
 

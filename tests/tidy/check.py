@@ -1,33 +1,26 @@
 #!/usr/bin/env python3
-"""Checks a source tree against rules.py. Usage: check.py [ROOT]. Prints one finding a line; the exit code is 1 if there is one."""
+"""Checks a source tree against rules.py.
+
+Usage: check.py [ROOT]. It prints one finding on a line. The exit code is 1 if there is one.
+"""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import import_cycles
 import rules
+from tree import files_of
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 RAW_TEXT = re.compile(r'R"(\w*)\(.*?\)\1"', re.DOTALL)
 CODE = (".hpp", ".cpp", ".ipp")
-TEXT = CODE + (".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto", ".sql", ".sh", "")
-
-
-def files_of(root):
-    """What git tracks or would; in a tree without git, all files."""
-    listing = subprocess.run(
-        ["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True
-    )
-    if listing.returncode == 0 and listing.stdout:
-        return [Path(name) for name in sorted(set(listing.stdout.splitlines())) if (root / name).is_file()]
-    return [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
+TEXT = (*CODE, ".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto", ".sql", ".sh", "")
 
 
 def includes_of(text):
-    """Each include as written between its marks, with a closing mark kept so that <pqxx> can be told from <pqxx_x>."""
+    """Each include as written, without its marks; a closing ">" stays, to tell <pqxx> from <pqxx_x>."""
     return [
         (text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else ""))
         for found in INCLUDE.finditer(text)
@@ -80,10 +73,8 @@ def check_outsiders(path, text):
                 yield line, f"a public header includes {include}"
         for pattern, rooms in rules.BODY_OUTSIDERS.items():
             if path.parts[0] == "lib" and room and re.match(pattern, include) and room not in rooms:
-                yield (
-                    line,
-                    f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}",
-                )
+                owners = ", ".join(sorted(rooms)) or "one public header"
+                yield line, f"room {room} includes {include}, which belongs to {owners}"
 
 
 def check_words(path, text):

@@ -1,6 +1,6 @@
 """Finds cycles among the imports of the Python modules of a tree.
 
-An import counts wherever it stands: at the top, in a function or under TYPE_CHECKING. So a late import hides no cycle.
+An import counts wherever it stands: at the top, in a function or under TYPE_CHECKING.
 `from . import name` is an import of module `name`, not of the package that holds it.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def import_root_of(file: Path, packages: set[Path]) -> Path:
-    """The folder that must be on the search path to import this file: the first one above that is no package."""
+    """The folder that must be on the search path to import this file: the first one that is no package."""
     folder = file.parent
     while folder in packages:
         folder = folder.parent

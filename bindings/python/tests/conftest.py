@@ -109,7 +109,7 @@ class Cluster:
 
     def run(self, node: str, sql: str) -> list[Any]:
         with psycopg.connect(self.nodes[node], autocommit=True) as connection:
-            answer = connection.execute(sql.encode())
+            answer = connection.execute(sql)
             return answer.fetchall() if answer.description else []
 
     def close(self) -> None:

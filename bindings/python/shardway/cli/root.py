@@ -75,7 +75,7 @@ def root() -> None:
       6    in doubt; check before you try again
       7    aborted by the operator
       130  interrupted
-    """
+    """  # noqa: D301 (click looks for the character itself, which keeps the lines that follow it)
 
 
 def main() -> None:

@@ -103,7 +103,8 @@ def rollback(
 ) -> Change:
     """Return authority for slots to the source.
 
-    These are the slots of one shard, or all that have moved. It is refused while the mirror is broken or too far behind.
+    These are the slots of one shard, or all that have moved. A rollback is refused while the mirror is broken
+    or too far behind.
     """
     if bool(shard) == is_all:
         raise ConfigError(
