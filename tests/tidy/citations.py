@@ -11,7 +11,7 @@ from pathlib import Path
 import rules
 
 CODE = (".hpp", ".cpp", ".ipp")
-TEXT = CODE + (".py", ".md")
+TEXT = (*CODE, ".py", ".md")
 # Comments and literals of C++ are for readers; an identifier such as OUTCOME_V2 cites nothing.
 SPOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 CASE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)
@@ -29,7 +29,7 @@ def cited(kind):
 
 
 CITED = cited(f"{rules.FAILURE_CODE}|{rules.INVARIANT_CODE}")
-RANGE = re.compile(rf"{CITED.pattern}(?: to | ?(?:-|–|\.\.) ?){CITED.pattern}")
+RANGE = re.compile(rf"{CITED.pattern}(?: to | ?(?:-|\u2013|\.\.) ?){CITED.pattern}")
 
 
 def line_of(text, at):
