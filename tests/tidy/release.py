@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what a release promises: one version in all places, and a changelog in its shape. Usage: release.py [ROOT].
+"""Checks what a release promises: one version in all places, a changelog in its shape, every metric on its page. Usage: release.py [ROOT].
 
 The version is the one in CMakeLists.txt. Prints one finding a line; the exit code is 1 if there is one.
 """
@@ -28,6 +28,9 @@ CHANGELOG = "CHANGELOG.md"
 UNRELEASED = "Unreleased"
 RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+) \((\d{4}-\d{2}-\d{2})\)")
 HEADINGS = ["Breaking", "Added", "Fixed", "Safety"]
+PUBLIC_API = "docs/PUBLIC_API.md"
+METRIC_IN_CODE = re.compile(r'->(?:count|gauge|observe)\("(\w+)"')
+METRIC_IN_TABLE = re.compile(r"^\| `(shardway_\w+)` \|", re.MULTILINE)
 
 
 def line_of(text, position):
@@ -116,6 +119,19 @@ def check_changelog(root, version):
         yield f"{CHANGELOG}:1: there are two sections \"{UNRELEASED}\""
 
 
+def check_metrics(root):
+    """The table of metrics names those of the code, and no others."""
+    given = {name for file in sorted((root / "lib").rglob("*.cpp")) for name in METRIC_IN_CODE.findall(file.read_text())}
+    page = (root / PUBLIC_API).read_text() if (root / PUBLIC_API).is_file() else ""
+    named = set(METRIC_IN_TABLE.findall(page))
+    for name in sorted(given - named):
+        yield f"{PUBLIC_API}:1: the metric {name} has no row"
+    for name in sorted(named - given):
+        yield f"{PUBLIC_API}:{line_of(page, page.index(f'`{name}`'))}: no code gives the metric {name}"
+    if not given:
+        yield "lib:1: no metric was found"
+
+
 def findings_in(root):
     root = Path(root)
     version = project_version(root)
@@ -124,11 +140,12 @@ def findings_in(root):
         return
     yield from check_places(root, version)
     yield from check_changelog(root, version)
+    yield from check_metrics(root)
 
 
 def main():
     findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
-    print("\n".join(findings) or "one version, and a changelog in its shape")
+    print("\n".join(findings) or "one version, a changelog in its shape, every metric on its page")
     return 1 if findings else 0
 
 

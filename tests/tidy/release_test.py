@@ -19,6 +19,8 @@ class Release(unittest.TestCase):
         for path, around, form in release.PLACES:
             self.append(path, around.format(release.forms_of("1.2.3")[form]) + "\n")
         self.write("CHANGELOG.md", SOUND)
+        self.write("lib/client/a.cpp", 'if (meter) meter->count("shardway_reads_total", "primary", 1);\n')
+        self.write("docs/PUBLIC_API.md", "| metric | kind | label |\n| `shardway_reads_total` | counter | `primary` |\n")
 
     def write(self, path, text):
         file = self.root / path
@@ -110,6 +112,20 @@ class Changelog(Release):
         self.change("CMakeLists.txt", "1.2.3", "1.10.0")
         self.write("CHANGELOG.md", SOUND.replace("1.2.3", "1.10.0").replace("1.1.0", "1.9.0"))
         self.assertEqual([finding for finding in release.findings_in(self.root) if "CHANGELOG" in finding], [])
+
+
+class Metrics(Release):
+    def test_a_metric_without_a_row_is_found(self):
+        self.append("lib/client/a.cpp", 'options.meter->observe("shardway_read_seconds", table, 0.1);\n')
+        self.assert_found("the metric shardway_read_seconds has no row")
+
+    def test_a_row_without_its_metric_is_found(self):
+        self.append("docs/PUBLIC_API.md", "| `shardway_lost_total` | counter | |\n")
+        self.assert_found("docs/PUBLIC_API.md:3: no code gives the metric shardway_lost_total")
+
+    def test_no_metric_at_all_is_no_success(self):
+        self.write("lib/client/a.cpp", "")
+        self.assert_found("no code gives the metric shardway_reads_total", "no metric was found")
 
 
 if __name__ == "__main__":
