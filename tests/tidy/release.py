@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Checks what a release promises: one version in all places, a changelog in its shape, every metric on its page. Usage: release.py [ROOT].
+"""Checks what a release promises: one version in all places, a changelog in its shape, metrics and manifest fields on their pages.
+
+Usage: release.py [ROOT].
 
 The version is the one in CMakeLists.txt. Prints one finding a line; the exit code is 1 if there is one.
 """
@@ -31,6 +33,19 @@ HEADINGS = ["Breaking", "Added", "Fixed", "Safety"]
 PUBLIC_API = "docs/PUBLIC_API.md"
 METRIC_IN_CODE = re.compile(r'->(?:count|gauge|observe)\("(\w+)"')
 METRIC_IN_TABLE = re.compile(r"^\| `(shardway_\w+)` \|", re.MULTILINE)
+PROTO = "lib/manifest/manifest.proto"
+PROTO_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MULTILINE)
+OF_TABLES = {"Table", "DualWrite", "Ids", "Reads"}
+OF_MIGRATIONS = {"Node", "Migration"}
+OF_MANIFESTS = OF_TABLES | OF_MIGRATIONS | {"Lookup", "Pin"}
+# Where the fields of these messages must stand, in which form, but for the last ones. `catalog` has one value in this version.
+FIELD_PLACES = (
+    ("docs/MANIFEST.md", r"`(?:\w+\.)?{}`", OF_MANIFESTS, set()),
+    ("bindings/python/shardway/cli/manifests.py", r"\b{}:", OF_MANIFESTS, {"catalog"}),
+    ("lib/manifest/diff.cpp", r'"(?:\w+\.)?{}"', OF_TABLES, {"api_version", "table"}),
+    ("lib/manifest/diff_migration.cpp", r'"\.?{}"', OF_MIGRATIONS, {"api_version"}),
+)
 
 
 def line_of(text, position):
@@ -132,6 +147,26 @@ def check_metrics(root):
         yield "lib:1: no metric was found"
 
 
+def manifest_fields(root):
+    """(message, field) of each field with a value of its own."""
+    text = (root / PROTO).read_text() if (root / PROTO).is_file() else ""
+    messages = PROTO_MESSAGE.findall(text)
+    names = {name for name, _ in messages}
+    return [(message, field) for message, body in messages for kind, field in PROTO_FIELD.findall(body) if kind not in names]
+
+
+def check_manifest_fields(root):
+    """No field of a manifest is forgotten on its page, in `manifest schema` or in `manifest diff`: no compiler would tell."""
+    fields = manifest_fields(root)
+    if not fields:
+        yield f"{PROTO}:1: no field was found"
+    for path, form, messages, left_out in FIELD_PLACES:
+        text = (root / path).read_text() if (root / path).is_file() else ""
+        for message, field in fields:
+            if message in messages and field not in left_out and not re.search(form.format(field), text):
+                yield f"{path}:1: the field {field} of {message} ({PROTO}) is not there"
+
+
 def findings_in(root):
     root = Path(root)
     version = project_version(root)
@@ -141,11 +176,12 @@ def findings_in(root):
     yield from check_places(root, version)
     yield from check_changelog(root, version)
     yield from check_metrics(root)
+    yield from check_manifest_fields(root)
 
 
 def main():
     findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
-    print("\n".join(findings) or "one version, a changelog in its shape, every metric on its page")
+    print("\n".join(findings) or "one version, a changelog in its shape, metrics and manifest fields on their pages")
     return 1 if findings else 0
 
 

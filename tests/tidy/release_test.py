@@ -8,6 +8,21 @@ import release
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = "".join(f"### {name}\n\nNone.\n\n" for name in release.HEADINGS)
 SOUND = f"# Changelog\n\n## Unreleased\n\n{PARTS}## 1.2.3 (2026-12-31)\n\n{PARTS}## 1.1.0 (2026-11-30)\n\n{PARTS}"
+PROTO = """\
+message Reads {
+  bool scatter = 1;
+}
+
+message Table {
+  enum Kind { SHARDED = 0; REFERENCE = 1; }
+  string table = 2;
+  Reads reads = 15;
+}
+
+message Group {
+  string unseen = 1;
+}
+"""
 
 
 class Release(unittest.TestCase):
@@ -21,6 +36,10 @@ class Release(unittest.TestCase):
         self.write("CHANGELOG.md", SOUND)
         self.write("lib/client/a.cpp", 'if (meter) meter->count("shardway_reads_total", "primary", 1);\n')
         self.write("docs/PUBLIC_API.md", "| metric | kind | label |\n| `shardway_reads_total` | counter | `primary` |\n")
+        self.write("lib/manifest/manifest.proto", PROTO)
+        self.write("docs/MANIFEST.md", "| `table` | | |\n| `reads.scatter` | | |\n")
+        self.write("bindings/python/shardway/cli/manifests.py", 'table: "shop.orders"\nreads { scatter: true }\n')
+        self.write("lib/manifest/diff.cpp", '{"reads.scatter", text},\n')
 
     def write(self, path, text):
         file = self.root / path
@@ -126,6 +145,16 @@ class Metrics(Release):
     def test_no_metric_at_all_is_no_success(self):
         self.write("lib/client/a.cpp", "")
         self.assert_found("no code gives the metric shardway_reads_total", "no metric was found")
+
+
+class ManifestFields(Release):
+    def test_a_new_field_is_missed_in_each_place(self):
+        self.change("lib/manifest/manifest.proto", "  Reads reads = 15;\n", "  Reads reads = 15;\n  repeated string note = 16;\n")
+        self.assert_found("docs/MANIFEST.md:1: the field note of Table", "cli/manifests.py:1: the field note", "lib/manifest/diff.cpp:1: the field note")
+
+    def test_no_field_at_all_is_no_success(self):
+        self.write("lib/manifest/manifest.proto", "")
+        self.assert_found("no field was found")
 
 
 if __name__ == "__main__":
