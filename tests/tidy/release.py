@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what a release promises: one version in all places, a changelog in its shape, metrics and manifest fields on their pages.
+"""Checks what a release promises: one version in all places, a changelog in its shape, metrics, gates and manifest fields on their pages.
 
 Usage: release.py [ROOT].
 
@@ -33,6 +33,8 @@ HEADINGS = ["Breaking", "Added", "Fixed", "Safety"]
 PUBLIC_API = "docs/PUBLIC_API.md"
 METRIC_IN_CODE = re.compile(r'->(?:count|gauge|observe)\("(\w+)"')
 METRIC_IN_TABLE = re.compile(r"^\| `(shardway_\w+)` \|", re.MULTILINE)
+GATES_PAGE = "docs/guides/waves_and_rollback.md"
+GATE_IN_CODE = re.compile(r'(?:verdict_of\(|stream_gate\(|none_found\(\*?\w+,\s*|\{\.name = )"(\w+)"')
 PROTO = "lib/manifest/manifest.proto"
 PROTO_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MULTILINE)
@@ -147,6 +149,17 @@ def check_metrics(root):
         yield "lib:1: no metric was found"
 
 
+def check_gates(root):
+    """The guide names every gate of a wave."""
+    page = (root / GATES_PAGE).read_text() if (root / GATES_PAGE).is_file() else ""
+    gates = {name for file in sorted((root / "lib/migrate").rglob("*.cpp")) for name in GATE_IN_CODE.findall(file.read_text())}
+    for name in sorted(gates):
+        if f"`{name}`" not in page:
+            yield f"{GATES_PAGE}:1: the gate {name} is not there"
+    if not gates:
+        yield "lib/migrate:1: no gate was found"
+
+
 def manifest_fields(root):
     """(message, field) of each field with a value of its own."""
     text = (root / PROTO).read_text() if (root / PROTO).is_file() else ""
@@ -176,12 +189,13 @@ def findings_in(root):
     yield from check_places(root, version)
     yield from check_changelog(root, version)
     yield from check_metrics(root)
+    yield from check_gates(root)
     yield from check_manifest_fields(root)
 
 
 def main():
     findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
-    print("\n".join(findings) or "one version, a changelog in its shape, metrics and manifest fields on their pages")
+    print("\n".join(findings) or "one version, a changelog in its shape, metrics, gates and manifest fields on their pages")
     return 1 if findings else 0
 
 

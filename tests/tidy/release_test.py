@@ -36,6 +36,8 @@ class Release(unittest.TestCase):
         self.write("CHANGELOG.md", SOUND)
         self.write("lib/client/a.cpp", 'if (meter) meter->count("shardway_reads_total", "primary", 1);\n')
         self.write("docs/PUBLIC_API.md", "| metric | kind | label |\n| `shardway_reads_total` | counter | `primary` |\n")
+        self.write("lib/migrate/wave/gates.cpp", 'gates.push_back(verdict_of("stage", green));\nnone_found(*node,\n  "parked", sql);\n')
+        self.write("docs/guides/waves_and_rollback.md", "`stage` and `parked`\n")
         self.write("lib/manifest/manifest.proto", PROTO)
         self.write("docs/MANIFEST.md", "| `table` | | |\n| `reads.scatter` | | |\n")
         self.write("bindings/python/shardway/cli/manifests.py", 'table: "shop.orders"\nreads { scatter: true }\n')
@@ -145,6 +147,16 @@ class Metrics(Release):
     def test_no_metric_at_all_is_no_success(self):
         self.write("lib/client/a.cpp", "")
         self.assert_found("no code gives the metric shardway_reads_total", "no metric was found")
+
+
+class Gates(Release):
+    def test_a_gate_that_the_guide_does_not_name_is_found(self):
+        self.append("lib/migrate/wave/gates.cpp", 'gates.push_back({.name = "lookups", .green = green});\n')
+        self.assert_found("docs/guides/waves_and_rollback.md:1: the gate lookups is not there")
+
+    def test_no_gate_at_all_is_no_success(self):
+        self.write("lib/migrate/wave/gates.cpp", "")
+        self.assert_found("no gate was found")
 
 
 class ManifestFields(Release):
