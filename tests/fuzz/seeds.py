@@ -1,11 +1,30 @@
-"""Makes the inputs that the fuzz targets begin with. Most are what other tests use already, so they stay up to date by themselves."""
+"""Makes the inputs that the fuzz targets begin with. Most are what other tests use already."""
+
 import re
 import struct
 from pathlib import Path
 
-STATEMENT = re.compile(r'"((?:INSERT|UPDATE|DELETE|SELECT|WITH|VALUES|insert|update|select)\b(?:\\.|[^"\\\n])*)"')
+STATEMENT = re.compile(
+    r'"((?:INSERT|UPDATE|DELETE|SELECT|WITH|VALUES|insert|update|select)\b(?:\\.|[^"\\\n])*)"'
+)
 RAW_TEXT = re.compile(r'R"\((.*?)\)"', re.DOTALL)
-FRAGMENTS = ("/*", "*/", "--", "$$", "$1", "E'", "U&'", "\\'", "''", ";", "{slots:a}", " RETURNING ", " FOR UPDATE", " AS ", "ON CONFLICT")
+FRAGMENTS = (
+    "/*",
+    "*/",
+    "--",
+    "$$",
+    "$1",
+    "E'",
+    "U&'",
+    "\\'",
+    "''",
+    ";",
+    "{slots:a}",
+    " RETURNING ",
+    " FOR UPDATE",
+    " AS ",
+    "ON CONFLICT",
+)
 
 
 def statements(root):
@@ -42,15 +61,34 @@ def sized(text):
 
 def pgoutput_messages():
     columns = [(1, "id", 20), (0, "note", 25)]
-    relation = b"R" + struct.pack(">I", 42) + c_string("shop") + c_string("orders") + b"d" + struct.pack(">H", len(columns))
-    relation += b"".join(struct.pack(">B", flag) + c_string(name) + struct.pack(">Ii", type_oid, -1) for flag, name, type_oid in columns)
+    relation = (
+        b"R"
+        + struct.pack(">I", 42)
+        + c_string("shop")
+        + c_string("orders")
+        + b"d"
+        + struct.pack(">H", len(columns))
+    )
+    relation += b"".join(
+        struct.pack(">B", flag) + c_string(name) + struct.pack(">Ii", type_oid, -1)
+        for flag, name, type_oid in columns
+    )
     row = struct.pack(">H", 2) + b"t" + sized(b"7") + b"n"
     changed = struct.pack(">H", 2) + b"t" + sized(b"7") + b"u"
     table = struct.pack(">I", 42)
-    return [b"B" + struct.pack(">QqI", 16, 5, 777), relation, b"I" + table + b"N" + row, b"U" + table + b"K" + row + b"N" + changed,
-            b"U" + table + b"O" + row + b"N" + row, b"D" + table + b"K" + row, b"T" + struct.pack(">IB", 1, 3) + table,
-            b"M" + struct.pack(">BQ", 1, 24) + c_string("shardway") + sized(b"content"), b"Y" + table + c_string("shop") + c_string("state"),
-            b"O" + struct.pack(">Q", 8) + c_string("origin"), b"C" + struct.pack(">BQQq", 0, 16, 24, 5)]
+    return [
+        b"B" + struct.pack(">QqI", 16, 5, 777),
+        relation,
+        b"I" + table + b"N" + row,
+        b"U" + table + b"K" + row + b"N" + changed,
+        b"U" + table + b"O" + row + b"N" + row,
+        b"D" + table + b"K" + row,
+        b"T" + struct.pack(">IB", 1, 3) + table,
+        b"M" + struct.pack(">BQ", 1, 24) + c_string("shardway") + sized(b"content"),
+        b"Y" + table + c_string("shop") + c_string("state"),
+        b"O" + struct.pack(">Q", 8) + c_string("origin"),
+        b"C" + struct.pack(">BQQq", 0, 16, 24, 5),
+    ]
 
 
 def pgoutput_streams(_root):
@@ -59,7 +97,7 @@ def pgoutput_streams(_root):
 
 
 def binary_copies(_root):
-    """As the target reads them: the stream, then one byte for the size of a piece and one for the number of columns."""
+    """As the target reads them: the stream, then a byte for the size of a piece and one for the columns."""
     header = b"PGCOPY\n\xff\r\n\0" + struct.pack(">II", 0, 0)
     row = struct.pack(">H", 3) + sized(struct.pack(">I", 7)) + struct.pack(">i", -1) + sized(b"text")
     yield header + row + row + struct.pack(">h", -1) + bytes([6, 2])
@@ -72,8 +110,15 @@ def shard_keys(_root):
     yield b"123e4567-e89b-12d3-a456-426614174000\\\1\x04\\x00ff\\\1\x05"
 
 
-SEEDS = {"statement": statements, "manifest": manifests, "generation": generations, "session_token": session_tokens,
-         "pgoutput": pgoutput_streams, "binary_copy": binary_copies, "shard_key": shard_keys}
+SEEDS = {
+    "statement": statements,
+    "manifest": manifests,
+    "generation": generations,
+    "session_token": session_tokens,
+    "pgoutput": pgoutput_streams,
+    "binary_copy": binary_copies,
+    "shard_key": shard_keys,
+}
 
 
 def write_seeds(root, target, folder):

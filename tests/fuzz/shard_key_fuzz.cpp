@@ -72,7 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
     auto const first = composite_of(values, 0, count);
     auto const second = composite_of(values, count, count);
     ensure((first == second) == are_same(values, 0, count, count), "keys are equal where all their columns are");
-    if (count > 1) ensure((first == second) == std::ranges::equal(first.bytes(), second.bytes()), "different composite keys have different bytes");
+    if (count > 1)
+      ensure((first == second) == std::ranges::equal(first.bytes(), second.bytes()), "different composite keys have different bytes");
   }
   return 0;
 }

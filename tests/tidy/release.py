@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Checks what a release promises: one version in all places, a changelog in its shape, metrics, gates and manifest fields on their pages.
+"""Checks what a release promises.
+
+One version in all places, a changelog in its shape, metrics, gates and manifest fields on their pages.
 
 Usage: release.py [ROOT].
 
 The version is the one in CMakeLists.txt. Prints one finding a line; the exit code is 1 if there is one.
 """
+
 import re
 import sys
 from datetime import date
@@ -41,8 +44,9 @@ PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MU
 OF_TABLES = {"Table", "DualWrite", "Ids", "Reads"}
 OF_MIGRATIONS = {"Node", "Migration"}
 OF_MANIFESTS = OF_TABLES | OF_MIGRATIONS | {"Lookup", "Pin"}
-# Where the fields of these messages must stand, in which form, but for the last ones. `catalog` has one value in this version.
-FIELD_PLACES = (
+# Where the fields of these messages must stand, in which form, except the last ones.
+# `catalog` has one value in this version.
+FIELD_PLACES: tuple[tuple[str, str, set[str], set[str]], ...] = (
     ("docs/MANIFEST.md", r"`(?:\w+\.)?{}`", OF_MANIFESTS, set()),
     ("bindings/python/shardway/cli/manifests.py", r"\b{}:", OF_MANIFESTS, {"catalog"}),
     ("lib/manifest/diff.cpp", r'"(?:\w+\.)?{}"', OF_TABLES, {"api_version", "table"}),
@@ -63,7 +67,10 @@ def versions_in(root, path, around):
     """(version, line) of each place in the file."""
     text = (root / path).read_text() if (root / path).is_file() else ""
     before, behind = (re.escape(part) for part in around.split("{}"))
-    return [(found[1], line_of(text, found.start())) for found in re.finditer(rf"(?<![\w.]){before}(\w+(?:\.\w+)*){behind}", text)]
+    return [
+        (found[1], line_of(text, found.start()))
+        for found in re.finditer(rf"(?<![\w.]){before}(\w+(?:\.\w+)*){behind}", text)
+    ]
 
 
 def project_version(root):
@@ -76,7 +83,7 @@ def check_places(root, version):
     for path, around, form in PLACES:
         places = versions_in(root, path, around)
         if not places:
-            yield f"{path}:1: '{around.format(forms[form])}' is not there (release.py lists the places of the version)"
+            yield f"{path}:1: '{around.format(forms[form])}' is not there; release.py says that it must be"
         for found, line in places:
             if found != forms[form]:
                 yield f"{path}:{line}: says {found}; CMakeLists.txt says {version}"
@@ -86,24 +93,32 @@ def sections_of(text, mark):
     """(title, line, text below it) of each heading with exactly that mark, in order."""
     headings = list(re.finditer(rf"^{mark} (.*)$", text, re.MULTILINE))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
-    return [(heading[1].strip(), line_of(text, heading.start()), text[heading.end():end]) for heading, end in zip(headings, ends)]
+    return [
+        (heading[1].strip(), line_of(text, heading.start()), text[heading.end() : end])
+        for heading, end in zip(headings, ends, strict=True)
+    ]
 
 
 def check_parts(title, line, body):
     """The four headings of one release."""
     parts = sections_of(body, "###")
     if [name for name, _, _ in parts] != HEADINGS:
-        yield f"{CHANGELOG}:{line}: {title} has the headings {', '.join(name for name, _, _ in parts) or 'none'}; it needs {', '.join(HEADINGS)}"
+        names = ", ".join(name for name, _, _ in parts) or "none"
+        yield f"{CHANGELOG}:{line}: {title} has the headings {names}; it needs {', '.join(HEADINGS)}"
     for name, below, content in parts:
         if not content.strip():
-            yield f"{CHANGELOG}:{line + below - 1}: nothing stands below {name} of {title}; write \"None.\""
+            yield f'{CHANGELOG}:{line + below - 1}: nothing stands below {name} of {title}; write "None."'
 
 
 def release_of(title):
     """(version, date), or nothing if the title is not that of a release."""
     found = RELEASE.fullmatch(title)
     try:
-        return (tuple(int(number) for number in found.groups()[:3]), date.fromisoformat(found[4])) if found else None
+        return (
+            (tuple(int(number) for number in found.groups()[:3]), date.fromisoformat(found[4]))
+            if found
+            else None
+        )
     except ValueError:  # no such day
         return None
 
@@ -115,10 +130,11 @@ def check_releases(sections, version):
     for title, line, _ in sections:
         release = release_of(title)
         if release is None:
-            yield f"{CHANGELOG}:{line}: \"{title}\" is no release; write \"1.2.3 (2026-12-31)\""
+            yield f'{CHANGELOG}:{line}: "{title}" is no release; write "1.2.3 (2026-12-31)"'
             continue
         if release[0] > above[0] or (release[0] == above[0] and not is_first):
-            yield f"{CHANGELOG}:{line}: {title} stands below {'.'.join(map(str, above[0]))}, which is not newer"
+            newest = ".".join(map(str, above[0]))
+            yield f"{CHANGELOG}:{line}: {title} stands below {newest}, which is not newer"
         if release[1] > above[1]:
             yield f"{CHANGELOG}:{line}: {title} has a later date than the release above it"
         above, is_first = release, False
@@ -128,17 +144,21 @@ def check_changelog(root, version):
     path = root / CHANGELOG
     sections = sections_of(path.read_text(), "##") if path.is_file() else []
     if not sections or sections[0][0] != UNRELEASED:
-        yield f"{CHANGELOG}:1: the first section must be \"## {UNRELEASED}\""
+        yield f'{CHANGELOG}:1: the first section must be "## {UNRELEASED}"'
     for title, line, body in sections:
         yield from check_parts(title, line, body)
     yield from check_releases([section for section in sections if section[0] != UNRELEASED], version)
     if sum(title == UNRELEASED for title, _, _ in sections) > 1:
-        yield f"{CHANGELOG}:1: there are two sections \"{UNRELEASED}\""
+        yield f'{CHANGELOG}:1: there are two sections "{UNRELEASED}"'
 
 
 def check_metrics(root):
     """The table of metrics names those of the code, and no others."""
-    given = {name for file in sorted((root / "lib").rglob("*.cpp")) for name in METRIC_IN_CODE.findall(file.read_text())}
+    given = {
+        name
+        for file in sorted((root / "lib").rglob("*.cpp"))
+        for name in METRIC_IN_CODE.findall(file.read_text())
+    }
     page = (root / PUBLIC_API).read_text() if (root / PUBLIC_API).is_file() else ""
     named = set(METRIC_IN_TABLE.findall(page))
     for name in sorted(given - named):
@@ -152,7 +172,11 @@ def check_metrics(root):
 def check_gates(root):
     """The guide names every gate of a wave."""
     page = (root / GATES_PAGE).read_text() if (root / GATES_PAGE).is_file() else ""
-    gates = {name for file in sorted((root / "lib/migrate").rglob("*.cpp")) for name in GATE_IN_CODE.findall(file.read_text())}
+    gates = {
+        name
+        for file in sorted((root / "lib/migrate").rglob("*.cpp"))
+        for name in GATE_IN_CODE.findall(file.read_text())
+    }
     for name in sorted(gates):
         if f"`{name}`" not in page:
             yield f"{GATES_PAGE}:1: the gate {name} is not there"
@@ -165,11 +189,16 @@ def manifest_fields(root):
     text = (root / PROTO).read_text() if (root / PROTO).is_file() else ""
     messages = PROTO_MESSAGE.findall(text)
     names = {name for name, _ in messages}
-    return [(message, field) for message, body in messages for kind, field in PROTO_FIELD.findall(body) if kind not in names]
+    return [
+        (message, field)
+        for message, body in messages
+        for kind, field in PROTO_FIELD.findall(body)
+        if kind not in names
+    ]
 
 
 def check_manifest_fields(root):
-    """No field of a manifest is forgotten on its page, in `manifest schema` or in `manifest diff`: no compiler would tell."""
+    """No manifest field is missing on its page, in `manifest schema` or in `manifest diff`."""
     fields = manifest_fields(root)
     if not fields:
         yield f"{PROTO}:1: no field was found"
@@ -195,7 +224,10 @@ def findings_in(root):
 
 def main():
     findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
-    print("\n".join(findings) or "one version, a changelog in its shape, metrics, gates and manifest fields on their pages")
+    print(
+        "\n".join(findings)
+        or "one version, a changelog in its shape, metrics, gates and manifest fields on their pages"
+    )
     return 1 if findings else 0
 
 

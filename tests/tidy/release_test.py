@@ -1,4 +1,5 @@
 """The release check on trees that break its rules."""
+
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,7 +8,9 @@ import release
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = "".join(f"### {name}\n\nNone.\n\n" for name in release.HEADINGS)
-SOUND = f"# Changelog\n\n## Unreleased\n\n{PARTS}## 1.2.3 (2026-12-31)\n\n{PARTS}## 1.1.0 (2026-11-30)\n\n{PARTS}"
+SOUND = (
+    f"# Changelog\n\n## Unreleased\n\n{PARTS}## 1.2.3 (2026-12-31)\n\n{PARTS}## 1.1.0 (2026-11-30)\n\n{PARTS}"
+)
 PROTO = """\
 message Reads {
   bool scatter = 1;
@@ -30,17 +33,28 @@ class Release(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name)
-        self.write("CMakeLists.txt", "cmake_minimum_required(VERSION 3.25)\nproject(shardway VERSION 1.2.3 LANGUAGES CXX)\n")
+        self.write(
+            "CMakeLists.txt",
+            "cmake_minimum_required(VERSION 3.25)\nproject(shardway VERSION 1.2.3 LANGUAGES CXX)\n",
+        )
         for path, around, form in release.PLACES:
             self.append(path, around.format(release.forms_of("1.2.3")[form]) + "\n")
         self.write("CHANGELOG.md", SOUND)
         self.write("lib/client/a.cpp", 'if (meter) meter->count("shardway_reads_total", "primary", 1);\n')
-        self.write("docs/PUBLIC_API.md", "| metric | kind | label |\n| `shardway_reads_total` | counter | `primary` |\n")
-        self.write("lib/migrate/wave/gates.cpp", 'gates.push_back(verdict_of("stage", green));\nnone_found(*node,\n  "parked", sql);\n')
+        self.write(
+            "docs/PUBLIC_API.md",
+            "| metric | kind | label |\n| `shardway_reads_total` | counter | `primary` |\n",
+        )
+        self.write(
+            "lib/migrate/wave/gates.cpp",
+            'gates.push_back(verdict_of("stage", green));\nnone_found(*node,\n  "parked", sql);\n',
+        )
         self.write("docs/guides/waves_and_rollback.md", "`stage` and `parked`\n")
         self.write("lib/manifest/manifest.proto", PROTO)
         self.write("docs/MANIFEST.md", "| `table` | | |\n| `reads.scatter` | | |\n")
-        self.write("bindings/python/shardway/cli/manifests.py", 'table: "shop.orders"\nreads { scatter: true }\n')
+        self.write(
+            "bindings/python/shardway/cli/manifests.py", 'table: "shop.orders"\nreads { scatter: true }\n'
+        )
         self.write("lib/manifest/diff.cpp", '{"reads.scatter", text},\n')
 
     def write(self, path, text):
@@ -59,7 +73,7 @@ class Release(unittest.TestCase):
     def assert_found(self, *expected):
         found = list(release.findings_in(self.root))
         self.assertEqual(len(found), len(expected), found)
-        for finding, part in zip(found, expected):
+        for finding, part in zip(found, expected, strict=True):
             self.assertIn(part, finding)
 
     def test_a_sound_tree_has_no_findings(self):
@@ -112,7 +126,10 @@ class Changelog(Release):
         self.assert_found("CHANGELOG.md:3: Unreleased has the headings Breaking, Added, Fixed; it needs")
 
     def test_headings_keep_their_order(self):
-        self.write("CHANGELOG.md", SOUND.replace("Added", "Swapped").replace("Fixed", "Added").replace("Swapped", "Fixed"))
+        self.write(
+            "CHANGELOG.md",
+            SOUND.replace("Added", "Swapped").replace("Fixed", "Added").replace("Swapped", "Fixed"),
+        )
         self.assert_found("Unreleased has", "1.2.3 (2026-12-31) has", "1.1.0 (2026-11-30) has")
 
     def test_nothing_is_written_out(self):
@@ -132,7 +149,9 @@ class Changelog(Release):
     def test_numbers_are_compared_as_numbers(self):
         self.change("CMakeLists.txt", "1.2.3", "1.10.0")
         self.write("CHANGELOG.md", SOUND.replace("1.2.3", "1.10.0").replace("1.1.0", "1.9.0"))
-        self.assertEqual([finding for finding in release.findings_in(self.root) if "CHANGELOG" in finding], [])
+        self.assertEqual(
+            [finding for finding in release.findings_in(self.root) if "CHANGELOG" in finding], []
+        )
 
 
 class Metrics(Release):
@@ -161,8 +180,16 @@ class Gates(Release):
 
 class ManifestFields(Release):
     def test_a_new_field_is_missed_in_each_place(self):
-        self.change("lib/manifest/manifest.proto", "  Reads reads = 15;\n", "  Reads reads = 15;\n  repeated string note = 16;\n")
-        self.assert_found("docs/MANIFEST.md:1: the field note of Table", "cli/manifests.py:1: the field note", "lib/manifest/diff.cpp:1: the field note")
+        self.change(
+            "lib/manifest/manifest.proto",
+            "  Reads reads = 15;\n",
+            "  Reads reads = 15;\n  repeated string note = 16;\n",
+        )
+        self.assert_found(
+            "docs/MANIFEST.md:1: the field note of Table",
+            "cli/manifests.py:1: the field note",
+            "lib/manifest/diff.cpp:1: the field note",
+        )
 
     def test_no_field_at_all_is_no_success(self):
         self.write("lib/manifest/manifest.proto", "")
