@@ -99,6 +99,13 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
   return lexed;
 }
 
+// A closing one has the depth outside its pair; what stands behind an open one is deeper.
+bool parentheses_match(token_list const& all) {
+  auto const& last = all.back();
+  auto const is_below = [](token const& t) { return t.depth < 0; };
+  return last.depth == 0 && !last.is_symbol('(') && !last.is_symbol('[') && std::none_of(all.begin(), all.end(), is_below);
+}
+
 bool locks_rows(token_list const& all) {
   for (std::size_t i = 1; i < all.size(); ++i)
     if (all[i - 1].is("for") && (all[i].is("update") || all[i].is("share") || all[i].is("no") || all[i].is("key"))) return true;
@@ -160,7 +167,7 @@ lexed_statement lex_statement(std::string_view sql) {
   while (!all.empty() && all.back().is_symbol(';')) text_end = all.back().begin, all.pop_back();
   if (all.empty()) return other("it is empty");
   if (std::any_of(all.begin(), all.end(), [](token const& t) { return t.is_symbol(';'); })) return other("it is several statements");
-  if (std::any_of(all.begin(), all.end(), [](token const& t) { return t.depth < 0; })) return other("its parentheses don't match");
+  if (!parentheses_match(all)) return other("its parentheses don't match");
   if (hides_change(all)) return other("WITH holds a change, which can't be framed");
   if (all[0].is("insert") || all[0].is("update") || all[0].is("delete")) return lex_change(all, sql, text_end);
   if (all[0].is("select") || all[0].is("values") || all[0].is("table") || all[0].is("with") ||

@@ -6,7 +6,8 @@ FIVE = BASE | {"route", "manifest", "store", "observe"}
 ENGINE = FIVE | {"catalog", "protocol", "pg", "migrate/nodes"}
 
 # A room includes itself and these, in include/ and in lib/ alike. A name with a slash is a room inside a
-# room: a folder of its own, whose outer room has no files. `write`, `read` and `migrate` are siblings: none includes another.
+# room: a folder of its own, whose outer room has no files. `write`, `read` and `migrate` are siblings:
+# none includes another.
 ROOMS = {
     "base": set(),
     "route": BASE,

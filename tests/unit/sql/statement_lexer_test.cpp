@@ -92,7 +92,9 @@ INSTANTIATE_TEST_SUITE_P(statements, refused,
                                              "INSERT INTO U&\"orders\" VALUES (1)",
                                          "DELETE FROM shop.orders RETURNING WITH (OLD AS o) o.id", "BEGIN", "SET x = 1",
                                              "EXPLAIN ANALYZE DELETE FROM shop.orders",
-                                         "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "PREPARE TRANSACTION 'x'",
+                                         "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "DELETE FROM shop.orders WHERE id IN (SELECT 1",
+                                             "DELETE FROM shop.orders WHERE (", "UPDATE shop.orders SET total = tags[1;", "SELECT (1",
+                                             "PREPARE TRANSACTION 'x'",
                                              "LOCK TABLE shop.orders"));
 
 TEST(statement_lexer, tells_reads_from_locking_reads) {
