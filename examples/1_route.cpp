@@ -41,7 +41,7 @@ int main(int count, char** arguments) {
     if (!way) return std::fprintf(stderr, "%s\n", way.error().to_string().c_str()), false;
     auto const shard = way.value().node.shard();
     std::printf("customer %lld: slot %u, epoch %u, authority %s%s\n", customer, unsigned{way.value().slot.value()},
-        unsigned{way.value().at.value()},
+        unsigned{way.value().epoch.value()},
                 shard ? ("shard" + std::to_string(shard->value())).c_str() : "source", way.value().dual_written ? ", dual written" : "");
     return true;
   };

@@ -97,7 +97,7 @@ void fleet::move_all() {
 
 void fleet::publish(stage at, dual_write_mode mode, std::chrono::milliseconds budget) {
   ++current_.number;
-  current_.groups.front().at = at;
+  current_.groups.front().stage = at;
   current_.tables.front().manifest.mode = mode;
   current_.tables.front().manifest.budget = budget;
   for (auto const& one : places_) put(*one.server, one.database);

@@ -28,7 +28,7 @@ inline generation generation_of(std::uint16_t shards, std::size_t tables, std::u
   made.migration.shards.resize(shards);
   made.placement = even_placement(shards);
   for (std::size_t i = 0; i < tables; ++i) {
-    group_state group{.name = "group_" + std::to_string(i), .at = stage::sharded, .authority = {}};
+    group_state group{.name = "group_" + std::to_string(i), .stage = stage::sharded, .authority = {}};
     slot_id const moved{static_cast<std::uint16_t>(i * 3 % 4000 + 48)};
     for (auto const& range : made.placement) {
       if (range.slots.first > moved) break;

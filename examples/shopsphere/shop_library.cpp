@@ -41,7 +41,7 @@ write_result report(shardway::result<shardway::write_receipt> const& done) {
   out.write_id = receipt.id.to_string();
   out.dual_write = shardway::name(receipt.dual_write);
   out.slot = receipt.slot.value();
-  out.epoch = receipt.at.value();
+  out.epoch = receipt.epoch.value();
   out.retries = receipt.retries;
   out.stall_us = receipt.stalled.count();
   out.captured = static_cast<std::int64_t>(receipt.versions.size());

@@ -29,8 +29,8 @@ error authority_wait::spent(write_target const& at, bool by_deadline) const {
 
 epoch authority_wait::expected(write_target const& at) const noexcept {
   for (auto const& seen : overrides_)
-    if (seen.generation == at.current->number && seen.node == at.node && seen.slot == at.slot) return seen.at;
-  return at.at;
+    if (seen.generation == at.current->number && seen.node == at.node && seen.slot == at.slot) return seen.epoch;
+  return at.epoch;
 }
 
 result<> authority_wait::abandon(write_target const& at) {
@@ -51,7 +51,7 @@ result<authority_wait::fence_news> authority_wait::look(write_target const& at) 
     if (!row.slots.contains(at.slot)) continue;
     if (row.open) {
       std::erase_if(overrides_, [&](seen_epoch const& one) { return one.slot == at.slot; });
-      overrides_.push_back({at.current->number, at.node, at.slot, row.at});
+      overrides_.push_back({at.current->number, at.node, at.slot, row.epoch});
       return fence_news::open;
     }
     if (!row.past_deadline) return fence_news::none;

@@ -29,7 +29,7 @@ class authority_wait {
     std::uint64_t generation{};
     node_index node{};
     slot_id slot{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   enum class fence_news : unsigned char { none, open, abandoned };
   result<fence_news> look(write_target const&);

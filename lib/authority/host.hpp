@@ -26,7 +26,7 @@ struct write_target {
   slot_id slot{};
   node_index node{};
   std::string node_name;
-  epoch at{};
+  shardway::epoch epoch{};
   shard_id placed{};
   std::vector<text_value> shard_key;  ///< the key's columns as text
 };

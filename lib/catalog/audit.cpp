@@ -12,7 +12,7 @@ namespace {
 // Each field goes in with its length: moving text from one field to the next would otherwise not show.
 std::string entry_sha256(audit_entry const& entry) {
   std::string bytes;
-  for (auto const* field : {&entry.previous_sha256, &entry.actor, &entry.action, &entry.detail, &entry.at})
+  for (auto const* field : {&entry.previous_sha256, &entry.actor, &entry.action, &entry.detail, &entry.recorded_at})
     bytes += std::to_string(field->size()) + ':' + *field + '\n';
   return sha256_hex(bytes);
 }
@@ -27,7 +27,7 @@ result<audit_entry> entry_at(rows const& found, std::size_t row) {
   out.detail = found.text(row, 3);
   out.previous_sha256 = found.text(row, 4);
   out.sha256 = found.text(row, 5);
-  out.at = found.text(row, 6);
+  out.recorded_at = found.text(row, 6);
   return out;
 }
 
@@ -61,13 +61,13 @@ result<> append_locked(session& catalog, std::string_view actor, std::string_vie
   auto const& newest = opened.back().value();
   audit_entry entry;
   entry.previous_sha256 = newest.text(0, 0);
-  entry.at = newest.text(0, 1);
+  entry.recorded_at = newest.text(0, 1);
   entry.detail = newest.text(0, 2);
   entry.actor = actor;
   entry.action = action;
   BOOST_OUTCOME_TRYV(catalog.query({"INSERT INTO shardway.audit (actor, action, detail, previous_sha256, sha256, at)"
                                     " VALUES ($1, $2, $3::jsonb, $4, $5, $6::timestamptz)",
-                                    {entry.actor, entry.action, entry.detail, entry.previous_sha256, entry_sha256(entry), entry.at}}));
+                                    {entry.actor, entry.action, entry.detail, entry.previous_sha256, entry_sha256(entry), entry.recorded_at}}));
   auto const outcome = catalog.commit();
   if (!outcome.is_committed()) return outcome.why.value_or(error{error_code::in_doubt, "the audit entry's COMMIT gave no answer"});
   return success();

@@ -25,7 +25,7 @@ result<certificate> certificate_at(rows const& found) {
   out.as_of = *as_of;
   out.detail = found.text(0, 6);
   out.started_at = found.text(0, 7);
-  out.at = found.text(0, 8);
+  out.recorded_at = found.text(0, 8);
   return out;
 }
 

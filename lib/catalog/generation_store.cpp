@@ -19,9 +19,9 @@ error i3_error(std::string const& group, slot_range range, std::string const& wh
 
 result<> check_range(std::string const& group, authority_range const& before, authority_range const& after) {
   slot_range const both{std::max(before.slots.first, after.slots.first), std::min(before.slots.last, after.slots.last)};
-  if (after.at < before.at) return i3_error(group, both, "epoch " + std::to_string(before.at.value()) + " would go back to " +
-      std::to_string(after.at.value()));
-  if (after.at == before.at && after.shard != before.shard) return i3_error(group, both, "authority would change without a new epoch");
+  if (after.epoch < before.epoch) return i3_error(group, both, "epoch " + std::to_string(before.epoch.value()) + " would go back to " +
+      std::to_string(after.epoch.value()));
+  if (after.epoch == before.epoch && after.shard != before.shard) return i3_error(group, both, "authority would change without a new epoch");
   return success();
 }
 
@@ -37,7 +37,7 @@ result<> check_group(group_state const& before, group_state const& after) {
 result<> check_epochs(generation const& wanted) {
   for (auto const& group : wanted.groups)
     for (auto const& range : group.authority)
-      if (range.at.value() > limits::epoch_max)
+      if (range.epoch.value() > limits::epoch_max)
         return error{error_code::epoch_overflow, "group " + group.name + " is past epoch " + std::to_string(limits::epoch_max)};
   return success();
 }
@@ -133,8 +133,8 @@ result<> check_successor(generation const& before, generation const& after) {
   BOOST_OUTCOME_TRYV(check_epochs(after));
   for (auto const& held : before.groups) {
     auto const* wanted = after.find_group(held.name);
-    if (!wanted && held.at != stage::observing)
-      return error{error_code::precondition_failed, "group " + held.name + " would disappear while it is " + std::string(name(held.at))};
+    if (!wanted && held.stage != stage::observing)
+      return error{error_code::precondition_failed, "group " + held.name + " would disappear while it is " + std::string(name(held.stage))};
     if (wanted) { BOOST_OUTCOME_TRYV(check_group(held, *wanted)); }
   }
   return success();

@@ -25,7 +25,7 @@ result<std::vector<journal_entry>> read_journal(session& catalog, std::string_vi
     entry.step = found.text(row, 2);
     entry.detail = found.text(row, 3);
     BOOST_OUTCOME_TRY(entry.token, found.integer(row, 4));
-    entry.at = found.text(row, 5);
+    entry.recorded_at = found.text(row, 5);
     out.push_back(std::move(entry));
   }
   return out;

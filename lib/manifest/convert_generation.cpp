@@ -52,7 +52,7 @@ result<authority_range> authority_of(files::Authority const& message, files::Gen
     range.shard = shard;
   }
   if (message.epoch() > limits::epoch_max) return corrupt("an epoch is past its limit");
-  range.at = epoch{static_cast<std::uint16_t>(message.epoch())};
+  range.epoch = epoch{static_cast<std::uint16_t>(message.epoch())};
   auto const opened = lsn::parse(message.opened());
   if (!opened) return corrupt("a position is none");
   range.opened = *opened;
@@ -93,12 +93,12 @@ void set_slots(Message& message, slot_range const& slots) {
 files::Group to_message(group_state const& group) {
   files::Group message;
   message.set_name(group.name);
-  message.set_stage(static_cast<files::Stage>(group.at));
+  message.set_stage(static_cast<files::Stage>(group.stage));
   for (auto const& range : group.authority) {
     auto& one = *message.add_authority();
     set_slots(one, range.slots);
     if (range.shard) one.set_shard(range.shard->value());
-    one.set_epoch(range.at.value());
+    one.set_epoch(range.epoch.value());
     one.set_opened(range.opened.to_string());
   }
   return message;

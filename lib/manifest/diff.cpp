@@ -66,7 +66,7 @@ field_view const fields[] = {
 /// The stage of a group; `observing` for one that is not there yet.
 stage stage_of(generation const& applied, std::string const& group) {
   auto const* found = applied.find_group(group);
-  return found == nullptr ? stage::observing : found->at;
+  return found == nullptr ? stage::observing : found->stage;
 }
 
 bool has_begun(generation const& applied, std::string const& group) { return stage_of(applied, group) != stage::observing; }

@@ -12,7 +12,7 @@ constexpr char const* no_way_back = ": roll every group back to observing first"
 class migration_diff {
  public:
   explicit migration_diff(generation const& applied)
-      : has_begun_(std::ranges::any_of(applied.groups, [](group_state const& group) { return group.at != stage::observing; })) {}
+      : has_begun_(std::ranges::any_of(applied.groups, [](group_state const& group) { return group.stage != stage::observing; })) {}
 
   /// `fixed_because`: null where it may change at any time.
   void compare(std::string field, std::string const& from, std::string const& to, char const* fixed_because) {

@@ -7,9 +7,9 @@ inline namespace v0 {
 namespace {
 
 group_routes routes_of_group(group_state const& group) {
-  group_routes routes{group.name, {}, group.at == stage::dual_writing || group.at == stage::sharded};
+  group_routes routes{group.name, {}, group.stage == stage::dual_writing || group.stage == stage::sharded};
   for (auto const& range : group.authority)
-    routes.owners.assign(range.slots, {range.shard ? node_index{*range.shard} : source_node, range.at});
+    routes.owners.assign(range.slots, {range.shard ? node_index{*range.shard} : source_node, range.epoch});
   return routes;
 }
 

@@ -19,7 +19,7 @@ statement capture_statement(trigger_duty duty, outbox_context const& context, st
   return {.sql = "SELECT pg_catalog.set_config('shardway.capture', $1, true), pg_catalog.set_config('shardway.write_id', $2, true), "
                  "pg_catalog.set_config('shardway.epoch', $3, true), pg_catalog.set_config('shardway.slot', $4, true), "
                  "pg_catalog.set_config('shardway.key', $5, true)",
-          .parameters = {duty == trigger_duty::outbox ? "outbox" : "check", context.id.to_string(), std::to_string(context.at.value()),
+          .parameters = {duty == trigger_duty::outbox ? "outbox" : "check", context.id.to_string(), std::to_string(context.epoch.value()),
                          std::to_string(context.slot.value()), text_array(shard_key)},
           .name = "shardway_capture"};
 }

@@ -54,7 +54,7 @@ result<std::vector<fence_row>> parse_fence(rows const& answer) {
     BOOST_OUTCOME_TRY(auto const last, answer.integer(i, 1));
     BOOST_OUTCOME_TRY(auto const at, answer.integer(i, 2));
     fence.push_back({.slots = {slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}},
-                     .at = epoch{static_cast<std::uint16_t>(at)},
+                     .epoch = epoch{static_cast<std::uint16_t>(at)},
                      .open = answer.boolean(i, 3),
                      .wave = std::string(answer.text(i, 4)),
                      .past_deadline = answer.boolean(i, 5)});

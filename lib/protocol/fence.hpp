@@ -40,7 +40,7 @@ statement read_fence_statement(std::string_view group);
 /// One row of a fence.
 struct fence_row {
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
   bool open{};
   std::string wave{};        ///< the wave that closed it, or empty
   bool past_deadline{};      ///< by the database's clock

@@ -52,7 +52,7 @@ std::string capture_sql(captured_statement const& user, table_state const& table
 std::vector<text_value> capture_parameters(outbox_context const& context, std::vector<text_value> shard_key, bool with_outbox) {
   std::vector<text_value> parameters;
   if (with_outbox)
-    parameters = {context.id.to_string(), std::to_string(context.first_ordinal), std::to_string(context.at.value()),
+    parameters = {context.id.to_string(), std::to_string(context.first_ordinal), std::to_string(context.epoch.value()),
                   std::to_string(context.slot.value())};
   for (auto& value : shard_key) parameters.push_back(std::move(value));
   return parameters;

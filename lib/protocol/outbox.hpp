@@ -28,7 +28,7 @@ struct captured_statement {
 struct outbox_context {
   write_id id{};
   std::int32_t first_ordinal{};  ///< of this statement; rows count up from it
-  epoch at{};
+  shardway::epoch epoch{};
   slot_id slot{};
 };
 

@@ -23,7 +23,7 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
     auto const add = [](std::string& list, unsigned value) { list.append(list.empty() ? "{" : ",").append(std::to_string(value)); };
     add(first, one.slots.first.value());
     add(last, one.slots.last.value());
-    add(at, one.at.value());
+    add(at, one.epoch.value());
   }
   // An epoch later than expected is authority all the same; an older one is a node that lost it in a failover.
   auto const fence = names::fence(group);

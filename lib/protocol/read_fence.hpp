@@ -19,7 +19,7 @@ inline namespace v0 {
 /// Slots that a node is expected to have authority for, at this epoch or a later one.
 struct expected_slots {
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
 };
 
 /// Begins the transaction that reads: REPEATABLE READ, READ ONLY.

@@ -17,7 +17,7 @@ inline namespace v0 {
 /// A replica as it was last seen. A position counts for one connection only (R4): a lost one makes `known` false.
 struct replica_view {
   bool known{};              ///< polled on a connection that still stands, and in recovery then
-  token_position at{};       ///< its system, incarnation and replay position
+  token_position position{};       ///< its system, incarnation and replay position
   bool tried{};              ///< this call has read from it already, and it was not far enough or failed
   bool avoided{};            ///< it failed a moment ago
   std::chrono::nanoseconds cost{};  ///< what a read there would wait, as measured; 0: not known, and so worth trying
@@ -55,7 +55,7 @@ constexpr std::size_t spread_turn(std::size_t turn) noexcept {
 
 /// May this replica answer now?
 constexpr bool is_eligible(replica_view const& one, read_need const& need) noexcept {
-  return one.known && !one.tried && !one.avoided && (!need.position || satisfies(one.at, *need.position));
+  return one.known && !one.tried && !one.avoided && (!need.position || satisfies(one.position, *need.position));
 }
 
 /// Chooses. `turn` spreads reads over replicas that would do; `may_wait`: the wait budget is not spent.
@@ -71,8 +71,8 @@ constexpr read_choice choose_replica(consistency fresh, read_need const& need, s
   bool could_come = false;
   for (auto const& one : replicas) {
     if (is_eligible(one, need)) ++eligible;
-    could_come = could_come || (one.known && need.position && one.at.system_identifier == need.position->system_identifier &&
-                                one.at.incarnation == need.position->incarnation && !satisfies(one.at, *need.position));
+    could_come = could_come || (one.known && need.position && one.position.system_identifier == need.position->system_identifier &&
+                                one.position.incarnation == need.position->incarnation && !satisfies(one.position, *need.position));
   }
   if (eligible == 0) return {could_come && may_wait ? read_place::wait : read_place::primary, 0};
   auto const nth = [&](std::size_t wanted) {

@@ -208,7 +208,7 @@ class routed_read {
       return made(std::move(read), host_.primary_name(), std::nullopt);
     }
     statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
-                            fence_statement(request_.fence->group, request_.fence->slot, request_.fence->at),
+                            fence_statement(request_.fence->group, request_.fence->slot, request_.fence->epoch),
                             request_.what,
                             {.sql = "COMMIT"}};
     BOOST_OUTCOME_TRY(auto answers, flush(lent, batch, request_.deadline));

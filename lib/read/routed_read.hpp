@@ -36,7 +36,7 @@ class read_host {
 struct read_fence {
   std::string group;
   slot_id slot{};
-  epoch at{};
+  shardway::epoch epoch{};
 };
 
 struct read_request {

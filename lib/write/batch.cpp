@@ -167,7 +167,7 @@ class part_run {
     auto end = end_of(why);
     auto const first_fence = laid.first - laid.fenced.size();
     if (end.kind == end_kind::refused && at >= first_fence && at < laid.first)
-      end.at = std::make_shared<write_target const>(targets_[laid.fenced[at - first_fence]]);
+      end.target = std::make_shared<write_target const>(targets_[laid.fenced[at - first_fence]]);
     if (end.kind == end_kind::failed && at >= laid.first && at < laid.commit - 1) made_.failed_row = which_[at - laid.first];
     return {.end = std::move(end)};
   }

@@ -163,7 +163,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
   made.dual_write_rows = second.rows_applied;
   made.node = target.node_name;
   made.slot = target.slot;
-  made.at = target.group->at == stage::observing ? epoch{} : expected(target);
+  made.epoch = target.group->stage == stage::observing ? epoch{} : expected(target);
   made.generation = target.current->number;
   made.position = done.position;
   made.retries = attempts_ - 1;
@@ -175,7 +175,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
 }
 
 result<void> fenced_call::after(attempt_end const& end, write_target const& target) {
-  if (end.kind == end_kind::refused) return wait_.after(end.at ? *end.at : target, end.why);
+  if (end.kind == end_kind::refused) return wait_.after(end.target ? *end.target : target, end.why);
   // SW009: a table's capture may have been changed by a generation that is not known here yet.
   if (end.kind == end_kind::failed && end.why.sqlstate() == "SW009") {
     auto const newer = host_.refresh(target.current->number, deadline_);

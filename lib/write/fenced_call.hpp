@@ -21,7 +21,7 @@ struct attempt_end {
   };
   kind_type kind{};
   error why{};
-  std::shared_ptr<write_target const> at{};  ///< of a refusal: the slot that was refused, where it is not the call's first
+  std::shared_ptr<write_target const> target{};  ///< of a refusal: the slot that was refused, where it is not the call's first
 };
 /// How an error before COMMIT ends the attempt.
 attempt_end end_of(error const&);

@@ -67,13 +67,13 @@ result<> fenced_transaction::begin() {
 
 result<void> fenced_transaction::check_table(std::string_view table) const {
   auto const* found = target_.current->find_table(table);
-  bool const observes = target_.group->at == stage::observing;
+  bool const observes = target_.group->stage == stage::observing;
   if (!found && observes) return success();
   if (!found) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " +
       std::to_string(target_.current->number)};
   if (found->manifest.group == target_.group->name) return success();
   auto const* other = target_.current->find_group(found->manifest.group);
-  if (observes && other && other->at == stage::observing) return success();
+  if (observes && other && other->stage == stage::observing) return success();
   return refused("table " + std::string(table) + " is in group " + found->manifest.group + ", and this transaction holds the fence of " +
       target_.group->name,
                  "write it in a transaction of its own group");
@@ -221,7 +221,7 @@ class transaction_attempt {
     // Of a statement of borrowed code only the code itself has seen the error.
     bool const is_told_by_body = !transaction.failure() || (!body && transaction.failure()->code() == error_code::sql_error);
     auto end = end_of(is_told_by_body ? body.error() : *transaction.failure());
-    end.at = transaction.refused_at();
+    end.target = transaction.refused_at();
     if (end.kind == end_kind::failed && !body) end.why = body.error();
     return {.end = std::move(end)};
   }

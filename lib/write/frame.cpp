@@ -11,7 +11,7 @@ namespace {
 
 error refuse(write_target const& target, std::string_view why, std::string hint) {
   return error{error_code::statement_refused,
-               "a write to group " + target.group->name + " (" + std::string(name(target.group->at)) + "): " + std::string(why),
+               "a write to group " + target.group->name + " (" + std::string(name(target.group->stage)) + "): " + std::string(why),
                    std::move(hint)};
 }
 
@@ -38,7 +38,7 @@ result<table_state const*> table_in_group(write_target const& target, lexed_stat
 
 write_plan plan_of(write_target const& target) {
   auto const& manifest = target.table->manifest;
-  return plan_write(target.group->at, manifest.kind, target.node, target.placed, manifest.mode, manifest.budget);
+  return plan_write(target.group->stage, manifest.kind, target.node, target.placed, manifest.mode, manifest.budget);
 }
 
 result<framed_statement> frame(write_target const& target, write_plan const& plan, outbox_context const& context, std::string_view sql,
@@ -61,7 +61,7 @@ result<framed_statement> frame(write_target const& target, write_plan const& pla
   framed_statement framed{.what = {}, .capture = {}, .table = table.value(),
       .with_outbox = plan.capture == capture_level::outbox, .slot = target.slot, .placed = target.placed};
   framed.keeps = target.current;
-  framed.keeps_lookups = keeps_lookups(target.group->at, framed.table->manifest);
+  framed.keeps_lookups = keeps_lookups(target.group->stage, framed.table->manifest);
   auto const text = framed_text_of(target.current, *framed.table, lexed, sql, framed.with_outbox, framed.keeps_lookups);
   framed.capture = {text, &text->capture};
   framed.what.sql = text->sql;

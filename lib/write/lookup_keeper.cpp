@@ -160,7 +160,7 @@ class keeper {
     auto const slot = slot_of(key);
     auto const& range = generation::authority_of(*target_.group, slot);
     auto const node = range.shard ? node_index{*range.shard} : source_node;
-    auto const fence = fence_statement(target_.group->name, slot, range.at);
+    auto const fence = fence_statement(target_.group->name, slot, range.epoch);
     if (node != target_.node) return take_over_at(node, fence, shard, entry, from);
     if (slot != target_.slot) { BOOST_OUTCOME_TRYV(on_.link->query(fence, call_.deadline())); }
     BOOST_OUTCOME_TRY(bool const exists, exists_here(entry, from));

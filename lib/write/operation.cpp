@@ -87,7 +87,7 @@ bool sweeps_operations(write_id id) noexcept { return id.bytes().back() == 0; }
 
 std::optional<attempt_result> operation_elsewhere(fenced_call& call, write_target const& target) {
   // A finalized group needs its source no more.
-  bool const may_have_moved = !target.shard_key.empty() && target.group->at != stage::finalized && call.expected(target) > first_epoch;
+  bool const may_have_moved = !target.shard_key.empty() && target.group->stage != stage::finalized && call.expected(target) > first_epoch;
   if (!call.operation() || !may_have_moved) return std::nullopt;
   auto const before = target.node.is_source() ? node_index{target.placed} : source_node;
   auto lent = call.host().lend(before, call.deadline());

@@ -138,7 +138,7 @@ TEST_F(catalog_test, publishing_notifies) {
 
 TEST_F(catalog_test, an_epoch_never_goes_back) {
   auto wanted = first_generation();
-  wanted.groups[0].authority[0].at = epoch{5};
+  wanted.groups[0].authority[0].epoch = epoch{5};
   must(publish_generation(*source_, shards(), wanted, 1));
   wanted.number = 2;
   wanted.groups[0].authority = {{{slot_id{0}, slot_id{9}}, shard_id{0}, epoch{6}, lsn{}}, {{slot_id{10}, slot_id{4095}}, std::nullopt,

@@ -46,7 +46,7 @@ class client_fleet {
 
   /// Publishes the next generation with both groups at this stage; authority as it stands in `current`.
   void publish(stage at) {
-    for (auto& group : current_.groups) group.at = at;
+    for (auto& group : current_.groups) group.stage = at;
     publish();
   }
   void publish() {
@@ -92,7 +92,7 @@ class client_fleet {
       after.slots.first = slot_id{static_cast<std::uint16_t>(number + 1)};
       one.slots = {slot, slot};
       one.shard = shard;
-      one.at = epoch{static_cast<std::uint16_t>(at)};
+      one.epoch = epoch{static_cast<std::uint16_t>(at)};
       one.opened = opened;
       if (range.slots.first < slot) fresh.push_back(before);
       fresh.push_back(one);

@@ -62,7 +62,7 @@ TEST_F(fence_client, a_write_waits_out_a_move_and_lands_on_the_shard) {
   open_shard(key, 2);
   auto const done = value_of(waiting.get());
   EXPECT_EQ(done.node, fleet().shard_of(slot_of(key)).name());
-  EXPECT_EQ(done.at, epoch{2});
+  EXPECT_EQ(done.epoch, epoch{2});
   EXPECT_GE(done.retries, 1U);
   EXPECT_GE(done.stalled, 150ms);
   EXPECT_EQ(done.dual_write, dual_write_state::none);
@@ -110,7 +110,7 @@ TEST_F(fence_client, a_reopened_source_under_a_later_epoch_is_found_without_a_ne
   fleet().flip(source(), slot_of(key), 2, true);
   auto const done = value_of(insert(session, key));
   EXPECT_EQ(done.node, "source");
-  EXPECT_EQ(done.at, epoch{2});
+  EXPECT_EQ(done.epoch, epoch{2});
   EXPECT_EQ(done.versions.at(0).at_epoch(), epoch{2});
   EXPECT_EQ(done.dual_write, dual_write_state::refused) << "the shard's fence has not followed yet";
   EXPECT_EQ(done.dual_write_reason, "other_epoch");
@@ -146,7 +146,7 @@ TEST_F(fence_client, a_dead_controllers_closed_range_is_given_back_after_its_dea
   fleet().flip(source(), slot_of(key), 1, false, "wave4", "200");
   auto const done = value_of(insert(session, key));
   EXPECT_EQ(done.node, "source");
-  EXPECT_EQ(done.at, epoch{2});
+  EXPECT_EQ(done.epoch, epoch{2});
   EXPECT_GE(done.stalled, 100ms);
   EXPECT_EQ(fleet().on(source(), "SELECT decision || decided_by FROM shardway.wave_decision WHERE wave = 'wave4'"), "abortclient");
 }

@@ -113,10 +113,10 @@ TEST_F(fence, following_raises_closed_rows_and_never_touches_an_open_one) {
   require(shard_->query(follow_statement("sales", all_slots, epoch{5})));
   auto const rows = value_of(parse_fence(value_of(shard_->query(read_fence_statement("sales")))));
   ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0].at, epoch{5});
+  EXPECT_EQ(rows[0].epoch, epoch{5});
   EXPECT_TRUE(rows[1].open);
-  EXPECT_EQ(rows[1].at, epoch{2});
-  EXPECT_EQ(rows[2].at, epoch{5});
+  EXPECT_EQ(rows[1].epoch, epoch{2});
+  EXPECT_EQ(rows[2].epoch, epoch{5});
 }
 
 TEST_F(fence, client_gives_a_range_back_only_after_the_deadline_and_never_after_commit) {

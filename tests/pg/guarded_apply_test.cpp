@@ -16,7 +16,7 @@ class guarded_apply : public protocol_fixture {
  protected:
   /// Runs a captured statement on the source as the library does and returns its changed rows.
   result<captured_rows> capture(captured_statement const& user, std::string const& shard_key, write_id id = write_id::make()) {
-    outbox_context const context{.id = id, .first_ordinal = 1, .at = epoch{1}, .slot = slot};
+    outbox_context const context{.id = id, .first_ordinal = 1, .epoch = epoch{1}, .slot = slot};
     statement framed{.sql = capture_sql(user, table_, true), .parameters = capture_parameters(context, {shard_key}, true)};
     BOOST_OUTCOME_TRY(auto const answer, source_->query(framed));
     return split_captured(answer, user, table_);
@@ -70,7 +70,7 @@ TEST_F(guarded_apply, versions_of_a_hot_row_follow_its_commits) {  // M1
       auto mine = open_source();
       captured_statement const user{.operation = operation::update, .body = "UPDATE shop.orders SET total = total + 1 WHERE id = 1", .alias = "orders", .returning = "", .parameter_count = 0};
       for (int i = 0; i < 60; ++i) {
-        outbox_context const context{.id = write_id::make(), .first_ordinal = 1, .at = epoch{1}, .slot = slot};
+        outbox_context const context{.id = write_id::make(), .first_ordinal = 1, .epoch = epoch{1}, .slot = slot};
         require(mine->query({.sql = capture_sql(user, table_, true), .parameters = capture_parameters(context, {"42"}, true), .name = "hot"}));
       }
     }));

@@ -166,7 +166,7 @@ TEST_F(observing, only_the_last_attempt_of_a_transaction_counts) {
 }
 
 TEST_F(observing, a_transaction_of_an_observing_group_may_not_write_a_group_past_it) {
-  fleet().current().groups[1].at = stage::copying;
+  fleet().current().groups[1].stage = stage::copying;
   fleet().publish();
   auto app = fleet().open();
   auto session = app.session();

@@ -181,7 +181,7 @@ TEST_F(read_shards, only_statements_whose_tables_follow_go_to_a_shard) {
   EXPECT_TRUE(from_shard("SELECT o.note, c.name FROM shop.orders o, shop.currencies c"));
   EXPECT_TRUE(from_shard("SELECT 1 FROM shop.orders o JOIN shop.items i USING (order_id)"));
   EXPECT_FALSE(from_shard("SELECT one FROM shop.some"));
-  fleet().current().find_group("lists") == &fleet().current().groups[1] ? void(fleet().current().groups[1].at = stage::copying) : void();
+  fleet().current().find_group("lists") == &fleet().current().groups[1] ? void(fleet().current().groups[1].stage = stage::copying) : void();
   fleet().publish();
   require(app.refresh());
   EXPECT_FALSE(from_shard("SELECT o.note, c.name FROM shop.orders o, shop.currencies c")) << "half of them are there";

@@ -47,7 +47,7 @@ class split_fleet {
     std::vector<authority_range> ranges;
     for (std::uint16_t slot = 0; slot < limits::slot_count; ++slot) {
       auto const& [shard, at_epoch] = owner_[slot];
-      if (!ranges.empty() && ranges.back().shard == shard && ranges.back().at.value() == at_epoch) ranges.back().slots.last = slot_id{slot};
+      if (!ranges.empty() && ranges.back().shard == shard && ranges.back().epoch.value() == at_epoch) ranges.back().slots.last = slot_id{slot};
       else ranges.push_back({{slot_id{slot}, slot_id{slot}}, shard, epoch{at_epoch}, {}});
     }
     fleet_.current().groups[0].authority = ranges;

@@ -73,7 +73,7 @@ class stream_fixture : public ::testing::Test {
     made->number = 1;
     made->migration = migration();
     made->placement = even_placement(2);
-    made->groups = {{.name = "sales", .at = at, .authority = {{.slots = all_slots, .shard = {}, .at = epoch{1}, .opened = {}}}}};
+    made->groups = {{.name = "sales", .stage = at, .authority = {{.slots = all_slots, .shard = {}, .epoch = epoch{1}, .opened = {}}}}};
     made->tables = tables_;
     return made;
   }

@@ -66,7 +66,7 @@ class verify_fixture : public ::testing::Test {
                       .shards = {{.name = "shard1", .conninfo = {}, .replicas = {}}, {.name = "shard2", .conninfo = {}, .replicas = {}}},
                       .application_role = "app", .engine_role = "engine", .mirror_role = "mirror"};
     now_.placement = even_placement(2);
-    now_.groups = {{.name = "sales", .at = stage::dual_writing, .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
+    now_.groups = {{.name = "sales", .stage = stage::dual_writing, .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
     source_ = prepare(fleet_->source(), node_role::source);
     for (std::size_t i = 0; i < 2; ++i) shards_.push_back(prepare(fleet_->shard(i), node_role::shard));
     options_ = {.range_rows = 50, .deadline = 20s, .recheck_wait = 3s, .recheck_limit = 20, .named_max = 100};
@@ -129,7 +129,7 @@ class verify_fixture : public ::testing::Test {
     flip(*source_, all_slots, epoch{1}, false);
     flip(shard(0), now_.placement[0].slots, epoch{2}, true);
     flip(shard(1), now_.placement[1].slots, epoch{2}, true);
-    now_.groups[0] = {.name = "sales", .at = stage::sharded,
+    now_.groups[0] = {.name = "sales", .stage = stage::sharded,
                       .authority = {{now_.placement[0].slots, shard_id{0}, epoch{2}, {}}, {now_.placement[1].slots, shard_id{1}, epoch{2}, {}}}};
   }
 
@@ -146,7 +146,7 @@ class verify_fixture : public ::testing::Test {
   std::unique_ptr<streams_that_pass> passing() const {
     std::vector<std::unique_ptr<session>> shards;
     for (std::size_t i = 0; i < 2; ++i) shards.push_back(open_shard(i));
-    return std::make_unique<streams_that_pass>(open_source(), std::move(shards), now_.groups[0].at == stage::sharded);
+    return std::make_unique<streams_that_pass>(open_source(), std::move(shards), now_.groups[0].stage == stage::sharded);
   }
 
   std::vector<table_verdict> verify() {

@@ -51,7 +51,7 @@ TEST_F(writes, copying_checks_the_key_and_leaves_no_outbox_row) {
   auto const key = fresh_key();
   auto const done = value_of(insert(session, key));
   EXPECT_EQ(done.affected, 1);
-  EXPECT_EQ(done.at, epoch{1});
+  EXPECT_EQ(done.epoch, epoch{1});
   EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(outbox_rows(done.id), "0");
   EXPECT_EQ(source_note(key), "new");

@@ -119,7 +119,7 @@ nb::object certificate_document(catalog_session& self, std::string const& relati
   one["as_of"] = found->as_of.to_string();
   one["detail"] = found->detail;
   one["started_at"] = found->started_at;
-  one["at"] = found->at;
+  one["at"] = found->recorded_at;
   return one;
 }
 
@@ -192,7 +192,7 @@ nb::list journal_documents(catalog_session& self, std::string const& wave, std::
     one["wave"] = from.wave;
     one["step"] = from.step;
     one["detail"] = from.detail;
-    one["at"] = from.at;
+    one["at"] = from.recorded_at;
     all.append(one);
   }
   return all;

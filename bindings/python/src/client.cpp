@@ -55,7 +55,7 @@ nb::dict receipt_document(write_receipt const& from) {
   one["dual_write_rows"] = from.dual_write_rows;
   one["node"] = from.node;
   one["slot"] = from.slot.value();
-  one["epoch"] = from.at.value();
+  one["epoch"] = from.epoch.value();
   one["generation"] = from.generation;
   one["retries"] = from.retries;
   one["stalled_us"] = from.stalled.count();
@@ -121,7 +121,7 @@ nb::dict route_document(client const& self, std::string const& table, nb::object
   nb::dict one;
   one["slot"] = found.slot.value();
   one["node"] = found.node.is_source() ? nb::object(nb::none()) : nb::object(nb::int_(found.node.shard()->value()));
-  one["epoch"] = found.at.value();
+  one["epoch"] = found.epoch.value();
   one["placed_on"] = found.placed.value();
   one["dual_written"] = found.dual_written;
   return one;

@@ -136,7 +136,7 @@ std::string name_of(generation const& from, std::optional<shard_id> shard) {
 nb::dict group_document(generation const& from, group_state const& group) {
   nb::dict one;
   one["group"] = group.name;
-  one["stage"] = name(group.at);
+  one["stage"] = name(group.stage);
   nb::list authority;
   std::uint32_t moved = 0;
   for (auto const& range : group.authority) {
@@ -144,7 +144,7 @@ nb::dict group_document(generation const& from, group_state const& group) {
     nb::dict held;
     held["slots"] = nb::make_tuple(range.slots.first.value(), range.slots.last.value());
     held["node"] = name_of(from, range.shard);
-    held["epoch"] = range.at.value();
+    held["epoch"] = range.epoch.value();
     authority.append(held);
   }
   one["authority"] = authority;
@@ -185,12 +185,12 @@ nb::dict explain(std::string const& document, std::string const& table, std::vec
   nb::dict one;
   one["table"] = table;
   one["group"] = state->manifest.group;
-  one["stage"] = name(from.find_group(state->manifest.group)->at);
+  one["stage"] = name(from.find_group(state->manifest.group)->stage);
   one["shard_key"] = nb::cast(state->manifest.shard_key);
   one["types"] = nb::cast(types);
   one["slot"] = found.slot.value();
   one["authority"] = name_of(from, found.node.shard());
-  one["epoch"] = found.at.value();
+  one["epoch"] = found.epoch.value();
   one["placed_on"] = name_of(from, found.placed);
   one["dual_written"] = found.dual_written;
   one["generation"] = from.number;

@@ -21,7 +21,7 @@ struct audit_entry {
   std::string detail;  ///< a JSON object; never a key or a row value
   std::string previous_sha256;
   std::string sha256;
-  std::string at;  ///< timestamptz, UTC
+  std::string recorded_at;  ///< timestamptz, UTC
 };
 
 struct audit_head {

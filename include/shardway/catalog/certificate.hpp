@@ -27,7 +27,7 @@ struct certificate {
   lsn as_of{};
   std::string detail{"{}"};  ///< a JSON object
   std::string started_at{};    ///< from `database_now`, before the first row was read
-  std::string at{};            ///< filled by the database
+  std::string recorded_at{};            ///< filled by the database
 };
 
 struct repair_record {

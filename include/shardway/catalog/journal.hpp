@@ -22,7 +22,7 @@ struct journal_entry {
   std::string step;
   std::string detail;  ///< a JSON object
   std::int64_t token{};
-  std::string at{};      ///< timestamptz, UTC
+  std::string recorded_at{};      ///< timestamptz, UTC
 };
 
 /// Errors: `not_leader`. Cost: one round trip.

@@ -19,7 +19,7 @@ inline namespace v0 {
 struct authority_range {
   slot_range slots{};
   std::optional<shard_id> shard{};  ///< nothing: the source
-  epoch at{};                       ///< epoch of this authority
+  shardway::epoch epoch{};                       ///< epoch of this authority
   lsn opened{};                     ///< position of the node's WAL when its fence was opened: covers every token from before
   friend bool operator==(authority_range const&, authority_range const&) = default;
 };
@@ -33,7 +33,7 @@ struct placement_range {
 
 struct group_state {
   std::string name;
-  stage at{stage::observing};
+  shardway::stage stage{shardway::stage::observing};
   std::vector<authority_range> authority;  ///< sorted, without gap or overlap, covering all slots
   friend bool operator==(group_state const&, group_state const&) = default;
 };

@@ -16,7 +16,7 @@ struct write_event {
   std::string_view table;
   std::string_view node;       ///< the authority that took it
   slot_id slot{};
-  epoch at{};
+  shardway::epoch epoch{};
   std::string_view outcome;    ///< committed, committed_locally, rolled_back, in_doubt
   std::string_view dual_write;  ///< none, applied, pending, refused
   unsigned retries{};

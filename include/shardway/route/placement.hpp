@@ -47,7 +47,7 @@ class placement {
 /// Who may accept the writes of a slot, since which epoch.
 struct slot_owner {
   node_index node{};
-  epoch at{};
+  shardway::epoch epoch{};
   friend constexpr bool operator==(slot_owner, slot_owner) noexcept = default;
 };
 

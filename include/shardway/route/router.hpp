@@ -44,7 +44,7 @@ struct routing_data {
 struct route {
   slot_id slot{};
   node_index node{};            ///< the authority: writes and fresh reads
-  epoch at{};                   ///< the epoch a write names to the fence
+  shardway::epoch epoch{};                   ///< the epoch a write names to the fence
   shard_id placed{};            ///< the shard the slot is placed on, whether or not it has authority
   bool dual_written{};          ///< a write goes to `placed` as well
   std::uint16_t group{};        ///< index of the group

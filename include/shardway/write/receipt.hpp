@@ -33,7 +33,7 @@ struct write_receipt {
   std::int64_t dual_write_rows{};      ///< rows that the shard said it took from this write: the stream will count them as duplicates
   std::string node;                   ///< the authority that took the write
   slot_id slot{};
-  epoch at{};                         ///< 0 while the group is observed
+  shardway::epoch epoch{};                         ///< 0 while the group is observed
   std::uint64_t generation{};
   lsn position{};                     ///< of the node's WAL, past the commit; also in the session's token
   unsigned retries{};                 ///< attempts before the one that committed

@@ -10,7 +10,7 @@ namespace {
 
 bool is_copied(write_target const& target) noexcept {
   if (!target.table || !target.group || !target.node.is_source() || target.table->manifest.kind != table_kind::reference) return false;
-  auto const at = target.group->at;
+  auto const at = target.group->stage;
   return at == stage::replicating || at == stage::dual_writing || at == stage::sharded;
 }
 

@@ -69,7 +69,7 @@ void shadow_reads::answered(write_target const& target, statement const& what, r
                                                .table = table.table,
                                                .group = target.group->name,
                                                .slot = target.slot,
-                                               .expected = target.at,
+                                               .expected = target.epoch,
                                                .shard = target.current->migration.shards[target.placed.value()],
                                                .what = what,
                                                .fingerprint = fingerprint,

@@ -18,7 +18,7 @@ class placed_shard final : public shard_host {
   result<lent_session> lend(steady_time deadline) override { return client_.pools.lend(client_.pools.address_of(node_, false), deadline); }
   shard_view view() override {
     auto const seen = client_.replicas.shard(node_.name);
-    return {.known = seen.known, .avoided = seen.avoided, .applied = seen.at.position};
+    return {.known = seen.known, .avoided = seen.avoided, .applied = seen.position.position};
   }
   void wait_for_news(steady_time deadline) override { client_.replicas.wait_for_news(deadline); }
   std::string name() const override { return node_.name; }
@@ -43,14 +43,14 @@ bool can_be_compared(shard_readers client, write_target const& target, read_need
 bool follows(table_state const& other, write_target const& target) {
   if (other.manifest.group == target.group->name) return true;
   auto const* group = target.current->find_group(other.manifest.group);
-  return other.manifest.kind == table_kind::reference && group && group->at >= stage::replicating;
+  return other.manifest.kind == table_kind::reference && group && group->stage >= stage::replicating;
 }
 
 }  // namespace
 
 bool is_read_ahead(write_target const& target) noexcept {
   return target.table && target.group && target.node.is_source() && target.table->manifest.kind == table_kind::sharded &&
-         (target.group->at == stage::dual_writing || target.group->at == stage::sharded);
+         (target.group->stage == stage::dual_writing || target.group->stage == stage::sharded);
 }
 
 bool all_tables_follow(std::string_view sql, write_target const& target) {
@@ -78,7 +78,7 @@ std::optional<read_answer> ask_shard(shard_readers client, write_target const& t
                                      .need = request.need,
                                      .group = target.group->name,
                                      .slot = target.slot,
-                                     .expected = target.at,
+                                     .expected = target.epoch,
                                      .generation = target.current->number,
                                      .wait_end = std::min(request.deadline, begun + request.options.wait_budget),
                                      .deadline = request.deadline});

@@ -73,7 +73,7 @@ class resolver {
   result<std::optional<key_list>> look_on_source(group_state const& group, lookup_of_table const& of, std::vector<std::string> const& texts) {
     BOOST_OUTCOME_TRY(auto lent, in_.lend(source_node, deadline_));
     std::vector<statement> all{source_find_statement(of, texts, lookup_keys_max + 1)};
-    if (group.at != stage::observing) all.push_back(all_open_statement(group.name));
+    if (group.stage != stage::observing) all.push_back(all_open_statement(group.name));
     BOOST_OUTCOME_TRY(auto const answers, lent.link->flush(all, deadline_));
     for (auto const& one : answers)
       if (!one) return one.error().at_node(in_.name_of(source_node));

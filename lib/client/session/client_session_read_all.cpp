@@ -39,7 +39,7 @@ class own_slots {
   own_slots(routing_view const& view, table_routes const& table, group_state const& group, node_index node)
       : view_(view), table_(table), node_(node) {
     for (auto const& range : group.authority)
-      if (owner_of(range.slots.first) == node) expected_.push_back({range.slots, range.at});
+      if (owner_of(range.slots.first) == node) expected_.push_back({range.slots, range.epoch});
   }
   std::vector<expected_slots> const& expected() const noexcept { return expected_; }
 

@@ -30,7 +30,7 @@ result<std::map<node_index, keys_of_node>> keys_by_node(many_call const& call, r
     auto const bytes = key.bytes();
     if (!seen.insert({reinterpret_cast<char const*>(bytes.data()), bytes.size()}).second) continue;
     auto& node = nodes[way.node];
-    node.slots.emplace(way.slot, way.at);
+    node.slots.emplace(way.slot, way.epoch);
     node.keys.push_back(&key);
   }
   return nodes;

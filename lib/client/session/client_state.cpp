@@ -76,15 +76,15 @@ result<write_target> session_state::locate(std::string_view table, shard_key con
     // One authority for the whole table: the source, under the fence of slot 0.
     auto const way = view->routes->of_slot(*found, slot_id{0});
     target.node = way.node;
-    target.at = way.at;
+    target.epoch = way.epoch;
     target.shard_key.clear();
-  } else if (found && key.empty() && view->current.groups[found->group].at == stage::observing) {
+  } else if (found && key.empty() && view->current.groups[found->group].stage == stage::observing) {
     target.shard_key.clear();  // not known yet: the source has all rows
   } else {
     BOOST_OUTCOME_TRY(auto const way, view->routes->by_key(table, key));
     target.slot = way.slot;
     target.node = way.node;
-    target.at = way.at;
+    target.epoch = way.epoch;
     target.placed = way.placed;
   }
   target.group = &view->current.groups[found->group];  // the snapshot's groups are in the generation's order
@@ -102,7 +102,7 @@ commit_outcome session_state::resolve(commit_question const& question) {
 void session_state::refused(write_target const& at, error const& why) noexcept {
   ++shared->counted.refusals;
   auto const& options = shared->options;
-  if (options.listener) options.listener->on_refusal({at.group->name, at.node_name, at.slot, at.at, why.code()});
+  if (options.listener) options.listener->on_refusal({at.group->name, at.node_name, at.slot, at.epoch, why.code()});
   if (options.meter) options.meter->count("shardway_refusals_total", at.group->name, 1);
 }
 
@@ -134,7 +134,7 @@ void session_state::finished(std::string_view table, steady_time begun, result<w
     auto const& receipt = done.value();
     told.node = receipt.node;
     told.slot = receipt.slot;
-    told.at = receipt.at;
+    told.epoch = receipt.epoch;
     told.outcome = name(receipt.outcome);
     told.dual_write = name(receipt.dual_write);
     told.retries = receipt.retries;

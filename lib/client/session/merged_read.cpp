@@ -124,7 +124,7 @@ class merged_run {
     made.what.sql = part_sql(part.what.sql, read_.options.merge, read_.options.rows_max);
     // A page is asked for once: its text is not worth a prepared statement on every connection.
     if (read_.options.merge.offset == 0) made.what.name = statement_name(made.what.sql);
-    if (group_->at != stage::observing) made.group = group_->name;
+    if (group_->stage != stage::observing) made.group = group_->name;
     if (in_.token.generation() > view_->current.number) made.options.fresh = consistency::primary;
     return made;
   }
@@ -193,7 +193,7 @@ class merged_run {
     auto const way = view_->routes->of_slot(*view_->routes->find(read_.table), target.slot);
     target.node = plan_.parts[i].node;
     target.node_name = name_at(i);
-    target.at = way.at;
+    target.epoch = way.epoch;
     target.placed = way.placed;
     return target;
   }

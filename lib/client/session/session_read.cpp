@@ -82,7 +82,7 @@ result<> catch_up(session_state& in, std::string_view table, shard_key const& ke
   while (is_behind(in)) {
     (void)generations.refresh(generations.number(), std::min(deadline, std::max(wait_end, now() + look_min)));
     BOOST_OUTCOME_TRY(auto const target, in.locate(table, key));
-    if (target.group->at != stage::observing || now() >= wait_end) break;
+    if (target.group->stage != stage::observing || now() >= wait_end) break;
     system_clock_source().sleep_until(std::min(wait_end, now() + look_pause));
   }
   return success();
@@ -126,7 +126,7 @@ result<read_answer> read_in_session(session_state& in, std::string_view table, s
         .deadline = deadline};
     bool const behind = in.token.generation() > view->current.number;
     bool const on_authority = behind || options.fresh == consistency::primary || kind == statement_kind::locking_select;
-    if (on_authority && target.group->at != stage::observing) request.fence = read_fence{target.group->name, target.slot,
+    if (on_authority && target.group->stage != stage::observing) request.fence = read_fence{target.group->name, target.slot,
         wait.expected(target)};
     if (on_authority) request.options.fresh = consistency::primary;
     if (kind == statement_kind::select && request.options.fresh != consistency::primary) {

@@ -39,7 +39,7 @@ result<token_position> stream_position_of(session& on) {
 
 bool shards_serve_reads(generation const& current) {
   return std::any_of(current.tables.begin(), current.tables.end(), [&](table_state const& table) {
-    auto const at = current.find_group(table.manifest.group)->at;
+    auto const at = current.find_group(table.manifest.group)->stage;
     if (table.manifest.kind == table_kind::reference && at == stage::replicating) return true;
     if (table.manifest.kind != table_kind::reference && table.manifest.reads.from_shards_percent == 0) return false;
     return at == stage::dual_writing || at == stage::sharded;
@@ -88,7 +88,7 @@ std::optional<token_position> replica_watch::newest_position(std::string const& 
   std::lock_guard const lock{mutex_};
   auto const found = samples_.find(primary);
   if (found == samples_.end()) return std::nullopt;
-  return found->second.back().at;
+  return found->second.back().position;
 }
 
 void replica_watch::told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took) {
@@ -113,7 +113,7 @@ std::optional<token_position> replica_watch::primary_position_since(std::string 
   auto const found = samples_.find(primary);
   if (found == samples_.end()) return std::nullopt;
   for (auto const& one : found->second)
-    if (one.when >= oldest) return one.at;
+    if (one.when >= oldest) return one.position;
   return std::nullopt;
 }
 
@@ -146,7 +146,7 @@ void replica_watch::poll(std::string const& key, connect_options const& address,
   auto const asked = now();
   auto const at = ask(*one->link);
   if (!at) return give_up();
-  put(key, {.known = true, .at = at.value()}, now() - asked);
+  put(key, {.known = true, .position = at.value()}, now() - asked);
 }
 
 void replica_watch::poll_primary(node_definition const& node, bool is_source) {

@@ -46,7 +46,7 @@ class replica_watch {
   };
   struct sample {
     steady_time when{};
-    token_position at{};
+    token_position position{};
   };
   void work();
   void round(routing_view const&);

@@ -121,7 +121,7 @@ result<> controller::parts::publish(generation next) {
 result<> controller::parts::set_stage(std::string const& name, stage at) {
   generation next = *now;
   for (auto& state : next.groups)
-    if (state.name == name) state.at = at;
+    if (state.name == name) state.stage = at;
   BOOST_OUTCOME_TRYV(publish(std::move(next)));
   return append_audit(nodes.source(), options.holder, "stage", "{\"group\": \"" + name + "\", \"stage\": \"" + std::string(shardway::name(at)) + "\"}");
 }
@@ -145,7 +145,7 @@ result<> controller::parts::need_engine() {
 result<> controller::parts::ensure_mirrors() {
   if (!streams) return success();
   bool wanted = false;
-  for (auto const& state : now->groups) wanted = wanted || state.at == stage::dual_writing || state.at == stage::sharded;
+  for (auto const& state : now->groups) wanted = wanted || state.stage == stage::dual_writing || state.stage == stage::sharded;
   for (std::size_t i = 0; i < options.migration.shards.size(); ++i) {
     auto const shard = shard_id{static_cast<std::uint16_t>(i)};
     auto const state = streams->mirror(shard);

@@ -113,7 +113,7 @@ void engine::update_generation(std::shared_ptr<generation const> routing) {
     std::scoped_lock const lock(parts_->mutex);
     for (auto copy = parts_->copies.begin(); copy != parts_->copies.end();) {
       auto const* group = routing->find_group(copy->first);
-      bool const goes_on = group && group->at != stage::observing;
+      bool const goes_on = group && group->stage != stage::observing;
       if (!goes_on) ended.push_back(std::move(copy->second));
       copy = goes_on ? std::next(copy) : parts_->copies.erase(copy);
     }

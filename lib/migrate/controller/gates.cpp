@@ -39,8 +39,8 @@ result<gate> none_found(session& node, std::string name, std::string const& sql,
 
 gate stage_gate(gate_inputs const& in) {
   auto const* group = in.now.find_group(in.group);
-  bool const green = group && (group->at == stage::dual_writing || group->at == stage::sharded);
-  return verdict_of("stage", green, "group " + in.group + " is in stage " + std::string(group ? name(group->at) : "none"),
+  bool const green = group && (group->stage == stage::dual_writing || group->stage == stage::sharded);
+  return verdict_of("stage", green, "group " + in.group + " is in stage " + std::string(group ? name(group->stage) : "none"),
                     "shardway migrate advance --group " + in.group + " --to dual_writing");
 }
 

@@ -24,7 +24,7 @@ using namespace migrate::control;
 namespace {
 
 group_state new_group(std::string const& name) {
-  return {.name = name, .at = stage::observing, .authority = {{.slots = all_slots, .shard = std::nullopt, .at = epoch{1}, .opened = {}}}};
+  return {.name = name, .stage = stage::observing, .authority = {{.slots = all_slots, .shard = std::nullopt, .epoch = epoch{1}, .opened = {}}}};
 }
 
 void put_table(generation& next, table_state const& table) {
@@ -52,7 +52,7 @@ result<> check_changes(std::vector<manifest_change> const& changes, std::vector<
 }
 
 bool has_begun(generation const& now) {
-  return std::any_of(now.groups.begin(), now.groups.end(), [](group_state const& group) { return group.at != stage::observing; });
+  return std::any_of(now.groups.begin(), now.groups.end(), [](group_state const& group) { return group.stage != stage::observing; });
 }
 
 /// The types of a table's shard key; nothing where a column is not found or of no such type (the inspection has said so).

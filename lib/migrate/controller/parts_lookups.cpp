@@ -88,8 +88,8 @@ result<std::string> controller::parts::serve_lookup(request const& asked) {
   auto const of = find_lookup(*table, name);
   if (!of) return error{error_code::invalid_argument, "table " + table_name + " has no lookup \"" + name + "\""};
   BOOST_OUTCOME_TRY(auto const state, group(table->manifest.group));
-  if (state.at < stage::dual_writing)
-    return error{error_code::precondition_failed, "group " + state.name + " is at stage " + std::string(shardway::name(state.at)) + ": clients keep lookups from dual_writing on",
+  if (state.stage < stage::dual_writing)
+    return error{error_code::precondition_failed, "group " + state.name + " is at stage " + std::string(shardway::name(state.stage)) + ": clients keep lookups from dual_writing on",
                  "shardway migrate advance --group " + state.name + " --to dual_writing"};
   BOOST_OUTCOME_TRYV(end_waves());
   BOOST_OUTCOME_TRYV(lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), {*table}, options.migration.application_role, onboarding()));
@@ -117,7 +117,7 @@ result<> controller::parts::await_keepers(table_state const& table) {
 result<> prepare_known_lookups(node_connections& nodes, generation const& next, std::string const& role, onboard::onboard_options const& options) {
   std::vector<table_state> kept;
   for (auto const& table : next.tables)
-    if (next.find_group(table.manifest.group)->at >= stage::dual_writing) kept.push_back(table);
+    if (next.find_group(table.manifest.group)->stage >= stage::dual_writing) kept.push_back(table);
   return lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), kept, role, options);
 }
 

@@ -52,7 +52,7 @@ result<> certify(session& catalog, std::int64_t token, std::string const& group,
                                                            .as_of = found.as_of,
                                                            .detail = nodes::json_object().number("differing", found.differing).number("rechecked", found.rechecked).str(),
                                                            .started_at = found.started_at,
-                                                           .at = {}}));
+                                                           .recorded_at = {}}));
   }
   return success();
 }
@@ -115,7 +115,7 @@ result<std::string> controller::parts::answer(request const& asked) {
     }
     goals[group_name] = {.request = asked.id, .to = *wanted};
     // Asking again is how a copy that failed goes on.
-    if (streams && state.at == stage::copying && streams->copy_state(group_name).failure && !streams->copy_state(group_name).is_running) {
+    if (streams && state.stage == stage::copying && streams->copy_state(group_name).failure && !streams->copy_state(group_name).is_running) {
       BOOST_OUTCOME_TRYV(streams->start_copy(group_name));
     }
     return std::string("{}");
@@ -241,7 +241,7 @@ result<> controller::parts::drain_mirrors(std::string const& name) {
     BOOST_OUTCOME_TRYV(wave::await_marker(*sessions.source, options.migration.shards[i].name, marker, until));
   }
   // The last group takes the replication slots with it: nobody may stream from them then.
-  auto const live = std::count_if(now->groups.begin(), now->groups.end(), [](group_state const& state) { return state.at == stage::dual_writing || state.at == stage::sharded; });
+  auto const live = std::count_if(now->groups.begin(), now->groups.end(), [](group_state const& state) { return state.stage == stage::dual_writing || state.stage == stage::sharded; });
   for (std::size_t i = 0; live == 1 && i < sessions.shards.size(); ++i) streams->stop_mirror(shard_id{static_cast<std::uint16_t>(i)});
   return append_journal(nodes.source(), token(), "", "mirrors_drained", nodes::json_object().text("group", name).str());
 }
@@ -249,7 +249,7 @@ result<> controller::parts::drain_mirrors(std::string const& name) {
 result<std::string> controller::parts::serve_finalize(std::string const& name) {
   BOOST_OUTCOME_TRY(auto const state, group(name));
   auto const tables = tables_of(name);
-  if (state.at != stage::finalized) {
+  if (state.stage != stage::finalized) {
     BOOST_OUTCOME_TRYV(let_mirror_go(state, tables));
   }
   // Repeated after a crash: each step does what is left.

@@ -29,11 +29,11 @@ result<> controller::parts::advance_goals() {
       continue;
     }
     BOOST_OUTCOME_TRY(auto const state, group(name));
-    if (state.at < wanted.to) {
+    if (state.stage < wanted.to) {
       ++goal;
       continue;
     }
-    BOOST_OUTCOME_TRYV(finish_request(nodes.source(), token(), wanted.request, nodes::json_object().text("stage", shardway::name(state.at)).str()));
+    BOOST_OUTCOME_TRYV(finish_request(nodes.source(), token(), wanted.request, nodes::json_object().text("stage", shardway::name(state.stage)).str()));
     goal = goals.erase(goal);
   }
   return success();
@@ -41,12 +41,12 @@ result<> controller::parts::advance_goals() {
 
 result<> controller::parts::advance_one_stage(std::string const& name) {
   BOOST_OUTCOME_TRY(auto const state, group(name));
-  if (state.at >= goals[name].to) return success();
+  if (state.stage >= goals[name].to) return success();
   for (auto const& table : tables_of(name))
-    if (state.at >= table.manifest.stage_until)
-      return error(error_code::precondition_failed, "the manifest of " + table.manifest.table + " ends at stage " + std::string(shardway::name(state.at)),
+    if (state.stage >= table.manifest.stage_until)
+      return error(error_code::precondition_failed, "the manifest of " + table.manifest.table + " ends at stage " + std::string(shardway::name(state.stage)),
                    "raise stage_until in its manifest and apply it");
-  switch (state.at) {
+  switch (state.stage) {
     case stage::observing: return start_copying(name);
     case stage::copying: return finish_copying(name);
     case stage::replicating: return start_dual_writing(name);

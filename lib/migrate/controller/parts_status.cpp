@@ -43,8 +43,8 @@ std::int64_t slots_moved(group_state const& state) {
 std::string controller::parts::status_document() const {
   auto const groups = nodes::json_array(now->groups, [&](group_state const& state) {
     nodes::json_object document;
-    document.text("group", state.name).text("stage", shardway::name(state.at)).number("slots_moved", slots_moved(state));
-    if (streams && state.at >= stage::copying) document.raw("copy", copy_json(streams->copy_state(state.name)));
+    document.text("group", state.name).text("stage", shardway::name(state.stage)).number("slots_moved", slots_moved(state));
+    if (streams && state.stage >= stage::copying) document.raw("copy", copy_json(streams->copy_state(state.name)));
     return document.str();
   });
   std::vector<stream_state> forward, mirrors;

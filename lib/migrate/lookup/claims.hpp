@@ -32,7 +32,7 @@ class lookup_claims {
   struct place {
     session* node{};
     slot_id slot{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   result<place> place_of(lookup_owner const& owner) const;
 

@@ -51,12 +51,12 @@ result<> change_captures(std::vector<onboard_node> const& nodes_source_first, ge
   for (auto const& table : next.tables) {
     auto const* before = now.find_table(table.manifest.table);
     auto const* group = now.find_group(table.manifest.group);
-    if (!before || !group || group->at < stage::copying || group->at == stage::finalized) continue;
+    if (!before || !group || group->stage < stage::copying || group->stage == stage::finalized) continue;
     bool const to_triggers = captures_by_trigger(table);
     if (captures_by_trigger(*before) == to_triggers || to_triggers != (when == capture_change::before_publication)) continue;
     for (auto const& node : nodes_source_first) {
       bool const is_source = &node == &nodes_source_first.front();
-      if (!is_source && group->at < stage::dual_writing) continue;
+      if (!is_source && group->stage < stage::dual_writing) continue;
       BOOST_OUTCOME_TRYV(raise_capture(node, is_source ? node_role::source : node_role::shard, {table}, options));
     }
   }

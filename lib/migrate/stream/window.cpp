@@ -36,7 +36,7 @@ bool window_state::is_open_somewhere() const noexcept {
 epoch window_state::highest_open() const noexcept {
   epoch highest{};
   for (auto const& slot : slots_)
-    if (slot.is_open) highest = std::max(highest, slot.at);
+    if (slot.is_open) highest = std::max(highest, slot.epoch);
   return highest;
 }
 
@@ -55,7 +55,7 @@ std::string window_state::encode() const {
   for (std::uint32_t first = 0; first < slots_.size();) {
     std::uint32_t last = first;
     while (last + 1 < slots_.size() && slots_[last + 1] == slots_[first]) ++last;
-    text += (text.empty() ? "" : ",") + std::to_string(first) + '-' + std::to_string(last) + ':' + std::to_string(slots_[first].at.value()) +
+    text += (text.empty() ? "" : ",") + std::to_string(first) + '-' + std::to_string(last) + ':' + std::to_string(slots_[first].epoch.value()) +
             (slots_[first].is_open ? ":open" : ":closed");
     first = last + 1;
   }

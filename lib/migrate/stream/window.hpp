@@ -20,7 +20,7 @@ namespace migrate::stream {
 class window_state {
  public:
   struct slot_window {
-    epoch at{};
+    shardway::epoch epoch{};
     bool is_open{};
     friend bool operator==(slot_window, slot_window) noexcept = default;
   };

@@ -51,7 +51,7 @@ result<bool> passed(session& target, std::string const& stream, lsn wanted, std:
 
 bool is_mirrored(generation const& now) {
   for (auto const& group : now.groups)
-    if (group.at == stage::sharded) return true;
+    if (group.stage == stage::sharded) return true;
   return false;
 }
 

@@ -37,7 +37,7 @@ std::vector<statement> flip_statements(flip_request const& request, std::int64_t
                                     engine_check_statement(token, "wave"),
                                     flip_lock_statement(request.group)};
   for (auto const& change : request.changes)
-    statements.push_back(flip_statement(request.group, change.slots, change.at, change.open,
+    statements.push_back(flip_statement(request.group, change.slots, change.epoch, change.open,
                                         request.wave.empty() ? std::nullopt : std::optional(request.wave), request.deadline));
   statements.push_back({.sql = "COMMIT"});
   return statements;

@@ -16,7 +16,7 @@ namespace migrate::wave {
 
 struct flip_change {
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
   bool open{};
 };
 

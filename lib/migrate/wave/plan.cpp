@@ -66,9 +66,9 @@ void choose_first(generation const& now, double percent, std::array<bool, slots>
 
 epoch highest_epoch(group_fences const& fences) noexcept {
   epoch highest{};
-  for (auto const& row : fences.source) highest = std::max(highest, row.at);
+  for (auto const& row : fences.source) highest = std::max(highest, row.epoch);
   for (auto const& shard : fences.shards)
-    for (auto const& row : shard) highest = std::max(highest, row.at);
+    for (auto const& row : shard) highest = std::max(highest, row.epoch);
   return highest;
 }
 
@@ -104,9 +104,9 @@ result<std::vector<authority_range>> authority_from_fences(group_state const& be
       for (auto const& row : rows)
         if (row.open && row.slots.contains(slot)) {
           ++open;
-          if (found.shard != shard || found.at != row.at) found.opened = lsn{};
+          if (found.shard != shard || found.epoch != row.epoch) found.opened = lsn{};
           found.shard = shard;
-          found.at = row.at;
+          found.epoch = row.epoch;
         }
     };
     look(fences.source, std::nullopt);
@@ -115,7 +115,7 @@ result<std::vector<authority_range>> authority_from_fences(group_state const& be
       return error(error_code::corrupt_data, "I1: two nodes are open for slot " + std::to_string(i) + " of group " + before.name,
                    "stop writers of the group, compare the fences of all nodes with the journal, and close one side by hand");
     found.slots = {slot, slot};
-    if (!ranges.empty() && ranges.back().shard == found.shard && ranges.back().at == found.at && ranges.back().opened == found.opened)
+    if (!ranges.empty() && ranges.back().shard == found.shard && ranges.back().epoch == found.epoch && ranges.back().opened == found.opened)
       ranges.back().slots.last = slot;
     else
       ranges.push_back(found);

@@ -23,7 +23,7 @@ namespace {
 
 // The stage follows authority: the first slot on a shard makes it sharded, the last one back makes it dual_writing again.
 stage stage_after(group_state const& group) {
-  if (group.at != stage::dual_writing && group.at != stage::sharded) return group.at;
+  if (group.stage != stage::dual_writing && group.stage != stage::sharded) return group.stage;
   for (auto const& range : group.authority)
     if (range.shard) return stage::sharded;
   return stage::dual_writing;
@@ -35,13 +35,13 @@ result<generation> publish_authority(node_sessions const& nodes, generation cons
                                      std::vector<opening> const& opened, std::int64_t token) {
   generation next = now;
   for (auto& state : next.groups) {
-    if (state.name != group || state.at < stage::copying) continue;
+    if (state.name != group || state.stage < stage::copying) continue;
     BOOST_OUTCOME_TRY(auto const fences, read_fences(nodes, group));
     BOOST_OUTCOME_TRY(state.authority, authority_from_fences(state, fences));
     for (auto& range : state.authority)
       for (auto const& open : opened)
         if (range.shard == open.node && !range.opened.is_set()) range.opened = open.position;
-    state.at = stage_after(state);
+    state.stage = stage_after(state);
   }
   if (next == now) return next;
   BOOST_OUTCOME_TRY(next.number, next_generation_number(*nodes.source, nodes.shards));

@@ -150,7 +150,7 @@ class wave_run {
   result<> close_on(session& node, std::vector<slot_range> const& ranges) {
     std::vector<flip_change> changes;
     BOOST_OUTCOME_TRY(auto const fence, read_fence(node, plan_.group));
-    for (auto const& part : cut_by_fence(fence, ranges)) changes.push_back({part.slots, part.at, false});
+    for (auto const& part : cut_by_fence(fence, ranges)) changes.push_back({part.slots, part.epoch, false});
     auto const deadline = left() + options_.deadline_slack;
     flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = plan_.wave, .deadline = deadline};
     return flip(node, request, options_.lock_timeout, steady_clock::now() + left());
@@ -213,14 +213,14 @@ class wave_run {
 
   // A wave without an end may be older than others that had theirs. Undone, it opens only what it closed itself; completed, only what no later
   // wave has had: epochs grow, and `after` is this wave's own (I1).
-  bool is_ours(fence_row const& part) const { return report_.committed ? part.at < plan_.after : part.wave == plan_.wave; }
+  bool is_ours(fence_row const& part) const { return report_.committed ? part.epoch < plan_.after : part.wave == plan_.wave; }
 
   // Opens what is closed; what is open already (an earlier try, or a client that gave the range back) stays as it is.
   result<lsn> open_on(session& node, std::vector<slot_range> const& ranges) {
     BOOST_OUTCOME_TRY(auto const fence, read_fence(node, plan_.group));
     std::vector<flip_change> changes;
     for (auto const& part : cut_by_fence(fence, ranges))
-      if (!part.open && is_ours(part)) changes.push_back({part.slots, std::max(plan_.after, epoch{static_cast<std::uint16_t>(part.at.value() + 1)}), true});
+      if (!part.open && is_ours(part)) changes.push_back({part.slots, std::max(plan_.after, epoch{static_cast<std::uint16_t>(part.epoch.value() + 1)}), true});
     if (!changes.empty()) {
       flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = {}, .deadline = {}};
       // No writer can hold the lock of a closed range for long; what is tried here must succeed, so it is tried for longer.

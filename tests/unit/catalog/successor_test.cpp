@@ -13,7 +13,7 @@ authority_range range(int first, int last, int shard, int at) {
   authority_range out;
   out.slots = {slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}};
   if (shard >= 0) out.shard = shard_id{static_cast<std::uint16_t>(shard)};
-  out.at = epoch{static_cast<std::uint16_t>(at)};
+  out.epoch = epoch{static_cast<std::uint16_t>(at)};
   return out;
 }
 

@@ -15,7 +15,7 @@ using ::testing::Not;
 
 generation at_stage(stage at) {
   auto made = generation_of_two_shards();
-  made.groups[0].at = at;
+  made.groups[0].stage = at;
   return made;
 }
 

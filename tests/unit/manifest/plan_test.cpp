@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 generation at_stage(stage at) {
   auto made = generation_of_two_shards();
-  made.groups[0].at = at;
+  made.groups[0].stage = at;
   return made;
 }
 

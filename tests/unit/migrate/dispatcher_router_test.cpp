@@ -34,7 +34,7 @@ class router : public ::testing::Test {
     auto routing = std::make_shared<generation>();
     routing->migration.shards = {{.name = "shard1", .conninfo = {}, .replicas = {}}, {.name = "shard2", .conninfo = {}, .replicas = {}}};
     routing->placement = even_placement(2);
-    routing->groups = {{.name = "sales", .at = at, .authority = {{.slots = all_slots, .shard = {}, .at = since, .opened = {}}}}};
+    routing->groups = {{.name = "sales", .stage = at, .authority = {{.slots = all_slots, .shard = {}, .epoch = since, .opened = {}}}}};
     routing->tables = {orders};
     catalog_ = table_catalog::make(routing, catalog_.get()).value();
     router_.set_catalog(catalog_);
@@ -179,7 +179,7 @@ TEST_F(router, flip_counts_from_the_next_transaction_on) {  // S16, S22
   auto const flip = route({fence(0, 1000, 2, false)}).value();
   ASSERT_EQ(flip[0].flips.size(), 1u);
   EXPECT_TRUE(flip[1].flips.empty());
-  EXPECT_EQ(flip[0].flips[0].at, epoch{2});
+  EXPECT_EQ(flip[0].flips[0].epoch, epoch{2});
   EXPECT_TRUE(router_.take_windows_changed());
   auto customer = customer_on(0);
   while (slot_of(shard_key(customer)).value() > 1000) customer = customer_on(0, customer + 1);

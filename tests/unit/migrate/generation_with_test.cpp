@@ -18,7 +18,7 @@ TEST(generation_with, begins_with_new_groups_under_the_source) {
   EXPECT_EQ(next.placement, even_placement(3));
   ASSERT_EQ(next.groups.size(), 2u);
   EXPECT_EQ(next.groups[0].name, "sales");
-  EXPECT_EQ(next.groups[0].at, stage::observing);
+  EXPECT_EQ(next.groups[0].stage, stage::observing);
   EXPECT_EQ(next.groups[0].authority, (std::vector<authority_range>{{all_slots, std::nullopt, epoch{1}, {}}}));
   EXPECT_EQ(next.tables.size(), 2u);
   EXPECT_EQ(changes.size(), 2u);
@@ -39,12 +39,12 @@ TEST(generation_with, keeps_stage_and_authority_of_a_group_that_has_begun) {
   auto const next = value_of(generation_with(now, now.migration, wanted, changes));
   EXPECT_EQ(next.groups[0], now.groups[0]);
   EXPECT_EQ(next.placement, now.placement);
-  EXPECT_EQ(next.groups.at(1).at, stage::observing);
+  EXPECT_EQ(next.groups.at(1).stage, stage::observing);
 }
 
 TEST(generation_with, lets_a_table_go_while_observing) {
   auto now = sample_generation();
-  now.groups[0].at = stage::observing;
+  now.groups[0].stage = stage::observing;
   std::vector<std::string> changes;
   auto const next = value_of(generation_with(now, now.migration, {now.tables[0]}, changes));
   EXPECT_EQ(next.tables, (std::vector<table_state>{now.tables[0]}));
@@ -55,7 +55,7 @@ TEST(generation_with, lets_a_table_go_while_observing) {
 
 TEST(generation_with, refuses_to_let_a_table_go_after_copying_began) {
   auto now = sample_generation();
-  now.groups[0].at = stage::copying;
+  now.groups[0].stage = stage::copying;
   std::vector<std::string> changes;
   auto const next = generation_with(now, now.migration, {now.tables[0]}, changes);
   ASSERT_FALSE(next);
@@ -69,7 +69,7 @@ TEST(generation_with, refuses_another_shard_key_after_copying_began) {
   wanted[0].manifest.shard_key = {"id"};
   std::vector<std::string> changes;
   EXPECT_EQ(generation_with(now, now.migration, wanted, changes).error().code(), error_code::manifest_invalid);
-  now.groups[0].at = stage::observing;
+  now.groups[0].stage = stage::observing;
   EXPECT_EQ(value_of(generation_with(now, now.migration, wanted, changes)).tables[0].manifest.shard_key, std::vector<std::string>{"id"});
 }
 

@@ -32,7 +32,7 @@ named found(rows_of_key const& rows_seen, generation const& now = sample_generat
 // Every slot under the authority of its shard.
 generation moved() {
   auto now = sample_generation();
-  now.groups[0].at = stage::sharded;
+  now.groups[0].stage = stage::sharded;
   now.groups[0].authority = {{slots(0, 999), shard(0), epoch{2}, {}}, {slots(1000, 2999), shard(1), epoch{2}, {}}, {slots(3000, 4095), shard(2), epoch{2}, {}}};
   return now;
 }

@@ -28,7 +28,7 @@ inline generation sample_generation() {
   now.migration = {.name = "shop", .source = {.name = "source", .conninfo = {}, .replicas = {}}, .shards = {}, .application_role = "app", .engine_role = "engine", .mirror_role = "mirror"};
   for (auto const* name : {"shard0", "shard1", "shard2"}) now.migration.shards.push_back({.name = name, .conninfo = {}, .replicas = {}});
   now.placement = {{slots(0, 999), shard(0)}, {slots(1000, 2999), shard(1)}, {slots(3000, 4095), shard(2)}};
-  now.groups = {{.name = "sales", .at = stage::dual_writing, .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
+  now.groups = {{.name = "sales", .stage = stage::dual_writing, .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
   now.tables = {sample_table("shop.orders", "sales"), sample_table("shop.items", "sales")};
   return now;
 }

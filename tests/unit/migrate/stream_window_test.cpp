@@ -25,7 +25,7 @@ TEST(window_state, knows_each_slot) {
   state.set(slots(4095, 4095), epoch{4}, true);
   EXPECT_TRUE(state.of(slot_id{10}).is_open);
   EXPECT_FALSE(state.of(slot_id{15}).is_open);
-  EXPECT_EQ(state.of(slot_id{15}).at, epoch{5});
+  EXPECT_EQ(state.of(slot_id{15}).epoch, epoch{5});
   EXPECT_EQ(state.highest_open(), epoch{4});
   EXPECT_EQ(state.open_ranges(), (std::vector<slot_range>{slots(10, 14), slots(16, 20), slots(4095, 4095)}));
   EXPECT_FALSE(state.is_open_everywhere());

@@ -17,8 +17,8 @@ using namespace shardway_test;
 /// The source open and every shard closed, all at one epoch.
 group_fences fences_at(unsigned at) {
   epoch const e{static_cast<std::uint16_t>(at)};
-  return {.source = {{.slots = all_slots, .at = e, .open = true}},
-          .shards = {{{.slots = all_slots, .at = e}}, {{.slots = all_slots, .at = e}}, {{.slots = all_slots, .at = e}}}};
+  return {.source = {{.slots = all_slots, .epoch = e, .open = true}},
+          .shards = {{{.slots = all_slots, .epoch = e}}, {{.slots = all_slots, .epoch = e}}, {{.slots = all_slots, .epoch = e}}}};
 }
 
 std::uint32_t count_of(wave_plan const& plan) {
@@ -99,7 +99,7 @@ TEST(plan_forward, refuses_the_epoch_past_the_last) {  // K4
 
 TEST(plan_forward, goes_above_the_epoch_of_every_node) {
   auto fences = fences_at(2);
-  fences.shards[2][0].at = epoch{9};
+  fences.shards[2][0].epoch = epoch{9};
   EXPECT_EQ(highest_epoch(fences), epoch{9});
   EXPECT_EQ(value_of(plan_forward(sample_generation(), "sales", 1, fences, "w")).after, epoch{10});
 }
@@ -121,40 +121,40 @@ TEST(plan_back, finds_nothing_before_the_first_wave) {
 
 TEST(authority_from_fences, is_the_node_that_is_open) {
   auto fences = fences_at(1);
-  fences.source = {{.slots = slots(0, 999), .at = epoch{1}, .open = false}, {.slots = slots(1000, 4095), .at = epoch{1}, .open = true}};
-  fences.shards[0] = {{.slots = slots(0, 999), .at = epoch{2}, .open = true}, {.slots = slots(1000, 4095), .at = epoch{1}, .open = false}};
+  fences.source = {{.slots = slots(0, 999), .epoch = epoch{1}, .open = false}, {.slots = slots(1000, 4095), .epoch = epoch{1}, .open = true}};
+  fences.shards[0] = {{.slots = slots(0, 999), .epoch = epoch{2}, .open = true}, {.slots = slots(1000, 4095), .epoch = epoch{1}, .open = false}};
   auto const found = value_of(authority_from_fences(sample_generation().groups[0], fences));
   EXPECT_EQ(found, (std::vector<authority_range>{{slots(0, 999), shard(0), epoch{2}, {}}, {slots(1000, 4095), std::nullopt, epoch{1}, {}}}));
 }
 
 TEST(authority_from_fences, keeps_what_was_where_all_are_closed) {
   auto fences = fences_at(3);
-  fences.source = {{.slots = all_slots, .at = epoch{3}, .open = false}};
+  fences.source = {{.slots = all_slots, .epoch = epoch{3}, .open = false}};
   group_state const before{.name = "sales",
-                           .at = stage::sharded,
+                           .stage = stage::sharded,
                            .authority = {{slots(0, 99), shard(0), epoch{2}, *lsn::parse("0/200")}, {slots(100, 4095), std::nullopt, epoch{1}, {}}}};
   EXPECT_EQ(value_of(authority_from_fences(before, fences)), before.authority);
 }
 
 TEST(authority_from_fences, keeps_the_opening_position_of_the_same_authority_only) {
   auto fences = fences_at(1);
-  fences.source = {{.slots = slots(0, 99), .at = epoch{1}, .open = false}, {.slots = slots(100, 4095), .at = epoch{5}, .open = true}};
-  fences.shards[0] = {{.slots = slots(0, 99), .at = epoch{2}, .open = true}, {.slots = slots(100, 4095), .at = epoch{1}, .open = false}};
+  fences.source = {{.slots = slots(0, 99), .epoch = epoch{1}, .open = false}, {.slots = slots(100, 4095), .epoch = epoch{5}, .open = true}};
+  fences.shards[0] = {{.slots = slots(0, 99), .epoch = epoch{2}, .open = true}, {.slots = slots(100, 4095), .epoch = epoch{1}, .open = false}};
   group_state const before{.name = "sales",
-                           .at = stage::sharded,
+                           .stage = stage::sharded,
                            .authority = {{slots(0, 99), shard(0), epoch{2}, *lsn::parse("0/200")}, {slots(100, 4095), std::nullopt, epoch{1}, *lsn::parse("0/100")}}};
   auto const found = value_of(authority_from_fences(before, fences));
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].opened, *lsn::parse("0/200"));
   EXPECT_FALSE(found[1].opened.is_set());
-  EXPECT_EQ(found[1].at, epoch{5});
+  EXPECT_EQ(found[1].epoch, epoch{5});
 }
 
 TEST(authority_from_fences, names_group_and_slot_where_two_nodes_are_open) {
   auto fences = fences_at(1);
-  fences.shards[1] = {{.slots = slots(0, 1233), .at = epoch{1}, .open = false},
-                      {.slots = slots(1234, 1234), .at = epoch{2}, .open = true},
-                      {.slots = slots(1235, 4095), .at = epoch{1}, .open = false}};
+  fences.shards[1] = {{.slots = slots(0, 1233), .epoch = epoch{1}, .open = false},
+                      {.slots = slots(1234, 1234), .epoch = epoch{2}, .open = true},
+                      {.slots = slots(1235, 4095), .epoch = epoch{1}, .open = false}};
   auto const found = authority_from_fences(sample_generation().groups[0], fences);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code(), error_code::corrupt_data);

@@ -44,7 +44,7 @@ TEST(choose_shard, asks_none_that_is_unknown_or_failing_and_for_no_need_that_can
 }
 
 TEST(stream_proof, holds_only_without_parked_keys_under_the_same_generation_and_epoch) {
-  stream_proof const good{.applied = lsn{5}, .generation = 3, .parked = false, .at = epoch{2}};
+  stream_proof const good{.applied = lsn{5}, .generation = 3, .parked = false, .epoch = epoch{2}};
   EXPECT_TRUE(holds(good, 3, epoch{2}));
   EXPECT_TRUE(holds(good, 4, epoch{2}));
   EXPECT_FALSE(holds(good, 2, epoch{2}));

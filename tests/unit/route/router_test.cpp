@@ -38,7 +38,7 @@ TEST(router, follows_authority_slot_by_slot) {
   auto const routes = snapshot(std::move(data));
   auto const to = routes->by_key("shop.orders", 42).value();
   EXPECT_EQ(to.node.shard(), shard_id{1});
-  EXPECT_EQ(to.at, epoch{3});
+  EXPECT_EQ(to.epoch, epoch{3});
   EXPECT_FALSE(to.dual_written) << "the shard is the authority: nothing is written twice";
   for (int key = 0; key < 100; ++key) EXPECT_EQ(routes->by_key("shop.orders", key).value().node.is_source(), slot_of(key) != slot) << key;
 }
@@ -144,7 +144,7 @@ TEST(router, readers_see_whole_snapshots_while_new_ones_are_published) {
     router::reader reader{routes};
     for (std::uint64_t last = 0; last < 200;) {
       auto const& now = reader.current();
-      if (now.generation() < last || now.data().groups[0].owners.owner_of(slot_id{7}).at.value() != now.generation() % 1000) torn = true;
+      if (now.generation() < last || now.data().groups[0].owners.owner_of(slot_id{7}).epoch.value() != now.generation() % 1000) torn = true;
       last = now.generation();
     }
   };

@@ -133,7 +133,7 @@ inline table_routes const* routing_snapshot::find(std::string_view table) const 
 inline route routing_snapshot::of_group(std::uint16_t index, slot_id slot) const noexcept {
   auto const& group = data_.groups[index];
   auto const owner = group.owners.owner_of(slot);
-  return {slot, owner.node, owner.at, data_.placed.shard_of(slot), group.dual_written && owner.node.is_source(), index};
+  return {slot, owner.node, owner.epoch, data_.placed.shard_of(slot), group.dual_written && owner.node.is_source(), index};
 }
 
 inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) const noexcept { return of_group(table.group, slot); }

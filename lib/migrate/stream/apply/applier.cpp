@@ -193,7 +193,7 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
     next.totals.changes += static_cast<std::int64_t>(item.changes.size());
     next.totals.side_effects += item.side_effects;
     next.totals.foreign += item.foreign;
-    for (auto const& flip : item.flips) statements.push_back(follow_statement(flip.group, flip.slots, flip.at));
+    for (auto const& flip : item.flips) statements.push_back(follow_statement(flip.group, flip.slots, flip.epoch));
   }
   next.applied = std::max(next.applied, taken.tail);
   next.totals.outbox += counted.outbox;

@@ -24,7 +24,7 @@ struct shard_item {
   struct flip {
     std::string group;
     slot_range slots{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   struct emptied {
     table_ptr table;

@@ -147,7 +147,7 @@ result<> mirror_thread::read_windows() {
 void mirror_thread::forget_finalized() {
   std::scoped_lock const lock(mutex_);
   for (auto const& group : catalog_->routing().groups) {
-    if (group.at != stage::finalized || !windows_.now(group.name)) continue;
+    if (group.stage != stage::finalized || !windows_.now(group.name)) continue;
     windows_.forget(group.name);
     windows_changed_ = true;
   }

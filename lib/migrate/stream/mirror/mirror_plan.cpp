@@ -94,7 +94,7 @@ result<table_ptr> mirror_thread::known_table(std::shared_ptr<stream_relation con
     std::scoped_lock const lock(mutex_);
     table = catalog_->find(relation->schema + "." + relation->name);
     auto const* group = table ? catalog_->routing().find_group(table->group()) : nullptr;
-    if (group && group->at == stage::finalized) return table_ptr{};  // what came before it left the publication
+    if (group && group->stage == stage::finalized) return table_ptr{};  // what came before it left the publication
   }
   if (!table || table->is_reference() || checked_.contains(relation.get())) return table && table->is_reference() ? table_ptr{} : table;
   for (auto const& column : relation->columns) {
@@ -144,7 +144,7 @@ result<> mirror_thread::read_ours(decoded_transaction const& transaction, std::i
     if (!flip) continue;
     auto const now = windows_.now(flip->group);
     auto [state, is_new] = flipped.try_emplace(flip->group, now ? *now : window_state{});
-    state->second.set(flip->slots, flip->at, flip->is_open);
+    state->second.set(flip->slots, flip->epoch, flip->is_open);
   }
   for (auto& [group, state] : flipped) {
     windows_.record(group, transaction.end, std::move(state));

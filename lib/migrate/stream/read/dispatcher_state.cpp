@@ -45,7 +45,7 @@ result<> dispatcher::read_windows(session& source) {
   router_.windows().rewind(start_);
   learn_groups();
   for (auto const& group : catalog_->routing().groups)
-    if (group.at == stage::sharded && !router_.windows().now(group.name))
+    if (group.stage == stage::sharded && !router_.windows().now(group.name))
       return error{error_code::stream_broken, "slots of group " + group.name + " have moved, and shardway.status holds no windows for it"}.at_node(options_.source.node);
   return success();
 }
@@ -55,7 +55,7 @@ result<> dispatcher::read_windows(session& source) {
 void dispatcher::learn_groups() {
   for (auto const& group : catalog_->routing().groups) {
     bool const is_known = router_.windows().now(group.name) != nullptr;
-    bool const is_streamed = group.at != stage::observing && group.at != stage::finalized;
+    bool const is_streamed = group.stage != stage::observing && group.stage != stage::finalized;
     bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(), [](auto const& range) { return range.shard.has_value(); });
     if (is_known && !is_streamed) router_.windows().forget(group.name);
     else if (!is_known && is_streamed && !has_moved) router_.windows().record(group.name, lsn{}, first_windows(group, std::nullopt));
@@ -102,7 +102,7 @@ result<> dispatcher::read_chunks(session& source) {
   for (std::size_t i = 0; i < answer.size(); ++i) {
     auto const table = known->find(std::string(answer.text(i, 0)));
     auto const* group = table ? known->routing().find_group(table->group()) : nullptr;
-    if (!group || group->at == stage::observing || group->at == stage::finalized) continue;
+    if (!group || group->stage == stage::observing || group->stage == stage::finalized) continue;
     auto& copy = copies.try_emplace(table->name(), followed_copy{.table = table, .order = order_of(*table), .chunks = {}}).first->second;
     followed_chunk chunk;
     BOOST_OUTCOME_TRY(chunk.id, answer.integer(i, 1));
@@ -127,7 +127,7 @@ result<> dispatcher::update_generation(std::shared_ptr<generation const> routing
   router_.set_catalog(made);
   for (auto const& [name, table] : made->tables()) {
     auto const* group = made->routing().find_group(table->group());
-    if (!group || group->at == stage::observing || group->at == stage::finalized) copies_.forget(name);
+    if (!group || group->stage == stage::observing || group->stage == stage::finalized) copies_.forget(name);
     else copies_.replace_table(table);
   }
   if (!before) return success();

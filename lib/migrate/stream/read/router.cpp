@@ -176,7 +176,7 @@ stream_change transaction_router::change_of(work& at, kind_type kind, table_ptr 
   auto const windows = windows_of(table->group());
   auto const found = at.outbox.find(entry_name(table->name(), change.key));
   change.has_outbox = found != at.outbox.end();
-  auto const since = slot ? windows->of(*slot).at : windows->highest_open();
+  auto const since = slot ? windows->of(*slot).epoch : windows->highest_open();
   change.version = change.has_outbox ? found->second.version : row_version::make(since, at.from.begin.final_lsn).value_or(row_version{});
   if (kind == kind_type::locate && !windows->is_open_everywhere()) change.windows = windows;
   return change;
@@ -292,7 +292,7 @@ result<> transaction_router::emit_to(work& at, std::size_t shard, stream_change 
 void transaction_router::count(work& at, stream_change const& change, std::size_t shard, std::optional<slot_id> slot) const {
   if (change.has_outbox || change.table->is_reference()) return;
   auto const* group = catalog_->routing().find_group(change.table->group());
-  if (!group || group->at < stage::dual_writing || group->at == stage::finalized) return;
+  if (!group || group->stage < stage::dual_writing || group->stage == stage::finalized) return;
   if (!at.outbox.empty()) {
     ++at.items[shard].side_effects;
     return;
@@ -300,7 +300,7 @@ void transaction_router::count(work& at, stream_change const& change, std::size_
   // Transactions from before the stage began belong to an older epoch.
   auto const windows = windows_.now(change.table->group());
   auto const place = slot.value_or(slot_id{0});
-  if (windows && windows->of(place).at < generation::authority_of(*group, place).at) return;
+  if (windows && windows->of(place).epoch < generation::authority_of(*group, place).epoch) return;
   ++at.items[shard].foreign;
 }
 
@@ -325,11 +325,11 @@ void transaction_router::finish_flips(work& at) {
   for (auto const& flip : at.flips) {
     auto const now = windows_of(flip.group);
     auto [state, is_new] = at.flipped.try_emplace(flip.group, *now);
-    state->second.set(flip.slots, flip.at, flip.is_open);
+    state->second.set(flip.slots, flip.epoch, flip.is_open);
     for (auto const& placed : catalog_->routing().placement) {
       if (!placed.slots.overlaps(flip.slots)) continue;
       slot_range const part{std::max(placed.slots.first, flip.slots.first), std::min(placed.slots.last, flip.slots.last)};
-      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.at});
+      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.epoch});
     }
   }
   for (auto& [group, state] : at.flipped) {

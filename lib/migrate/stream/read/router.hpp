@@ -107,7 +107,7 @@ result<std::vector<std::string>> key_of(followed_table const&, stream_tuple cons
 struct fence_flip {
   std::string group;
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
   bool is_open{};
 };
 result<std::optional<fence_flip>> fence_flip_of(row_event const&);

@@ -51,7 +51,7 @@ result<std::optional<fence_flip>> fence_flip_of(row_event const& row) {
 
 window_state first_windows(group_state const& group, std::optional<shard_id> node) {
   window_state state;
-  for (auto const& range : group.authority) state.set(range.slots, range.at, range.shard == node);
+  for (auto const& range : group.authority) state.set(range.slots, range.epoch, range.shard == node);
   return state;
 }
 
