@@ -16,7 +16,8 @@ FRAGMENTS = (
     *("{slots:a}", " RETURNING ", " FOR UPDATE", " AS ", "ON CONFLICT"),
 )
 NO_DEFAULTS = b"""api_version: 1 table: "a.b" group: "g" shard_key: "c" key: "d" stage_until: COPYING
-triggers: SOURCE_ONLY capture: TRIGGER dual_write { mode: ASYNC budget_ms: 7 } ids { strategy: LEASED block: 7 }"""
+triggers: SOURCE_ONLY capture: TRIGGER dual_write { mode: ASYNC budget_ms: 7 }
+ids { strategy: LEASED block: 7 }"""
 
 
 def statements(root):
