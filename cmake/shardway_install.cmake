@@ -23,8 +23,11 @@ function(shardway_install_component component)
   endif()
   cmake_parse_arguments(ARG "" "" "ROOMS;LIBRARIES;REQUIRES;PRIVATE" ${ARGN})
   foreach(room IN LISTS ARG_ROOMS)
-    install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/shardway/${room}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/shardway"
-      COMPONENT Development)
+    # A room without promised headers has no folder there.
+    if(EXISTS "${PROJECT_SOURCE_DIR}/include/shardway/${room}")
+      install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/shardway/${room}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/shardway"
+        COMPONENT Development)
+    endif()
   endforeach()
   install(EXPORT shardway-${component}-targets NAMESPACE shardway:: DESTINATION "${shardway_package_folder}" COMPONENT Development)
 

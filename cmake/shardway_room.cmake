@@ -12,6 +12,11 @@ function(shardway_room name)
     INSTALL_RPATH "\$ORIGIN" VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_include_directories(shardway_${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(shardway_${name} PUBLIC shardway::core ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  # Text, containers and locks of the bodies; no public header shows them. JSON is header-only: whoever links us needs no JSON library.
+  if(NOT ARG_COMPONENT STREQUAL "testing")
+    target_link_libraries(shardway_${name} PRIVATE absl::strings absl::str_format absl::flat_hash_map absl::inlined_vector absl::cleanup
+      absl::synchronization "$<BUILD_INTERFACE:nlohmann_json::nlohmann_json>")
+  endif()
   shardway_warnings(shardway_${name})
   shardway_install_library(shardway_${name} ${ARG_COMPONENT})
 endfunction()

@@ -39,8 +39,8 @@ int main(int count, char** arguments) {
     return done.error().code() == error_code::in_doubt ? 3 : 1;
   }
   auto const& receipt = done.value();
-  std::printf("write %s: %s on %s, %lld rows, secondary %s %s\n", receipt.id.to_string().c_str(),
+  std::printf("write %s: %s on %s, %lld rows, dual_write %s %s\n", receipt.id.to_string().c_str(),
       std::string(name(receipt.outcome)).c_str(), receipt.node.c_str(),
-              static_cast<long long>(receipt.affected), std::string(name(receipt.secondary)).c_str(), receipt.secondary_reason.c_str());
+              static_cast<long long>(receipt.affected), std::string(name(receipt.dual_write)).c_str(), receipt.dual_write_reason.c_str());
   return 0;
 }

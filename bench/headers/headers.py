@@ -1,6 +1,6 @@
-"""What including the library costs a compiler: user CPU against <chrono> alone, same compiler and flags, in turn.
+"""Measures what including the library costs a compiler: its user CPU against that of <chrono> alone, in turn.
 
-    headers.py --compiler g++ --rows FILE [--smoke]
+headers.py --compiler g++ --rows FILE [--smoke]
 """
 
 import argparse
@@ -18,7 +18,11 @@ LIMITS = {"shardway/shardway.hpp": 3.5, "the headers of core (base, route)": 2.2
 
 
 def core_headers():
-    return sorted(str(path.relative_to(INCLUDE)) for room in ("base", "route") for path in (INCLUDE / "shardway" / room).glob("*.hpp"))
+    return sorted(
+        str(path.relative_to(INCLUDE))
+        for room in ("base", "route")
+        for path in (INCLUDE / "shardway" / room).glob("*.hpp")
+    )
 
 
 def user_seconds(compiler, source):
@@ -38,7 +42,8 @@ def interval(values):
 
 def compare(compiler, subject, base, pairs):
     user_seconds(compiler, base), user_seconds(compiler, subject)
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
     for pair in range(pairs):
         order = [(ours, subject), (theirs, base)]
         for into, source in order if pair % 2 else reversed(order):
@@ -52,7 +57,10 @@ def main():
     options.add_argument("--rows", type=Path, required=True)
     options.add_argument("--smoke", action="store_true")
     asked = options.parse_args()
-    texts = {"shardway/shardway.hpp": ["shardway/shardway.hpp"], "the headers of core (base, route)": core_headers()}
+    texts = {
+        "shardway/shardway.hpp": ["shardway/shardway.hpp"],
+        "the headers of core (base, route)": core_headers(),
+    }
     with tempfile.TemporaryDirectory() as folder, asked.rows.open("w") as rows:
         base = Path(folder, "base.cpp")
         base.write_text("#include <chrono>\n")
@@ -60,11 +68,19 @@ def main():
             subject = Path(folder, f"subject{index}.cpp")
             subject.write_text("".join(f'#include "{header}"\n' for header in headers))
             ours, theirs = compare(asked.compiler, subject, base, 3 if asked.smoke else 15)
-            ratios = [a / b for a, b in zip(ours, theirs)]
+            ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
             ends = interval(ratios)
-            row = {"name": f"compile/{name}", "value": statistics.median(ours), "unit": "s", "baseline": "#include <chrono>",
-                   "baseline_value": statistics.median(theirs), "ratio": statistics.median(ratios), "interval": ends,
-                   "target": f"<= {LIMITS[name]:g} x", "met": ends[1] <= LIMITS[name]}
+            row = {
+                "name": f"compile/{name}",
+                "value": statistics.median(ours),
+                "unit": "s",
+                "baseline": "#include <chrono>",
+                "baseline_value": statistics.median(theirs),
+                "ratio": statistics.median(ratios),
+                "interval": ends,
+                "target": f"<= {LIMITS[name]:g} x",
+                "met": ends[1] <= LIMITS[name],
+            }
             rows.write(json.dumps(row) + "\n")
 
 

@@ -1,6 +1,6 @@
 #include "macro/fleet.hpp"
 
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/schema.hpp"
 
 namespace shardway_bench {
 namespace {

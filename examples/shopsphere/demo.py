@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""A live PostgreSQL 13 moves to four shards and back while its clients keep reading and writing; then everything is checked.
+"""Moves a live PostgreSQL 13 to four shards and back while its clients read and write, and checks everything.
 
-Real servers in a temporary folder, the load as a service team would write it, each step through the `shardway` command. Ends with 0 only if
-every correctness check holds and each had something to look at."""
+It runs real servers in a temporary folder, a load as a service team would write it, and each step through the
+`shardway` command. The exit code is 0 only if every check holds and each check looked at something.
+"""
+
 from __future__ import annotations
 
 import argparse
@@ -13,34 +15,68 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 import checker
 import faults
 import report
 from live import StageView
 from processes import load_program
+from rich.console import Console
 from scenario import FINALIZED_GROUP, Options, Scenario, StatusPoller
 from servers import Fleet
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="examples/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="examples/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="1 is 500,000 rows (default)")
-    parser.add_argument("--rate", type=float, default=200.0, help="operations a second offered by the clients (default 200)")
+    parser.add_argument(
+        "--rate", type=float, default=200.0, help="operations a second offered by the clients (default 200)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="repeats the rows and the clients' choices")
-    parser.add_argument("--pace", type=float, default=1.0, help="how long the clients work in each stage, as a share of the usual (default 1)")
-    parser.add_argument("--source", type=int, default=13, choices=(13, 15, 18), metavar="VERSION", help="PostgreSQL of the source (default 13)")
-    parser.add_argument("--shards", type=int, default=15, choices=(15, 18), metavar="VERSION", help="PostgreSQL of the shards (default 15)")
+    parser.add_argument(
+        "--pace",
+        type=float,
+        default=1.0,
+        help="how long the clients work in each stage, as a share of the usual (default 1)",
+    )
+    parser.add_argument(
+        "--source",
+        type=int,
+        default=13,
+        choices=(13, 15, 18),
+        metavar="VERSION",
+        help="PostgreSQL of the source (default 13)",
+    )
+    parser.add_argument(
+        "--shards",
+        type=int,
+        default=15,
+        choices=(15, 18),
+        metavar="VERSION",
+        help="PostgreSQL of the shards (default 15)",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures as JSON")
-    parser.add_argument("--html", type=Path, default=Path(os.environ.get("SHARDWAY_BUILD", ".")) / "shopsphere-report.html", metavar="FILE", help="where the HTML report goes")
-    parser.add_argument("--prove-checker", action="store_true", help="afterwards put five faults into the databases; each must be found by its name")
+    parser.add_argument(
+        "--html",
+        type=Path,
+        default=Path(os.environ.get("SHARDWAY_BUILD", ".")) / "shopsphere-report.html",
+        metavar="FILE",
+        help="where the HTML report goes",
+    )
+    parser.add_argument(
+        "--prove-checker",
+        action="store_true",
+        help="afterwards put five faults into the databases; each must be found by its name",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the servers up and say how to connect")
     return parser.parse_args()
 
 
 def judge_run(scenario: Scenario, fleet: Fleet, settle: float = 15) -> tuple[list[dict], dict[str, Any]]:
-    nodes = checker.Nodes(fleet.source.database(), [shard.database() for shard in fleet.shards], finalized=[FINALIZED_GROUP])
+    nodes = checker.Nodes(
+        fleet.source.database(), [shard.database() for shard in fleet.shards], finalized=[FINALIZED_GROUP]
+    )
     return checker.read_history(scenario.history), checker.run(nodes, scenario.history, settle)
 
 
@@ -53,7 +89,9 @@ def prove_checker(scenario: Scenario, fleet: Fleet, console: Console) -> bool:
         with fault(shards, lines):
             checks = judge_run(scenario, fleet, settle=0)[1]["checks"]
         found = checks.get(name, {}).get("result") == "fail"
-        console.print(f"injected fault {name}: {'found' if found else 'NOT found'} by the checker", highlight=False)
+        console.print(
+            f"injected fault {name}: {'found' if found else 'NOT found'} by the checker", highlight=False
+        )
         found_all = found_all and found
     return found_all
 
@@ -62,7 +100,10 @@ def explain(fleet: Fleet, scenario: Scenario, console: Console) -> None:
     console.print("The servers stay up until this program ends (Ctrl-C). Connect with:", highlight=False)
     for name, server in fleet.servers.items():
         console.print(f"  {name:16} psql '{server.database()}'", highlight=False)
-    console.print(f"  commands and logs: {scenario.folder}; export SHARDWAY_MIGRATION={scenario.manifests}", highlight=False)
+    console.print(
+        f"  commands and logs: {scenario.folder}; export SHARDWAY_MIGRATION={scenario.manifests}",
+        highlight=False,
+    )
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 
@@ -98,12 +139,20 @@ def play(chosen: argparse.Namespace, fleet: Fleet, console: Console) -> int:
 
 def tell_why(error: Exception, scenario: Scenario, console: Console) -> None:
     """The folder goes away, so what it knows of the failure is shown now."""
-    console.print(f"[bold red]the demo stopped[/] in phase {scenario.phases[-1].name if scenario.phases else 'start'}: ", end="")
+    phase = scenario.phases[-1].name if scenario.phases else "start"
+    console.print(
+        f"[bold red]the demo stopped[/] in phase {phase}: ",
+        end="",
+    )
     console.print(str(error), markup=False, highlight=False, soft_wrap=True)
     for name in ("controller.log", "load.log"):
         file = scenario.folder / name
         if file.exists() and file.stat().st_size:
-            console.print(f"end of {name}:\n" + "\n".join(file.read_text(errors="replace").splitlines()[-15:]), markup=False, highlight=False)
+            console.print(
+                f"end of {name}:\n" + "\n".join(file.read_text(errors="replace").splitlines()[-15:]),
+                markup=False,
+                highlight=False,
+            )
 
 
 def main() -> int:

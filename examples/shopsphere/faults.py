@@ -1,13 +1,15 @@
-"""Faults to put into databases that are right, so that the checker can show that it finds each by its name.
+"""Faults for databases that are right. The checker must find each by its name.
 
-Each is a context: the fault is there inside it and gone afterwards. Nothing else may write meanwhile."""
+Each is a context: the fault exists inside it and is gone afterwards. Precondition: nothing else writes.
+"""
+
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
-
 import slots
 
 AS_ENGINE = "-c session_replication_role=replica -c shardway.writer=fault"
@@ -59,16 +61,30 @@ def lost_row(shards: list[str], lines: list[dict]) -> Iterator[None]:
 def doubled_increment(shards: list[str], lines: list[dict]) -> Iterator[None]:
     customer, _, effect = next(acknowledged(lines, "shop.customers", "append"))
     with kept_row(shard_of(shards, customer), "shop.customers", "id", customer):
-        run(shard_of(shards, customer), ("UPDATE shop.customers SET loyalty_points = loyalty_points + %s WHERE id = %s", [effect["add"], customer]))
+        run(
+            shard_of(shards, customer),
+            (
+                "UPDATE shop.customers SET loyalty_points = loyalty_points + %s WHERE id = %s",
+                [effect["add"], customer],
+            ),
+        )
         yield
 
 
 @contextlib.contextmanager
 def stale_value(shards: list[str], lines: list[dict]) -> Iterator[None]:
-    document, line, _ = next(found for found in acknowledged(lines, "shop.order_documents", "append") if found[2]["sets"])
+    document, line, _ = next(
+        found for found in acknowledged(lines, "shop.order_documents", "append") if found[2]["sets"]
+    )
     shard = shard_of(shards, line["key"])
     with kept_row(shard, "shop.order_documents", "id", document):
-        run(shard, ("UPDATE shop.order_documents SET document = jsonb_set(document, '{op}', '0') WHERE id = %s", [document]))
+        run(
+            shard,
+            (
+                "UPDATE shop.order_documents SET document = jsonb_set(document, '{op}', '0') WHERE id = %s",
+                [document],
+            ),
+        )
         yield
 
 
@@ -76,7 +92,13 @@ def stale_value(shards: list[str], lines: list[dict]) -> Iterator[None]:
 def resurrected_row(shards: list[str], lines: list[dict]) -> Iterator[None]:
     order, line, _ = next(acknowledged(lines, "shop.orders", "delete"))
     shard = shard_of(shards, line["key"])
-    run(shard, ("INSERT INTO shop.orders (id, customer_id, reference, net) VALUES (%s, %s, gen_random_uuid(), 1)", [order, line["key"]]))
+    run(
+        shard,
+        (
+            "INSERT INTO shop.orders (id, customer_id, reference, net) VALUES (%s, %s, gen_random_uuid(), 1)",
+            [order, line["key"]],
+        ),
+    )
     try:
         yield
     finally:
@@ -90,8 +112,12 @@ def misplaced_row(shards: list[str], lines: list[dict]) -> Iterator[None]:
     other = next(shard for shard in shards if shard != here)
     columns = "sku, warehouse, quantity, operations, price, attributes, updated_at"
     with psycopg.connect(here) as connection:
-        row = connection.execute("SELECT sku, warehouse, quantity, operations, price, attributes::text, updated_at FROM shop.inventory WHERE sku = %s",
-                                 [sku]).fetchone()
+        row = connection.execute(
+            "SELECT sku, warehouse, quantity, operations, price, attributes::text, updated_at "
+            "FROM shop.inventory WHERE sku = %s",
+            [sku],
+        ).fetchone()
+    assert row
     run(other, (f"INSERT INTO shop.inventory ({columns}) VALUES (%s, %s, %s, %s, %s, %s, %s)", list(row)))
     try:
         yield
@@ -100,5 +126,10 @@ def misplaced_row(shards: list[str], lines: list[dict]) -> Iterator[None]:
 
 
 #: By the name under which the checker must report each.
-FAULTS: dict[str, Fault] = {"lost": lost_row, "doubled_increment": doubled_increment, "stale_value": stale_value, "resurrected": resurrected_row,
-                            "misplaced": misplaced_row}
+FAULTS: dict[str, Fault] = {
+    "lost": lost_row,
+    "doubled_increment": doubled_increment,
+    "stale_value": stale_value,
+    "resurrected": resurrected_row,
+    "misplaced": misplaced_row,
+}

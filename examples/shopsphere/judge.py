@@ -1,12 +1,16 @@
-"""What the clients saw against what is there in the end: pure functions, no database.
+"""Compares what the clients saw with what is there in the end: pure functions, no database.
 
-Each check has a name, the number of things it looked at, and digests of those that are wrong. A check holds only if it looked at something."""
+Each check has a name, the number of things it looked at, and digests of those that are wrong. A check holds
+only if it looked at something.
+"""
+
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Iterable
+from typing import Any
 
 LIST, REGISTER, CHILD, REFERENCE = "list", "register", "child", "reference"
 
@@ -28,21 +32,36 @@ TABLES: dict[str, Table] = {
     "shop.orders": Table("sales", LIST, ("id",), "customer_id", counter="paid_cents"),
     "shop.order_items": Table("sales", CHILD, ("id",), "customer_id", parent="order_id"),
     "shop.payments": Table("sales", CHILD, ("id", "created_at"), "customer_id", parent="order_id"),
-    "shop.order_documents": Table("sales", LIST, ("id",), "customer_id", counter="revision", initial=1, register="(document ->> 'op')::bigint",
-                                  generated=True),
+    "shop.order_documents": Table(
+        "sales",
+        LIST,
+        ("id",),
+        "customer_id",
+        counter="revision",
+        initial=1,
+        register="(document ->> 'op')::bigint",
+        generated=True,
+    ),
     "shop.outbox_events": Table("sales", REGISTER, ("id",), "customer_id", register="operation"),
-    "shop.inventory": Table("stock", LIST, ("sku",), "sku", counter="quantity", initial=100000, generated=True),
+    "shop.inventory": Table(
+        "stock", LIST, ("sku",), "sku", counter="quantity", initial=100000, generated=True
+    ),
     "shop.stock_movements": Table("stock", CHILD, ("id",), "sku", parent="sku"),
     "shop.reservations": Table("stock", REGISTER, ("id",), "sku", register="operation"),
-    "shop.customers": Table("crm", LIST, ("id",), "id", counter="loyalty_points", initial=500, generated=True),
-    "shop.customer_addresses": Table("crm", REGISTER, ("id",), "customer_id", register="operation", generated=True),
+    "shop.customers": Table(
+        "crm", LIST, ("id",), "id", counter="loyalty_points", initial=500, generated=True
+    ),
+    "shop.customer_addresses": Table(
+        "crm", REGISTER, ("id",), "customer_id", register="operation", generated=True
+    ),
     "shop.currencies": Table("catalogue", REFERENCE, ("code",), ""),
 }
 
 
 @dataclass
 class Row:
-    """A row as the authority has it: operation numbers in order, the counter, the operation that last set its value."""
+    """A row as the authority has it: operations in order, the counter, the operation that last set it."""
+
     operations: list[int] = field(default_factory=list)
     counter: int = 0
     register: int = 0
@@ -50,7 +69,8 @@ class Row:
 
 @dataclass
 class Contents:
-    """Final contents of the authorities, by table: rows by key; of child tables the number of rows by operation."""
+    """Final contents of the authorities by table: rows by key; for child tables row counts by operation."""
+
     rows: dict[str, dict[Any, Row]] = field(default_factory=lambda: defaultdict(dict))
     children: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -78,6 +98,7 @@ class Checks(dict[str, Check]):
 @dataclass
 class Operation:
     """All attempts at one operation number."""
+
     number: int
     invoke: int
     end: float
@@ -93,7 +114,9 @@ def operations_of(lines: Iterable[dict]) -> dict[int, Operation]:
             continue
         held = found.get(line["op"])
         if held is None:
-            found[line["op"]] = Operation(line["op"], line["invoke"], line["end"], line["outcome"], line["effects"])
+            found[line["op"]] = Operation(
+                line["op"], line["invoke"], line["end"], line["outcome"], line["effects"]
+            )
             continue
         held.invoke, held.end = min(held.invoke, line["invoke"]), max(held.end, line["end"])
         if rank[line["outcome"]] >= rank[held.outcome]:
@@ -108,12 +131,13 @@ UNANSWERED_SHARE = 0.01  # of all calls; the clients of a service would bear no 
 
 
 def judge_calls(lines: list[dict], checks: Checks) -> None:
-    """Reads and writes that failed, or whose outcome is not known, cost the shop's users: at most one in a hundred may."""
+    """At most one call in a hundred may fail or stay in doubt: the users of the shop would notice more."""
     calls = checks["calls_answered"]
     unanswered = [line for line in lines if line["outcome"] != "ok"]
     calls.evidence = len(lines)
     failed = Counter("write" if line["op"] else "read" for line in unanswered if line["outcome"] == "fail")
-    calls.detail = f"{failed['write']} writes and {failed['read']} reads failed, {len(unanswered) - failed.total()} in doubt"
+    in_doubt = len(unanswered) - failed.total()
+    calls.detail = f"{failed['write']} writes and {failed['read']} reads failed, {in_doubt} in doubt"
     if len(unanswered) > UNANSWERED_SHARE * len(lines):
         for line in unanswered:
             calls.blame(line["thread"], line["invoke"])
@@ -237,7 +261,9 @@ def _judge_children(checks: Checks, operations: dict[int, Operation], contents: 
             if found < wanted:
                 checks["lost"].blame(table, one.number)
             elif found > wanted:
-                checks["duplicated" if wanted else "ghost" if one.outcome == "fail" else "resurrected"].blame(table, one.number)
+                checks["duplicated" if wanted else "ghost" if one.outcome == "fail" else "resurrected"].blame(
+                    table, one.number
+                )
     for table, counts in contents.children.items():
         for number in counts.keys() - known[table]:
             checks["ghost"].blame(table, number)
@@ -245,11 +271,16 @@ def _judge_children(checks: Checks, operations: dict[int, Operation], contents: 
 
 def _judge_reads(checks: Checks, lines: list[dict], contents: Contents) -> None:
     seen: dict[tuple, int] = {}
-    for line in sorted((line for line in lines if not line["op"] and line["outcome"] == "ok"), key=lambda line: line["invoke"]):
+    for line in sorted(
+        (line for line in lines if not line["op"] and line["outcome"] == "ok"),
+        key=lambda line: line["invoke"],
+    ):
         own = line["consistency"] == "read_your_writes" and (line["must_see"] or line["must_be_gone"])
         if own:
             checks["read_your_writes"].evidence += 1
-            checks["lagging_replica_reads"].evidence += line["node"] == "source_replica" and line["replica_lags"]
+            checks["lagging_replica_reads"].evidence += (
+                line["node"] == "source_replica" and line["replica_lags"]
+            )
             if line["violation"]:
                 checks["read_your_writes"].blame(line["table"], line["row"], line["invoke"])
         if TABLES[line["table"]].kind != LIST or not line["saw_row"]:
@@ -292,7 +323,7 @@ def _judge_writers(checks: Checks, lines: list[dict]) -> None:
 
 
 def _judge_affected(checks: Checks, lines: list[dict]) -> None:
-    """An acknowledged operation changes the rows that it names. If a row was lost and deleted later, nothing else tells of it."""
+    """An acknowledged operation changes the rows it names. Only this sees a row lost before its delete."""
     changed, short = checks["changed_something"], []
     for line in lines:
         if not line["op"] or line["outcome"] != "ok" or line["answer_lost"]:

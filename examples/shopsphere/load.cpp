@@ -91,8 +91,8 @@ std::string status(tally const& counts, phase_label const& phase, bool last) {
   line.flag("summary", last).text("phase", phase.get()).number("at_us", now_us()).number("writes_ok", counts.writes_ok);
   line.number("writes_failed", counts.writes_failed).number("in_doubt", counts.in_doubt).number("reads", counts.reads);
   line.number("replica_reads", counts.replica_reads).number("lagging_replica_reads", counts.lagging_reads);
-  line.number("violations", counts.violations).number("secondary_applied", counts.applied).number("secondary_pending", counts.pending);
-  line.number("secondary_refused", counts.refused).number("stalled_writes", counts.stalled).number("stall_us_max", counts.stall_us_max);
+  line.number("violations", counts.violations).number("dual_writes_applied", counts.applied).number("dual_writes_pending", counts.pending);
+  line.number("dual_writes_refused", counts.refused).number("stalled_writes", counts.stalled).number("stall_us_max", counts.stall_us_max);
   line.number("latency_us_mean", writes > 0 ? counts.latency_us_sum / writes : 0).number("behind_us_max", counts.behind_us_max);
   return line.finish();
 }

@@ -1,4 +1,5 @@
-"""The programs the demo runs beside the servers: the shardway command, its controller, the load, the foreign writer. Each is our own child."""
+"""The programs beside the servers: the command, its controller, the load and the foreign writer."""
+
 from __future__ import annotations
 
 import ctypes
@@ -22,7 +23,11 @@ class CommandFailed(RuntimeError):
 
     def __init__(self, words: tuple[str, ...], code: int, answer: dict[str, Any], text: str):
         error = answer.get("error", {})
-        said = f"{error.get('code', '')}: {error.get('message', '')}; {error.get('hint', '')}" if error else text.strip()[-2000:]
+        said = (
+            f"{error.get('code', '')}: {error.get('message', '')}; {error.get('hint', '')}"
+            if error
+            else text.strip()[-2000:]
+        )
         super().__init__(f"shardway {' '.join(words)} ended with {code}: {said}")
         self.code, self.answer, self.error = code, answer, error
 
@@ -62,8 +67,15 @@ class Shardway:
 
     def run(self, *words: str, expect: tuple[int, ...] = (0,), timeout: float = 180) -> dict[str, Any]:
         began = time.monotonic()
-        process = subprocess.Popen([*self.program, *words, "--migration", str(self.manifests), "--json", "--quiet"], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True)
+        process = subprocess.Popen(
+            [*self.program, *words, "--migration", str(self.manifests), "--json", "--quiet"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            start_new_session=True,
+        )
         self.running.add(process)
         try:
             out, errors = process.communicate(timeout=timeout)
@@ -77,7 +89,10 @@ class Shardway:
         except ValueError:
             answer = {}
         with self.log.open("a") as log:
-            log.write(f"$ shardway {' '.join(words)}  -> {process.returncode} in {time.monotonic() - began:.2f} s\n{out}{errors}\n")
+            log.write(
+                f"$ shardway {' '.join(words)}  -> {process.returncode} in {time.monotonic() - began:.2f} s\n"
+                f"{out}{errors}\n"
+            )
         if process.returncode not in expect:
             raise CommandFailed(words, process.returncode, answer, errors)
         return answer
@@ -102,9 +117,29 @@ class Controller:
         stops = {"SHARDWAY_STOP_POINT": kill_at, "SHARDWAY_STOP_FILE": str(self.stop_file)} if kill_at else {}
         log = (self.folder / "controller.log").open("ab")
         with log:
-            self.process = subprocess.Popen([sys.executable, "-m", "shardway", "migrate", "start", "--migration", str(self.manifests),
-                                             "--client-programs", str(programs(15))],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(**stops), preexec_fn=_dies_with_parent)
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "shardway",
+                    "migrate",
+                    "start",
+                    "--migration",
+                    str(self.manifests),
+                    "--client-programs",
+                    str(programs(15)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment(**stops),
+                preexec_fn=_dies_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -115,9 +150,13 @@ class Controller:
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise RuntimeError("the controller never came to its stop point; is the library built with SHARDWAY_TEST_SWITCHES?") from None
+            raise RuntimeError(
+                "the controller never came to its stop point; build the library with SHARDWAY_TEST_SWITCHES"
+            ) from None
         if code != -signal.SIGKILL or not self.stop_file.exists():
-            raise RuntimeError(f"the controller ended with {code} instead of being killed at its stop point: {self.log_tail()}")
+            raise RuntimeError(
+                f"the controller ended with {code} and was not killed at its stop point: {self.log_tail()}"
+            )
         return self.stop_file.read_text()
 
     def log_tail(self) -> str:
@@ -131,18 +170,42 @@ class Controller:
 class Load:
     """The shop's clients. What they print is kept as `latest`; what they saw is in `log`."""
 
-    def __init__(self, program: Path, log: Path, source: str, replica: str, rate: float, scale: float, seed: int):
-        self.log, self.latest, self.summary = log, {}, {}
+    def __init__(
+        self, program: Path, log: Path, source: str, replica: str, rate: float, scale: float, seed: int
+    ):
+        self.log = log
+        self.latest: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
         self.errors = log.parent / "load.log"
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen([str(program), "--source", source, "--replica", replica, "--log", str(log), "--rate", str(rate),
-                                             "--scale", str(scale), "--seed", str(seed)],
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, bufsize=1,
-                                            preexec_fn=_dies_with_parent)
+            self.process = subprocess.Popen(
+                [
+                    str(program),
+                    "--source",
+                    source,
+                    "--replica",
+                    replica,
+                    "--log",
+                    str(log),
+                    "--rate",
+                    str(rate),
+                    "--scale",
+                    str(scale),
+                    "--seed",
+                    str(seed),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                bufsize=1,
+                preexec_fn=_dies_with_parent,
+            )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self) -> None:
+        assert self.process.stdout
         for line in self.process.stdout:
             found = json.loads(line)
             self.latest = found
@@ -151,7 +214,8 @@ class Load:
 
     def say(self, command: str) -> None:
         if self.process.poll() is not None:
-            raise RuntimeError(f"the load ended with {self.process.returncode}: {self.errors.read_text(errors='replace')[-2000:]}")
+            raise self._ended()
+        assert self.process.stdin
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
 
@@ -160,8 +224,12 @@ class Load:
         self.process.wait(60)
         self.reader.join(10)
         if self.process.returncode != 0 or not self.summary:
-            raise RuntimeError(f"the load ended with {self.process.returncode}: {self.errors.read_text(errors='replace')[-2000:]}")
+            raise self._ended()
         return self.summary
+
+    def _ended(self) -> RuntimeError:
+        log = self.errors.read_text(errors="replace")[-2000:]
+        return RuntimeError(f"the load ended with {self.process.returncode}: {log}")
 
     def stop(self) -> None:
         end(self.process, signal.SIGTERM, 20)
@@ -173,12 +241,21 @@ class ForeignWriter:
     def __init__(self, conninfo: str, log: Path, skus: int):
         self.log = log
         log.touch()
-        self.process = subprocess.Popen([str(HERE / "foreign_writer"), conninfo, str(log), str(skus)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), preexec_fn=_dies_with_parent)
+        self.process = subprocess.Popen(
+            [str(HERE / "foreign_writer"), conninfo, str(log), str(skus)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            preexec_fn=_dies_with_parent,
+        )
 
     def answers(self) -> list[tuple[float, str]]:
         """Of each try when it began, and its SQLSTATE or ok."""
-        return [(float(at), answer) for at, answer in (line.split() for line in self.log.read_text().splitlines() if " " in line)]
+        return [
+            (float(at), answer)
+            for at, answer in (line.split() for line in self.log.read_text().splitlines() if " " in line)
+        ]
 
     def answers_begun_after(self, moment: float) -> list[str]:
         return [answer for at, answer in self.answers() if at > moment]
@@ -190,8 +267,14 @@ class ForeignWriter:
 def load_program() -> Path:
     """SHARDWAY_LOAD, else where the build put it."""
     build = Path(os.environ.get("SHARDWAY_BUILD", HERE.parents[1] / "build/dev"))
-    candidates = [Path(os.environ["SHARDWAY_LOAD"])] if "SHARDWAY_LOAD" in os.environ else [build / "examples/shopsphere/load", build / "bin/load"]
+    candidates = (
+        [Path(os.environ["SHARDWAY_LOAD"])]
+        if "SHARDWAY_LOAD" in os.environ
+        else [build / "examples/shopsphere/load", build / "bin/load"]
+    )
     for one in candidates:
         if one.exists():
             return one
-    raise RuntimeError(f"the load is not built ({candidates[0]}): run examples/demo, or build the target shopsphere_load")
+    raise RuntimeError(
+        f"the load is not built ({candidates[0]}): run examples/demo, or build the target shopsphere_load"
+    )

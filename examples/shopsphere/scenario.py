@@ -1,16 +1,17 @@
-"""The script of the demo: the migration step by step, through the `shardway` command. Each step is a function and can be run alone."""
+"""The script of the demo: the migration step by step, through the `shardway` command."""
+
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import psycopg
-
 from figures import Phase
 from judge import TABLES
 from processes import Controller, ForeignWriter, Load, Shardway
@@ -40,6 +41,7 @@ class Options:
 @dataclass
 class Facts:
     """What the script itself saw; everything else comes from the clients' logs and the databases."""
+
     durability: dict[str, dict[str, str]] = field(default_factory=dict)
     preflight: list[dict[str, Any]] = field(default_factory=list)
     chunks_open_at_kill: int = 0
@@ -49,7 +51,9 @@ class Facts:
     copy_seconds: float = 0.0
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)
     foreign_seen: int = 0
-    foreign_after_guard: list[str] = field(default_factory=list)  # what the foreign writer's tries got that began under the guard
+    foreign_after_guard: list[str] = field(
+        default_factory=list
+    )  # what the foreign writer's tries got that began under the guard
     wave_reports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -75,8 +79,6 @@ class Scenario:
         self.foreign: ForeignWriter | None = None
         self.phases: list[Phase] = []
         self.facts = Facts()
-
-    # -- the frame -----------------------------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def phase(self, name: str, stage: str = "", **wave: Any) -> Iterator[Phase]:
@@ -107,8 +109,19 @@ class Scenario:
         time.sleep(seconds * self.options.pace)
 
     def run(self) -> None:
-        for step in (self.prepare, self.observe, self.copy, self.replicate, self.dual_write, self.verify, self.guard, self.waves, self.roll_back,
-                     self.finalize, self.settle):
+        for step in (
+            self.prepare,
+            self.observe,
+            self.copy,
+            self.replicate,
+            self.dual_write,
+            self.verify,
+            self.guard,
+            self.waves,
+            self.roll_back,
+            self.finalize,
+            self.settle,
+        ):
             step()
 
     def close(self) -> None:
@@ -126,8 +139,6 @@ class Scenario:
             found = connection.execute(sql, parameters)
             row = found.fetchone() if found.description else None
             return row[0] if row else None
-
-    # -- the steps -----------------------------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         with self.phase("set up"):
@@ -158,11 +169,23 @@ class Scenario:
 
     def observe(self) -> None:
         replica = self.fleet.replica_of("source")
+        assert replica
         with self.phase("observe", "observing"):
-            self.load = Load(self.load_program, self.history, self.fleet.source.database("shop_app"), replica.database("shop_app"),
-                             self.options.rate, self.options.scale, self.options.seed)
+            self.load = Load(
+                self.load_program,
+                self.history,
+                self.fleet.source.database("shop_app"),
+                replica.database("shop_app"),
+                self.options.rate,
+                self.options.scale,
+                self.options.seed,
+            )
             self.load.say("phase observe")
-            self.foreign = ForeignWriter(self.fleet.source.database("shop_app"), self.folder / "foreign.log", int(10000 * self.options.scale))
+            self.foreign = ForeignWriter(
+                self.fleet.source.database("shop_app"),
+                self.folder / "foreign.log",
+                int(10000 * self.options.scale),
+            )
             self.dwell(6)
 
     def copy(self) -> None:
@@ -171,26 +194,44 @@ class Scenario:
             self.controller.start(kill_at=KILL_IN_COPY)
             self.wait_for_controller()
             with self.commands_beside() as pool:
-                jobs = [pool.submit(self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating")
-                        for group in (REFERENCE_GROUP, *GROUPS)]
+                jobs = [
+                    pool.submit(
+                        self.shardway.run, "migrate", "advance", "--group", group, "--to", "replicating"
+                    )
+                    for group in (REFERENCE_GROUP, *GROUPS)
+                ]
                 self.facts.killed_at.append(self.controller.wait_killed(60))
                 self.facts.chunks_open_at_kill = self.open_chunks()
-                self.view.note(f"controller killed at {self.facts.killed_at[-1]} with {self.facts.chunks_open_at_kill} chunks open; starting it again")
+                self.view.note(
+                    f"controller killed at {self.facts.killed_at[-1]} with "
+                    f"{self.facts.chunks_open_at_kill} chunks open; starting it again"
+                )
                 self.restart_controller()
                 for job in jobs:
                     job.result()
             self.facts.copy_seconds = time.monotonic() - phase.began
-            self.facts.copy_rows = self.on_source("SELECT coalesce(sum(row_count), 0)::bigint FROM shardway.chunk WHERE state = 'closed'")
+            self.facts.copy_rows = self.on_source(
+                "SELECT coalesce(sum(row_count), 0)::bigint FROM shardway.chunk WHERE state = 'closed'"
+            )
 
     def open_chunks(self) -> int:
-        """Chunks that are not closed but of which rows are on a shard already: they were open when the controller died."""
+        """Chunks that are not closed but have rows on a shard: they were open when the controller died."""
         found = 0
         with psycopg.connect(self.fleet.source.database(), autocommit=True) as connection:
-            chunks = connection.execute("SELECT relation, lower, upper FROM shardway.chunk WHERE state <> 'closed'").fetchall()
+            chunks = connection.execute(
+                "SELECT relation, lower, upper FROM shardway.chunk WHERE state <> 'closed'"
+            ).fetchall()
         for relation, lower, upper in chunks:
             key = TABLES[relation].key[0]
-            bounds = "".join(f" AND {key} {sign} '{bound}'" for sign, bound in ((">=", lower), ("<", upper)) if bound is not None)
-            found += any(self.on(shard, f"SELECT EXISTS (SELECT FROM {relation} WHERE true{bounds})") for shard in self.fleet.shards)
+            bounds = "".join(
+                f" AND {key} {sign} '{bound}'"
+                for sign, bound in ((">=", lower), ("<", upper))
+                if bound is not None
+            )
+            found += any(
+                self.on(shard, f"SELECT EXISTS (SELECT FROM {relation} WHERE true{bounds})")
+                for shard in self.fleet.shards
+            )
         return found
 
     def replicate(self) -> None:
@@ -198,7 +239,7 @@ class Scenario:
             self.dwell(4)
 
     def dual_write(self) -> None:
-        """Both sides are written. A while an administrator's lock on one shard makes dual writes fail there: the stream heals them."""
+        """Writes both sides. Meanwhile a lock on one shard makes dual writes fail: the stream heals them."""
         with self.phase("dual write", "dual_writing"):
             for group in GROUPS:
                 self.shardway.run("migrate", "advance", "--group", group, "--to", "dual_writing")
@@ -223,7 +264,9 @@ class Scenario:
             self.facts.verified[table["relation"]] = {"verdict": table["verdict"], "rows": table["rows"]}
 
     def guard(self) -> None:
-        """The foreign writer was noticed; from here on it is refused."""
+        """Refuses the foreign writer, which was noticed before."""
+        foreign = self.foreign
+        assert foreign
         with self.phase("refuse foreign writers", "dual_writing"):
             deadline = time.monotonic() + 10
             while self.foreign_seen() == 0 and time.monotonic() < deadline:
@@ -232,19 +275,28 @@ class Scenario:
                 self.shardway.run("migrate", "guard", "--group", group)
             guarded = time.time()
             deadline = time.monotonic() + 15
-            while len(self.foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES and time.monotonic() < deadline:
+            while (
+                len(foreign.answers_begun_after(guarded + 0.5)) < GUARDED_TRIES
+                and time.monotonic() < deadline
+            ):
                 time.sleep(0.1)
-            self.foreign.stop()
+            foreign.stop()
             self.facts.foreign_seen = self.foreign_seen()
-            self.facts.foreign_after_guard = self.foreign.answers_begun_after(guarded + 0.5)
+            self.facts.foreign_after_guard = foreign.answers_begun_after(guarded + 0.5)
             time.sleep(3.2)  # a wave wants to see no foreign write for 3 s
 
     def foreign_seen(self) -> int:
-        """What the tool noticed: samples that its guard recorded, or changes without an outbox row that its stream met."""
-        recorded = self.on_source("SELECT count(*) FROM shardway.foreign_write WHERE application_name = 'legacy-prices'")
+        """What shardway noticed: samples of its guard, or changes without an outbox row in its stream."""
+        recorded = self.on_source(
+            "SELECT count(*) FROM shardway.foreign_write WHERE application_name = 'legacy-prices'"
+        )
         streamed = 0
         for shard in self.fleet.shards:
-            streamed += self.on(shard, "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress ORDER BY id DESC LIMIT 1), 0)")
+            streamed += self.on(
+                shard,
+                "SELECT coalesce((SELECT foreign_writes FROM shardway.stream_progress "
+                "ORDER BY id DESC LIMIT 1), 0)",
+            )
         return max(recorded, streamed)
 
     def waves(self) -> None:
@@ -256,25 +308,58 @@ class Scenario:
                     self.one_wave(group, percent)
 
     def one_wave(self, group: str, percent: int, again: str = "") -> None:
-        with self.phase(f"wave {group} {percent} %{again}", "sharded", group=group, percent=percent, to="") as phase:
-            planned, done = self.shardway.dangerous("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo")
+        with self.phase(
+            f"wave {group} {percent} %{again}", "sharded", group=group, percent=percent, to=""
+        ) as phase:
+            planned, done = self.shardway.dangerous(
+                "wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo"
+            )
             self.keep_plan(phase, planned, done)
             self.dwell(1)
 
     def keep_plan(self, phase: Phase, planned: dict[str, Any], done: dict[str, Any]) -> None:
-        phase.wave |= {"ranges": planned["state"]["plan"]["ranges"], "epoch_after": planned["state"]["plan"]["epoch_after"]}
+        phase.wave |= {
+            "ranges": planned["state"]["plan"]["ranges"],
+            "epoch_after": planned["state"]["plan"]["epoch_after"],
+        }
         self.facts.wave_reports[phase.name] = done.get("wave") or {}
 
     def killed_wave(self, group: str, percent: int) -> None:
-        """A wave in which the controller dies. The next one decides by journal, decision and fences; then the wave is run again if need be."""
+        """Kills the controller during a wave. The next one completes or undoes it; then it runs again."""
         self.controller.stop()
         self.controller.start(kill_at=KILL_IN_WAVE)
         self.wait_for_controller()
-        with self.phase(f"wave {group} {percent} %, controller killed", "", group=group, percent=percent, to="") as phase, \
-                self.commands_beside() as pool:
-            planned = self.shardway.run("wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--dry-run")
-            job = pool.submit(self.shardway.run, "wave", "run", "--group", group, "--percent", str(percent), "--approved-by", "demo", "--yes",
-                              f"--expect-state={planned['expect_state']}", expect=(0, 1, 3, 5, 6))
+        with (
+            self.phase(
+                f"wave {group} {percent} %, controller killed", "", group=group, percent=percent, to=""
+            ) as phase,
+            self.commands_beside() as pool,
+        ):
+            planned = self.shardway.run(
+                "wave",
+                "run",
+                "--group",
+                group,
+                "--percent",
+                str(percent),
+                "--approved-by",
+                "demo",
+                "--dry-run",
+            )
+            job = pool.submit(
+                self.shardway.run,
+                "wave",
+                "run",
+                "--group",
+                group,
+                "--percent",
+                str(percent),
+                "--approved-by",
+                "demo",
+                "--yes",
+                f"--expect-state={planned['expect_state']}",
+                expect=(0, 1, 3, 5, 6),
+            )
             self.facts.killed_at.append(self.controller.wait_killed(60))
             self.view.note(f"controller killed at {self.facts.killed_at[-1]}; starting it again")
             self.restart_controller()
@@ -297,11 +382,16 @@ class Scenario:
         while time.monotonic() < deadline:
             if not self.controller.is_running():
                 raise RuntimeError(f"the controller ended: {self.controller.log_tail()}")
-            if self.on_source("SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' AND document ->> 'holder' LIKE %s "
-                              "AND at > clock_timestamp() - interval '2 s')", f"%:{self.controller.process.pid}"):
+            if self.on_source(
+                "SELECT EXISTS (SELECT FROM shardway.status WHERE name = 'controller' "
+                "AND document ->> 'holder' LIKE %s AND at > clock_timestamp() - interval '2 s')",
+                f"%:{self.controller.pid}",
+            ):
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"the controller did not begin to act within {timeout:g} s: {self.controller.log_tail()}")
+        raise RuntimeError(
+            f"the controller did not begin to act within {timeout:g} s: {self.controller.log_tail()}"
+        )
 
     def restart_controller(self) -> None:
         self.controller.start()
@@ -311,7 +401,9 @@ class Scenario:
     def roll_back(self) -> None:
         group, shard = ROLLED_BACK
         with self.phase(f"roll back {shard} of {group}", "", group=group, percent=0, to="source") as phase:
-            planned, done = self.shardway.dangerous("wave", "rollback", "--group", group, "--shard", shard, "--approved-by", "demo")
+            planned, done = self.shardway.dangerous(
+                "wave", "rollback", "--group", group, "--shard", shard, "--approved-by", "demo"
+            )
             self.keep_plan(phase, planned, done)
             self.dwell(2)
         with self.phase("verify again"):
@@ -320,11 +412,14 @@ class Scenario:
 
     def finalize(self) -> None:
         with self.phase(f"finalize {FINALIZED_GROUP}", "finalized"):
-            self.shardway.dangerous("migrate", "finalize", "--group", FINALIZED_GROUP, "--approved-by", "demo")
+            self.shardway.dangerous(
+                "migrate", "finalize", "--group", FINALIZED_GROUP, "--approved-by", "demo"
+            )
             self.dwell(2)
 
     def settle(self) -> None:
-        """The clients stop; streams and mirrors run dry."""
+        """Stops the clients and waits until streams and mirrors are empty."""
+        assert self.load
         with self.phase("settle"):
             self.load.finish()
             deadline = time.monotonic() + 20
@@ -339,7 +434,7 @@ class Scenario:
 
 
 class StatusPoller(threading.Thread):
-    """Reads the controller's status document twice a second for the live view; it never disturbs the script."""
+    """Reads the status of the controller twice a second for the live view. It never disturbs the script."""
 
     def __init__(self, scenario: Scenario):
         super().__init__(daemon=True)
@@ -348,7 +443,11 @@ class StatusPoller(threading.Thread):
     def run(self) -> None:
         while not self.ended.wait(0.5):
             try:
-                document = self.scenario.on_source("SELECT document FROM shardway.status WHERE name = 'controller'")
+                document = self.scenario.on_source(
+                    "SELECT document FROM shardway.status WHERE name = 'controller'"
+                )
             except psycopg.Error:
                 document = None  # not installed yet
-            self.scenario.view.refresh(document or {}, self.scenario.load.latest if self.scenario.load else {})
+            self.scenario.view.refresh(
+                document or {}, self.scenario.load.latest if self.scenario.load else {}
+            )

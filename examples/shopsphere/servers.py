@@ -1,4 +1,5 @@
-"""Real PostgreSQL servers in a temporary folder, as children of this process: started, paused, stopped, and gone when it ends."""
+"""Real PostgreSQL servers in a temporary folder, as children of this process. They end with it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -12,18 +13,37 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Iterator
+from typing import Self
 
 import psycopg
+from queries import value_of
 
 SETTINGS = {
-    "listen_addresses": "127.0.0.1", "wal_level": "logical", "max_replication_slots": "16", "max_wal_senders": "16",
-    "max_prepared_transactions": "0", "max_connections": "100", "shared_buffers": "64MB", "work_mem": "4MB", "maintenance_work_mem": "32MB",
-    "wal_keep_size": "256MB", "max_wal_size": "1GB", "checkpoint_timeout": "10min", "dynamic_shared_memory_type": "mmap",
-    "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "log_timezone": "UTC", "timezone": "UTC",
-    "log_min_messages": "warning", "logging_collector": "off", "autovacuum_naptime": "10s", "max_parallel_workers_per_gather": "0",
+    "listen_addresses": "127.0.0.1",
+    "wal_level": "logical",
+    "max_replication_slots": "16",
+    "max_wal_senders": "16",
+    "max_prepared_transactions": "0",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "work_mem": "4MB",
+    "maintenance_work_mem": "32MB",
+    "wal_keep_size": "256MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "10min",
+    "dynamic_shared_memory_type": "mmap",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+    "log_min_messages": "warning",
+    "logging_collector": "off",
+    "autovacuum_naptime": "10s",
+    "max_parallel_workers_per_gather": "0",
 }
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 PR_SET_PDEATHSIG = 1
@@ -36,10 +56,17 @@ class ServerError(RuntimeError):
 def programs(major: int) -> Path:
     """The folder of PostgreSQL's programs, by the rules of the library's own test clusters."""
     root = Path(__file__).resolve().parents[2]
-    defaults = {13: root / "build/deps/postgres-13", 15: Path("/usr/lib/postgresql/15"), 18: root / "build/deps/postgres-18"}
+    defaults = {
+        13: root / "build/deps/postgres-13",
+        15: Path("/usr/lib/postgresql/15"),
+        18: root / "build/deps/postgres-18",
+    }
     folder = Path(os.environ.get(f"SHARDWAY_POSTGRES_{major}", defaults[major])) / "bin"
     if not (folder / "postgres").exists():
-        raise ServerError(f"PostgreSQL {major} was not found in {folder}: run cmake/bootstrap, or set SHARDWAY_POSTGRES_{major}")
+        raise ServerError(
+            f"PostgreSQL {major} was not found in {folder}: "
+            f"run cmake/bootstrap, or set SHARDWAY_POSTGRES_{major}"
+        )
     return folder.resolve()
 
 
@@ -61,10 +88,19 @@ def _child_dies_with_parent() -> None:
 
 
 def spawn(command: list[str], log: Path, owner: pwd.struct_passwd | None) -> subprocess.Popen:
-    who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     with log.open("ab") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", preexec_fn=_child_dies_with_parent,
-                                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **who)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            preexec_fn=_child_dies_with_parent,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            user=owner.pw_uid if owner else None,
+            group=owner.pw_gid if owner else None,
+            extra_groups=[] if owner else None,
+        )
 
 
 def free_port() -> int:
@@ -95,22 +131,48 @@ class Server:
         if code != 0:
             raise ServerError(f"{self.name}: {Path(command[0]).name} ended with {code}: {self.log_tail()}")
 
-    def initialize(self) -> "Server":
-        self._run(str(self.bin / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    def initialize(self) -> Server:
+        self._run(
+            str(self.bin / "initdb"),
+            "-D",
+            str(self.data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        )
         return self
 
-    def copy_of(self, primary: "Server", replay_delay_ms: int) -> "Server":
+    def copy_of(self, primary: Server, replay_delay_ms: int) -> Server:
         """Makes this a streaming replica. pg_basebackup of 15 also serves 13."""
-        self._run(str(programs(15) / "pg_basebackup"), "-D", str(self.data), "-X", "stream", "-c", "fast", "--no-sync", "-d",
-                  f"host=127.0.0.1 port={primary.port} user=postgres")
-        self.settings |= {"primary_conninfo": f"host=127.0.0.1 port={primary.port} user=postgres application_name={self.name}",
-                          "recovery_min_apply_delay": f"{replay_delay_ms}ms", "hot_standby_feedback": "on"}
+        self._run(
+            str(programs(15) / "pg_basebackup"),
+            "-D",
+            str(self.data),
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "--no-sync",
+            "-d",
+            f"host=127.0.0.1 port={primary.port} user=postgres",
+        )
+        self.settings |= {
+            "primary_conninfo": f"host=127.0.0.1 port={primary.port} user=postgres "
+            f"application_name={self.name}",
+            "recovery_min_apply_delay": f"{replay_delay_ms}ms",
+            "hot_standby_feedback": "on",
+        }
         marker = self.data / "standby.signal"
         marker.touch()
         self._give(marker)
         return self
 
-    def start(self) -> "Server":
+    def start(self) -> Server:
         settings = {**self.settings, "port": str(self.port), "unix_socket_directories": str(self.folder)}
         file = self.data / "postgresql.auto.conf"
         file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
@@ -144,10 +206,26 @@ class Server:
         return self.conninfo(user, "shop")
 
     def log_tail(self, lines: int = 15) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else "(no log)"
+        return (
+            "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+            if self.log.exists()
+            else "(no log)"
+        )
 
     def psql(self, file: Path, user: str = "postgres", **variables: object) -> None:
-        command = [str(programs(15) / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", self.database(user), "-f", str(file)]
+        command = [
+            str(programs(15) / "psql"),
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-o",
+            "/dev/null",
+            "-d",
+            self.database(user),
+            "-f",
+            str(file),
+        ]
         for name, value in variables.items():
             command += ["-v", f"{name}={value}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -156,14 +234,22 @@ class Server:
 
     def durability(self) -> dict[str, str]:
         with psycopg.connect(self.database()) as connection:
-            return {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in DURABILITY}
+            return {name: value_of(connection, f"SHOW {name}") for name in DURABILITY}
 
 
 class Fleet:
     """A source, its replicas and shards, in a folder that goes with them."""
 
-    def __init__(self, source_major: int = 13, shard_major: int = 15, shards: int = 4, source_replica: bool = True, shard_replica: bool = True,
-                 replay_delay_ms: int = 200, settings: dict[str, str] | None = None):
+    def __init__(
+        self,
+        source_major: int = 13,
+        shard_major: int = 15,
+        shards: int = 4,
+        source_replica: bool = True,
+        shard_replica: bool = True,
+        replay_delay_ms: int = 200,
+        settings: dict[str, str] | None = None,
+    ):
         self.folder = Path(tempfile.mkdtemp(prefix="shopsphere-"))
         self.folder.chmod(0o755)
         self.settings = settings or {}
@@ -175,7 +261,15 @@ class Fleet:
             self.close()
             raise
 
-    def _start(self, source_major, shard_major, shards, source_replica, shard_replica, replay_delay_ms) -> None:
+    def _start(
+        self,
+        source_major: int,
+        shard_major: int,
+        shards: int,
+        source_replica: bool,
+        shard_replica: bool,
+        replay_delay_ms: int,
+    ) -> None:
         names = {"source": source_major} | {f"shard{i}": shard_major for i in range(shards)}
         for name, major in names.items():
             self.servers[name] = Server(self.folder, name, major, self.settings)
@@ -196,7 +290,11 @@ class Fleet:
 
     @property
     def shards(self) -> list[Server]:
-        return [server for name, server in self.servers.items() if name.startswith("shard") and not name.endswith("_replica")]
+        return [
+            server
+            for name, server in self.servers.items()
+            if name.startswith("shard") and not name.endswith("_replica")
+        ]
 
     @property
     def primaries(self) -> list[Server]:
@@ -210,6 +308,7 @@ class Fleet:
             with psycopg.connect(server.conninfo(), autocommit=True) as connection:
                 connection.execute("CREATE DATABASE shop")
             server.psql(roles)
+
         in_parallel([lambda server=server: one(server) for server in self.primaries])
 
     def close(self) -> None:
@@ -218,7 +317,7 @@ class Fleet:
                 server.stop()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> "Fleet":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -240,7 +339,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def in_parallel(jobs: list) -> None:
-    # For programs that end by themselves. A server dies with the thread that started it, so servers are started by the main thread.
+    # For programs that end by themselves. A server dies with the thread that started it.
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(job) for job in jobs]:
             done.result()

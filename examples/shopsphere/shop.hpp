@@ -26,7 +26,7 @@ enum class freshness { own_writes, bounded, any_replica };
 struct write_result {
   outcome what = outcome::ok;
   std::string error{};  ///< code, when not ok
-  std::string node{}, write_id{}, secondary = "none";
+  std::string node{}, write_id{}, dual_write = "none";
   int slot = -1, epoch = 0;
   unsigned retries = 0;
   std::int64_t stall_us = 0, captured = 0, affected = 0;

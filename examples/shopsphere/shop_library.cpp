@@ -39,7 +39,7 @@ write_result report(shardway::result<shardway::write_receipt> const& done) {
   auto const& receipt = done.value();
   out.node = receipt.node;
   out.write_id = receipt.id.to_string();
-  out.secondary = shardway::name(receipt.secondary);
+  out.dual_write = shardway::name(receipt.dual_write);
   out.slot = receipt.slot.value();
   out.epoch = receipt.at.value();
   out.retries = receipt.retries;

@@ -1,4 +1,5 @@
-"""The checker's own way from a shard key to its slot and shard: PyPI's xxhash, proved against the golden file before it is believed."""
+"""The checker's own way from a shard key to its slot and shard, proved against the golden file before use."""
+
 from __future__ import annotations
 
 import json
@@ -39,7 +40,7 @@ def from_text(kind: str, text: str) -> int | str | uuid.UUID | bytes:
 
 
 def prove(golden: Path = GOLDEN) -> int:
-    """Compares this module with the frozen vectors of one column; the number compared. Raises on any difference."""
+    """Compares this module with the golden vectors of one column and counts them. Raises if one differs."""
     compared = 0
     for vector in json.loads(golden.read_text()):
         if len(vector["columns"]) != 1:
@@ -47,7 +48,9 @@ def prove(golden: Path = GOLDEN) -> int:
         column = vector["columns"][0]
         value = from_text(column["type"], column["text"])
         if canonical(value).hex() != vector["canonical"] or slot_of(value) != vector["slot"]:
-            raise AssertionError(f"the slot of a {column['type']} differs from {golden}: nothing this checker says could be believed")
+            raise AssertionError(
+                f"the slot of a {column['type']} differs from {golden}: the checker would prove nothing"
+            )
         compared += 1
     if compared == 0:
         raise AssertionError(f"{golden} holds no vectors")

@@ -89,7 +89,7 @@ outcome worker::record_write(call const& made, write_result const& done, std::in
   line.number("op", made.op).number("thread", options_.thread).text("phase", shared_.phase.get()).text("kind", made.kind);
   line.text("table", made.table).text("group", group_of(made.table)).raw("key", key_json(made.key)).number("slot", done.slot);
   line.number("due", due).number("invoke", invoked).number("end", ended).text("outcome", name_of(done.what)).number("attempt", made.attempt);
-  line.number("latency_us", ended - due).number("stall_us", done.stall_us).text("secondary", done.secondary).text("node", done.node);
+  line.number("latency_us", ended - due).number("stall_us", done.stall_us).text("dual_write", done.dual_write).text("node", done.node);
   line.number("epoch", done.epoch).text("write_id", done.write_id).number("captured", done.captured).number("affected", done.affected);
   line.number("retries", done.retries).flag("answer_lost", done.answer_lost).raw("effects", "[" + made.effects + "]");
   if (done.what != outcome::ok) line.text("error", done.error);
@@ -97,9 +97,9 @@ outcome worker::record_write(call const& made, write_result const& done, std::in
   auto& counts = shared_.counts;
   (done.what == outcome::ok ? counts.writes_ok : done.what == outcome::fail ? counts.writes_failed : counts.in_doubt)++;
   counts.latency_us_sum += ended - due;
-  counts.applied += done.secondary == "applied";
-  counts.pending += done.secondary == "pending";
-  counts.refused += done.secondary == "refused";
+  counts.applied += done.dual_write == "applied";
+  counts.pending += done.dual_write == "pending";
+  counts.refused += done.dual_write == "refused";
   counts.stalled += done.stall_us > 0;
   raise(counts.stall_us_max, done.stall_us);
   return done.what;

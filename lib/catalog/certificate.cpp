@@ -1,6 +1,6 @@
 #include "shardway/catalog/certificate.hpp"
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

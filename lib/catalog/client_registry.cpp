@@ -1,6 +1,6 @@
 #include "shardway/catalog/client_registry.hpp"
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

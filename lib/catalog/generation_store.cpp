@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "sha256.hpp"
-#include "shardway/store/in_parallel.hpp"
+#include "lib/catalog/sha256.hpp"
+#include "lib/store/in_parallel.hpp"
 #include "shardway/base/limits.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,6 +1,6 @@
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
-#include "shardway/protocol/progress.hpp"
+#include "lib/protocol/progress.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,6 +1,7 @@
 #include "shardway/catalog/install.hpp"
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {

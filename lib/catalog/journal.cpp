@@ -1,6 +1,6 @@
 #include "shardway/catalog/journal.hpp"
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

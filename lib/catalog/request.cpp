@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

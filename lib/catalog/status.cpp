@@ -1,7 +1,7 @@
 #include "shardway/catalog/status.hpp"
 
-#include "sha256.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/sha256.hpp"
+#include "lib/catalog/guarded.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "shardway/base/limits.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 #include "shardway/catalog/journal.hpp"
 
 namespace shardway {

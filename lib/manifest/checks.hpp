@@ -1,7 +1,7 @@
 // The rules by subject; validate.cpp and validate_set.cpp call them. Not public.
 #pragma once
 
-#include "rules.hpp"
+#include "lib/manifest/rules.hpp"
 #include "shardway/manifest/codec.hpp"
 
 namespace shardway {

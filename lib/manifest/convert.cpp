@@ -1,4 +1,4 @@
-#include "convert.hpp"
+#include "lib/manifest/convert.hpp"
 
 #include <algorithm>
 #include <limits>

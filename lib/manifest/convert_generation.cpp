@@ -1,5 +1,5 @@
 // The generation's message, checked while it is read: a client must not route by a document that contradicts itself.
-#include "convert.hpp"
+#include "lib/manifest/convert.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,6 +1,6 @@
 #include <google/protobuf/util/json_util.h>
 
-#include "convert.hpp"
+#include "lib/manifest/convert.hpp"
 #include "shardway/base/ensure.hpp"
 
 namespace shardway {

@@ -2,8 +2,8 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
-#include "convert.hpp"
-#include "rules.hpp"
+#include "lib/manifest/convert.hpp"
+#include "lib/manifest/rules.hpp"
 #include "shardway/manifest/codec.hpp"
 #include "shardway/manifest/validate.hpp"
 

@@ -1,6 +1,6 @@
 #include <google/protobuf/text_format.h>
 
-#include "convert.hpp"
+#include "lib/manifest/convert.hpp"
 #include "shardway/manifest/codec.hpp"
 
 namespace shardway {

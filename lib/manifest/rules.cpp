@@ -1,4 +1,4 @@
-#include "rules.hpp"
+#include "lib/manifest/rules.hpp"
 
 #include "shardway/base/limits.hpp"
 #include "shardway/route/shard_key.hpp"
@@ -66,6 +66,7 @@ std::string shown(std::string_view name) {
   return text + (name.size() > 100 ? "...\"" : "\"");
 }
 
+// P1: names are compared and quoted as the catalog has them; those that PostgreSQL would cut or that no client can show are refused.
 bool check_identifier(finder& found, std::string_view field, int index, std::string_view what, std::string_view name) {
   auto const about = [&](std::string_view problem) { return "the " + std::string{what} + " " + shown(name) + " " + std::string{problem}; };
   if (name.empty()) {

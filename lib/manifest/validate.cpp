@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "checks.hpp"
+#include "lib/manifest/checks.hpp"
 #include "shardway/base/limits.hpp"
 
 namespace shardway {

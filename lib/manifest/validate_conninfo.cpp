@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "checks.hpp"
+#include "lib/manifest/checks.hpp"
 
 namespace shardway {
 inline namespace v0 {

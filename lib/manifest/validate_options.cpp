@@ -1,7 +1,7 @@
 // The rules of a table's options: lookups, reads, ids.
 #include <algorithm>
 
-#include "checks.hpp"
+#include "lib/manifest/checks.hpp"
 #include "shardway/base/limits.hpp"
 
 namespace shardway {

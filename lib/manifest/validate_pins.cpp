@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "checks.hpp"
+#include "lib/manifest/checks.hpp"
 #include "shardway/base/limits.hpp"
 #include "shardway/manifest/generation.hpp"
 #include "shardway/route/shard_key.hpp"

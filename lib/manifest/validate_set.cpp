@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "checks.hpp"
+#include "lib/manifest/checks.hpp"
 #include "shardway/manifest/validate.hpp"
 
 namespace shardway {

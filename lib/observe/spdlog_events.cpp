@@ -23,9 +23,9 @@ class spdlog_listener final : public events {
   void on_write(write_event const& one) noexcept override {
     quietly([&] {
       auto const level = one.outcome == "in_doubt" ? spdlog::level::err : spdlog::level::debug;
-      spdlog::log(level, "write table={} node={} slot={} epoch={} outcome={} secondary={} retries={} stalled_us={} took_us={}", one.table,
+      spdlog::log(level, "write table={} node={} slot={} epoch={} outcome={} dual_write={} retries={} stalled_us={} took_us={}", one.table,
           one.node,
-                  one.slot.value(), one.at.value(), one.outcome, one.secondary, one.retries, one.stalled.count(), one.took.count());
+                  one.slot.value(), one.at.value(), one.outcome, one.dual_write, one.retries, one.stalled.count(), one.took.count());
     });
   }
   void on_refusal(refusal_event const& one) noexcept override {

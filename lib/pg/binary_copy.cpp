@@ -1,4 +1,4 @@
-#include "shardway/pg/binary_copy.hpp"
+#include "lib/pg/binary_copy.hpp"
 
 #include <algorithm>
 

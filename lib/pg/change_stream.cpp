@@ -1,8 +1,9 @@
-// A replication connection that decodes with pgoutput.
-#include "connection.hpp"
-#include "shardway/pg/pgoutput.hpp"
-#include "translate.hpp"
-#include "wire_reader.hpp"
+#include "lib/pg/change_stream.hpp"
+
+#include "lib/pg/connection.hpp"
+#include "lib/pg/pgoutput.hpp"
+#include "lib/pg/translate.hpp"
+#include "lib/pg/wire_reader.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "connection.hpp"
-#include "pg_session.hpp"
-#include "translate.hpp"
+#include "lib/pg/connection.hpp"
+#include "lib/pg/pg_session.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -18,7 +18,8 @@ namespace {
 
 using parameters = std::vector<std::pair<std::string, std::string>>;
 
-// Decoding and COPY print values by these settings, so that they are made on each connection and not left to the role or the database.
+// Decoding and COPY print values by these settings (V4) and names are found by search_path (P2), so that they are made on each connection and
+// not left to the role or the database.
 constexpr char settings[] =
     "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
     "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET standard_conforming_strings = on; "
@@ -48,7 +49,7 @@ result<parameters> parse_conninfo(connect_options const& options) {
   char* why{};
   std::unique_ptr<PQconninfoOption, free_options> const parsed{PQconninfoParse(options.conninfo.c_str(), &why)};
   memory_ptr<char> const owned{why};
-  // libpq's own text quotes the conninfo, so that it stays out of the message.
+  // libpq's own text quotes the conninfo, so that it stays out of the message (P4).
   if (!parsed) return refused(options, "the conninfo is not in libpq's form", "write it as \"host=... port=... dbname=... user=...\"");
   parameters found;
   for (auto const* option = parsed.get(); option->keyword; ++option) {
@@ -68,7 +69,7 @@ result<parameters> parameters_for(connect_options const& options, connection_use
   found.emplace_back("application_name", options.application_name);
   found.emplace_back("client_encoding", "UTF8");
   if (use == connection_use::replication) found.emplace_back("replication", "database");
-  if (options.password_provider) {
+  if (options.password_provider) {  // asked at each connect: a secret may be rotated meanwhile (P5)
     BOOST_OUTCOME_TRY(auto password, options.password_provider());
     found.emplace_back("password", std::move(password));
   }

@@ -1,4 +1,4 @@
-#include "connection.hpp"
+#include "lib/pg/connection.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "translate.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

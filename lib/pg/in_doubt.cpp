@@ -1,4 +1,4 @@
-#include "shardway/pg/in_doubt.hpp"
+#include "lib/pg/in_doubt.hpp"
 
 #include <algorithm>
 

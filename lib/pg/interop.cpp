@@ -3,9 +3,9 @@
 #include <exception>
 #include <utility>
 
-#include "pg_session.hpp"
+#include "lib/pg/pg_session.hpp"
 #include "shardway/base/sqlstate.hpp"
-#include "translate.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "pg_session.hpp"
-#include "translate.hpp"
+#include "lib/pg/pg_session.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -3,8 +3,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "pg_session.hpp"
-#include "translate.hpp"
+#include "lib/pg/pg_session.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,7 +1,7 @@
 // One-message queries, COMMIT, notifications, quoting and cancelling.
-#include "pg_session.hpp"
+#include "lib/pg/pg_session.hpp"
 
-#include "translate.hpp"
+#include "lib/pg/translate.hpp"
 
 namespace shardway {
 inline namespace v0 {

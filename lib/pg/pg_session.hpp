@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "connection.hpp"
+#include "lib/pg/connection.hpp"
 
 namespace shardway {
 inline namespace v0 {

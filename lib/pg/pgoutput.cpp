@@ -1,8 +1,8 @@
-#include "shardway/pg/pgoutput.hpp"
+#include "lib/pg/pgoutput.hpp"
 
 #include <limits>
 
-#include "wire_reader.hpp"
+#include "lib/pg/wire_reader.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "shardway/pg/pool.hpp"
+#include "lib/pg/pool.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "shardway/pg/replication_slot.hpp"
+#include "lib/pg/replication_slot.hpp"
 
 #include <array>
 

@@ -1,4 +1,4 @@
-#include "translate.hpp"
+#include "lib/pg/translate.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -23,7 +23,7 @@ std::string detail_of(PGresult const* answer) {
   return detail;
 }
 
-// Names of relations and constraints are no row values.
+// Names of relations and constraints are no row values (P4).
 std::string place_of(PGresult const* answer) {
   std::string place;
   if (auto const table = field(answer, PG_DIAG_TABLE_NAME); !table.empty()) {

@@ -1,35 +1,17 @@
-#include "shardway/protocol/capture.hpp"
+#include "lib/protocol/capture.hpp"
 
 #include <set>
 
 #include "shardway/base/limits.hpp"
-#include "shardway/protocol/column_lists.hpp"
-#include "shardway/store/statement_name.hpp"
+#include "lib/protocol/column_lists.hpp"
+#include "lib/store/statement_name.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
 using operation_type = captured_statement::operation_type;
-
-// An array in PostgreSQL's text form.
-std::string array_text(std::vector<text_value> const& values) {
-  std::string text = "{";
-  for (auto const& value : values) {
-    if (text.size() > 1) text += ',';
-    if (!value) {
-      text += "NULL";
-      continue;
-    }
-    text += '"';
-    for (char const c : *value) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text + '}';
-}
 
 }  // namespace
 
@@ -38,7 +20,7 @@ statement capture_statement(trigger_duty duty, outbox_context const& context, st
                  "pg_catalog.set_config('shardway.epoch', $3, true), pg_catalog.set_config('shardway.slot', $4, true), "
                  "pg_catalog.set_config('shardway.key', $5, true)",
           .parameters = {duty == trigger_duty::outbox ? "outbox" : "check", context.id.to_string(), std::to_string(context.at.value()),
-                         std::to_string(context.slot.value()), array_text(shard_key)},
+                         std::to_string(context.slot.value()), text_array(shard_key)},
           .name = "shardway_capture"};
 }
 

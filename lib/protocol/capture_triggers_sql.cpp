@@ -1,6 +1,6 @@
 // The text of the capture triggers.
-#include "shardway/protocol/capture.hpp"
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/capture.hpp"
+#include "lib/protocol/column_lists.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,9 +1,9 @@
-#include "shardway/protocol/guarded_apply.hpp"
+#include "lib/protocol/guarded_apply.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/column_lists.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,6 +1,6 @@
-#include "shardway/protocol/id_block.hpp"
+#include "lib/protocol/id_block.hpp"
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {

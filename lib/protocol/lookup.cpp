@@ -1,9 +1,9 @@
 // Values and owners of mappings: pure.
-#include "shardway/protocol/lookup.hpp"
+#include "lib/protocol/lookup.hpp"
 
 #include <algorithm>
 
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/column_lists.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway {
@@ -108,19 +108,6 @@ std::optional<lookup_owner> parse_holder(lookup_of_table const& of, rows const& 
   for (std::size_t i = 0; i < manifest.shard_key.size(); ++i) holder.shard_key.emplace_back(answer.text(row, i));
   for (std::size_t i = 0; i < manifest.key.size(); ++i) holder.row_key.emplace_back(answer.text(row, manifest.shard_key.size() + i));
   return holder;
-}
-
-std::string array_text(std::vector<std::string> const& values) {
-  std::string text = "{";
-  for (auto const& value : values) {
-    text += text.size() > 1 ? ",\"" : "\"";
-    for (char const c : value) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
-  }
-  return text += '}';
 }
 
 }  // namespace v0

@@ -1,5 +1,6 @@
 // Walking through rows and mappings, page after page: for building, checking and repairing a lookup.
-#include "lookup_text.hpp"
+#include "lib/protocol/lookup_text.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -69,7 +70,7 @@ statement lookup_page_statement(lookup_of_table const& of, lookup_entry const* a
   if (after) {
     sql += " WHERE (" + plain + "t.shard_key) > (" + bounds + "$" + number(of.lookup->columns.size() + 1) + "::text[])";
     parameters.assign(after->texts.begin(), after->texts.end());
-    parameters.emplace_back(array_text(after->owner.shard_key));
+    parameters.emplace_back(text_array(after->owner.shard_key));
   }
   return named(sql + " ORDER BY " + plain + "t.shard_key LIMIT " + number(limit), std::move(parameters));
 }

@@ -1,10 +1,11 @@
 // SQL of lookups.
 #include <set>
 
-#include "lookup_text.hpp"
-#include "shardway/protocol/column_lists.hpp"
-#include "shardway/protocol/lookup.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/lookup_text.hpp"
+#include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/lookup.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -62,7 +63,7 @@ statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> 
   for (auto const one : sorted) numbers.push_back(number(one));
   auto const* function = exclusive ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared";
   return named("SELECT pg_catalog." + std::string(function) + "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
-               {"lookup " + of.table->manifest.table + '.' + of.lookup->name, array_text(numbers)});
+               {"lookup " + of.table->manifest.table + '.' + of.lookup->name, text_array(numbers)});
 }
 
 // Sorted, so that two writers never wait for each other in a circle.
@@ -92,7 +93,7 @@ statement lookup_holders_statement(std::span<lookup_entry const> entries) {
 statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner const& from) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
-  for (auto const* owner : {&entry.owner, &from}) append(parameters, {array_text(owner->shard_key), array_text(owner->row_key)});
+  for (auto const* owner : {&entry.owner, &from}) append(parameters, {text_array(owner->shard_key), text_array(owner->row_key)});
   return named("UPDATE " + mapping_table(entry.of) + " AS t SET shard_key = $" + number(next) + "::text[], row_key = $" + number(next + 1) +
                    "::text[] WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next + 2) + "::text[] AND t.row_key = $" +
                    number(next + 3) + "::text[]",
@@ -102,7 +103,7 @@ statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner cons
 statement lookup_remove_statement(lookup_entry const& entry) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
-  append(parameters, {array_text(entry.owner.shard_key), array_text(entry.owner.row_key)});
+  append(parameters, {text_array(entry.owner.shard_key), text_array(entry.owner.row_key)});
   return named("DELETE FROM " + mapping_table(entry.of) + " AS t WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next) +
                    "::text[] AND t.row_key = $" + number(next + 1) + "::text[]",
                std::move(parameters));

@@ -1,10 +1,11 @@
 // Pieces of SQL that lookups' statements share.
 #pragma once
 
-#include "shardway/protocol/column_lists.hpp"
-#include "shardway/protocol/lookup.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/store/statement_name.hpp"
+#include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/lookup.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/store/statement_name.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -45,11 +46,11 @@ inline std::vector<text_value> entry_parameters(std::span<lookup_entry const> en
   std::vector<std::vector<std::string>> arrays(width + 2);
   for (auto const& entry : entries) {
     for (std::size_t i = 0; i < width; ++i) arrays[i].push_back(entry.texts[i]);
-    arrays[width].push_back(array_text(entry.owner.shard_key));
-    arrays[width + 1].push_back(array_text(entry.owner.row_key));
+    arrays[width].push_back(text_array(entry.owner.shard_key));
+    arrays[width + 1].push_back(text_array(entry.owner.row_key));
   }
   std::vector<text_value> parameters;
-  for (auto const& array : arrays) parameters.emplace_back(array_text(array));
+  for (auto const& array : arrays) parameters.emplace_back(text_array(array));
   return parameters;
 }
 

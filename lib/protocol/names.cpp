@@ -1,4 +1,4 @@
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 #include <cstdio>
 
@@ -21,7 +21,7 @@ std::string doubled(std::string_view text, char mark) {
 constexpr std::size_t identifier_bytes_max = 63;
 constexpr std::size_t digest_digits = 16;
 
-// PostgreSQL cuts longer names: two tables with one beginning would share a function. A digest of the whole name keeps them apart.
+// PostgreSQL cuts longer names: two tables with one beginning would share a function. A digest of the whole name keeps them apart (P1).
 std::string shortened(std::string identifier) {
   if (identifier.size() <= identifier_bytes_max) return identifier;
   char digest[digest_digits + 1];

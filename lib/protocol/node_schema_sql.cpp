@@ -1,9 +1,9 @@
 #include "lib/protocol/catalog_schema_sql.hpp"
-#include "shardway/protocol/id_block.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/operation.hpp"
-#include "shardway/protocol/schema.hpp"
-#include "shardway/protocol/slot_of.hpp"
+#include "lib/protocol/id_block.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/operation.hpp"
+#include "lib/protocol/schema.hpp"
+#include "lib/protocol/slot_of.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,6 +1,6 @@
-#include "shardway/protocol/operation.hpp"
+#include "lib/protocol/operation.hpp"
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {

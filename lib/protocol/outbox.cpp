@@ -1,6 +1,6 @@
-#include "shardway/protocol/outbox.hpp"
+#include "lib/protocol/outbox.hpp"
 
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/column_lists.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -37,7 +37,7 @@ std::string capture_sql(captured_statement const& user, table_state const& table
   auto const key_base = with_outbox ? base + 4 : base;
   auto const list = user.returning.empty() ? std::string("1 AS shardway_one") : user.returning;
   // The version is read in a later node of the plan than the change: after the row lock, never before (a version taken before it is wrong
-  // for a third of the writes of a hot row).
+  // for a third of the writes of a hot row: M1).
   std::string sql = "WITH shardway_change AS (" + user.body + " RETURNING " + user.alias + ".*), shardway_row AS MATERIALIZED (SELECT c.*";
   if (with_outbox)
     sql += ", shardway.row_version(" + parameter(base + 2) + "::int4, pg_catalog.pg_current_wal_insert_lsn()) AS shardway_version, " +

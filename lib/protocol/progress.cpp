@@ -1,4 +1,4 @@
-#include "shardway/protocol/progress.hpp"
+#include "lib/protocol/progress.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -21,6 +21,7 @@ statement advance_statement(std::string_view stream, stream_position const& at) 
           .name = "shardway_advance"};
 }
 
+// Rows are added and the older ones deleted: one row, updated again and again, gets slow under a pinned snapshot (S24).
 statement trim_progress_statement(std::string_view stream) {
   return {.sql = "DELETE FROM shardway.stream_progress WHERE stream = $1::text AND id < (SELECT max(id) FROM shardway.stream_progress WHERE stream = $1::text)",
           .parameters = {std::string(stream)}};

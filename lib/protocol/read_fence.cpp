@@ -1,6 +1,6 @@
-#include "shardway/protocol/read_fence.hpp"
+#include "lib/protocol/read_fence.hpp"
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,5 +1,5 @@
 // XXH32 in PL/pgSQL. All arithmetic is modulo 2^32 in bigint: a value below 2^32 times a prime written as a signed 32-bit number always fits.
-#include "shardway/protocol/slot_of.hpp"
+#include "lib/protocol/slot_of.hpp"
 
 #include "shardway/base/ensure.hpp"
 
@@ -8,8 +8,8 @@ inline namespace v0 {
 namespace {
 
 // In the text below {+} stands for OPERATOR(pg_catalog.+) and {#} for the `#` of pg_catalog, so that no search_path changes what they mean.
-// Such operators all have one precedence: every pair is in parentheses. Primes: P1 -1640531535, P2 -2048144777, P3 -1028477379,
-// P4 668265263, P5 374761393.
+// Such operators all have one precedence: every pair is in parentheses. The five primes of the hash, first to last:
+// -1640531535, -2048144777, -1028477379, 668265263, 374761393.
 constexpr std::string_view hash_sql = R"sql(
 CREATE OR REPLACE FUNCTION shardway.xxh32(input bytea) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$

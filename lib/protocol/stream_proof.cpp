@@ -1,6 +1,6 @@
-#include "shardway/protocol/stream_proof.hpp"
+#include "lib/protocol/stream_proof.hpp"
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {

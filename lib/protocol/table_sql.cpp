@@ -1,6 +1,6 @@
-#include "shardway/protocol/column_lists.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -61,7 +61,8 @@ std::string upsert_sql(table_state const& table) {
          version + "\n    WHERE t." + version + " < excluded." + version;
 }
 
-// search_path holds no schema of a user, so types are qualified by format_type as the engine's sessions see them.
+// The locks first, of the key (W7) and of the table, for which a TRUNCATE waits (W10); then the checks in statements with newer snapshots (W8).
+// search_path holds no schema of a user, so types are qualified by format_type as the engine's sessions see them (P2).
 std::string apply_function_sql(table_state const& table) {
   auto const function = names::apply_function(table.manifest.table);
   auto const qualified = names::quoted_table(table.manifest.table);

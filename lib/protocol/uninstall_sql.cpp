@@ -1,5 +1,5 @@
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -3,8 +3,8 @@
 #include <charconv>
 #include <cmath>
 
-#include "shardway/read/merge.hpp"
-#include "type_oids.hpp"
+#include "lib/read/merge.hpp"
+#include "lib/read/type_oids.hpp"
 
 namespace shardway {
 inline namespace v0 {

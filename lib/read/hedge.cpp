@@ -1,4 +1,4 @@
-#include "shardway/read/hedge.hpp"
+#include "lib/read/hedge.hpp"
 
 #include <algorithm>
 #include <deque>

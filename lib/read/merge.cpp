@@ -1,9 +1,9 @@
 // What is merged here: checks, the place of the merge, and rows of parts in order.
-#include "shardway/read/merge.hpp"
+#include "lib/read/merge.hpp"
 
 #include <algorithm>
 
-#include "type_oids.hpp"
+#include "lib/read/type_oids.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,9 +1,9 @@
 // What servers are asked to do for a merge: their part of the order, partial aggregates, and the combination.
 #include <algorithm>
 
-#include "shardway/protocol/names.hpp"
-#include "shardway/read/merge.hpp"
-#include "type_oids.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/read/merge.hpp"
+#include "lib/read/type_oids.hpp"
 
 namespace shardway {
 inline namespace v0 {

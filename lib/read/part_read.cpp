@@ -1,9 +1,9 @@
 // One node's part of a read: who answers it, and the proof of authority in its own snapshot.
 #include <algorithm>
 
-#include "lost_plan.hpp"
+#include "lib/read/lost_plan.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "shardway/read/scatter_read.hpp"
+#include "lib/read/scatter_read.hpp"
 
 namespace shardway {
 inline namespace v0 {

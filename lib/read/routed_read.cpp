@@ -1,11 +1,11 @@
-#include "shardway/read/routed_read.hpp"
+#include "lib/read/routed_read.hpp"
 
 #include <algorithm>
 
-#include "lost_plan.hpp"
+#include "lib/read/lost_plan.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/store/stop_guard.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/store/stop_guard.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "shardway/read/shadow_compare.hpp"
+#include "lib/read/shadow_compare.hpp"
 
 #include <array>
 

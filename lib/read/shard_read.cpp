@@ -1,4 +1,4 @@
-#include "shardway/read/shard_read.hpp"
+#include "lib/read/shard_read.hpp"
 
 #include <algorithm>
 

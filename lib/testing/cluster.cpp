@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "spawner.hpp"
+#include "lib/testing/spawner.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "data_folder.hpp"
+#include "lib/testing/data_folder.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "process.hpp"
+#include "lib/testing/process.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "server_state.hpp"
+#include "lib/testing/server_state.hpp"
 
 namespace shardway {
 inline namespace v0 {

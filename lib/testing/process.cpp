@@ -1,4 +1,4 @@
-#include "process.hpp"
+#include "lib/testing/process.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -20,7 +20,7 @@
 #include <sstream>
 #include <thread>
 
-#include "spawner.hpp"
+#include "lib/testing/spawner.hpp"
 
 namespace shardway {
 inline namespace v0 {

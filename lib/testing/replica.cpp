@@ -3,7 +3,7 @@
 #include <fstream>
 #include <thread>
 
-#include "server_state.hpp"
+#include "lib/testing/server_state.hpp"
 #include "shardway/testing/server.hpp"
 
 namespace shardway {

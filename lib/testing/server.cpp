@@ -8,7 +8,7 @@
 #include <thread>
 #include <tuple>
 
-#include "server_state.hpp"
+#include "lib/testing/server_state.hpp"
 
 namespace shardway {
 inline namespace v0 {

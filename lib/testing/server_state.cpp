@@ -1,4 +1,4 @@
-#include "server_state.hpp"
+#include "lib/testing/server_state.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "data_folder.hpp"
+#include "lib/testing/data_folder.hpp"
 #include "shardway/testing/server.hpp"
 
 namespace shardway {

@@ -1,4 +1,4 @@
-#include "spawner.hpp"
+#include "lib/testing/spawner.hpp"
 
 #include <signal.h>
 #include <unistd.h>

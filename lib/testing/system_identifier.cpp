@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "data_folder.hpp"
+#include "lib/testing/data_folder.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "wire_framing.hpp"
+#include "lib/testing/wire_framing.hpp"
 
 #include <cstdint>
 #include <utility>

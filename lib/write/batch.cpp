@@ -1,13 +1,13 @@
 // One statement for many rows: rows are grouped by the node that has authority, each node's in one flush and one transaction.
-#include "batch.hpp"
+#include "lib/write/batch.hpp"
 
 #include <algorithm>
 #include <deque>
 
-#include "fenced_transaction.hpp"
-#include "shardway/protocol/capture.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/write/fenced_batch.hpp"
+#include "lib/write/fenced_transaction.hpp"
+#include "lib/protocol/capture.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/write/fenced_batch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -44,10 +44,10 @@ struct part_flush {
 // One transaction of one node, tried until it commits, fails or its rows belong to several nodes.
 class part_run {
  public:
-  part_run(write_host& host, secondary_writer& secondary, std::string_view table, std::string_view sql, std::span<batch_row const> all,
+  part_run(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql, std::span<batch_row const> all,
            position_list which, write_options const& options)
-      : secondary_(secondary), table_(table), sql_(sql), all_(all), which_(std::move(which)),
-        call_(host, secondary, {table, all[which_.front()].key}, options) {}
+      : dual_writer_(dual_write), table_(table), sql_(sql), all_(all), which_(std::move(which)),
+        call_(host, dual_write, {table, all[which_.front()].key}, options) {}
 
   /// False: authority moved in between, and the rows are to be grouped again.
   bool run() {
@@ -190,13 +190,13 @@ class part_run {
     made_.retries = call_.retries();
     made_.why.reset();
     auto const& first = targets_.front();
-    if (!plan_.secondary) return true;
-    auto second = send_second_half(secondary_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes}, plan_.budget,
+    if (!plan_.dual_write) return true;
+    auto second = send_second_half(dual_writer_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes}, plan_.budget,
                                    call_.deadline());
-    if (made_.answer_lost) second = joined({.state = secondary_state::pending, .reason = "the answer was lost"}, second);
-    made_.secondary = second.state;
-    made_.secondary_reason = second.reason;
-    made_.secondary_rows = second.rows_applied;
+    if (made_.answer_lost) second = joined({.state = dual_write_state::pending, .reason = "the answer was lost"}, second);
+    made_.dual_write = second.state;
+    made_.dual_write_reason = second.reason;
+    made_.dual_write_rows = second.rows_applied;
     return true;
   }
 
@@ -209,7 +209,7 @@ class part_run {
     return true;
   }
 
-  secondary_writer& secondary_;
+  dual_writer& dual_writer_;
   std::string_view table_, sql_;
   std::span<batch_row const> all_;
   position_list which_;
@@ -223,9 +223,9 @@ class part_run {
 
 class batch_call {
  public:
-  batch_call(write_host& host, secondary_writer& secondary, std::string_view table, std::string_view sql, std::span<batch_row const> all,
+  batch_call(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql, std::span<batch_row const> all,
              batch_options const& options)
-      : host_(host), secondary_(secondary), table_(table), sql_(sql), all_(all), options_(options),
+      : host_(host), dual_writer_(dual_write), table_(table), sql_(sql), all_(all), options_(options),
         deadline_(system_clock_source().now() + options.deadline) {}
 
   result<batch_receipt> run() {
@@ -260,7 +260,7 @@ class batch_call {
     auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - system_clock_source().now());
     write_options const options{.isolation = options_.isolation, .deadline = std::max(milliseconds{1}, left),
                                 .retries_max = options_.retries_max};
-    part_run one{host_, secondary_, table_, sql_, all_, which, options};
+    part_run one{host_, dual_writer_, table_, sql_, all_, which, options};
     if (!one.run()) return group(which);
     if (options_.single_transaction) tell_of_crossing(one);
     auto const part = receipt_.parts.size();
@@ -287,7 +287,7 @@ class batch_call {
   }
 
   write_host& host_;
-  secondary_writer& secondary_;
+  dual_writer& dual_writer_;
   std::string_view table_, sql_;
   std::span<batch_row const> all_;
   batch_options const& options_;
@@ -323,6 +323,7 @@ std::vector<position_list> rows_by_node(std::span<std::size_t const> which, std:
   return parts;
 }
 
+// Names the nodes, never the keys (W19).
 error crossing(std::string_view table, std::span<write_target const> targets) {
   std::vector<std::string> nodes;
   for (auto const& one : targets)
@@ -334,14 +335,14 @@ error crossing(std::string_view table, std::span<write_target const> targets) {
                "write each node's rows in a transaction of their own, each with an operation id"};
 }
 
-result<batch_receipt> execute_batch_fenced(write_host& host, secondary_writer& secondary, std::string_view table, std::string_view sql,
+result<batch_receipt> execute_batch_fenced(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql,
                                            std::span<batch_row const> rows, batch_options const& options) {
   if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a batch's deadline must be above 0"};
   if (rows.size() > batch_rows_max)
     return error{error_code::invalid_argument, "a batch has " + std::to_string(rows.size()) + " rows; at most " +
                                                    std::to_string(batch_rows_max) + " in one call"};
   if (rows.empty()) return batch_receipt{};
-  return batch_call{host, secondary, table, sql, rows, options}.run();
+  return batch_call{host, dual_write, table, sql, rows, options}.run();
 }
 
 }  // namespace v0

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "shardway/write/batch.hpp"
-#include "shardway/write/dual_write.hpp"
-#include "shardway/write/write_host.hpp"
+#include "lib/write/dual_write.hpp"
+#include "lib/authority/host.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,4 @@
-#include "shardway/write/dual_write.hpp"
+#include "lib/write/dual_write.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -16,49 +16,49 @@ constexpr milliseconds background_budget{1000};
 // Short: in a deadlock with the stream the dual write is the one that gives way (W9).
 milliseconds lock_timeout_for(milliseconds budget) { return std::clamp(budget / 2, milliseconds{5}, milliseconds{100}); }
 
-// A shard that refused one row is alive; one that did not answer may not be.
+// A shard that refused one row is alive; one that did not answer may not be, and its breaker counts that (W18).
 bool is_shard_trouble(error const& e) noexcept {
   return needs_reconnect(e.code()) || e.code() == error_code::node_unreachable || e.code() == error_code::deadline_exceeded ||
          e.code() == error_code::authentication_failed;
 }
 
-secondary_result judged(std::vector<apply_outcome> const& outcomes, std::size_t expected) {
-  if (outcomes.size() != expected) return {.state = secondary_state::pending, .reason = "the shard answered for another number of rows"};
-  secondary_result all{.state = secondary_state::applied, .reason = {}};
+dual_write_result judged(std::vector<apply_outcome> const& outcomes, std::size_t expected) {
+  if (outcomes.size() != expected) return {.state = dual_write_state::pending, .reason = "the shard answered for another number of rows"};
+  dual_write_result all{.state = dual_write_state::applied, .reason = {}};
   for (auto const outcome : outcomes) {
     if (outcome == apply_outcome::applied) {
       ++all.rows_applied;
-    } else if (all.state != secondary_state::refused) {
+    } else if (all.state != dual_write_state::refused) {
       // The stream has passed the version, though perhaps not yet delivered it (W11): never called applied.
-      all.state = outcome == apply_outcome::delivered ? secondary_state::pending : secondary_state::refused;
+      all.state = outcome == apply_outcome::delivered ? dual_write_state::pending : dual_write_state::refused;
       all.reason = name(outcome);
     }
   }
   return all;
 }
 
-secondary_result left_pending(std::string reason) { return {.state = secondary_state::pending, .reason = std::move(reason)}; }
+dual_write_result left_pending(std::string reason) { return {.state = dual_write_state::pending, .reason = std::move(reason)}; }
 
 }  // namespace
 
-struct secondary_writer::lane {
+struct dual_writer::lane {
   shard_id shard{};
   std::mutex mutex;
   std::condition_variable changed;
   shardway::breaker gate;
-  std::deque<secondary_job> queue;
+  std::deque<dual_write_job> queue;
   std::size_t queued_rows{};
   bool busy{};
   bool stopping{};
   std::thread worker;
 };
 
-secondary_writer::secondary_writer(session_lender& lender, events* listener, std::size_t queue_rows_max)
+dual_writer::dual_writer(session_lender& lender, events* listener, std::size_t queue_rows_max)
     : lender_(lender), listener_(listener), queue_rows_max_(queue_rows_max) {}
 
-secondary_writer::~secondary_writer() { stop(); }
+dual_writer::~dual_writer() { stop(); }
 
-secondary_writer::lane& secondary_writer::lane_of(shard_id shard) {
+dual_writer::lane& dual_writer::lane_of(shard_id shard) {
   std::lock_guard const lock{mutex_};
   auto& found = lanes_[shard];
   if (!found) {
@@ -69,21 +69,21 @@ secondary_writer::lane& secondary_writer::lane_of(shard_id shard) {
   return *found;
 }
 
-secondary_result secondary_writer::count(secondary_result what, std::size_t rows) noexcept {
+dual_write_result dual_writer::count(dual_write_result what, std::size_t rows) noexcept {
   auto const applied = static_cast<std::uint64_t>(what.rows_applied);
   applied_ += applied;
-  if (what.state == secondary_state::pending) pending_ += rows - applied;
-  if (what.state == secondary_state::refused) refused_ += rows - applied;
+  if (what.state == dual_write_state::pending) pending_ += rows - applied;
+  if (what.state == dual_write_state::refused) refused_ += rows - applied;
   return what;
 }
 
-void secondary_writer::report(lane& on, bool open) {
+void dual_writer::report(lane& on, bool open) {
   if (!listener_) return;
   auto const shard = lender_.name_of(node_index{on.shard});
   listener_->on_breaker({shard, open});
 }
 
-result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary_job const& job, milliseconds budget,
+result<std::vector<apply_outcome>> dual_writer::send(session& on, dual_write_job const& job, milliseconds budget,
     steady_time deadline) {
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, one.slot});
@@ -91,7 +91,7 @@ result<std::vector<apply_outcome>> secondary_writer::send(session& on, secondary
   return parse_apply(answer);
 }
 
-secondary_result secondary_writer::tried(lane& on, secondary_job const& job, milliseconds budget) {
+dual_write_result dual_writer::tried(lane& on, dual_write_job const& job, milliseconds budget) {
   auto const deadline = system_clock_source().now() + budget;
   auto lent = lender_.lend(node_index{job.shard}, deadline);
   bool const all_in_use = !lent && lent.error().code() == error_code::deadline_exceeded;
@@ -109,23 +109,23 @@ secondary_result secondary_writer::tried(lane& on, secondary_job const& job, mil
   return left_pending(std::string(name(why.code())) + (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")"));
 }
 
-secondary_result secondary_writer::try_apply(lane& on, secondary_job const& job, milliseconds budget) {
-  if (stop_point("before_secondary_apply")) return left_pending("stopped by a test");
+dual_write_result dual_writer::try_apply(lane& on, dual_write_job const& job, milliseconds budget) {
+  if (stop_point("before_dual_write_apply")) return left_pending("stopped by a test");
   {
     std::lock_guard const lock{on.mutex};
     if (!on.gate.may_try(system_clock_source().now())) return left_pending("the shard's breaker is open");
   }
   auto done = tried(on, job, budget);
-  if (stop_point("after_secondary_apply")) return left_pending("stopped by a test");
+  if (stop_point("after_dual_write_apply")) return left_pending("stopped by a test");
   return done;
 }
 
-secondary_result secondary_writer::apply(secondary_job const& job, milliseconds budget) {
+dual_write_result dual_writer::apply(dual_write_job const& job, milliseconds budget) {
   return count(try_apply(lane_of(job.shard), job, budget), job.changes.size());
 }
 
 // The write has committed: a failure here may only leave it pending.
-bool secondary_writer::start_worker(lane& on) {
+bool dual_writer::start_worker(lane& on) {
   if (on.worker.joinable()) return true;
   try {
     on.worker = std::thread([this, &on] { work(on); });
@@ -135,7 +135,7 @@ bool secondary_writer::start_worker(lane& on) {
   return true;
 }
 
-secondary_result secondary_writer::enqueue(secondary_job job) {
+dual_write_result dual_writer::enqueue(dual_write_job job) {
   auto& on = lane_of(job.shard);
   auto const rows = job.changes.size();
   {
@@ -153,7 +153,7 @@ secondary_result secondary_writer::enqueue(secondary_job job) {
   return left_pending("queued");
 }
 
-void secondary_writer::work(lane& on) {
+void dual_writer::work(lane& on) {
   std::unique_lock lock{on.mutex};
   for (;;) {
     on.changed.wait(lock, [&] { return on.stopping || !on.queue.empty(); });
@@ -170,9 +170,9 @@ void secondary_writer::work(lane& on) {
   }
 }
 
-secondary_writer::totals_type secondary_writer::totals() const noexcept { return {applied_.load(), pending_.load(), refused_.load()}; }
+dual_writer::totals_type dual_writer::totals() const noexcept { return {applied_.load(), pending_.load(), refused_.load()}; }
 
-bool secondary_writer::drain(steady_time deadline) {
+bool dual_writer::drain(steady_time deadline) {
   std::vector<lane*> all;
   {
     std::lock_guard const lock{mutex_};
@@ -185,7 +185,7 @@ bool secondary_writer::drain(steady_time deadline) {
   return true;
 }
 
-void secondary_writer::stop() noexcept {
+void dual_writer::stop() noexcept {
   std::vector<lane*> all;
   {
     std::lock_guard const lock{mutex_};

@@ -1,11 +1,11 @@
-#include "fenced_call.hpp"
+#include "lib/write/fenced_call.hpp"
 
 #include <algorithm>
 #include <limits>
 
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "shardway/protocol/fence.hpp"
+#include "lib/protocol/fence.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -32,6 +32,7 @@ attempt_result ended(end_kind kind, error why) { return {.end = attempt_end{kind
 
 }  // namespace
 
+// Asked after COMMIT on the same connection: before it, or of the flushed WAL, the position may lie below the commit (R6).
 statement position_statement() { return {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}; }
 statement xid_statement() { return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"}; }
 
@@ -45,9 +46,9 @@ attempt_end end_of(error const& why) {
   }
 }
 
-fenced_call::fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options,
+fenced_call::fenced_call(write_host& host, dual_writer& dual_write, write_address const& to, write_options const& options,
     std::optional<operation_claim> operation)
-    : host_(host), secondary_(secondary), to_(to), options_(options), operation_(std::move(operation)), id_(write_id::make()),
+    : host_(host), dual_writer_(dual_write), to_(to), options_(options), operation_(std::move(operation)), id_(write_id::make()),
       deadline_(now() + options.deadline), wait_(host, deadline_, options.cancel) {}
 
 attempt_result fenced_call::doubted(attempt_result done) {
@@ -68,8 +69,8 @@ write_receipt fenced_call::replayed(write_target const& target, attempt_result d
   auto const record = std::move(*done.replayed);
   done.replayed.reset();
   done.position = position_afterwards(target);
-  secondary_result second;
-  if (plan_of(target).secondary && record.affected > 0) second = {.state = secondary_state::pending, .reason = "replayed"};
+  dual_write_result second;
+  if (plan_of(target).dual_write && record.affected > 0) second = {.state = dual_write_state::pending, .reason = "replayed"};
   auto made = receipt(target, std::move(done), std::move(second));
   made.id = record.id;
   made.affected = record.affected;
@@ -144,22 +145,22 @@ attempt_result fenced_call::resolve(write_target const& target, write_plan const
   return done;
 }
 
-secondary_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
-  if (!plan.secondary) return {};
-  if (stop_point("after_source_commit")) return {.state = secondary_state::pending, .reason = "stopped by a test"};
-  if (log_.changes.empty()) return done.answer_lost ? secondary_result{.state = secondary_state::pending,
-      .reason = "the answer was lost"} : secondary_result{};
-  return send_second_half(secondary_, {.id = id_, .current = target.current, .changes = log_.changes}, plan.budget, deadline_);
+dual_write_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
+  if (!plan.dual_write) return {};
+  if (stop_point("after_source_commit")) return {.state = dual_write_state::pending, .reason = "stopped by a test"};
+  if (log_.changes.empty()) return done.answer_lost ? dual_write_result{.state = dual_write_state::pending,
+      .reason = "the answer was lost"} : dual_write_result{};
+  return send_second_half(dual_writer_, {.id = id_, .current = target.current, .changes = log_.changes}, plan.budget, deadline_);
 }
 
-write_receipt fenced_call::receipt(write_target const& target, attempt_result done, secondary_result second) {
+write_receipt fenced_call::receipt(write_target const& target, attempt_result done, dual_write_result second) {
   write_receipt made;
   made.outcome = done.outcome;
   made.id = id_;
   for (auto const& one : log_.changes) made.versions.push_back(one.row.version);
-  made.secondary = second.state;
-  made.secondary_reason = std::move(second.reason);
-  made.secondary_rows = second.rows_applied;
+  made.dual_write = second.state;
+  made.dual_write_reason = std::move(second.reason);
+  made.dual_write_rows = second.rows_applied;
   made.node = target.node_name;
   made.slot = target.slot;
   made.at = target.group->at == stage::observing ? epoch{} : expected(target);
@@ -190,6 +191,7 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
   return success();
 }
 
+// The attempt is run again as a whole: what a function read under the old authority is read anew under the next one (R10).
 result<write_receipt> fenced_call::run(attempt_type const& attempt) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));

@@ -3,11 +3,11 @@
 
 #include <functional>
 
-#include "frame.hpp"
-#include "second_half.hpp"
-#include "shardway/protocol/operation.hpp"
-#include "shardway/write/authority_wait.hpp"
-#include "shardway/write/fenced_write.hpp"
+#include "lib/write/frame.hpp"
+#include "lib/write/second_half.hpp"
+#include "lib/protocol/operation.hpp"
+#include "lib/authority/authority_wait.hpp"
+#include "lib/write/fenced_write.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -44,7 +44,7 @@ struct operation_claim {
 
 class fenced_call {
  public:
-  fenced_call(write_host& host, secondary_writer& secondary, write_address const& to, write_options const& options,
+  fenced_call(write_host& host, dual_writer& dual_write, write_address const& to, write_options const& options,
               std::optional<operation_claim> operation = {});
 
   using attempt_type = std::function<attempt_result(fenced_call&, write_target const&)>;
@@ -79,13 +79,13 @@ class fenced_call {
   attempt_result judge(write_target const&, commit_outcome const&, result<rows> const& position, lent_session const&);
 
  private:
-  write_receipt receipt(write_target const&, attempt_result, secondary_result);
+  write_receipt receipt(write_target const&, attempt_result, dual_write_result);
   write_receipt replayed(write_target const&, attempt_result);
-  secondary_result second_half(write_target const&, write_plan const&, attempt_result const&);
+  dual_write_result second_half(write_target const&, write_plan const&, attempt_result const&);
   lsn position_afterwards(write_target const&);
 
   write_host& host_;
-  secondary_writer& secondary_;
+  dual_writer& dual_writer_;
   write_address to_;
   write_options options_;
   std::optional<operation_claim> operation_;

@@ -1,15 +1,15 @@
-#include "fenced_transaction.hpp"
+#include "lib/write/fenced_transaction.hpp"
 
-#include "lookup_keeper.hpp"
+#include "lib/write/lookup_keeper.hpp"
 #include <algorithm>
 
-#include "batch.hpp"
-#include "operation.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/store/statement_name.hpp"
-#include "shardway/store/stop_guard.hpp"
-#include "shardway/write/statement_lexer.hpp"
+#include "lib/write/batch.hpp"
+#include "lib/write/operation.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/store/statement_name.hpp"
+#include "lib/store/stop_guard.hpp"
+#include "lib/sql/statement_lexer.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -292,9 +292,9 @@ attempt_result attempt_statement(fenced_call& call, write_target const& target, 
   return done;
 }
 
-result<write_receipt> run_fenced(write_host& host, secondary_writer& secondary, write_address const& to,
+result<write_receipt> run_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
                                  std::function<result<>(write_transaction&)> const& body, write_options const& options) {
-  fenced_call call{host, secondary, to, options, operation_of(to, {}, {}, options)};
+  fenced_call call{host, dual_write, to, options, operation_of(to, {}, {}, options)};
   return call.run([&](fenced_call& in, write_target const& target) { return attempt_transaction(in, target, body); });
 }
 

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "fenced_call.hpp"
+#include "lib/write/fenced_call.hpp"
 
 namespace shardway {
 inline namespace v0 {

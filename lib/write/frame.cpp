@@ -1,8 +1,9 @@
-#include "frame.hpp"
+#include "lib/write/frame.hpp"
 
-#include "framed_text.hpp"
-#include "shardway/protocol/lookup.hpp"
-#include "shardway/write/statement_lexer.hpp"
+#include "lib/write/framed_text.hpp"
+#include "lib/protocol/lookup.hpp"
+#include "lib/sql/known_statement.hpp"
+#include "lib/sql/statement_lexer.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "shardway/protocol/outbox.hpp"
-#include "shardway/write/dual_write.hpp"
-#include "shardway/write/write_host.hpp"
-#include "shardway/write/write_plan.hpp"
+#include "lib/protocol/outbox.hpp"
+#include "lib/write/dual_write.hpp"
+#include "lib/authority/host.hpp"
+#include "lib/write/write_plan.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -34,7 +34,7 @@ struct lookup_change {
 
 /// What one attempt has changed so far.
 struct write_log {
-  std::vector<secondary_change> changes;
+  std::vector<dual_write_change> changes;
   std::vector<lookup_change> lookups;
   std::int32_t next_ordinal{1};
   std::int64_t affected{};

@@ -1,9 +1,9 @@
-#include "framed_text.hpp"
+#include "lib/write/framed_text.hpp"
 
 #include <unordered_map>
 #include <vector>
 
-#include "shardway/store/statement_name.hpp"
+#include "lib/store/statement_name.hpp"
 
 namespace shardway {
 inline namespace v0 {

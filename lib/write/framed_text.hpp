@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "shardway/protocol/outbox.hpp"
-#include "shardway/write/statement_lexer.hpp"
+#include "lib/protocol/outbox.hpp"
+#include "lib/sql/statement_lexer.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,5 @@
-#include "lookup_keeper.hpp"
+// Keeps I13.
+#include "lib/write/lookup_keeper.hpp"
 
 #include <algorithm>
 #include <map>
@@ -6,9 +7,10 @@
 
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/protocol/lookup.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/protocol/lookup.hpp"
 #include "shardway/route/slot.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -51,8 +53,8 @@ error as_retryable(error const& why, lookup_of_table const& of) {
 using grouped = std::map<std::pair<std::string_view, std::string_view>, entry_list>;
 
 std::string told_apart(lookup_entry const& entry) {
-  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + array_text(entry.texts) + array_text(entry.owner.shard_key) +
-         array_text(entry.owner.row_key);
+  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + text_array(entry.texts) + text_array(entry.owner.shard_key) +
+         text_array(entry.owner.row_key);
 }
 
 result<grouped> entries_of(std::vector<lookup_change> const& changes) {

@@ -1,7 +1,7 @@
 // Mappings of a transaction's rows, written before its COMMIT: there are never fewer than rows that committed.
 #pragma once
 
-#include "fenced_call.hpp"
+#include "lib/write/fenced_call.hpp"
 
 namespace shardway {
 inline namespace v0 {

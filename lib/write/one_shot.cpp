@@ -1,7 +1,7 @@
 // One statement in its own transaction, in one flush.
-#include "fenced_transaction.hpp"
-#include "operation.hpp"
-#include "shardway/protocol/capture.hpp"
+#include "lib/write/fenced_transaction.hpp"
+#include "lib/write/operation.hpp"
+#include "lib/protocol/capture.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -128,9 +128,9 @@ class one_shot {
 
 }  // namespace
 
-result<write_receipt> execute_fenced(write_host& host, secondary_writer& secondary, write_address const& to, std::string_view sql,
+result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& to, std::string_view sql,
                                      std::vector<text_value> parameters, write_options const& options) {
-  fenced_call call{host, secondary, to, options, operation_of(to, sql, parameters, options)};
+  fenced_call call{host, dual_write, to, options, operation_of(to, sql, parameters, options)};
   return call.run([&](fenced_call& in, write_target const& target) { return one_shot{in, target, sql, parameters}.run(); });
 }
 

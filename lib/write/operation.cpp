@@ -1,4 +1,4 @@
-#include "operation.hpp"
+#include "lib/write/operation.hpp"
 
 #include <openssl/evp.h>
 
@@ -46,6 +46,7 @@ class digest {
 
 attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, std::move(why)}}; }
 
+// The same id with another content is never executed (W3).
 attempt_result compared(fenced_call const& call, write_target const& target, operation_record record) {
   if (record.digest == call.operation()->digest) return {.replayed = std::move(record)};
   return failed(error{error_code::write_id_mismatch, "the operation id was used before, for another write than this one to table " +

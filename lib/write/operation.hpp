@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "fenced_call.hpp"
+#include "lib/write/fenced_call.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -3,12 +3,12 @@
 namespace shardway {
 inline namespace v0 {
 
-std::string_view name(secondary_state state) noexcept {
+std::string_view name(dual_write_state state) noexcept {
   switch (state) {
-    case secondary_state::none: return "none";
-    case secondary_state::applied: return "applied";
-    case secondary_state::pending: return "pending";
-    case secondary_state::refused: return "refused";
+    case dual_write_state::none: return "none";
+    case dual_write_state::applied: return "applied";
+    case dual_write_state::pending: return "pending";
+    case dual_write_state::refused: return "refused";
   }
   return "unknown";
 }

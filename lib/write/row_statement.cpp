@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {

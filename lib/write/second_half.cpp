@@ -1,4 +1,4 @@
-#include "second_half.hpp"
+#include "lib/write/second_half.hpp"
 
 #include <algorithm>
 #include <map>
@@ -8,16 +8,16 @@ inline namespace v0 {
 
 using std::chrono::milliseconds;
 
-std::vector<secondary_job> jobs_of(captured_changes from) {
-  std::map<shard_id, std::vector<secondary_change>> by_shard;
+std::vector<dual_write_job> jobs_of(captured_changes from) {
+  std::map<shard_id, std::vector<dual_write_change>> by_shard;
   for (auto& change : from.changes) by_shard[change.shard].push_back(std::move(change));
-  std::vector<secondary_job> jobs;
+  std::vector<dual_write_job> jobs;
   for (auto& [shard, changes] : by_shard)
     jobs.push_back({.id = from.id, .current = from.current, .shard = shard, .changes = std::move(changes)});
   return jobs;
 }
 
-secondary_result joined(secondary_result all, secondary_result const& more) {
+dual_write_result joined(dual_write_result all, dual_write_result const& more) {
   all.rows_applied += more.rows_applied;
   if (more.state > all.state) {
     all.state = more.state;
@@ -26,10 +26,10 @@ secondary_result joined(secondary_result all, secondary_result const& more) {
   return all;
 }
 
-secondary_result send_second_half(secondary_writer& to, captured_changes changes, milliseconds budget, steady_time deadline) {
+dual_write_result send_second_half(dual_writer& to, captured_changes changes, milliseconds budget, steady_time deadline) {
   bool const in_background = budget.count() == 0;
   auto const until = std::min(deadline, system_clock_source().now() + budget);
-  secondary_result all;
+  dual_write_result all;
   for (auto& job : jobs_of(std::move(changes))) {
     auto const left = std::chrono::duration_cast<milliseconds>(until - system_clock_source().now());
     // A shard that the others left no time for is not tried: it would count as one that does not answer.

@@ -1,7 +1,7 @@
 // The dual writes of a transaction that has committed on the source: one job a shard.
 #pragma once
 
-#include "shardway/write/dual_write.hpp"
+#include "lib/write/dual_write.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -10,17 +10,17 @@ inline namespace v0 {
 struct captured_changes {
   write_id id{};
   std::shared_ptr<generation const> current;
-  std::vector<secondary_change> changes;
+  std::vector<dual_write_change> changes;
 };
 
 /// One job a shard, the shards in order, changes of one shard in the order they were made. Pure.
-std::vector<secondary_job> jobs_of(captured_changes);
+std::vector<dual_write_job> jobs_of(captured_changes);
 
 /// The worse state decides; rows are added up. Pure.
-secondary_result joined(secondary_result, secondary_result const& more);
+dual_write_result joined(dual_write_result, dual_write_result const& more);
 
 /// Sends every job: now and within `budget` for all together, or to the background where it is 0.
-secondary_result send_second_half(secondary_writer&, captured_changes, std::chrono::milliseconds budget, steady_time deadline);
+dual_write_result send_second_half(dual_writer&, captured_changes, std::chrono::milliseconds budget, steady_time deadline);
 
 }  // namespace v0
 }  // namespace shardway

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <array>
 
-#include "fenced_transaction.hpp"
+#include "lib/write/fenced_transaction.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "shardway/protocol/capture.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/store/statement_name.hpp"
-#include "shardway/write/statement_lexer.hpp"
-#include "tokens.hpp"
+#include "lib/protocol/capture.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/store/statement_name.hpp"
+#include "lib/sql/statement_lexer.hpp"
+#include "lib/sql/tokens.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,4 +1,5 @@
 """The demo's own figures and report, and that it leaves nothing behind when it is interrupted."""
+
 import io
 import os
 import signal
@@ -17,31 +18,91 @@ from processes import ForeignWriter
 from rich.console import Console
 from scenario import Facts, Options
 
-FIELDS = {"acknowledged_writes", "lost", "duplicated", "duplicates_detected", "duplicates_reconciled", "read_your_writes_violations",
-          "foreign_writes_seen", "foreign_writes_refused", "stall_ms", "added_write_latency_ms", "rows_verified", "copy_rows_per_s",
-          "phase_seconds", "checks"}
+FIELDS = {
+    "acknowledged_writes",
+    "lost",
+    "duplicated",
+    "duplicates_detected",
+    "duplicates_reconciled",
+    "read_your_writes_violations",
+    "foreign_writes_seen",
+    "foreign_writes_refused",
+    "stall_ms",
+    "added_write_latency_ms",
+    "rows_verified",
+    "copy_rows_per_s",
+    "phase_seconds",
+    "checks",
+}
 
 
 def write(phase, latency_ms, **more):
-    return {"op": 1, "outcome": "ok", "phase": phase, "group": "sales", "slot": 5, "epoch": 1, "node": "source", "latency_us": latency_ms * 1000,
-            "stall_us": 0, "invoke": 0, "end": 1000, **more}
+    return {
+        "op": 1,
+        "outcome": "ok",
+        "phase": phase,
+        "group": "sales",
+        "slot": 5,
+        "epoch": 1,
+        "node": "source",
+        "latency_us": latency_ms * 1000,
+        "stall_us": 0,
+        "invoke": 0,
+        "end": 1000,
+        **more,
+    }
 
 
-PHASES = [Phase("observe", "observing", seconds=8), Phase("both", "dual_writing", seconds=8),
-          Phase("wave", "sharded", seconds=2, wave={"group": "sales", "percent": 1, "to": "", "epoch_after": 2,
-                                                     "ranges": [{"shard": "shard0", "slots": [0, 40]}]})]
-LINES = [write("observe", 2), write("both", 3), write("wave", 9, stall_us=7000, epoch=2, node="shard0"), {"op": 0, "outcome": "ok", "from_replica": True}]
+PHASES = [
+    Phase("observe", "observing", seconds=8),
+    Phase("both", "dual_writing", seconds=8),
+    Phase(
+        "wave",
+        "sharded",
+        seconds=2,
+        wave={
+            "group": "sales",
+            "percent": 1,
+            "to": "",
+            "epoch_after": 2,
+            "ranges": [{"shard": "shard0", "slots": [0, 40]}],
+        },
+    ),
+]
+LINES = [
+    write("observe", 2),
+    write("both", 3),
+    write("wave", 9, stall_us=7000, epoch=2, node="shard0"),
+    {"op": 0, "outcome": "ok", "from_replica": True},
+]
 
 
 def verdict(**totals):
-    return {"totals": totals, "replica_reads": 1, "reads": 1, "acknowledged_writes": 3, "in_doubt_writes": 0, "failed_writes": 0, "failed_reads": 0,
-            "checks": {"lost": {"result": "pass", "evidence": 3, "wrong": 0, "digests": [], "detail": ""}}}
+    return {
+        "totals": totals,
+        "replica_reads": 1,
+        "reads": 1,
+        "acknowledged_writes": 3,
+        "in_doubt_writes": 0,
+        "failed_writes": 0,
+        "failed_reads": 0,
+        "checks": {"lost": {"result": "pass", "evidence": 3, "wrong": 0, "digests": [], "detail": ""}},
+    }
 
 
 @pytest.fixture
 def facts():
-    return Facts(durability={"source": {"fsync": "on"}}, verified={"shop.orders": {"verdict": "equal", "rows": 7}}, chunks_open_at_kill=2,
-                 killed_at=["here", "there"], controller_resumed=2, foreign_seen=3, foreign_after_guard=["SW003"] * 8, copy_rows=100, copy_seconds=2)
+    return Facts(
+        durability={"source": {"fsync": "on"}},
+        verified={"shop.orders": {"verdict": "equal", "rows": 7}},
+        chunks_open_at_kill=2,
+        killed_at=["here", "there"],
+        controller_resumed=2,
+        foreign_seen=3,
+        foreign_after_guard=["SW003"] * 8,
+        copy_rows=100,
+        copy_seconds=2,
+    )
 
 
 def test_the_json_has_exactly_the_promised_fields(facts):
@@ -53,20 +114,39 @@ def test_the_json_has_exactly_the_promised_fields(facts):
     assert built["holds"]
 
 
-@pytest.mark.parametrize("name, spoil", [
-    ("duplicates_detected", lambda facts, totals, lines: totals.update(duplicates=0)),
-    ("healed_dual_writes", lambda facts, totals, lines: totals.update(healed=0)),
-    ("foreign_writes_seen", lambda facts, totals, lines: setattr(facts, "foreign_seen", 0)),
-    ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.append("ok")),
-    ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.clear()),
-    ("foreign_writes_refused", lambda facts, totals, lines: setattr(facts, "foreign_after_guard", ["08006"] * 8)),
-    ("replica_reads", lambda facts, totals, lines: lines.extend([{"op": 0, "outcome": "ok", "from_replica": False}] * 9)),
-    ("writes_inside_each_wave", lambda facts, totals, lines: lines.pop(2)),
-    ("chunks_open_at_the_kill", lambda facts, totals, lines: setattr(facts, "chunks_open_at_kill", 0)),
-    ("controller_killed_and_resumed", lambda facts, totals, lines: setattr(facts, "controller_resumed", 1)),
-    ("certificates", lambda facts, totals, lines: facts.verified.update({"shop.payments": {"verdict": "different", "rows": 1}})),
-    ("durability", lambda facts, totals, lines: facts.durability.update({"shard0": {"fsync": "off"}})),
-])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("duplicates_detected", lambda facts, totals, lines: totals.update(duplicates=0)),
+        ("healed_dual_writes", lambda facts, totals, lines: totals.update(healed=0)),
+        ("foreign_writes_seen", lambda facts, totals, lines: setattr(facts, "foreign_seen", 0)),
+        ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.append("ok")),
+        ("foreign_writes_refused", lambda facts, totals, lines: facts.foreign_after_guard.clear()),
+        (
+            "foreign_writes_refused",
+            lambda facts, totals, lines: setattr(facts, "foreign_after_guard", ["08006"] * 8),
+        ),
+        (
+            "replica_reads",
+            lambda facts, totals, lines: lines.extend(
+                [{"op": 0, "outcome": "ok", "from_replica": False}] * 9
+            ),
+        ),
+        ("writes_inside_each_wave", lambda facts, totals, lines: lines.pop(2)),
+        ("chunks_open_at_the_kill", lambda facts, totals, lines: setattr(facts, "chunks_open_at_kill", 0)),
+        (
+            "controller_killed_and_resumed",
+            lambda facts, totals, lines: setattr(facts, "controller_resumed", 1),
+        ),
+        (
+            "certificates",
+            lambda facts, totals, lines: facts.verified.update(
+                {"shop.payments": {"verdict": "different", "rows": 1}}
+            ),
+        ),
+        ("durability", lambda facts, totals, lines: facts.durability.update({"shard0": {"fsync": "off"}})),
+    ],
+)
 def test_what_was_not_met_fails_by_name(facts, name, spoil):
     totals, lines = {"duplicates": 5, "healed": 1}, list(LINES)
     spoil(facts, totals, lines)
@@ -93,7 +173,9 @@ def test_the_html_report_needs_nothing_else(facts, tmp_path):
 def test_the_steps_of_a_wave_are_shown(facts):
     facts.wave_reports = {"wave": {"steps_ms": {"publish": 30, "fence": 1.25}}, "wave, controller killed": {}}
     console = Console(record=True, width=200, file=io.StringIO())
-    report.print_table(report.build(Options(), facts, PHASES, LINES, verdict(duplicates=5, healed=1)), console)
+    report.print_table(
+        report.build(Options(), facts, PHASES, LINES, verdict(duplicates=5, healed=1)), console
+    )
     shown = [line for line in console.export_text().splitlines() if "steps, " in line]
     assert len(shown) == 1 and ": fence / publish" in shown[0] and "1.2 / 30.0 ms" in shown[0]
 
@@ -104,7 +186,9 @@ def test_percentiles_of_few_and_none():
 
 
 def alive(parent: int) -> list[int]:
-    return [int(line) for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True).stdout.split()]
+    listing = ["ps", "-o", "pid=", "--ppid", str(parent)]
+    done = subprocess.run(listing, capture_output=True, text=True, check=False)
+    return [int(line) for line in done.stdout.split()]
 
 
 @pytest.fixture
@@ -117,8 +201,14 @@ def open_folder():
 
 def test_an_interrupt_leaves_no_process_and_no_folder(open_folder):
     environment = {**os.environ, "TMPDIR": str(open_folder), "TERM": "dumb"}
-    demo = subprocess.Popen([sys.executable, str(Path(servers.__file__).parent / "demo.py")], env=environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    demo = subprocess.Popen(
+        [sys.executable, str(Path(servers.__file__).parent / "demo.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 60
     children: list[int] = []
     while len(children) < 3 and time.monotonic() < deadline and demo.poll() is None:

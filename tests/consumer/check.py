@@ -23,6 +23,18 @@ CONSUMERS = ("core", "client", "migrate", "testing")
 FOREIGN = ("PostgreSQL", "Protobuf", "spdlog", "OpenSSL", "libpqxx", "Threads")
 
 
+# What a consumer's build takes over from this build.
+FLAGS = r"CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS\w*|CMAKE_CXX_COMPILER_LAUNCHER|SHARDWAY_TEST_SWITCHES"
+
+
+def only_group(pattern: str, text: str) -> str:
+    """What the group of the pattern matches. Ends the test if nothing does."""
+    found = re.search(pattern, text, re.MULTILINE)
+    if found is None:
+        sys.exit(f"nothing matches {pattern}")
+    return found[1]
+
+
 class Place:
     """The source tree, the build whose flags are used, and a scratch folder."""
 
@@ -31,16 +43,26 @@ class Place:
         self.scratch = scratch
         self.deps = root / "build" / "deps"
         cache = (build / "CMakeCache.txt").read_text()
-        self.flags = [f"-D{name}={value}" for name, value in re.findall(
-            r"^(CMAKE_BUILD_TYPE|CMAKE_CXX_FLAGS\w*|CMAKE_CXX_COMPILER_LAUNCHER|SHARDWAY_TEST_SWITCHES):\w+=(.*)$", cache, re.MULTILINE)]
-        self.compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache, re.MULTILINE)[1]
+        self.flags = [
+            f"-D{name}={value}" for name, value in re.findall(f"^({FLAGS}):\\w+=(.*)$", cache, re.MULTILINE)
+        ]
+        self.compiler = only_group(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache)
 
-    def run(self, *command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    def run(
+        self, *command: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None
+    ) -> str:
         """Standard output. Ends the test with everything the command said if it fails."""
-        done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True,
-                              env=os.environ | {"CCACHE_NOHASHDIR": "1"} | environment)
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"CCACHE_NOHASHDIR": "1"} | (environment or {}),
+            check=False,
+        )
         if done.returncode != 0:
-            sys.exit(f"{' '.join(str(part) for part in command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            words = " ".join(str(part) for part in command)
+            sys.exit(f"{words}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
     def configure(self, source: Path, build: Path, *definitions: str, without: str | None = None) -> None:
@@ -54,9 +76,17 @@ class Place:
 def installed(place: Place, is_shared: bool) -> Path:
     """The prefix, moved after the installation: nothing may remember where it was."""
     build, first, moved = (place.scratch / name for name in ("build", "first", "moved"))
-    place.configure(place.root, build, f"-DBUILD_SHARED_LIBS={'ON' if is_shared else 'OFF'}", f"-DCMAKE_INSTALL_PREFIX={first}",
-                    "-DCMAKE_INSTALL_LIBDIR=lib", "-DSHARDWAY_BUILD_TESTS=OFF", "-DSHARDWAY_BUILD_EXAMPLES=OFF",
-                    "-DSHARDWAY_BUILD_PYTHON=OFF", "-DSHARDWAY_BUILD_BENCH=OFF")
+    place.configure(
+        place.root,
+        build,
+        f"-DBUILD_SHARED_LIBS={'ON' if is_shared else 'OFF'}",
+        f"-DCMAKE_INSTALL_PREFIX={first}",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+        "-DSHARDWAY_BUILD_TESTS=OFF",
+        "-DSHARDWAY_BUILD_EXAMPLES=OFF",
+        "-DSHARDWAY_BUILD_PYTHON=OFF",
+        "-DSHARDWAY_BUILD_BENCH=OFF",
+    )
     place.build(build)
     place.run("cmake", "--install", build)
     first.rename(moved)
@@ -64,7 +94,7 @@ def installed(place: Place, is_shared: bool) -> Path:
 
 
 def has_no_path_of_the_build(place: Place, prefix: Path) -> None:
-    """CMake and pkg-config files name neither the build, nor the first prefix, nor a system library's file."""
+    """CMake and pkg-config files name neither the build, the first prefix nor a file of a system library."""
     for file in sorted([*prefix.rglob("*.cmake"), *prefix.rglob("*.pc")]):
         for banned in (str(place.root), str(place.scratch), "/usr/lib", "/usr/include"):
             if banned in file.read_text():
@@ -76,7 +106,9 @@ def by_find_package(place: Place, prefix: Path) -> None:
         build = place.scratch / f"find_{consumer}"
         blind = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in FOREIGN] if consumer == "core" else []
         prefixes = prefix if consumer == "core" else f"{prefix};{place.deps / 'libpqxx'}"
-        place.configure(place.root / "tests" / "consumer" / consumer, build, f"-DCMAKE_PREFIX_PATH={prefixes}", *blind)
+        place.configure(
+            place.root / "tests" / "consumer" / consumer, build, f"-DCMAKE_PREFIX_PATH={prefixes}", *blind
+        )
         place.build(build)
         place.run(build / f"uses_{consumer}")
 
@@ -85,9 +117,16 @@ def refuses_what_is_not_there(place: Place, prefix: Path) -> None:
     """A component nobody installed is an error that names it, not a target missing later."""
     project = place.scratch / "absent"
     project.mkdir()
-    (project / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(absent LANGUAGES CXX)\n"
-                                            "find_package(shardway CONFIG REQUIRED COMPONENTS absent)\n")
-    done = subprocess.run(["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"], capture_output=True, text=True)
+    (project / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(absent LANGUAGES CXX)\n"
+        "find_package(shardway CONFIG REQUIRED COMPONENTS absent)\n"
+    )
+    done = subprocess.run(
+        ["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode == 0 or 'component "absent"' not in re.sub(r"\s+", " ", done.stderr):
         sys.exit(f"a component that is not there was not refused by name:\n{done.stderr}")
 
@@ -95,11 +134,20 @@ def refuses_what_is_not_there(place: Place, prefix: Path) -> None:
 def by_pkg_config(place: Place, prefix: Path) -> None:
     environment = {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig:{place.deps}/libpqxx/lib/pkgconfig"}
     for consumer in ("core", "client", "migrate"):
-        flags = place.run("pkg-config", "--cflags", f"shardway-{consumer}", **environment).split()
-        libraries = place.run("pkg-config", "--libs", f"shardway-{consumer}", **environment).split()
+        flags = place.run("pkg-config", "--cflags", f"shardway-{consumer}", environment=environment).split()
+        libraries = place.run("pkg-config", "--libs", f"shardway-{consumer}", environment=environment).split()
         sources = sorted((place.root / "tests" / "consumer" / consumer).glob("*.cpp"))
         program = place.scratch / f"pkg_{consumer}"
-        place.run(place.compiler, "-std=c++20", *flags, *sources, "-o", program, *libraries, f"-Wl,-rpath,{prefix}/lib")
+        place.run(
+            place.compiler,
+            "-std=c++20",
+            *flags,
+            *sources,
+            "-o",
+            program,
+            *libraries,
+            f"-Wl,-rpath,{prefix}/lib",
+        )
         place.run(program)
 
 
@@ -114,8 +162,10 @@ def check_installed(place: Place, is_shared: bool) -> None:
 def check_subdirectory(place: Place) -> None:
     source = place.root / "tests" / "consumer" / "subdirectory"
     blind = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in FOREIGN]
-    for name, definitions, programs in (("core", blind, ["uses_core"]),
-                                        ("client", ["-DWITH_CLIENT=ON"], ["uses_core", "uses_client"])):
+    for name, definitions, programs in (
+        ("core", blind, ["uses_core"]),
+        ("client", ["-DWITH_CLIENT=ON"], ["uses_core", "uses_client"]),
+    ):
         build = place.scratch / name
         # Core with the options as they are by themselves; the client with this build's.
         without = "SHARDWAY_TEST_SWITCHES" if name == "core" else None
@@ -127,25 +177,41 @@ def check_subdirectory(place: Place) -> None:
 
 def check_recipes(place: Place) -> None:
     packaging = place.root / "cmake" / "packaging"
-    version = re.search(r"project\(shardway VERSION (\S+)", (place.root / "CMakeLists.txt").read_text())[1]
+    version = only_group(r"project\(shardway VERSION (\S+)", (place.root / "CMakeLists.txt").read_text())
     port = json.loads((packaging / "vcpkg" / "ports" / "shardway" / "vcpkg.json").read_text())
     if port["version"] != version:
         sys.exit(f"the vcpkg port is of version {port['version']}, the project of {version}")
-    conan = [place.deps / "venv" / "bin" / "python", "-m", "conans.conan"]
-    environment = {"CONAN_HOME": str(place.scratch / "conan"), "PATH": f"{place.deps}/venv/bin:{os.environ['PATH']}"}
-    place.run(*conan, "profile", "detect", **environment)
+    conan: list[str | Path] = [place.deps / "venv" / "bin" / "python", "-m", "conans.conan"]
+    environment = {
+        "CONAN_HOME": str(place.scratch / "conan"),
+        "PATH": f"{place.deps}/venv/bin:{os.environ['PATH']}",
+    }
+    place.run(*conan, "profile", "detect", environment=environment)
     # Boost and xxHash come from the system, as on a machine whose packages are Debian's.
     profile = place.scratch / "profile"
-    profile.write_text("include(default)\n[settings]\ncompiler.cppstd=20\n[platform_requires]\nboost/1.83.0\nxxhash/0.8.2\n"
-                       "[conf]\ntools.cmake.cmaketoolchain:generator=Ninja\n")
+    profile.write_text(
+        "include(default)\n[settings]\ncompiler.cppstd=20\n[platform_requires]\nboost/1.83.0\nxxhash/0.8.2\n"
+        "[conf]\ntools.cmake.cmaketoolchain:generator=Ninja\n"
+    )
     # A copy of the tree's parts: Conan writes beside the recipe's test project.
     tree = place.scratch / "tree"
     for part in ("cmake", "include", "lib"):
         shutil.copytree(place.root / part, tree / part)
     for part in ("CMakeLists.txt", "LICENSE"):
         shutil.copy(place.root / part, tree / part)
-    place.run(*conan, "create", tree / "cmake" / "packaging" / "conan", "--profile:all", profile, "-o", "shardway/*:client=False", **environment)
-    listed = json.loads(place.run(*conan, "list", f"shardway/{version}:*", "--format=json", **environment))
+    place.run(
+        *conan,
+        "create",
+        tree / "cmake" / "packaging" / "conan",
+        "--profile:all",
+        profile,
+        "-o",
+        "shardway/*:client=False",
+        environment=environment,
+    )
+    listed = json.loads(
+        place.run(*conan, "list", f"shardway/{version}:*", "--format=json", environment=environment)
+    )
     if not listed["Local Cache"][f"shardway/{version}"]["revisions"]:
         sys.exit("Conan made no package")
 
@@ -153,15 +219,36 @@ def check_recipes(place: Place) -> None:
 def check_wheel(place: Place) -> None:
     """Without fetching: the build's own requirements are in the environment that bootstrap made."""
     python, target = place.deps / "venv" / "bin" / "python", place.scratch / "site"
-    settings = [f"--config-settings=cmake.define.{flag[2:]}" for flag in place.flags if not flag.startswith("-DCMAKE_BUILD_TYPE")]
+    settings = [
+        f"--config-settings=cmake.define.{flag[2:]}"
+        for flag in place.flags
+        if not flag.startswith("-DCMAKE_BUILD_TYPE")
+    ]
     build_type = next(flag.split("=", 1)[1] for flag in place.flags if flag.startswith("-DCMAKE_BUILD_TYPE"))
-    place.run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps", "--no-index",
-              "--target", target, f"--config-settings=cmake.build-type={build_type}", f"--config-settings=build-dir={place.scratch / 'build'}",
-              *settings, place.root / "bindings" / "python")
-    told = place.run(python, "-c", "import shardway; print(shardway.__file__)", cwd=place.scratch, PYTHONPATH=str(target))
+    place.run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        target,
+        f"--config-settings=cmake.build-type={build_type}",
+        f"--config-settings=build-dir={place.scratch / 'build'}",
+        *settings,
+        place.root / "bindings" / "python",
+    )
+    environment = {"PYTHONPATH": str(target)}
+    told = place.run(
+        python, "-c", "import shardway; print(shardway.__file__)", cwd=place.scratch, environment=environment
+    )
     if not told.startswith(str(target)):
         sys.exit(f"another shardway than the wheel's was imported: {told}")
-    place.run(python, "-m", "shardway", "--help", cwd=place.scratch, PYTHONPATH=str(target))
+    place.run(python, "-m", "shardway", "--help", cwd=place.scratch, environment=environment)
     if not (target / "shardway" / "py.typed").exists():
         sys.exit("the wheel holds no py.typed")
 

@@ -1,7 +1,7 @@
 // Any bytes as a change stream: a length byte pair before each message. Nothing may read outside the message or throw.
 #include <algorithm>
 
-#include "shardway/pg/pgoutput.hpp"
+#include "lib/pg/pgoutput.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t size) {
   auto rest = std::as_bytes(std::span{data, size});

@@ -4,17 +4,24 @@
 
 Ends with status 1 if any differs, naming the type and how many.
 """
+
 import random
 import sys
 import uuid
 
 import psycopg
 import xxhash
-
 from make_slots import canonical, composite
 
-SQL_TYPES = {"smallint": "smallint", "integer": "integer", "bigint": "bigint", "text": "text", "varchar": "character varying",
-             "uuid": "uuid", "bytea": "bytea"}
+SQL_TYPES = {
+    "smallint": "smallint",
+    "integer": "integer",
+    "bigint": "bigint",
+    "text": "text",
+    "varchar": "character varying",
+    "uuid": "uuid",
+    "bytea": "bytea",
+}
 
 
 def keys(rng, kind, count):
@@ -38,9 +45,11 @@ def compare(connection, kind, values):
     plain = "text" if kind == "varchar" else kind
     rows = connection.execute(
         f"SELECT shardway.slot_of(k), shardway.slot_of_parts(shardway.key_part(k), shardway.key_part(i)) "
-        f"FROM unnest(%s::{sql_type}[]) WITH ORDINALITY AS t(k, i) ORDER BY i", (values,)).fetchall()
+        f"FROM unnest(%s::{sql_type}[]) WITH ORDINALITY AS t(k, i) ORDER BY i",
+        (values,),
+    ).fetchall()
     wrong = 0
-    for position, (text, found) in enumerate(zip(values, rows), start=1):
+    for position, (text, found) in enumerate(zip(values, rows, strict=False), start=1):
         pair = slot(composite([(plain, text), ("bigint", str(position))]))
         wrong += found != (slot(canonical(plain, text)), pair)
     return wrong + abs(len(rows) - len(values))

@@ -1,9 +1,10 @@
-"""Makes slots.json: shard keys with their canonical bytes, hash and slot, by another implementation than the library's.
+"""Makes slots.json: shard keys with canonical bytes, hash and slot, independently of the library.
 
     python tests/golden/make_slots.py > tests/golden/slots.json
 
-Needs the PyPI package xxhash. The file is frozen: running this again must give the same bytes (test_slots.py checks it).
+It needs the PyPI package xxhash. The file is frozen: test_slots.py checks that its bytes stay the same.
 """
+
 import json
 import random
 import struct
@@ -54,26 +55,93 @@ def integers(rng, kind):
 
 
 def texts(rng):
-    fixed = ["", " ", "a", "A", "ab", "abc", "abcd", "abcde", "customer-1", "Ä", "ä", "straße", "日本語", "🛒", "a\u0301", "á", "x\ty", "it's",
-             'say "hi"', "back\\slash", "42", "-1", "null", "\u007f", "\u0080", "\uffff", "\U0010ffff"]
-    sized = ["".join(rng.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(n)) for n in
-             (7, 8, 9, 11, 12, 13, 15, 16, 17, 19, 20, 31, 32, 33, 39, 40, 41, 47, 48, 63, 64, 65, 100, 255, 1000, 8192)]
+    fixed = [
+        "",
+        " ",
+        "a",
+        "A",
+        "ab",
+        "abc",
+        "abcd",
+        "abcde",
+        "customer-1",
+        "Ä",
+        "ä",
+        "straße",
+        "日本語",
+        "🛒",
+        "a\u0301",
+        "á",
+        "x\ty",
+        "it's",
+        'say "hi"',
+        "back\\slash",
+        "42",
+        "-1",
+        "null",
+        "\u007f",
+        "\u0080",
+        "\uffff",
+        "\U0010ffff",
+    ]
+    sized = [
+        "".join(rng.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(n))
+        for n in (
+            7,
+            8,
+            9,
+            11,
+            12,
+            13,
+            15,
+            16,
+            17,
+            19,
+            20,
+            31,
+            32,
+            33,
+            39,
+            40,
+            41,
+            47,
+            48,
+            63,
+            64,
+            65,
+            100,
+            255,
+            1000,
+            8192,
+        )
+    ]
     return fixed + sized
 
 
 def uuids(rng):
-    fixed = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"]
+    fixed = [
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+    ]
     return fixed + [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(40)]
 
 
 def byteas(rng):
-    sizes = list(range(0, 37)) + [63, 64, 65, 127, 128, 129, 300]
+    sizes = [*range(37), 63, 64, 65, 127, 128, 129, 300]
     return ["\\x" + rng.randbytes(n).hex() for n in sizes]
 
 
 def composites(rng, single):
-    fixed = [[("bigint", "1"), ("bigint", "2")], [("bigint", "2"), ("bigint", "1")], [("text", "a"), ("text", "bc")],
-             [("text", "ab"), ("text", "c")], [("text", ""), ("text", "")], [("integer", "1"), ("text", "1")], [("bytea", "\\x"), ("text", "")]]
+    fixed = [
+        [("bigint", "1"), ("bigint", "2")],
+        [("bigint", "2"), ("bigint", "1")],
+        [("text", "a"), ("text", "bc")],
+        [("text", "ab"), ("text", "c")],
+        [("text", ""), ("text", "")],
+        [("integer", "1"), ("text", "1")],
+        [("bytea", "\\x"), ("text", "")],
+    ]
     kinds = sorted(single)
     for columns in (2, 3, 4):
         for _ in range(14):

@@ -1,4 +1,5 @@
 """slots.json is what an independent implementation gives, and every type is covered."""
+
 import collections
 import json
 import pathlib
@@ -13,7 +14,7 @@ def test_the_file_is_what_the_generator_gives():
 
 
 def test_every_type_has_at_least_forty_vectors():
-    count = collections.Counter()
+    count: collections.Counter[str] = collections.Counter()
     for vector in json.loads(FILE.read_text()):
         count["composite" if len(vector["columns"]) > 1 else vector["columns"][0]["type"]] += 1
     assert set(count) == {"smallint", "integer", "bigint", "text", "uuid", "bytea", "composite"}

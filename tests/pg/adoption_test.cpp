@@ -169,7 +169,7 @@ TEST_F(adoption, the_service_answers_as_before_from_observing_to_sharded) {
       tx.exec("SELECT charge(" + std::to_string(customer) + ", 1, 0) FROM orders WHERE false");
       tx.exec("UPDATE customers SET name = 'changed' WHERE customer_id = " + std::to_string(customer));
     }, {.search_path = {"store"}}));
-    applied += wrote.secondary_rows;
+    applied += wrote.dual_write_rows;
     EXPECT_EQ(wrote.versions.size(), 3u);
   }
   EXPECT_GT(applied, 0);

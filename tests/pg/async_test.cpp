@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "client_fleet.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -53,7 +53,7 @@ TEST_F(async_calls, an_error_comes_through_the_future) {
 
 TEST_F(async_calls, a_full_queue_refuses_and_a_closed_client_gives_up_what_waits) {
   fleet().publish(stage::observing);
-  auto gate = value_of(shardway::testing::fault_gate::open(fleet().servers().source().port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
   auto options = fleet().options();
   options.nodes.push_back({.node = "source", .conninfo = gate->conninfo()});
   options.connections_max = 1;

@@ -88,7 +88,7 @@ TEST_F(bad_input, of_a_controller_before_any_manifest) {
   expect_untouched();
 }
 
-TEST_F(bad_input, of_a_server_that_cannot_stream) {
+TEST_F(bad_input, of_a_server_that_cannot_stream) {  // S21
   start({{"wal_level", "replica"}, {"max_replication_slots", "0"}});
   auto const why = refused();
   EXPECT_EQ(why.code(), error_code::precondition_failed);
@@ -105,7 +105,7 @@ TEST_F(bad_input, of_a_server_whose_replication_slots_are_used_up) {
   expect_untouched();
 }
 
-TEST_F(bad_input, of_tables_and_columns) {
+TEST_F(bad_input, of_tables_and_columns) {  // S9
   start();
   auto& source = fleet_->source();
   auto wrong = orders();
@@ -156,7 +156,7 @@ TEST_F(bad_input, of_a_table_that_differs_on_the_shard) {
   EXPECT_EQ(on(fleet_->shard(0), "SELECT count(*) FROM pg_attribute WHERE attrelid = 'shop.orders'::regclass AND attname = '_shardway_version'"), "0");
 }
 
-// A prepared transaction that nobody ends.
+// A prepared transaction that nobody ends (W15).
 class bad_moment : public kill_fixture {};
 
 TEST_F(bad_moment, of_a_wave_while_a_prepared_transaction_is_open) {

@@ -18,8 +18,8 @@ TEST_F(captured, a_batch_is_captured_row_by_row_and_is_still_one_transaction) {
   auto const done = value_of(session.execute_batch("shop.orders", insert_row, rows));
   ASSERT_EQ(done.parts.size(), 1U);
   EXPECT_EQ(done.parts[0].state, part_state::committed);
-  EXPECT_EQ(done.parts[0].secondary, secondary_state::applied) << done.parts[0].secondary_reason;
-  EXPECT_EQ(done.parts[0].secondary_rows, 3);
+  EXPECT_EQ(done.parts[0].dual_write, dual_write_state::applied) << done.parts[0].dual_write_reason;
+  EXPECT_EQ(done.parts[0].dual_write_rows, 3);
   EXPECT_EQ(done.affected, 3);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     EXPECT_EQ(done.rows[i].returned.text(0, 0), text(keys[i]));
@@ -41,7 +41,7 @@ TEST_F(captured, an_operation_has_one_effect) {
   write_options const options{.operation_id = "captured"};
   auto const first = value_of(session.execute("shop.orders", key, insert_row, {text(key)}, options));
   EXPECT_FALSE(first.replayed);
-  EXPECT_EQ(first.secondary, secondary_state::applied) << first.secondary_reason;
+  EXPECT_EQ(first.dual_write, dual_write_state::applied) << first.dual_write_reason;
   auto const second = value_of(session.execute("shop.orders", key, insert_row, {text(key)}, options));
   EXPECT_TRUE(second.replayed);
   EXPECT_EQ(second.id, first.id);

@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 #include "write_fixture.hpp"
 
 namespace {
@@ -76,8 +76,8 @@ TEST_F(batches, dual_writing_puts_every_row_on_its_shard_in_one_write) {
   auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows));
   ASSERT_EQ(done.parts.size(), 1U);
   EXPECT_EQ(done.parts[0].state, part_state::committed);
-  EXPECT_EQ(done.parts[0].secondary, secondary_state::applied) << done.parts[0].secondary_reason;
-  EXPECT_EQ(done.parts[0].secondary_rows, 12);
+  EXPECT_EQ(done.parts[0].dual_write, dual_write_state::applied) << done.parts[0].dual_write_reason;
+  EXPECT_EQ(done.parts[0].dual_write_rows, 12);
   EXPECT_EQ(outbox_rows(done.parts[0].id), "12");
   EXPECT_EQ(fleet().on(source(), "SELECT count(DISTINCT ordinal) FROM shardway.outbox WHERE write_id = '" + done.parts[0].id.to_string() + "'"), "12");
   for (auto const key : keys) EXPECT_EQ(shard_note(key), "batch");
@@ -115,7 +115,7 @@ TEST_F(batches, a_row_that_fails_rolls_its_part_back_and_no_other) {
   EXPECT_EQ(shard_note(third), "there");
 }
 
-TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_before) {
+TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_before) {  // W19
   at_stage(stage::dual_writing);
   auto const first = key_on(0), second = key_on(1);
   auto app = fleet().open();
@@ -174,7 +174,7 @@ TEST_F(batches, after_a_rollback_the_source_takes_them_again) {
 
 TEST_F(batches, a_part_whose_commit_lost_its_answer_is_found_out) {
   at_stage(stage::dual_writing);
-  auto gate = value_of(shardway::testing::fault_gate::open(source().port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto options = fleet().options();
   options.source.conninfo = gate->conninfo();
   options.generation_interval = 60s;
@@ -188,13 +188,13 @@ TEST_F(batches, a_part_whose_commit_lost_its_answer_is_found_out) {
   EXPECT_EQ(done.parts[0].state, part_state::committed);
   EXPECT_EQ(done.parts[0].retries, 0U);
   EXPECT_EQ(done.rows[1].affected, 1);
-  EXPECT_EQ(done.parts[0].secondary, secondary_state::applied) << done.parts[0].secondary_reason;
+  EXPECT_EQ(done.parts[0].dual_write, dual_write_state::applied) << done.parts[0].dual_write_reason;
   EXPECT_EQ(outbox_rows(done.parts[0].id), "2");
 }
 
 TEST_F(batches, a_part_that_cannot_be_found_out_is_in_doubt_and_sent_once) {
   at_stage(stage::copying);
-  auto gate = value_of(shardway::testing::fault_gate::open(source().port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto options = fleet().options();
   options.source.conninfo = gate->conninfo();
   options.generation_interval = 60s;
@@ -258,15 +258,15 @@ TEST_F(batches, a_transaction_writes_keys_of_two_shards_while_the_source_has_aut
   };
   auto const done = value_of(session.write("shop.orders", first, body));
   EXPECT_EQ(done.affected, 2);
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
-  EXPECT_EQ(done.secondary_rows, 2);
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
+  EXPECT_EQ(done.dual_write_rows, 2);
   EXPECT_EQ(outbox_rows(done.id), "2");
   EXPECT_EQ(shard_note(first), "new");
   EXPECT_EQ(shard_note(second), "new");
   EXPECT_EQ(app.totals().cross_shard, 1U);
 }
 
-TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {
+TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {  // W19
   at_stage(stage::sharded);
   auto const first = key_on(0), near = key_on(0), far = key_on(1);
   for (auto const key : {first, near, far}) move(key);

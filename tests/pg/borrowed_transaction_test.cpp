@@ -2,8 +2,8 @@
 #include <thread>
 
 #include "capture_fixture.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "lib/protocol/fence.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -90,7 +90,7 @@ TEST_F(borrowed, a_serialization_failure_runs_the_code_again) {
   EXPECT_EQ(note_at(shard_of(key), key), "between!");
 }
 
-TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {
+TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {  // R10
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -169,7 +169,7 @@ TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
 
 TEST_F(borrowed, a_commit_without_an_answer_is_found_out_and_what_was_captured_still_reaches_the_shard) {
   at_stage(stage::dual_writing);
-  auto const gate = value_of(shardway::testing::fault_gate::open(source().port()));
+  auto const gate = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto wanted = fleet_->options();
   wanted.source.conninfo = gate->conninfo();
   wanted.generation_interval = 60s;
@@ -185,7 +185,7 @@ TEST_F(borrowed, a_commit_without_an_answer_is_found_out_and_what_was_captured_s
   EXPECT_EQ(gate->trips(), 1U);
   EXPECT_EQ(runs, 1);
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   EXPECT_EQ(note_at(shard_of(key), key), "new");
 }
 

@@ -7,7 +7,7 @@
 
 #include "client_fleet.hpp"
 #include "shardway/client/pqxx_transaction.hpp"
-#include "shardway/protocol/capture.hpp"
+#include "lib/protocol/capture.hpp"
 
 namespace shardway_test {
 

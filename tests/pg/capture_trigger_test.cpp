@@ -18,8 +18,8 @@ TEST_F(captured, several_statements_and_rows_are_captured_with_their_versions_an
   EXPECT_EQ(done.affected, 6);
   ASSERT_EQ(done.versions.size(), 6U);
   EXPECT_TRUE(std::is_sorted(done.versions.begin(), done.versions.end()));
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
-  EXPECT_EQ(done.secondary_rows, 6);
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
+  EXPECT_EQ(done.dual_write_rows, 6);
   EXPECT_EQ(note_at(shard_of(key), key), "changed");
   EXPECT_EQ(note_at(shard_of(key), key + 500000), "changed");
   EXPECT_EQ(at(shard_of(key), "SELECT count(*) FROM shop.items WHERE customer_id = " + text(key)), "2");
@@ -39,22 +39,22 @@ TEST_F(captured, what_a_function_changes_is_captured) {
   auto const key = fresh_key();
   auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("SELECT shop.add_order($1, $2)", pqxx::params{key, key}); }));
   EXPECT_EQ(outbox_of(done), "i shop.orders " + text(key) + ",i shop.items " + text(key) + "/1,i shop.items " + text(key) + "/2");
-  EXPECT_EQ(done.secondary, secondary_state::applied);
+  EXPECT_EQ(done.dual_write, dual_write_state::applied);
   EXPECT_EQ(note_at(shard_of(key), key), "new");
   // The same through `execute`, which can't take such a statement apart, and through a query of a transaction.
   auto const again = fresh_key();
   auto const one = value_of(session.execute("shop.orders", again, "SELECT shop.add_order($1, $1)", {text(again)}));
-  EXPECT_EQ(one.secondary_rows, 3);
+  EXPECT_EQ(one.dual_write_rows, 3);
   EXPECT_EQ(note_at(shard_of(again), again), "new");
   auto const third = fresh_key();
   auto const queried = value_of(session.write("shop.orders", third, [&](write_transaction& tx) -> result<> {
     BOOST_OUTCOME_TRYV(tx.query("SELECT shop.add_order($1, $1)", {text(third)}));
     return success();
   }));
-  EXPECT_EQ(queried.secondary_rows, 3);
+  EXPECT_EQ(queried.dual_write_rows, 3);
 }
 
-TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {
+TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {  // W14
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -77,7 +77,7 @@ TEST_F(captured, what_is_rolled_back_to_a_savepoint_is_not_captured) {
   }));
   EXPECT_EQ(outbox_of(done), "i shop.orders " + text(key) + ",u shop.orders " + text(key));
   EXPECT_EQ(done.affected, 2);
-  EXPECT_EQ(done.secondary_rows, 2);
+  EXPECT_EQ(done.dual_write_rows, 2);
   EXPECT_EQ(note_at(shard_of(key), key), "kept");
   EXPECT_EQ(note_at(shard_of(key), key + 500000), "absent");
 }
@@ -105,7 +105,7 @@ TEST_F(captured, a_function_of_a_role_that_may_not_write_the_outbox_is_captured)
   auto const key = fresh_key();
   auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("SELECT shop.add_order($1, $1)", pqxx::params{key}); }));
   at(source(), "ALTER FUNCTION shop.add_order(bigint, bigint) OWNER TO postgres; DROP OWNED BY keeper; DROP ROLE keeper");
-  EXPECT_EQ(done.secondary_rows, 3);
+  EXPECT_EQ(done.dual_write_rows, 3);
 }
 
 TEST_F(captured, W12_W13_rows_of_triggers_and_cascades_are_captured_as_they_are_at_the_end) {
@@ -118,10 +118,10 @@ TEST_F(captured, W12_W13_rows_of_triggers_and_cascades_are_captured_as_they_are_
     tx.exec("INSERT INTO shop.items VALUES ($1, 1, $1), ($1, 2, $1)", pqxx::params{key});
   }));
   EXPECT_EQ(note_at(shard_of(key), key), "stamped+");
-  EXPECT_EQ(stamped.secondary, secondary_state::applied);
+  EXPECT_EQ(stamped.dual_write, dual_write_state::applied);
   auto const removed = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("DELETE FROM shop.orders WHERE order_id = $1", pqxx::params{key}); }));
-  EXPECT_EQ(removed.secondary_rows, 3);
-  EXPECT_EQ(removed.secondary, secondary_state::applied) << removed.secondary_reason;
+  EXPECT_EQ(removed.dual_write_rows, 3);
+  EXPECT_EQ(removed.dual_write, dual_write_state::applied) << removed.dual_write_reason;
   EXPECT_EQ(note_at(shard_of(key), key), "absent");
   EXPECT_EQ(at(shard_of(key), "SELECT count(*) FROM shop.items WHERE customer_id = " + text(key)), "0");
 }
@@ -136,7 +136,7 @@ TEST_F(captured, a_row_that_comes_and_goes_in_one_transaction_is_no_refused_dual
     tx.exec("DELETE FROM shop.orders WHERE order_id = " + text(key));
   }));
   EXPECT_EQ(outbox_of(done), "i shop.orders " + text(key) + ",d shop.orders " + text(key));
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
 }
 
 TEST_F(captured, M16_leaves_and_their_parent_capture_each_row_once) {
@@ -157,7 +157,7 @@ TEST_F(captured, M16_leaves_and_their_parent_capture_each_row_once) {
   EXPECT_EQ(at(shard_of(key), "SELECT string_agg(page, '' ORDER BY page) FROM shop.visits WHERE customer_id = " + text(key)), "abcd");
 }
 
-TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {
+TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {  // W20
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -165,12 +165,12 @@ TEST_F(captured, a_changed_primary_key_takes_the_old_row_away) {
   require(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }));
   auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("UPDATE shop.orders SET order_id = order_id + 700000 WHERE order_id = $1", pqxx::params{key}); }));
   EXPECT_EQ(outbox_of(done), "d shop.orders " + text(key) + ",u shop.orders " + text(key + 700000));
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   EXPECT_EQ(note_at(shard_of(key), key), "absent");
   EXPECT_EQ(note_at(shard_of(key), key + 700000), "new");
 }
 
-TEST_F(captured, I1_rows_of_another_shard_key_are_refused_from_copying_on) {
+TEST_F(captured, I1_rows_of_another_shard_key_are_refused_from_copying_on) {  // W29
   auto const key = fresh_key(), other = fresh_key();
   auto app = fleet_->open();
   auto session = app.session();
@@ -207,7 +207,7 @@ TEST_F(captured, I1_after_a_wave_the_shard_refuses_rows_of_another_shard_key) {
   auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }));
   EXPECT_NE(done.node, "source");
   EXPECT_EQ(done.affected, 1);
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
   for (auto const* change : {"UPDATE shop.orders SET note = 'stolen'", "DELETE FROM shop.orders", "UPDATE shop.orders SET note = 'stolen' WHERE order_id = "}) {
     auto const refused = run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(std::string(change) + (std::string_view(change).ends_with("= ") ? text(other) : "")); });
     ASSERT_FALSE(refused) << change;
@@ -216,7 +216,7 @@ TEST_F(captured, I1_after_a_wave_the_shard_refuses_rows_of_another_shard_key) {
   EXPECT_EQ(note_at(shard_of(key), other), "new");
 }
 
-TEST_F(captured, a_shard_key_may_change_while_the_source_has_authority_for_both) {
+TEST_F(captured, a_shard_key_may_change_while_the_source_has_authority_for_both) {  // W20
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -244,7 +244,7 @@ TEST_F(captured, foreign_writers_leave_no_outbox_row) {
   EXPECT_EQ(at(source(), "SELECT count(*) FROM shardway.outbox"), before);
 }
 
-TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours) {
+TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours) {  // P2
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -260,7 +260,7 @@ TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours
     tx.exec(pqxx::prepped{"adopted_insert"}, pqxx::params{key});
     EXPECT_EQ(tx.query_value<std::string>("SELECT note FROM orders WHERE order_id = " + text(key)), "by name");
   }, {.search_path = {"shop"}, .prepared = {{"adopted_insert", "INSERT INTO orders (order_id, customer_id, note) VALUES ($1, $1, 'by name')"}}}));
-  EXPECT_EQ(done.secondary, secondary_state::applied);
+  EXPECT_EQ(done.dual_write, dual_write_state::applied);
   EXPECT_EQ(note_at(shard_of(key), key), "by name");
   for (auto* node : nodes())
     require(node->query("DROP FUNCTION shop.set_config(text, text, boolean), shop.row_version(int, pg_lsn), shop.current_setting(text, boolean); DROP TABLE shop.outbox"));
@@ -289,7 +289,7 @@ TEST_F(captured, a_transaction_may_mix_frames_and_borrowed_code) {
   capture_by(capture_kind::trigger);
   EXPECT_EQ(done.versions.size(), 4U);
   EXPECT_TRUE(std::is_sorted(done.versions.begin(), done.versions.end()));
-  EXPECT_EQ(done.secondary_rows, 4);
+  EXPECT_EQ(done.dual_write_rows, 4);
   EXPECT_EQ(note_at(shard_of(key), key), "lent");
 }
 

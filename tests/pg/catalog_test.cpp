@@ -2,19 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/pg/change_stream.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/catalog/journal.hpp"
 #include "shardway/catalog/lease.hpp"
 #include "shardway/catalog/request.hpp"
 #include "shardway/catalog/status.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 
@@ -193,13 +195,13 @@ TEST_F(catalog_test, one_lease_at_a_time_and_tokens_only_grow) {
   EXPECT_TRUE(must(read_lease(*source_))->is_alive);
 }
 
-TEST_F(catalog_test, an_expired_lease_is_taken_over) {
+TEST_F(catalog_test, an_expired_lease_is_taken_over) {  // X13: by the database's clock
   auto const first = must(acquire_lease(*source_, "a:1", 1ms));
   must(source_->query({"SELECT pg_sleep(0.01)"}));
   EXPECT_EQ(must(acquire_lease(*source_, "b:2", 10s)).token, first.token + 1);
 }
 
-TEST_F(catalog_test, a_replaced_controller_changes_nothing) {
+TEST_F(catalog_test, a_replaced_controller_changes_nothing) {  // X2
   must(raise_token(*source_, 7, "new"));
   EXPECT_EQ(raise_token(*source_, 6, "old").error().code(), error_code::not_leader);
   EXPECT_EQ(append_journal(*source_, 1, "", "step").error().code(), error_code::not_leader);
@@ -279,7 +281,7 @@ TEST_F(catalog_test, catalog_calls_join_an_open_transaction) {
   EXPECT_FALSE(must(read_decision(*source_, "w9")));
 }
 
-TEST_F(catalog_test, a_repair_makes_older_certificates_worthless) {
+TEST_F(catalog_test, a_repair_makes_older_certificates_worthless) {  // V2
   EXPECT_THAT(must(certificate_gaps(*source_, {"public.orders"}, 0s))[0].why, HasSubstr("never"));
   certificate made{.group = "orders", .relation = "public.orders", .found = verdict::equal, .row_count = 5, .as_of = lsn{0x1234}};
   made.started_at = must(database_now(*source_));
@@ -294,7 +296,7 @@ TEST_F(catalog_test, a_repair_makes_older_certificates_worthless) {
   EXPECT_THAT(must(certificate_gaps(*source_, {"public.orders"}, 60s))[0].why, HasSubstr("could_not_tell"));
 }
 
-TEST_F(catalog_test, silent_and_old_clients_are_named_until_they_expire) {
+TEST_F(catalog_test, silent_and_old_clients_are_named_until_they_expire) {  // K3
   auto const app = must(connect({.node = "source", .conninfo = fleet_->source().conninfo("postgres", "app")}));
   must(heartbeat_client(*app, {"00000000-0000-7000-8000-000000000001", "checkout", "0.1.0", 1}));
   must(heartbeat_client(*app, {"00000000-0000-7000-8000-000000000002", "billing", "0.1.0", 2}));
@@ -310,7 +312,7 @@ TEST_F(catalog_test, silent_and_old_clients_are_named_until_they_expire) {
   EXPECT_TRUE(must(list_clients(*source_, 60s)).empty());
 }
 
-TEST_F(catalog_test, a_changed_or_missing_audit_entry_shows) {
+TEST_F(catalog_test, a_changed_or_missing_audit_entry_shows) {  // P7
   for (auto const* action : {"install", "approve", "wave"}) must(append_audit(*source_, "ann", action, R"({"b": 1, "a": "x"})"));
   auto const head = must(verify_audit(*source_));
   EXPECT_EQ(head.entries, 3);

@@ -5,8 +5,9 @@
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "lib/pg/change_stream.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -91,7 +92,7 @@ TEST_P(stream_on, delivers_transactions_in_commit_order_with_their_rows) {
   EXPECT_EQ((*rows[4].before)[0].text, "1");
 }
 
-TEST_P(stream_on, a_large_value_left_alone_is_not_sent_again) {
+TEST_P(stream_on, a_large_value_left_alone_is_not_sent_again) {  // S8
   auto stream = open_stream();
   require(own->simple("INSERT INTO public.moved VALUES (1, repeat('x', 100000))"));
   require(own->simple("ALTER TABLE public.moved ADD touched int; UPDATE public.moved SET touched = 1"));
@@ -132,7 +133,7 @@ TEST_P(stream_on, logical_messages_are_asked_for_where_the_server_has_them) {
   EXPECT_EQ(std::get<message_event>(events[1]).content, "mark");
 }
 
-TEST_P(stream_on, values_do_not_depend_on_the_roles_settings) {
+TEST_P(stream_on, values_do_not_depend_on_the_roles_settings) {  // V4
   require(own->simple("ALTER ROLE postgres SET DateStyle = 'German'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'; "
                       "ALTER ROLE postgres SET bytea_output = 'escape'"));
   require(own->simple("ALTER TABLE public.moved ADD at timestamptz, ADD raw bytea"));
@@ -166,7 +167,7 @@ TEST_P(stream_on, only_what_was_confirmed_is_dropped) {
   EXPECT_EQ((*again[0].after)[1].text, "second");
 }
 
-TEST_P(stream_on, a_start_before_what_was_confirmed_is_a_gap) {
+TEST_P(stream_on, a_start_before_what_was_confirmed_is_a_gap) {  // S7
   {
     auto stream = open_stream();
     require(own->simple("INSERT INTO public.moved VALUES (1, 'gone')"));
@@ -196,7 +197,7 @@ TEST_P(stream_on, answers_the_servers_questions_while_idle) {
   require(node().reload());
 }
 
-TEST_P(stream_on, why_a_stream_cannot_be_opened_is_told_apart) {
+TEST_P(stream_on, why_a_stream_cannot_be_opened_is_told_apart) {  // S3
   auto const code = [&](change_stream_options const& wanted) { return open_change_stream(where(), wanted).error().code(); };
   auto wanted = options();
   wanted.replication_slot = "absent";
@@ -211,7 +212,7 @@ TEST_P(stream_on, why_a_stream_cannot_be_opened_is_told_apart) {
   EXPECT_EQ(drop_replication_slot(*own, "moved").error().code(), error_code::precondition_failed);
 }
 
-TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {
+TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {  // S2
   require(own->simple("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"));
   require(node().reload());
   for (int i = 0; i < 40 && !state().is_lost(); ++i) {
@@ -227,7 +228,7 @@ TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {
   EXPECT_EQ(opened.error().code(), error_code::stream_broken);
 }
 
-TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {
+TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {  // M6
   auto old = open();
   require(old->simple("BEGIN; INSERT INTO public.moved VALUES (1, 'open')"));
   auto const late = create_logical_replication_slot(*own, "late", 200ms);
@@ -241,7 +242,7 @@ TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {
 
 TEST_P(stream_on, a_cut_at_any_byte_loses_and_invents_nothing) {
   require(own->simple("INSERT INTO public.moved SELECT g, 'row ' || g FROM generate_series(1, 20) g"));
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto through = where();
   through.conninfo = front->conninfo();
   for (std::uint64_t bytes = 1; bytes < 1500; bytes += 97) {

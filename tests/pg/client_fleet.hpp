@@ -8,7 +8,7 @@
 
 #include "shardway/client/client.hpp"
 #include "shardway/manifest/generation.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
 

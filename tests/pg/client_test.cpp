@@ -160,7 +160,7 @@ TEST_F(clients, many_threads_share_one_client) {
       int applied = 0;
       for (auto const key : some) {
         auto const done = insert(session, key);
-        applied += done && done.value().secondary == secondary_state::applied;
+        applied += done && done.value().dual_write == dual_write_state::applied;
       }
       return applied;
     }));

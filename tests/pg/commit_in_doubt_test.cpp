@@ -1,12 +1,12 @@
 // COMMIT was sent and its answer did not come: W1 and W2 on real servers.
-#include "shardway/pg/in_doubt.hpp"
+#include "lib/pg/in_doubt.hpp"
 
 #include <gmock/gmock.h>
 
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -39,7 +39,7 @@ class in_doubt_on : public on_version {
  protected:
   void SetUp() override {
     require(node().query(tables));
-    front = value_of(fault_gate::open(node().port()));
+    front = value_of(fault_proxy::open(node().port()));
   }
   std::string written() const { return value_of(node().query("SELECT count(*) FROM public.written")); }
   commit_outcome resolve(in_doubt_evidence const& evidence, std::chrono::milliseconds within = 20s) {
@@ -47,7 +47,7 @@ class in_doubt_on : public on_version {
   }
   void lose_reply() { require(front->arm({.direction = towards::client, .message = 'C', .text = "COMMIT"})); }
   void lose_commit() { require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT"})); }
-  std::unique_ptr<fault_gate> front;
+  std::unique_ptr<fault_proxy> front;
 };
 INSTANTIATE_TEST_SUITE_P(servers, in_doubt_on, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
 
@@ -73,7 +73,7 @@ TEST_P(in_doubt_on, the_commit_was_lost_and_nothing_remains) {
 
 TEST_P(in_doubt_on, a_backend_that_still_holds_the_transaction_is_ended_first) {
   auto tried = begin(front->conninfo(), write_id::make());
-  require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT", .fault = gate_fault::stall}));
+  require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT", .fault = proxy_fault::stall}));
   EXPECT_EQ(tried.on->commit(in(200ms)).kind, kind::in_doubt);
   EXPECT_EQ(resolve(tried.evidence).kind, kind::rolled_back);
   front->resume();  // the COMMIT that was held back finds nobody

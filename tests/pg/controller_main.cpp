@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include "shardway/manifest/codec.hpp"
-#include "shardway/migrate/controller.hpp"
+#include "shardway/migrate/controller/controller.hpp"
 
 namespace {
 std::stop_source stop;

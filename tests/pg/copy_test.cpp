@@ -1,10 +1,12 @@
 // What the copy must carry: every type, partitions, generated and identity columns; and what interrupts it.
-#include "shardway/migrate/copy.hpp"
+#include "lib/migrate/copy/old_transactions.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
 
 namespace shardway_test {
 namespace {
+
+using namespace shardway::migrate::copy;
 
 class copy_test : public stream_fixture {
  protected:
@@ -46,7 +48,7 @@ TEST_F(copy_test, every_type_arrives_as_it_was_and_follows) {
   EXPECT_EQ(misplaced("shop.kinds", "customer"), 0);
 }
 
-TEST_F(copy_test, partitions_generated_and_identity_columns) {
+TEST_F(copy_test, partitions_generated_and_identity_columns) {  // F2
   install("CREATE TABLE shop.visits (customer_id int NOT NULL, id int NOT NULL, amount int, doubled int GENERATED ALWAYS AS (amount * 2) STORED, PRIMARY KEY (customer_id, id)) "
           "PARTITION BY RANGE (customer_id); CREATE TABLE shop.visits_low PARTITION OF shop.visits FOR VALUES FROM (MINVALUE) TO (100); "
           "CREATE TABLE shop.visits_high PARTITION OF shop.visits FOR VALUES FROM (100) TO (MAXVALUE); "
@@ -66,7 +68,7 @@ TEST_F(copy_test, partitions_generated_and_identity_columns) {
   EXPECT_EQ(misplaced("shop.visits", "customer_id"), 0);
 }
 
-TEST_F(copy_test, interrupted_chunks_are_emptied_and_copied_again) {
+TEST_F(copy_test, interrupted_chunks_are_emptied_and_copied_again) {  // I6, CP6
   install(plain_ddl, plain(), "INSERT INTO shop.orders SELECT n, n, repeat('x', 100) FROM generate_series(1, 2000) AS n");
   {
     shardway::testing::selected_stop_points const stops("during_chunk_copy:error:2,after_chunk_copy:error:3,after_chunk_snapshot:error:4");
@@ -77,7 +79,7 @@ TEST_F(copy_test, interrupted_chunks_are_emptied_and_copied_again) {
   expect_equal("shop.orders", "id, customer_id, note");
 }
 
-TEST_F(copy_test, goes_on_after_a_restart) {
+TEST_F(copy_test, goes_on_after_a_restart) {  // I6, CP6
   install(plain_ddl, plain(), "INSERT INTO shop.orders SELECT n, n, repeat('x', 100) FROM generate_series(1, 6000) AS n");
   start({.copy_workers = 1});
   require(engine_->start_copy("sales"));
@@ -150,7 +152,7 @@ TEST_F(copy_with_delayed_commit, would_lose_it_without_the_visibility_rule) {
   EXPECT_NE(digest_on_shards("shop.orders", "id, customer_id, note"), digest("shop.orders", "id, customer_id, note"));
 }
 
-TEST_F(copy_test, waits_for_transactions_older_than_itself) {
+TEST_F(copy_test, waits_for_transactions_older_than_itself) {  // CP3
   install(plain_ddl, plain(), "INSERT INTO shop.orders SELECT n, n, 'old' FROM generate_series(1, 10) AS n");
   auto const old = open(fleet_->source());
   run(*old, "BEGIN; UPDATE shop.orders SET note = 'new' WHERE id = 1");

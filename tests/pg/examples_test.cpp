@@ -38,7 +38,7 @@ TEST(examples, an_order_is_dual_written_and_read_back_under_its_token) {
   auto const with = " \"" + fleet.servers().conninfo(fleet.servers().source()) + "\" 42 900";
   auto const written = run(EXAMPLE_3 + with);
   EXPECT_EQ(written.status, 0) << written.said;
-  EXPECT_THAT(written.said, ::testing::HasSubstr("committed on source, 3 rows, secondary applied"));
+  EXPECT_THAT(written.said, ::testing::HasSubstr("committed on source, 3 rows, dual_write applied"));
   auto const read = run(EXAMPLE_4 + with);
   EXPECT_EQ(read.status, 0) << read.said;
   EXPECT_THAT(read.said, ::testing::HasSubstr("note \"read me\" from source"));

@@ -65,7 +65,7 @@ TEST_F(fence_client, a_write_waits_out_a_move_and_lands_on_the_shard) {
   EXPECT_EQ(done.at, epoch{2});
   EXPECT_GE(done.retries, 1U);
   EXPECT_GE(done.stalled, 150ms);
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(done.returned.columns().size(), 5U) << "the version column is not the caller's";
   EXPECT_EQ(count_on(source(), key), "0");
   EXPECT_EQ(count_on(fleet().shard_of(slot_of(key)), key), "1");
@@ -112,8 +112,8 @@ TEST_F(fence_client, a_reopened_source_under_a_later_epoch_is_found_without_a_ne
   EXPECT_EQ(done.node, "source");
   EXPECT_EQ(done.at, epoch{2});
   EXPECT_EQ(done.versions.at(0).at_epoch(), epoch{2});
-  EXPECT_EQ(done.secondary, secondary_state::refused) << "the shard's fence has not followed yet";
-  EXPECT_EQ(done.secondary_reason, "other_epoch");
+  EXPECT_EQ(done.dual_write, dual_write_state::refused) << "the shard's fence has not followed yet";
+  EXPECT_EQ(done.dual_write_reason, "other_epoch");
 }
 
 TEST_F(fence_client, a_primary_read_too_finds_the_reopened_source) {

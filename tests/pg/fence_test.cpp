@@ -1,4 +1,4 @@
-// The fence on real servers: who passes, who waits, who is refused (I1, I3; W21, W24, W25, W28; traps 3 and 4).
+// The fence on real servers: who passes, who waits, who is refused (I1, I3; W21, W24, W25, W28).
 #include <gmock/gmock.h>
 
 #include <future>
@@ -43,7 +43,7 @@ TEST_F(fence, refusals_become_typed_errors_without_a_key) {
   EXPECT_THAT(answer.error().server_detail(), HasSubstr("group sales"));
 }
 
-TEST_F(fence, read_committed_writer_behind_a_flip_is_refused_with_either_protocol) {
+TEST_F(fence, read_committed_writer_behind_a_flip_is_refused_with_either_protocol) {  // W25, M10
   EXPECT_EQ(read_behind_a_flip("BEGIN", [](session& on) { return check(on, epoch{1}); }), "SW001");
   auto const simple = [](session& on) {
     auto text = fence_statement("sales", slot, epoch{1}).sql;
@@ -55,7 +55,7 @@ TEST_F(fence, read_committed_writer_behind_a_flip_is_refused_with_either_protoco
   EXPECT_EQ(read_behind_a_flip("BEGIN", simple, epoch{2}), "SW001");
 }
 
-TEST_F(fence, repeatable_read_writer_locks_first_and_sees_the_flip) {
+TEST_F(fence, repeatable_read_writer_locks_first_and_sees_the_flip) {  // W24
   auto const locked_first = [](session& on) {
     auto const locked = on.query(fence_lock_statement("sales"));
     return locked ? check(on, epoch{1}) : refusal(locked);
@@ -63,7 +63,7 @@ TEST_F(fence, repeatable_read_writer_locks_first_and_sees_the_flip) {
   EXPECT_EQ(read_behind_a_flip("BEGIN ISOLATION LEVEL REPEATABLE READ", locked_first), "SW001");
 }
 
-// The trap itself: shows that the rule above is needed on this version.
+// The trap itself (M10): shows that the rule above is needed on this version.
 TEST_F(fence, repeatable_read_writer_that_does_not_lock_first_passes_on_a_stale_row) {
   EXPECT_EQ(read_behind_a_flip("BEGIN ISOLATION LEVEL REPEATABLE READ", [](session& on) { return check(on, epoch{1}); }), "passed");
 }
@@ -83,14 +83,14 @@ TEST_F(fence, writer_in_flight_holds_the_flip_back_and_a_rolled_back_savepoint_d
   run(*flipper, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + " IN EXCLUSIVE MODE; ROLLBACK");
 }
 
-TEST_F(fence, dump_holds_nothing_against_a_flip) {
+TEST_F(fence, dump_holds_nothing_against_a_flip) {  // X4
   auto dump = open_source();
   run(*dump, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + ", " + names::fence("sales") + " IN ACCESS SHARE MODE");
   run(*source_, "SET lock_timeout = '50ms'");
   flip(*source_, {slot, slot}, epoch{1}, false);
 }
 
-TEST_F(fence, flips_split_rows_and_epochs_never_go_back) {
+TEST_F(fence, flips_split_rows_and_epochs_never_go_back) {  // I3, K4
   flip(*source_, {slot_id{100}, slot_id{199}}, epoch{1}, false, "w", 1000ms);
   auto const rows = value_of(parse_fence(value_of(source_->query(read_fence_statement("sales")))));
   ASSERT_EQ(rows.size(), 3u);
@@ -133,7 +133,7 @@ TEST_F(fence, client_gives_a_range_back_only_after_the_deadline_and_never_after_
   EXPECT_EQ(check(*app, epoch{2}), "passed");
 }
 
-TEST_F(fence, older_controller_changes_nothing_and_a_newer_one_waits_for_its_open_transaction) {
+TEST_F(fence, older_controller_changes_nothing_and_a_newer_one_waits_for_its_open_transaction) {  // X2
   EXPECT_EQ(one(*source_, "SELECT shardway.raise_token(5, 'a')"), "5");
   EXPECT_EQ(one(*source_, "SELECT shardway.raise_token(3, 'b')"), "5");
   auto const old = source_->query(engine_statement(3, "stream"));

@@ -1,11 +1,13 @@
 // Changing a fence within a budget: who stands in the way is named, nothing is left behind.
-#include "lib/migrate/flip.hpp"
+#include "lib/migrate/wave/flip.hpp"
 
 #include <future>
 
 #include "protocol_fixture.hpp"
 
 namespace {
+
+using namespace shardway::migrate::wave;
 
 using namespace shardway_test;
 using std::chrono::steady_clock;
@@ -52,7 +54,7 @@ TEST_F(flip_test, changes_all_of_a_request_or_nothing) {
   EXPECT_FALSE(source_->in_transaction());
 }
 
-TEST_F(flip_test, gives_up_within_its_budget_and_names_the_blocker) {
+TEST_F(flip_test, gives_up_within_its_budget_and_names_the_blocker) {  // X3
   auto const writer = value_of(connect({.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "checkout"}));
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));
@@ -73,7 +75,7 @@ TEST_F(flip_test, gives_up_within_its_budget_and_names_the_blocker) {
   EXPECT_TRUE(value_of(read_fence(*source_, "sales")).at(0).open);
 }
 
-TEST_F(flip_test, names_a_prepared_transaction) {
+TEST_F(flip_test, names_a_prepared_transaction) {  // W15, M5
   auto const writer = open_source();
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));
@@ -84,7 +86,7 @@ TEST_F(flip_test, names_a_prepared_transaction) {
   EXPECT_NE(tried.error().to_string().find("prepared transaction"), std::string::npos);
 }
 
-// pg_dump holds ACCESS SHARE on every table for hours: it neither stops a flip nor is it named for one that others stop.
+// X4: pg_dump holds ACCESS SHARE on every table for hours: it neither stops a flip nor is it named for one that others stop.
 TEST_F(flip_test, is_not_stopped_by_a_dump) {
   auto const dump = value_of(connect({.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "dump"}));
   run(*dump, "BEGIN; LOCK TABLE shardway.fence_lock_sales IN ACCESS SHARE MODE");
@@ -97,7 +99,7 @@ TEST_F(flip_test, is_not_stopped_by_a_dump) {
   EXPECT_EQ(tried.error().to_string().find("dump"), std::string::npos);
 }
 
-TEST_F(flip_test, tries_again_until_the_lock_is_had) {
+TEST_F(flip_test, tries_again_until_the_lock_is_had) {  // X4
   auto const writer = open_source();
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));
@@ -114,7 +116,7 @@ TEST_F(flip_test, tries_again_until_the_lock_is_had) {
   EXPECT_FALSE(blockers_.empty());
 }
 
-TEST_F(flip_test, refuses_a_controller_that_was_replaced) {
+TEST_F(flip_test, refuses_a_controller_that_was_replaced) {  // X2
   run(*source_, "SELECT shardway.raise_token(5, 'other')");
   auto const tried = flip_now(*source_, closing(), 1s, 4);
   ASSERT_FALSE(tried);
@@ -125,7 +127,7 @@ TEST_F(flip_test, refuses_a_controller_that_was_replaced) {
   require(flip_now(*source_, closing(), 1s, 5));
 }
 
-TEST_F(flip_test, waits_until_the_marker_has_been_passed) {
+TEST_F(flip_test, waits_until_the_marker_has_been_passed) {  // X5
   auto const id = value_of(write_marker(*source_, "w1", 0));
   EXPECT_EQ(one(*source_, "SELECT wave FROM shardway.marker WHERE id = " + std::to_string(id)), "w1");
   auto const at = value_of(current_lsn(*source_));

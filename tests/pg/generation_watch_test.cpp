@@ -8,7 +8,7 @@
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/lease.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 #include "shardway/version.hpp"
 
 namespace {
@@ -171,7 +171,7 @@ TEST_F(generations, a_copy_that_is_bad_on_the_source_is_taken_from_another_node)
 }
 
 TEST_F(generations, a_client_cut_off_from_the_catalog_goes_on_with_what_the_nodes_hold) {  // K1
-  auto gate = value_of(shardway::testing::fault_gate::open(source().port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto const key = fresh_key();
   auto const slot = slot_of(key);
   fleet().flip(source(), slot, 1, false, "w");

@@ -1,4 +1,4 @@
-// The capture frame on the source and the guarded apply on a shard (I4, I9; W6 to W12, W29, W30; traps 1 and 6).
+// The capture frame on the source and the guarded apply on a shard (I4, I9; W6, W7, W8, W9, W11, W29, W30).
 #include <gmock/gmock.h>
 
 #include <future>
@@ -62,7 +62,7 @@ TEST_F(guarded_apply, statement_that_changes_a_row_of_another_shard_key_is_refus
   EXPECT_EQ(one(*source_, "SELECT string_agg(note, ',' ORDER BY id) FROM shop.orders"), "a,b");
 }
 
-TEST_F(guarded_apply, versions_of_a_hot_row_follow_its_commits) {
+TEST_F(guarded_apply, versions_of_a_hot_row_follow_its_commits) {  // M1
   run(*source_, "INSERT INTO shop.orders VALUES (1, 42, '', 1)");
   std::vector<std::future<void>> writers;
   for (int w = 0; w < 6; ++w)
@@ -88,14 +88,14 @@ TEST_F(guarded_apply, newer_versions_win_whatever_the_order_of_arrival) {
   EXPECT_EQ(one(*shard_, "SELECT count(*) FROM shardway.dual_applied"), "1") << "one row for each write that took effect";
 }
 
-TEST_F(guarded_apply, version_the_stream_has_delivered_is_refused_so_a_deleted_row_stays_deleted) {
+TEST_F(guarded_apply, version_the_stream_has_delivered_is_refused_so_a_deleted_row_stays_deleted) {  // W7, W11
   auto const row = upserted("1", "late");
   applied_up_to(source_now());  // the stream has passed it, and a delete after it
   EXPECT_EQ(apply(row), apply_outcome::delivered);
   EXPECT_EQ(note("1"), "absent");
 }
 
-TEST_F(guarded_apply, shard_with_authority_and_other_epochs_are_never_touched) {
+TEST_F(guarded_apply, shard_with_authority_and_other_epochs_are_never_touched) {  // W7, W30
   auto const row = upserted("1", "late");
   require(shard_->query(follow_statement("sales", all_slots, epoch{2})));
   EXPECT_EQ(apply(row), apply_outcome::other_epoch);
@@ -130,7 +130,7 @@ TEST_F(guarded_apply, dual_write_waits_for_the_streams_delete_and_then_sees_its_
   EXPECT_EQ(note("1"), "absent");
 }
 
-TEST_F(guarded_apply, dual_write_gives_way_after_its_lock_timeout) {
+TEST_F(guarded_apply, dual_write_gives_way_after_its_lock_timeout) {  // W9
   auto const row = upserted("1", "late");
   auto stream = open_shard();
   run(*stream, "BEGIN; SELECT pg_advisory_xact_lock(shardway.key_lock_class('shop.orders'), shardway.key_lock_bucket(ARRAY['1']))");
@@ -139,7 +139,7 @@ TEST_F(guarded_apply, dual_write_gives_way_after_its_lock_timeout) {
   EXPECT_EQ(answer.error().sqlstate(), "55P03");
 }
 
-TEST_F(guarded_apply, rows_of_one_write_are_applied_together_in_one_message) {
+TEST_F(guarded_apply, rows_of_one_write_are_applied_together_in_one_message) {  // W6
   auto const a = upserted("1", "a");
   auto b = upserted("2", "b");
   b.ordinal = 2;
@@ -173,14 +173,14 @@ TEST_F(guarded_apply, values_with_quotes_and_backslashes_arrive_as_they_are) {
   EXPECT_EQ(note("1"), "O'Hara \\ \"x\" $$ \n {,}");
 }
 
-TEST_F(guarded_apply, shard_key_of_a_row_does_not_change_on_a_shard) {
+TEST_F(guarded_apply, shard_key_of_a_row_does_not_change_on_a_shard) {  // W20
   run(*shard_, "INSERT INTO shop.orders VALUES (1, 42, 'a', 1)");
   auto const answer = shard_->simple("UPDATE shop.orders SET customer_id = 43");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code(), error_code::shard_key_change);
 }
 
-TEST_F(guarded_apply, source_tells_the_old_place_of_a_row_whose_shard_key_changes) {
+TEST_F(guarded_apply, source_tells_the_old_place_of_a_row_whose_shard_key_changes) {  // W20
   run(*source_, shard_key_trigger_sql(table_, true));
   run(*source_, "INSERT INTO shop.orders VALUES (1, 42, 'a', 1); UPDATE shop.orders SET customer_id = 43");
   EXPECT_EQ(one(*source_, "SELECT operation::text || key_values::text || shard_key_values::text || (slot = shardway.slot_of(42::bigint))::text FROM shardway.outbox"), "k{1}{42}true");

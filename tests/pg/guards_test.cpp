@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "kill_fixture.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace shardway_test {
 namespace {
@@ -54,8 +54,8 @@ class guards : public kill_fixture {
     auto const asked = wave_stopped_at(point, guard);
     auto const sender = freeze_stream();
     {
-      shardway::testing::selected_stop_points const no_dual_write("before_secondary_apply:error");
-      EXPECT_EQ(value_of(append(1)).secondary, secondary_state::pending);
+      shardway::testing::selected_stop_points const no_dual_write("before_dual_write_apply:error");
+      EXPECT_EQ(value_of(append(1)).dual_write, dual_write_state::pending);
     }
     auto const written = on_source("SELECT pg_current_wal_insert_lsn()");
     shardway::testing::release_stop(stop_file());
@@ -77,7 +77,7 @@ class guards : public kill_fixture {
   std::optional<client_session> session_;
 };
 
-// Trap 4, X5. The marker follows the flip: while the streams are held back the wave can't be decided, and goes back.
+// X5. The marker follows the flip: while the streams are held back the wave can't be decided, and goes back.
 TEST_F(guards, marker_after_the_flip_waits_for_the_last_write) {
   auto const answer = write_at_the_last_moment("wave_before_fence", "");
   EXPECT_EQ(answer.error_code, "stall_budget_spent") << answer.error_message;
@@ -90,14 +90,14 @@ TEST_F(guards, with_the_marker_before_the_flip_an_acknowledged_write_is_lost) {
   EXPECT_EQ(on_authority(), "{1}") << "the stream was to come late, over the acknowledged write 2 on the shard";
 }
 
-// Trap 10, W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
+// W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
 class lost_answers : public guards {
  protected:
   result<write_receipt> write_with_lost_answer() {
     start();
     run_controller();
     prepare_waves();
-    gate_ = value_of(shardway::testing::fault_gate::open(fleet_->source().port()));
+    gate_ = value_of(shardway::testing::fault_proxy::open(fleet_->source().port()));
     open_client(gate_->conninfo());
     open_two_connections();
     require(gate_->set_refusing(true));
@@ -113,7 +113,7 @@ class lost_answers : public guards {
       return success();
     }));
   }
-  std::unique_ptr<shardway::testing::fault_gate> gate_;
+  std::unique_ptr<shardway::testing::fault_proxy> gate_;
 };
 
 TEST_F(lost_answers, a_write_in_doubt_is_not_repeated) {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "client_fleet.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -98,7 +98,7 @@ TEST_F(hedged_reads, at_most_one_read_in_ten_is_hedged) {
 }
 
 TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
-  auto gate = value_of(shardway::testing::fault_gate::open(fleet().servers().replica(0).port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().replica(0).port()));
   auto through = all_[0];
   through.conninfo = gate->conninfo();
   auto app = open_with({through, all_[1]});
@@ -149,7 +149,7 @@ TEST_F(hedged_reads, locking_and_primary_reads_are_not_raced_and_options_are_che
 }
 
 TEST_F(hedged_reads, a_deadline_ends_a_read_that_nobody_answers) {
-  auto gate = value_of(shardway::testing::fault_gate::open(fleet().servers().source().port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
   auto app = open_with({});
   auto options = fleet().options();
   options.source.conninfo = gate->conninfo();

@@ -72,7 +72,7 @@ class id_writer {
   std::jthread thread_;
 };
 
-TEST_F(ids, no_id_is_given_twice_through_copy_waves_and_rollback) {
+TEST_F(ids, no_id_is_given_twice_through_copy_waves_and_rollback) {  // X10
   start_with_ids();
   controller_process controller(file_);
   {

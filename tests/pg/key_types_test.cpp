@@ -1,7 +1,7 @@
 // Domains and enums in the shard key, and a pinned key: through copy, stream, dual write and cutover.
 #include "migration_fixture.hpp"
 #include "shardway/manifest/validate.hpp"
-#include "shardway/protocol/column_lists.hpp"
+#include "lib/protocol/column_lists.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway_test {

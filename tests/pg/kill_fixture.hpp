@@ -4,8 +4,8 @@
 #include <map>
 
 #include "migration_fixture.hpp"
-#include "shardway/migrate/wave.hpp"
-#include "shardway/protocol/fence.hpp"
+#include "shardway/migrate/wave/wave.hpp"
+#include "lib/protocol/fence.hpp"
 #include "shardway/testing/stop_points.hpp"
 
 namespace shardway_test {

@@ -3,8 +3,8 @@
 
 #include "client_fleet.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/protocol/lookup.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/lookup.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway_test {
 

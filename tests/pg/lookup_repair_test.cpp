@@ -6,10 +6,12 @@
 
 #include "lookup_fixture.hpp"
 #include "migration_fixture.hpp"
-#include "shardway/migrate/lookups.hpp"
+#include "lib/migrate/lookup/lookups.hpp"
 
 namespace shardway_test {
 namespace {
+
+using namespace shardway::migrate::lookup;
 
 using ::testing::HasSubstr;
 

@@ -65,7 +65,7 @@ TEST_F(lookups, a_row_is_found_by_its_value_while_the_source_has_authority) {
   auto const email = fresh_email();
   auto const receipt = value_of(insert(in, {customer, customer, email, "1", ""}));
   EXPECT_EQ(receipt.affected, 1);
-  EXPECT_EQ(receipt.secondary, secondary_state::applied) << "the frame still captures for the dual write";
+  EXPECT_EQ(receipt.dual_write, dual_write_state::applied) << "the frame still captures for the dual write";
   EXPECT_EQ(fleet().mapped("email", email), text(customer)) << "kept from dual_writing on";
   EXPECT_EQ(fleet().mapped("phone", "1"), text(customer));
   EXPECT_EQ(value_of(in.lookup("shop.users", "email", email)), std::vector<shard_key>{customer});
@@ -305,7 +305,7 @@ TEST_F(slow_claim, without_the_lock_both_would_have_it) {
 }
 
 // Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free the value in between.
-TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {
+TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
   std::vector<std::int64_t> customers{fresh_key(), fresh_key(), moved_customer(), moved_customer()};
   refresh();
   for (int round = 0; round < 15; ++round) {

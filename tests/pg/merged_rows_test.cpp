@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "shardway/pg/connect.hpp"
-#include "shardway/read/merge.hpp"
+#include "lib/read/merge.hpp"
 #include "split_fleet.hpp"
 
 namespace {

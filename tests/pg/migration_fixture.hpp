@@ -15,8 +15,8 @@
 #include "shardway/catalog/request.hpp"
 #include "shardway/client/client.hpp"
 #include "shardway/manifest/codec.hpp"
-#include "shardway/migrate/controller.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "shardway/migrate/controller/controller.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
@@ -205,7 +205,7 @@ class writers {
     std::lock_guard lock(mutex_);
     if (wrote) {
       log_.push_back({number, order, false});
-      if (wrote.value().secondary == secondary_state::applied) ++applied_;
+      if (wrote.value().dual_write == dual_write_state::applied) ++applied_;
       stall_ = std::max<std::int64_t>(stall_, wrote.value().stalled.count());
     } else if (wrote.error().code() == error_code::in_doubt) {
       log_.push_back({number, order, true});

@@ -12,7 +12,7 @@ class migration : public migration_fixture {
     return "nowhere";
   }
 
-  /// Every acknowledged operation exactly once, in the table that has authority (C1 to C3); the copy equals it.
+  /// Every acknowledged operation exactly once, in the table that has authority; the copy equals it.
   void expect_exact(std::vector<writers::operation> const& log, bool on_shards) {
     std::map<std::int64_t, int> seen;
     auto const count = [&](rows const& found) {
@@ -34,7 +34,7 @@ class migration : public migration_fixture {
   }
 };
 
-TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {
+TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {  // X11
   start();
   controller_process controller(file_);
   writers service(address(fleet_->source()), 3);
@@ -66,7 +66,7 @@ TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {
   EXPECT_EQ(on_shard(0, "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT attisdropped AND attrelid = 'shop.orders'::regclass"), "0");
 }
 
-// A wave whose end was never written is older than others that had theirs: the next controller leaves their fences alone (I1).
+// A wave whose end was never written is older than others that had theirs: the next controller leaves their fences alone (I1, K2).
 TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
   start();
   auto const wave = [&](std::string const& kind, std::string const& more) { done(ask(kind, R"({"group": "sales", "approved_by": "test")" + more + "}")); };

@@ -57,7 +57,7 @@ constexpr char every_kind[] =
     "INSERT INTO shop.orders SELECT n + 10000, customer_id, 'from the shard', n FROM shop.orders, generate_series(1, 3) AS n WHERE id % 20 = 0 ON CONFLICT DO NOTHING;"
     "UPDATE shop.orders SET total = -total WHERE id % 3 = 0; DELETE FROM shop.orders WHERE id % 11 = 0; UPDATE shop.orders SET id = id + 5000 WHERE id % 7 = 0 AND id < 400";
 
-TEST_F(mirror_test, source_gets_what_the_shard_writes_and_nothing_echoes) {
+TEST_F(mirror_test, source_gets_what_the_shard_writes_and_nothing_echoes) {  // S13
   write_shard(every_kind);
   run(*shard_, "INSERT INTO shardway.marker (wave) VALUES ('back')");
   mirrored();
@@ -70,14 +70,14 @@ TEST_F(mirror_test, source_gets_what_the_shard_writes_and_nothing_echoes) {
   EXPECT_EQ(engine_->stream(shard_id{0}).position.totals.foreign, 0);
 }
 
-TEST_F(mirror_test, without_the_mark_its_writes_are_taken_for_foreign) {
+TEST_F(mirror_test, without_the_mark_its_writes_are_taken_for_foreign) {  // S13, S16
   ::setenv("SHARDWAY_GUARD_OFF", "mirror_mark", 1);
   write_shard("UPDATE shop.orders SET total = 7");
   expect_soon("the stream stops", [&] { return engine_->dispatcher_failure().has_value(); });
   EXPECT_EQ(engine_->dispatcher_failure()->code(), error_code::stream_broken);
 }
 
-TEST_F(mirror_test, nothing_is_applied_twice_or_lost_over_errors_and_restarts) {
+TEST_F(mirror_test, nothing_is_applied_twice_or_lost_over_errors_and_restarts) {  // S1
   {
     shardway::testing::selected_stop_points const stops("before_mirror_commit:error:2,after_mirror_commit:error:3,after_mirror_commit:error:5");
     for (int i = 0; i < 8; ++i) write_shard("UPDATE shop.orders SET total = total + 1");
@@ -93,7 +93,7 @@ TEST_F(mirror_test, nothing_is_applied_twice_or_lost_over_errors_and_restarts) {
   EXPECT_EQ(on_source(), on_shard());
 }
 
-TEST_F(mirror_test, authority_goes_back_and_the_stream_goes_on) {
+TEST_F(mirror_test, authority_goes_back_and_the_stream_goes_on) {  // X11
   write_shard("UPDATE shop.orders SET note = 'shard'");
   flip(*shard_, first_half, epoch{4}, false);
   run(*shard_, "INSERT INTO shardway.marker (wave) VALUES ('back')");
@@ -122,14 +122,14 @@ TEST_F(mirror_test, finalized_group_is_not_in_the_way_of_a_new_replication_slot)
   EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders WHERE total = -3"), "0") << "a finalized group is not mirrored";
 }
 
-TEST_F(mirror_test, truncate_on_a_shard_stops_it) {
+TEST_F(mirror_test, truncate_on_a_shard_stops_it) {  // S11
   write_shard("TRUNCATE shop.orders");
   expect_soon("the mirror stops", [&] { return engine_->mirror(shard_id{0}).failure.has_value(); });
   EXPECT_EQ(engine_->mirror(shard_id{0}).failure->code(), error_code::stream_broken);
   EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders"), "400");
 }
 
-TEST_F(mirror_test, write_outside_the_window_of_the_shard_stops_it) {
+TEST_F(mirror_test, write_outside_the_window_of_the_shard_stops_it) {  // S16
   flip(*shard_, first_half, epoch{4}, false);
   write_shard("UPDATE shop.orders SET total = 0");
   expect_soon("the mirror stops", [&] { return engine_->mirror(shard_id{0}).failure.has_value(); });

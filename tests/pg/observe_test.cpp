@@ -78,7 +78,7 @@ TEST_F(observing, a_call_without_a_key_goes_to_the_source_and_is_counted) {
   EXPECT_THAT(report.sites, Contains(::testing::Field(&call_site_report::site, ::testing::StartsWith("observe_test.cpp:")))) << "of the read";
 }
 
-TEST_F(observing, past_it_a_call_without_a_key_is_an_error_as_before) {
+TEST_F(observing, past_it_a_call_without_a_key_is_an_error_as_before) {  // W19
   fleet().publish(stage::copying);
   auto app = fleet().open();
   auto session = app.session();

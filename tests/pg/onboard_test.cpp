@@ -5,18 +5,25 @@
 #include <future>
 #include <map>
 
-#include "shardway/catalog/guarded.hpp"
+#include "lib/catalog/guarded.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/catalog/lease.hpp"
-#include "shardway/migrate/onboard.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "lib/migrate/onboard/finish.hpp"
+#include "lib/migrate/onboard/guard.hpp"
+#include "lib/migrate/onboard/ids.hpp"
+#include "lib/migrate/onboard/inspect.hpp"
+#include "lib/migrate/onboard/join.hpp"
+#include "lib/migrate/onboard/schema.hpp"
+#include "lib/protocol/schema.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/names.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 
 namespace shardway {
+using namespace migrate::onboard;
 namespace {
 
 using namespace std::chrono_literals;
@@ -212,7 +219,7 @@ TEST_P(onboard_test, a_failing_dump_leaves_nothing) {
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regnamespace('shop') IS NULL"), "t");
 }
 
-TEST_P(onboard_test, indexes_foreign_keys_and_triggers_come_after_the_copy) {
+TEST_P(onboard_test, indexes_foreign_keys_and_triggers_come_after_the_copy) {  // CP9
   bring_up();
   auto& node = *shards_[0];
   auto const report = must(finish_schema(source(), shard(0), tables_, options_));
@@ -237,7 +244,7 @@ TEST_P(onboard_test, a_foreign_key_that_does_not_hold_is_named) {
   EXPECT_THAT(failed.error().message(), HasSubstr("orders_country_fkey"));
 }
 
-TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {
+TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {  // CP3
   bring_up();
   auto const writer = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"),
       .application_name = "nightly-job"}));
@@ -263,7 +270,7 @@ TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {
   EXPECT_FALSE(again.is_replication_slot_new);
 }
 
-TEST_P(onboard_test, a_prepared_transaction_stands_in_the_way_too) {
+TEST_P(onboard_test, a_prepared_transaction_stands_in_the_way_too) {  // W15, CP3
   bring_up();
   run(fleet_->source(), "BEGIN; INSERT INTO shop.unrelated (note) VALUES ('x'); PREPARE TRANSACTION 'held'");
   options_.drain_timeout = 200ms;
@@ -272,7 +279,7 @@ TEST_P(onboard_test, a_prepared_transaction_stands_in_the_way_too) {
   run(fleet_->source(), "ROLLBACK PREPARED 'held'");
 }
 
-TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {
+TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {  // W21, S12
   bring_up();
   must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   auto const foreign = open(fleet_->source(), "app");
@@ -307,7 +314,7 @@ TEST_P(onboard_test, a_table_that_stays_locked_is_named_with_its_holder) {
   EXPECT_THAT(refused.error().message(), HasSubstr("reporting"));
 }
 
-TEST_P(onboard_test, interleaved_ids_never_meet) {
+TEST_P(onboard_test, interleaved_ids_never_meet) {  // X10
   bring_up();
   must(source_->query({"INSERT INTO shop.orders (id, customer_id, number, total) VALUES (5000, 1, 100000, 1)"}));  // above its sequence
   must(prepare_ids(source(), shards(), tables_, options_));
@@ -348,7 +355,7 @@ TEST_P(onboard_test, the_reverse_stream_is_prepared_and_dropped) {
   EXPECT_FALSE(must(find_replication_slot(*shards_[0], "shardway_shop_shard1")));
 }
 
-TEST_P(onboard_test, a_replaced_controller_changes_no_schema) {
+TEST_P(onboard_test, a_replaced_controller_changes_no_schema) {  // X2
   must(raise_token(*shards_[0], 9, "new"));
   must(raise_token(*source_, 9, "new"));
   EXPECT_EQ(create_schema_on_shard(source(), shard(0), shop(), tables_, options_).error().code(), error_code::not_leader);

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 #include "write_fixture.hpp"
 
 namespace {
@@ -51,7 +51,7 @@ class operations : public writes {
                      ") ON CONFLICT (order_id) DO UPDATE SET total = excluded.total"));
   }
   client open_through_gate(shardway::testing::server& node, std::chrono::milliseconds resolve = 5000ms) {
-    gate_ = value_of(shardway::testing::fault_gate::open(node.port()));
+    gate_ = value_of(shardway::testing::fault_proxy::open(node.port()));
     auto options = fleet().options();
     if (node.name() == "source") options.source.conninfo = gate_->conninfo();
     else options.nodes = {{.node = node.name(), .conninfo = gate_->conninfo()}};
@@ -59,7 +59,7 @@ class operations : public writes {
     options.generation_interval = 60s;
     return value_of(client::open(options));
   }
-  std::unique_ptr<shardway::testing::fault_gate> gate_;
+  std::unique_ptr<shardway::testing::fault_proxy> gate_;
 };
 
 TEST_F(operations, the_same_again_has_no_effect_and_gives_the_first_receipt) {
@@ -85,7 +85,7 @@ TEST_F(operations, the_same_again_has_no_effect_and_gives_the_first_receipt) {
   }
 }
 
-TEST_F(operations, another_content_under_the_same_id_is_refused) {
+TEST_F(operations, another_content_under_the_same_id_is_refused) {  // W3
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -247,7 +247,7 @@ TEST_F(operations, a_transaction_that_rolled_back_leaves_its_id_free) {
   EXPECT_FALSE(value_of(add(session, key, options.operation_id)).replayed);
 }
 
-// 40001 with the id: the attempt that commits is the only effect, and the id is the same in each.
+// W14: 40001 with the id: the attempt that commits is the only effect, and the id is the same in each.
 TEST_F(operations, a_serialization_failure_is_tried_again_under_the_same_id) {
   at_stage(stage::dual_writing);
   auto app = fleet().open();

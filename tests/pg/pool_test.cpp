@@ -1,5 +1,5 @@
 // The pool on real servers.
-#include "shardway/pg/pool.hpp"
+#include "lib/pg/pool.hpp"
 
 #include <gmock/gmock.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -195,7 +195,7 @@ TEST_P(pool_on, keeps_its_minimum_warm_and_does_not_close_below_it) {
 }
 
 TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
-  auto const gate = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const gate = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto const behind = connect_options{.node = "source", .conninfo = gate->conninfo()};
   auto pool = value_of(session_pool::make({.node = behind, .sessions_max = 2, .check_after = 1s}, clock));
   { auto const one = value_of(pool.lease(in(5s))); }
@@ -209,7 +209,7 @@ TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
   gate->resume();
 }
 
-TEST_P(pool_on, asks_the_password_provider_at_each_connect) {
+TEST_P(pool_on, asks_the_password_provider_at_each_connect) {  // P5
   require(node().query("DROP ROLE IF EXISTS rotating; CREATE ROLE rotating LOGIN"));
   int asked = 0;
   auto here = where();

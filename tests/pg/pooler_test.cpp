@@ -7,7 +7,7 @@
 
 #include "client_fleet.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -83,7 +83,7 @@ TEST_F(pooled_fleet, writes_and_reads_of_every_stage_go_through) {
           auto const done = session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, 5)",
                                             {id, text(key)});
           auto const seen = session.read("shop.orders", key, "SELECT count(*) FROM shop.orders WHERE customer_id = $1", {text(key)});
-          wrong += !done || !seen || (at != stage::observing && at != stage::copying && done.value().secondary != secondary_state::applied);
+          wrong += !done || !seen || (at != stage::observing && at != stage::copying && done.value().dual_write != dual_write_state::applied);
           auto const more = session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
             BOOST_OUTCOME_TRYV(in.savepoint("here"));
             BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET total = total + 1 WHERE order_id = $1", {id}));
@@ -101,7 +101,7 @@ TEST_F(pooled_fleet, writes_and_reads_of_every_stage_go_through) {
 
 TEST_F(pooled_fleet, an_unanswered_commit_is_found_and_ends_nobodys_backend) {
   fleet.publish(stage::dual_writing);
-  auto gate = value_of(shardway::testing::fault_gate::open(poolers[0]->port()));
+  auto gate = value_of(shardway::testing::fault_proxy::open(poolers[0]->port()));
   auto options = fleet.options();
   options.source = by_pooler(0);
   options.source.conninfo = gate->conninfo();

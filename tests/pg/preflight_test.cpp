@@ -6,9 +6,9 @@
 #include <map>
 
 #include "shardway/catalog/install.hpp"
-#include "shardway/migrate/plan_steps.hpp"
-#include "shardway/migrate/preflight.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "shardway/migrate/preflight/plan_steps.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
@@ -125,7 +125,7 @@ TEST_P(preflight_test, nodes_that_do_not_answer_are_findings) {
   expect(list, finding_level::fail, "reachable", "shard1", "node_unreachable");
 }
 
-TEST_P(preflight_test, roles_and_rights_that_are_missing_are_named) {
+TEST_P(preflight_test, roles_and_rights_that_are_missing_are_named) {  // F3, S21
   auto bad = migration();
   bad.application_role = "no_app";
   bad.engine_role = "weak_engine";
@@ -163,7 +163,7 @@ TEST_P(preflight_test, an_extension_that_the_shard_lacks) {
   expect(check(tables()), finding_level::fail, "extension", "shard1", "renamed");
 }
 
-TEST_P(preflight_test, transactions_in_the_way_are_named) {
+TEST_P(preflight_test, transactions_in_the_way_are_named) {  // F5, W15
   run(source(), "BEGIN; INSERT INTO shop.unmoved VALUES (1); PREPARE TRANSACTION 'stuck'");
   auto const sleeper = must(connect({.node = "source", .conninfo = source().conninfo(database_), .application_name = "nightly-job"}));
   must(sleeper->query({"BEGIN"}));
@@ -177,7 +177,7 @@ TEST_P(preflight_test, transactions_in_the_way_are_named) {
   run(source(), "ROLLBACK PREPARED 'stuck'");
 }
 
-TEST_P(preflight_test, a_publication_of_all_tables_leaks_ours) {
+TEST_P(preflight_test, a_publication_of_all_tables_leaks_ours) {  // F6
   run(source(), "CREATE PUBLICATION debezium FOR ALL TABLES");
   expect(check(tables()), finding_level::fail, "all_tables_publication", "source", "debezium");
 }
@@ -193,12 +193,12 @@ TEST_P(preflight_test, a_schema_of_another_migration_is_refused) {
   expect(list, finding_level::fail, "installed", "source", "not ours");
 }
 
-TEST_P(preflight_test, a_clock_that_is_too_far_off) {
+TEST_P(preflight_test, a_clock_that_is_too_far_off) {  // X13
   options_.clock_difference_max = -1ms;  // no two clocks are that close
   expect(check(tables()), finding_level::warn, "clock", "source", "ms apart");
 }
 
-TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {
+TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {  // F1, S9
   run(source(), "SET ROLE shop_owner; CREATE COLLATION shop.loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
                 "CREATE TABLE shop.keys (a numeric, b text COLLATE shop.loose NOT NULL, c char(5) NOT NULL); ALTER TABLE shop.keys REPLICA"
                     " IDENTITY NOTHING;"
@@ -241,7 +241,7 @@ TEST_P(preflight_test, domains_and_enums_are_keys_by_the_type_under_them) {
   expect(list, finding_level::fail, "shard_key_type", "source", "shop.bad.zone: type shop.zone, as a key shop.region");
 }
 
-TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
+TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {  // S12, F2
   run(source(), "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders ENABLE ROW LEVEL"
       " SECURITY; ALTER TABLE shop.payments FORCE ROW LEVEL SECURITY;"
                 "CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.orders ADD COLUMN pairs shop.pair[];"
@@ -265,7 +265,7 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {
   expect(list, finding_level::fail, "table", "source", "shop.view: it is no table");
 }
 
-TEST_P(preflight_test, unique_indexes_without_the_shard_key) {
+TEST_P(preflight_test, unique_indexes_without_the_shard_key) {  // F4
   run(source(), "SET ROLE shop_owner; CREATE UNIQUE INDEX orders_note ON shop.orders (note); CREATE UNIQUE INDEX orders_both ON shop.orders"
       " (note, customer_id)");
   auto manifests = tables();
@@ -276,7 +276,7 @@ TEST_P(preflight_test, unique_indexes_without_the_shard_key) {
   EXPECT_THAT(listing(list, "unique_without_shard_key"), ::testing::Not(HasSubstr("orders_both")));
 }
 
-TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {
+TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {  // F4, W29
   run(source(), "SET ROLE shop_owner; ALTER TABLE shop.orders ADD COLUMN supplier bigint CONSTRAINT orders_supplier REFERENCES"
       " shop.suppliers ON DELETE CASCADE,"
                 " ADD COLUMN other bigint CONSTRAINT orders_unmoved REFERENCES shop.unmoved ON DELETE SET NULL;"
@@ -297,7 +297,7 @@ TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {
   expect(check(manifests), finding_level::pass, "foreign_key", "source", "orders_supplier");
 }
 
-TEST_P(preflight_test, triggers_that_reach_into_other_tables) {
+TEST_P(preflight_test, triggers_that_reach_into_other_tables) {  // F4, W29
   run(source(), "SET ROLE shop_owner; CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE shop.payments SET"
       " order_id = 1; RETURN NEW; END';"
                 "CREATE TRIGGER pay AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.pay(); CREATE TRIGGER outside AFTER"
@@ -322,7 +322,7 @@ INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15), [](a
     });
 
 // Needs servers of its own: the settings count from the start.
-TEST(preflight_settings, servers_that_cannot_stream) {
+TEST(preflight_settings, servers_that_cannot_stream) {  // S21, F5
   auto const fleet = must(testing::cluster::start({.source_major = 15, .shard_major = 13, .shards = 1,
                                                    .settings = {{"wal_level", "replica"}, {"max_replication_slots", "0"},
                                                        {"max_wal_senders", "0"}, {"max_slot_wal_keep_size", "100MB"}},

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "shardway/pg/connect.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/protocol/guarded_apply.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/outbox.hpp"
-#include "shardway/protocol/progress.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/protocol/guarded_apply.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/outbox.hpp"
+#include "lib/protocol/progress.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
 

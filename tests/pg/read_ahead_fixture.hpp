@@ -7,11 +7,11 @@
 #include <thread>
 
 #include "client_fleet.hpp"
-#include "shardway/migrate/engine.hpp"
+#include "shardway/migrate/controller/engine.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/read/shard_read.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/read/shard_read.hpp"
 
 namespace shardway_test {
 

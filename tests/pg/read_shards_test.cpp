@@ -8,7 +8,7 @@ using namespace shardway_test;
 using read_shards = read_ahead;
 read_options const patient{.wait_budget = 20000ms};
 
-TEST_F(read_shards, own_writes_are_seen_on_the_shards) {  // I8
+TEST_F(read_shards, own_writes_are_seen_on_the_shards) {  // I8, R7
   auto app = open_serving();
   auto session = app.session();
   for (int i = 0; i < 40; ++i) {
@@ -72,7 +72,7 @@ TEST_F(read_shards, without_the_streams_proof_the_own_write_is_missing) {  // I8
   EXPECT_EQ(shown(note_of(session, key)), "absent") << "if this fails, the guard proves nothing any more";
 }
 
-TEST_F(read_shards, a_stalled_stream_sends_its_writers_to_the_source_and_others_not) {
+TEST_F(read_shards, a_stalled_stream_sends_its_writers_to_the_source_and_others_not) {  // R7
   auto app = open_serving();
   auto writer = app.session(), other = app.session();
   auto const key = fresh_key_on(1);

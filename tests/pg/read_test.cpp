@@ -48,7 +48,7 @@ class reads : public ::testing::Test {
   static inline std::vector<node_definition> near_, late_;
 };
 
-TEST_F(reads, own_writes_are_seen_wherever_they_are_read) {
+TEST_F(reads, own_writes_are_seen_wherever_they_are_read) {  // I8, R6, R8
   auto app = open_with({near_[0], late_[0]});
   auto session = app.session();
   for (int i = 0; i < 20; ++i) {
@@ -59,7 +59,7 @@ TEST_F(reads, own_writes_are_seen_wherever_they_are_read) {
   EXPECT_GT(app.totals().reads_replica, 0U) << "the near replica serves some of them";
 }
 
-TEST_F(reads, a_lagging_replica_sends_the_writer_to_the_primary_and_others_not) {
+TEST_F(reads, a_lagging_replica_sends_the_writer_to_the_primary_and_others_not) {  // R5
   auto app = open_with(late_);
   auto writer = app.session();
   auto other = app.session();
@@ -74,7 +74,7 @@ TEST_F(reads, a_lagging_replica_sends_the_writer_to_the_primary_and_others_not) 
   EXPECT_EQ(theirs.returned.text(0, 0), "0");
 }
 
-TEST_F(reads, waiting_long_enough_frees_the_replica) {
+TEST_F(reads, waiting_long_enough_frees_the_replica) {  // R5
   auto app = open_with(late_);
   auto session = app.session();
   auto const key = fresh_key();

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <future>
 
+#include "shardway/migrate/verify/reconcile.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "verify_fixture.hpp"
@@ -68,7 +69,7 @@ class reconcile_test : public verify_fixture {
   }
 };
 
-TEST_F(reconcile_test, repairs_every_kind_of_fault) {
+TEST_F(reconcile_test, repairs_every_kind_of_fault) {  // V6
   add_orders(200);
   auto const a = id_on(0, 1), b = id_on(0, 2), c = id_on(1, 1), d = id_on(1, 2), e = id_on(0, 3), f = id_on(1, 3);
   run(shard(0), "UPDATE shop.orders SET _shardway_version = 77");
@@ -126,7 +127,7 @@ TEST_F(reconcile_test, repairs_the_source_where_the_shards_have_authority) {
   expect_equal();
 }
 
-TEST_F(reconcile_test, runs_no_trigger_and_no_write_guard) {
+TEST_F(reconcile_test, runs_no_trigger_and_no_write_guard) {  // F2
   add_orders(20);
   everywhere("CREATE FUNCTION shop.shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := ''trigger''; RETURN NEW; END'; "
              "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.shout()");
@@ -210,7 +211,7 @@ TEST_F(reconcile_test, gives_up_on_a_transaction_that_does_not_end) {
   EXPECT_EQ(note(shard(0), id), "absent");
 }
 
-// The commit is in the WAL, and so on the shard, but a standby lets it wait: no snapshot of the authority shows it yet.
+// V8: the commit is in the WAL, and so on the shard, but a standby lets it wait: no snapshot of the authority shows it yet.
 TEST_F(reconcile_test, does_not_undo_a_commit_that_snapshots_do_not_show_yet) {
   add_orders(20);
   auto const id = id_on(0);

@@ -163,7 +163,7 @@ TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
   EXPECT_EQ(count(read(session)), 2U);
 }
 
-// A replica that has not replayed a flip would answer for a slot that has moved.
+// A replica that has not replayed a flip would answer for a slot that has moved (R9).
 TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer) {
   auto app = fleet_.open();
   auto session = app.session();

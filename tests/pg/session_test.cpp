@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "nodes.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -27,7 +27,7 @@ class session_on : public on_version {
 };
 INSTANTIATE_TEST_SUITE_P(servers, session_on, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
 
-TEST_P(session_on, tells_who_the_server_is_and_makes_its_settings) {
+TEST_P(session_on, tells_who_the_server_is_and_makes_its_settings) {  // V4, P2
   auto const& who = own->identity();
   EXPECT_EQ(who.server_version / 10000, GetParam());
   EXPECT_EQ(std::to_string(who.system_identifier), value_of(node().query("SELECT system_identifier FROM pg_control_system()")));
@@ -89,7 +89,7 @@ TEST_P(session_on, statements_of_a_flush_stand_alone_without_begin) {
   EXPECT_EQ(count(), "2");
 }
 
-TEST_P(session_on, an_error_names_the_constraint_but_holds_no_value) {
+TEST_P(session_on, an_error_names_the_constraint_but_holds_no_value) {  // P4
   require(own->simple("INSERT INTO public.kept VALUES (4711)"));
   auto const again = own->query({"INSERT INTO public.kept VALUES (4711)"});
   ASSERT_FALSE(again);
@@ -132,7 +132,7 @@ TEST_P(session_on, a_statement_of_its_own_that_fails_at_its_commit_is_an_error) 
   EXPECT_FALSE(own->is_broken());
 }
 
-TEST_P(session_on, a_warning_raised_by_a_trigger_is_no_cancelled_wait) {
+TEST_P(session_on, a_warning_raised_by_a_trigger_is_no_cancelled_wait) {  // W16
   require(own->simple("CREATE OR REPLACE FUNCTION public.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'canceling wait for "
                       "synchronous replication due to user request'; RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON public.kept "
                       "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.warn()"));
@@ -140,7 +140,7 @@ TEST_P(session_on, a_warning_raised_by_a_trigger_is_no_cancelled_wait) {
   EXPECT_EQ(own->commit().kind, kind::committed);
 }
 
-TEST_P(session_on, a_cancelled_wait_for_a_standby_is_committed_locally) {
+TEST_P(session_on, a_cancelled_wait_for_a_standby_is_committed_locally) {  // W16
   require(own->simple("ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
   require(node().reload());
   auto waiting = open();
@@ -186,7 +186,7 @@ TEST_P(session_on, an_ended_backend_leaves_the_commit_in_doubt) {
 }
 
 TEST_P(session_on, a_flush_cut_after_each_message_is_an_outer_error_and_never_hangs) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   for (unsigned nth = 1; nth <= 4; ++nth) {
     auto through = value_of(connect({.node = "source", .conninfo = front->conninfo()}));
     require(front->arm({.direction = shardway::testing::towards::server, .message = 'S', .after = true, .nth = nth}));
@@ -234,7 +234,7 @@ TEST_P(session_on, copies_given_up_leave_the_session_usable) {
 }
 
 TEST_P(session_on, a_stalled_server_bounds_what_a_copy_buffers) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto through = value_of(connect({.node = "source", .conninfo = front->conninfo()}));
   auto writer = value_of(through->copy_in("COPY public.kept FROM STDIN"));
   front->stall();
@@ -261,7 +261,7 @@ TEST_P(session_on, notifications_arrive_and_the_wait_ends) {
   EXPECT_EQ(arrived[0], (std::pair<std::string, std::string>{"news", "generation 7"}));
 }
 
-TEST_P(session_on, quoted_text_means_itself_and_broken_text_fails) {
+TEST_P(session_on, quoted_text_means_itself_and_broken_text_fails) {  // P1
   std::string const nasty = "it's \\ \"x\" é";
   EXPECT_EQ(value_of(own->simple("SELECT " + own->quote_literal(nasty))).text(0, 0), nasty);
   EXPECT_EQ(value_of(own->simple("SELECT 1 AS " + own->quote_identifier(nasty))).columns()[0].name, nasty);
@@ -285,7 +285,7 @@ TEST_P(session_on, refused_connections_say_why) {
 }
 
 TEST_P(session_on, a_silent_server_is_given_up_in_time) {
-  auto const front = value_of(shardway::testing::fault_gate::open(node().port()));
+  auto const front = value_of(shardway::testing::fault_proxy::open(node().port()));
   front->stall();
   auto const begin = std::chrono::steady_clock::now();
   auto const made = connect({.node = "source", .conninfo = front->conninfo(), .connect_timeout = 300ms});

@@ -1,5 +1,5 @@
 // The server computes the same slots as the library, on each version.
-#include "shardway/protocol/slot_of.hpp"
+#include "lib/protocol/slot_of.hpp"
 
 #include <gtest/gtest.h>
 
@@ -116,7 +116,7 @@ TEST_P(slot_of_sql_on, agrees_with_the_golden_vectors) {
   EXPECT_EQ(ask(selects), wanted);
 }
 
-TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {
+TEST_P(slot_of_sql_on, null_has_no_slot_and_character_n_is_refused) {  // F1
   EXPECT_EQ(ask("SELECT (shardway.slot_of(NULL::bigint) IS NULL AND shardway.slot_of_parts(shardway.key_part(1), shardway.key_part(NULL::text)) "
                 "IS NULL)::text"), "true");
   for (auto const* call : {"slot_of", "key_part", "key_bytes"})

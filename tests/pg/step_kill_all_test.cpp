@@ -24,7 +24,7 @@ INSTANTIATE_TEST_SUITE_P(of_a_wave, each_stop_point,
                          readable);
 INSTANTIATE_TEST_SUITE_P(of_the_end, each_stop_point, ::testing::Values("controller_after_lease", "finalize_after_reverse"), readable);
 
-// A server dies under a wave that has come so far. Its clients fail meanwhile: those writes are told apart, not lost.
+// X7: a server dies under a wave that has come so far. Its clients fail meanwhile: those writes are told apart, not lost.
 class server_kill : public kill_fixture, public ::testing::WithParamInterface<std::tuple<char const*, char const*>> {
  protected:
   void pause_wave(std::string const& point) {

@@ -99,7 +99,7 @@ TEST_F(step_kill, a_controller_stopped_for_longer_than_its_lease_changes_nothing
   expect_whole();
 }
 
-// It holds the token's lock, rows and a replication slot there; none of its servers would ever notice.
+// S17, X2: it holds the token's lock, rows and a replication slot there; none of its servers would ever notice.
 class hanging : public step_kill, public ::testing::WithParamInterface<char const*> {};
 
 TEST_P(hanging, inside_a_transaction_it_does_not_keep_the_next_one_from_working) {

@@ -51,7 +51,7 @@ class counts : public stream_fixture {
   std::unique_ptr<session> shard_;
 };
 
-TEST_F(counts, duplicates_healed_corrected_side_effects_and_foreign_are_exact) {
+TEST_F(counts, duplicates_healed_corrected_side_effects_and_foreign_are_exact) {  // W4, W12, W13
   auto const before = totals();
   {
     auto const held = hold();
@@ -92,7 +92,7 @@ TEST_F(counts, without_the_comparison_a_wrong_image_of_equal_version_would_stay)
   EXPECT_EQ(note_of("3"), "other");
 }
 
-// The position moves in the batch's own transaction: without that, a crash in between applies the batch again, and its receipts are gone.
+// S1: the position moves in the batch's own transaction: without that, a crash in between applies the batch again, and its receipts are gone.
 TEST_F(counts, without_the_position_in_the_batch_a_duplicate_would_be_counted_as_healed) {
   for (bool const guarded : {true, false}) {
     auto const before = totals();
@@ -113,7 +113,7 @@ TEST_F(counts, without_the_position_in_the_batch_a_duplicate_would_be_counted_as
   }
 }
 
-// I9: a late dual write of a row whose delete the stream has applied must not bring it back.
+// I9, W7: a late dual write of a row whose delete the stream has applied must not bring it back.
 TEST_F(counts, delete_in_the_stream_beats_a_late_dual_write) {
   auto const late = write_source("UPDATE shop.orders SET note = 'late' WHERE id = 9", "9", 'u');
   write_source("DELETE FROM shop.orders WHERE id = 9", "9", 'd');
@@ -123,7 +123,7 @@ TEST_F(counts, delete_in_the_stream_beats_a_late_dual_write) {
   EXPECT_EQ(note_of("9"), "absent");
 }
 
-// A dual write has passed its checks and not yet written when the stream's delete comes: only the key lock stands between.
+// W7: a dual write has passed its checks and not yet written when the stream's delete comes: only the key lock stands between.
 TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_deletes) {
   run(*shard_, "CREATE FUNCTION shop.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.note = 'late' THEN PERFORM pg_advisory_xact_lock(42); END IF; RETURN NEW; END $$; "
                "CREATE TRIGGER wait BEFORE INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.wait(); ALTER TABLE shop.orders ENABLE ALWAYS TRIGGER wait");

@@ -6,13 +6,13 @@
 #include <atomic>
 #include <thread>
 
-#include "shardway/migrate/engine.hpp"
+#include "shardway/migrate/controller/engine.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/pg/replication_slot.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/progress.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/progress.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
 

@@ -51,7 +51,7 @@ class writer {
 
 class stream : public stream_fixture {};
 
-TEST_F(stream, copy_under_writes_ends_equal) {
+TEST_F(stream, copy_under_writes_ends_equal) {  // CP1, S5
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 2000) AS n");
   {
     writer first(open(fleet_->source()), 1), second(open(fleet_->source()), 2);
@@ -89,7 +89,7 @@ TEST_F(stream, connections_of_appliers_may_be_cut) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-// A failover or a restored backup: the progress rows of the newest batches are gone, with the batches.
+// S7: a failover or a restored backup: the progress rows of the newest batches are gone, with the batches.
 TEST_F(stream, shard_that_comes_back_behind_its_position_stops_it) {
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 100) AS n");
   start();
@@ -129,7 +129,7 @@ TEST_F(stream, notes_of_parked_changes_go_when_it_is_past_them) {
   EXPECT_EQ(one(*shard, "SELECT string_agg(commit_lsn::text, ',') FROM shardway.parked"), "FFFFFFFF/0") << "the stream is not past it";
 }
 
-TEST_F(stream, functions_of_tables_with_long_names_do_not_collide) {
+TEST_F(stream, functions_of_tables_with_long_names_do_not_collide) {  // P1
   std::string const start_of_name = "shop.a_name_of_a_table_that_is_as_long_as_a_name_may_be_at_all";
   std::vector<table_state> tables;
   std::string ddl;
@@ -149,7 +149,7 @@ TEST_F(stream, functions_of_tables_with_long_names_do_not_collide) {
   }
 }
 
-TEST_F(stream, resend_has_no_effect) {
+TEST_F(stream, resend_has_no_effect) {  // S1, M7
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note ' || n, n FROM generate_series(1, 500) AS n");
   start();
   copy();
@@ -174,7 +174,7 @@ TEST_F(stream, resend_has_no_effect) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-TEST_F(stream, values_left_alone_stay_and_missing_rows_are_fetched) {
+TEST_F(stream, values_left_alone_stay_and_missing_rows_are_fetched) {  // S8
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, (SELECT string_agg(md5((n * i)::text), '') FROM generate_series(1, 300) AS i), n FROM generate_series(1, 200) AS n");
   start();
   copy();
@@ -187,7 +187,7 @@ TEST_F(stream, values_left_alone_stay_and_missing_rows_are_fetched) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-TEST_F(stream, unique_value_goes_from_row_to_row) {
+TEST_F(stream, unique_value_goes_from_row_to_row) {  // S15
   install(std::string(orders_ddl) + "; CREATE UNIQUE INDEX ON shop.orders (customer_id, note)", orders(),
           "INSERT INTO shop.orders SELECT n, 7, 'note ' || n, n FROM generate_series(1, 10) AS n");
   start({.batch_wait = 300ms});
@@ -201,7 +201,7 @@ TEST_F(stream, unique_value_goes_from_row_to_row) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-TEST_F(stream, row_whose_shard_key_changes_moves) {
+TEST_F(stream, row_whose_shard_key_changes_moves) {  // W20
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 300) AS n");
   run(*source_, shard_key_trigger_sql(tables_[0], true));
   start();
@@ -213,7 +213,7 @@ TEST_F(stream, row_whose_shard_key_changes_moves) {
   EXPECT_EQ(misplaced("shop.orders", "customer_id"), 0);
 }
 
-TEST_F(stream, truncate_empties_and_later_rows_stay) {
+TEST_F(stream, truncate_empties_and_later_rows_stay) {  // S11
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 300) AS n");
   start();
   copy();
@@ -223,7 +223,7 @@ TEST_F(stream, truncate_empties_and_later_rows_stay) {
   EXPECT_EQ(digest("shop.orders", columns).substr(0, 3), "20:");
 }
 
-// The emptying waits in a shard's queue; rows that are newer than it must not be copied before it has run.
+// CP8: the emptying waits in a shard's queue; rows that are newer than it must not be copied before it has run.
 TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
   auto tables = orders();
   tables.push_back(table_of("shop.waits", {"id"}, {"id"}, {{"id", "bigint", false, true}}));
@@ -247,7 +247,7 @@ TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-// Binary rows name the element type of an array by its OID, which each node gave out for itself.
+// CP7: binary rows name the element type of an array by its OID, which each node gave out for itself.
 TEST_F(stream, arrays_of_own_types_are_copied_and_followed) {
   run(*open(fleet_->source()), "CREATE TYPE public.takes_an_oid AS ENUM ('a'); DROP TYPE public.takes_an_oid");
   install("CREATE TYPE shop.mood AS ENUM ('glad', 'sad'); CREATE DOMAIN shop.short AS text CHECK (length(VALUE) < 9); "
@@ -276,7 +276,7 @@ TEST_F(stream, reference_table_is_whole_on_every_shard) {
   for (std::size_t shard = 0; shard < 2; ++shard) EXPECT_EQ(one(*open(fleet_->shard(shard)), sql), one(*source_, sql));
 }
 
-TEST_F(stream, shape_that_changes_stops_it_and_is_named) {
+TEST_F(stream, shape_that_changes_stops_it_and_is_named) {  // S10
   install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");
   start();
   copy();
@@ -286,7 +286,7 @@ TEST_F(stream, shape_that_changes_stops_it_and_is_named) {
   EXPECT_NE(engine_->dispatcher_failure()->message().find("numeric(14,3)"), std::string::npos) << engine_->dispatcher_failure()->message();
 }
 
-// Windows come from the WAL: the generation still says that the source has authority everywhere.
+// S16, S22: windows come from the WAL: the generation still says that the source has authority everywhere.
 TEST_F(stream, write_outside_the_window_stops_it) {
   for (bool const guarded : {true, false}) {
     install(orders_ddl, orders(), "INSERT INTO shop.orders SELECT n, n, 'note', n FROM generate_series(1, 10) AS n");

@@ -1,11 +1,11 @@
-// Encrypted connections: what verify-full accepts and what it refuses, on a real server with a certificate of a test authority.
+// Encrypted connections (P3): what verify-full accepts and what it refuses, on a real server with a certificate of a test authority.
 #include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <filesystem>
 
 #include "nodes.hpp"
-#include "shardway/pg/pool.hpp"
+#include "lib/pg/pool.hpp"
 
 namespace {
 

@@ -8,12 +8,12 @@
 #include <future>
 #include <thread>
 
-#include "shardway/migrate/verify.hpp"
+#include "shardway/migrate/verify/verify.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/protocol/names.hpp"
-#include "shardway/protocol/progress.hpp"
-#include "shardway/protocol/schema.hpp"
+#include "lib/protocol/fence.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/progress.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
 

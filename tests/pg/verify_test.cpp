@@ -37,7 +37,7 @@ class verify_test : public verify_fixture {
   }
 };
 
-TEST_F(verify_test, finds_tables_of_many_types_equal) {
+TEST_F(verify_test, finds_tables_of_many_types_equal) {  // V4
   everywhere("CREATE TYPE shop.mood AS ENUM ('zeta', 'alpha'); CREATE DOMAIN shop.code AS text");
   add_table("shop.kinds",
             "id bigint PRIMARY KEY, customer_id bigint NOT NULL, n numeric, n2 numeric(12,2), at timestamptz, on_day date, span interval, j jsonb, js json, "
@@ -58,7 +58,7 @@ TEST_F(verify_test, finds_tables_of_many_types_equal) {
   expect_equal("shop.kinds", 125);
 }
 
-TEST_F(verify_test, finds_tables_with_many_keys_equal) {
+TEST_F(verify_test, finds_tables_with_many_keys_equal) {  // CP5, V4
   everywhere("CREATE DOMAIN shop.code AS text; CREATE TYPE shop.mood AS ENUM ('zeta', 'alpha')");
   options_.range_rows = 7;
   add_table("shop.by_text", "code text PRIMARY KEY, customer_id bigint NOT NULL", {"code"}, {"customer_id"});
@@ -117,7 +117,7 @@ TEST_F(verify_test, refuses_options_that_are_none) {
   EXPECT_EQ(verify_group(nodes(), now_, "stock", options_).error().code(), error_code::invalid_argument);
 }
 
-TEST_F(verify_test, names_every_kind_of_fault) {
+TEST_F(verify_test, names_every_kind_of_fault) {  // V6
   add_orders(200);
   auto const a = id_on(0, 1), b = id_on(0, 2), c = id_on(1, 1), d = id_on(1, 2), e = id_on(0, 3), f = id_on(1, 3);
   auto const text = [](int id) { return std::to_string(id); };
@@ -142,7 +142,7 @@ TEST_F(verify_test, counts_all_and_names_so_many) {
   EXPECT_EQ(found.rows_named.size(), 5u);
 }
 
-TEST_F(verify_test, names_no_key_but_its_digest) {
+TEST_F(verify_test, names_no_key_but_its_digest) {  // P4
   add_orders(40);
   run(shard(0), "DELETE FROM shop.orders WHERE id = " + std::to_string(id_on(0)));
   auto const row = only().rows_named.at(0);
@@ -151,7 +151,7 @@ TEST_F(verify_test, names_no_key_but_its_digest) {
   EXPECT_NE(only().rows_named.at(0).key_digest, row.key_digest) << "keyed anew for each run";
 }
 
-// Values exchanged between two rows, and one added where another is taken: equal in count and in a plain sum.
+// V3: values exchanged between two rows, and one added where another is taken: equal in count and in a plain sum.
 TEST_F(verify_test, is_not_fooled_by_faults_that_cancel) {
   add_orders(100);
   auto const a = std::to_string(id_on(0, 1)), b = std::to_string(id_on(0, 2));
@@ -179,7 +179,7 @@ TEST_F(verify_test, compares_a_reference_table_with_every_shard) {
   expect_named({"missing shard1 c7", "different shard2 c7", "extra shard2 c99"});
 }
 
-TEST_F(verify_test, blames_the_source_where_the_shards_have_authority) {
+TEST_F(verify_test, blames_the_source_where_the_shards_have_authority) {  // V7
   add_orders(60);
   move_all();
   expect_equal("shop.orders", 60);
@@ -190,7 +190,7 @@ TEST_F(verify_test, blames_the_source_where_the_shards_have_authority) {
   expect_named({"missing source " + a, "different source " + b, "extra source " + c});
 }
 
-TEST_F(verify_test, starts_and_changes_nothing) {
+TEST_F(verify_test, starts_and_changes_nothing) {  // V7
   add_orders(20);
   run(shard(0), "DELETE FROM shop.orders WHERE id = " + std::to_string(id_on(0)));
   auto const state = [&] { return one(*source_, "SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM shop.orders t") + one(*source_, "SELECT count(*) FROM shardway.certificate") +
@@ -200,7 +200,7 @@ TEST_F(verify_test, starts_and_changes_nothing) {
   EXPECT_EQ(state(), before);
 }
 
-// What the stream has not brought yet is no fault: it arrives between the looks.
+// V1: what the stream has not brought yet is no fault: it arrives between the looks.
 TEST_F(verify_test, waits_for_what_the_stream_still_brings) {
   add_orders(60);
   auto const id = std::to_string(id_on(0));
@@ -216,7 +216,7 @@ TEST_F(verify_test, waits_for_what_the_stream_still_brings) {
   (void)arriving.get();
 }
 
-TEST_F(verify_test, cannot_tell_of_a_row_that_keeps_changing) {
+TEST_F(verify_test, cannot_tell_of_a_row_that_keeps_changing) {  // V1
   add_orders(60);
   options_.recheck_limit = 4;
   auto const id = std::to_string(id_on(0));

@@ -1,11 +1,11 @@
-// Writes whose COMMIT lost its answer: what is found out, what is done again and what stays in doubt.
+// Writes whose COMMIT lost its answer (W1): what is found out, what is done again and what stays in doubt.
 #include <gmock/gmock.h>
 
 #include <thread>
 
 #include "write_fixture.hpp"
 #include "shardway/base/stop_point.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -15,7 +15,7 @@ using namespace shardway_test;
 class commits_in_doubt : public writes {
  protected:
   client open_through_gate(std::chrono::milliseconds resolve = 5000ms) {
-    gate_ = value_of(shardway::testing::fault_gate::open(source().port()));
+    gate_ = value_of(shardway::testing::fault_proxy::open(source().port()));
     auto options = fleet().options();
     options.source.conninfo = gate_->conninfo();
     options.resolve_deadline = resolve;
@@ -25,7 +25,7 @@ class commits_in_doubt : public writes {
   void lose(shardway::testing::towards direction, char message) {
     require(gate_->arm({.direction = direction, .message = message, .text = "COMMIT"}));
   }
-  std::unique_ptr<shardway::testing::fault_gate> gate_;
+  std::unique_ptr<shardway::testing::fault_proxy> gate_;
 };
 
 TEST_F(commits_in_doubt, one_statement_committed_is_found_and_still_reaches_the_shard) {
@@ -39,7 +39,7 @@ TEST_F(commits_in_doubt, one_statement_committed_is_found_and_still_reaches_the_
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
   EXPECT_EQ(done.retries, 0U);
   EXPECT_EQ(done.affected, 1);
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   EXPECT_EQ(outbox_rows(done.id), "1");
   EXPECT_TRUE(done.position.is_set());
 }
@@ -89,7 +89,7 @@ TEST_F(commits_in_doubt, a_transaction_whose_commit_is_lost_is_run_once) {
   }));
   EXPECT_EQ(gate_->trips(), 1U);
   EXPECT_EQ(runs, 1);
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   EXPECT_EQ(shard_note(key), "new");
 }
 
@@ -114,7 +114,7 @@ TEST_F(commits_in_doubt, a_function_called_by_a_query_is_not_run_again) {
   fleet().on(source(), "DROP FUNCTION public.called; DROP TABLE public.calls");
 }
 
-TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {
+TEST_F(commits_in_doubt, what_cannot_be_found_out_stays_in_doubt_and_names_the_write) {  // W1, W5
   at_stage(stage::dual_writing);
   auto app = open_through_gate(300ms);
   auto session = app.session();

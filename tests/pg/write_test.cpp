@@ -5,8 +5,8 @@
 
 #include "write_fixture.hpp"
 #include "shardway/base/stop_point.hpp"
-#include "shardway/protocol/fence.hpp"
-#include "shardway/testing/fault_gate.hpp"
+#include "lib/protocol/fence.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace {
 
@@ -22,7 +22,7 @@ TEST_F(writes, observing_sends_the_statement_unchanged) {
       "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2) RETURNING note, doubled",
                                              {text(key), text(key)}));
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(done.node, "source");
   EXPECT_EQ(done.affected, 1);
   EXPECT_EQ(done.returned.text(0, 0), "new");
@@ -52,7 +52,7 @@ TEST_F(writes, copying_checks_the_key_and_leaves_no_outbox_row) {
   auto const done = value_of(insert(session, key));
   EXPECT_EQ(done.affected, 1);
   EXPECT_EQ(done.at, epoch{1});
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(outbox_rows(done.id), "0");
   EXPECT_EQ(source_note(key), "new");
 }
@@ -65,7 +65,7 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
   auto const done = value_of(session.execute("shop.orders", key,
       "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, $3) RETURNING *",
                                              {text(key), text(key), "2.25"}));
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   ASSERT_EQ(done.versions.size(), 1U);
   EXPECT_EQ(done.versions[0].at_epoch(), epoch{1});
   EXPECT_LE(done.versions[0].position(), done.position);
@@ -87,13 +87,13 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
   EXPECT_EQ(shard_note(key), "it's");
 
   auto const gone = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
-  EXPECT_EQ(gone.secondary, secondary_state::applied) << gone.secondary_reason;
+  EXPECT_EQ(gone.dual_write, dual_write_state::applied) << gone.dual_write_reason;
   EXPECT_EQ(gone.affected, 1);
   EXPECT_EQ(shard_note(key), "absent");
   auto const nothing = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(nothing.affected, 0);
-  EXPECT_EQ(nothing.secondary, secondary_state::none);
-  EXPECT_EQ(app.totals().secondary_applied, 3U);
+  EXPECT_EQ(nothing.dual_write, dual_write_state::none);
+  EXPECT_EQ(app.totals().dual_writes_applied, 3U);
 }
 
 TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
@@ -112,8 +112,8 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
     return success();
   }));
   EXPECT_EQ(done.affected, 4);
-  EXPECT_EQ(done.secondary, secondary_state::applied) << done.secondary_reason;
-  EXPECT_EQ(done.secondary_rows, 4);
+  EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
+  EXPECT_EQ(done.dual_write_rows, 4);
   EXPECT_EQ(outbox_rows(done.id), "4");
   EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" +
       done.id.to_string() + "'"), "1,2,3,4");
@@ -121,7 +121,7 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)), "2");
 }
 
-TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {
+TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {  // W14
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -212,7 +212,7 @@ TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
   auto const done = value_of(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK",
       "krona"}));
   EXPECT_EQ(done.node, "source");
-  EXPECT_EQ(done.secondary, secondary_state::none);
+  EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(done.returned.text(0, 0), "krona");
 }
 
@@ -222,7 +222,7 @@ TEST_F(writes, our_writes_pass_a_refusing_guard_and_others_do_not) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  EXPECT_EQ(value_of(insert(session, key)).secondary, secondary_state::applied);
+  EXPECT_EQ(value_of(insert(session, key)).dual_write, dual_write_state::applied);
   EXPECT_FALSE(source().query("DELETE FROM shop.orders WHERE order_id = " + text(key)));
   require(source().query(write_guard_sql(write_guard::absent, "shop.orders", "shop", {})));
 }
@@ -233,13 +233,13 @@ TEST_F(writes, async_returns_before_the_shard_and_reaches_it_soon) {
   auto session = app.session();
   auto const key = fresh_key();
   auto const done = value_of(insert(session, key));
-  EXPECT_EQ(done.secondary, secondary_state::pending);
-  for (int i = 0; i < 200 && app.totals().secondary_applied == 0; ++i) std::this_thread::sleep_for(10ms);
-  EXPECT_EQ(app.totals().secondary_applied, 1U);
+  EXPECT_EQ(done.dual_write, dual_write_state::pending);
+  for (int i = 0; i < 200 && app.totals().dual_writes_applied == 0; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(app.totals().dual_writes_applied, 1U);
   EXPECT_EQ(shard_note(key), "new");
 }
 
-TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
+TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {  // W18
   at_stage(stage::dual_writing, dual_write_mode::sync, 300ms);
   auto app = fleet().open();
   auto session = app.session();
@@ -251,21 +251,21 @@ TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {
     auto const done = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key),
         "down"}));
     EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
-    EXPECT_EQ(done.secondary, secondary_state::pending);
-    if (i == 7) { EXPECT_THAT(done.secondary_reason, ::testing::HasSubstr("breaker")); }
+    EXPECT_EQ(done.dual_write, dual_write_state::pending);
+    if (i == 7) { EXPECT_THAT(done.dual_write_reason, ::testing::HasSubstr("breaker")); }
   }
   EXPECT_EQ(source_note(key), "down");
   require(shard.start());
   write_receipt last;
-  for (int i = 0; i < 100 && last.secondary != secondary_state::applied; ++i) {
+  for (int i = 0; i < 100 && last.dual_write != dual_write_state::applied; ++i) {
     std::this_thread::sleep_for(50ms);
     last = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'back' WHERE order_id = $1", {text(key)}));
   }
-  EXPECT_EQ(last.secondary, secondary_state::applied) << last.secondary_reason;
+  EXPECT_EQ(last.dual_write, dual_write_state::applied) << last.dual_write_reason;
   EXPECT_EQ(shard_note(key), "back");
 }
 
-TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {
+TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {  // W18
   at_stage(stage::dual_writing, dual_write_mode::sync, 200ms);
   auto app = fleet().open();
   auto session = app.session();
@@ -277,11 +277,11 @@ TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {
   auto const done = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'slow' WHERE order_id = $1", {text(key)});
   auto const took = std::chrono::steady_clock::now() - begun;
   require(shard.resume());
-  EXPECT_EQ(value_of(done).secondary, secondary_state::pending);
+  EXPECT_EQ(value_of(done).dual_write, dual_write_state::pending);
   EXPECT_LT(took, 700ms);
 }
 
-TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {
+TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {  // W18
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
@@ -290,20 +290,20 @@ TEST_F(writes, one_row_the_shard_refuses_is_pending_with_its_error) {
   require(shard.query("ALTER TABLE shop.orders ADD CONSTRAINT narrow CHECK (note <> 'wide')"));
   auto const done = value_of(insert(session, key, "wide"));
   require(shard.query("ALTER TABLE shop.orders DROP CONSTRAINT narrow"));
-  EXPECT_EQ(done.secondary, secondary_state::pending);
-  EXPECT_THAT(done.secondary_reason, ::testing::HasSubstr("23514"));
+  EXPECT_EQ(done.dual_write, dual_write_state::pending);
+  EXPECT_THAT(done.dual_write_reason, ::testing::HasSubstr("23514"));
   EXPECT_EQ(source_note(key), "wide");
 }
 
-TEST_F(writes, a_late_dual_write_is_refused_by_an_authoritative_shard) {
+TEST_F(writes, a_late_dual_write_is_refused_by_an_authoritative_shard) {  // W7
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
   fleet().flip(fleet().shard_of(slot_of(key)), slot_of(key), 2, true);
   auto const done = value_of(insert(session, key));
-  EXPECT_EQ(done.secondary, secondary_state::refused);
-  EXPECT_EQ(done.secondary_reason, "authority");
+  EXPECT_EQ(done.dual_write, dual_write_state::refused);
+  EXPECT_EQ(done.dual_write_reason, "authority");
   EXPECT_EQ(shard_note(key), "absent");
 }
 
@@ -315,7 +315,7 @@ TEST_F(writes, nothing_is_sent_to_the_shard_unless_the_source_has_committed) {  
   stop_points::select("after_source_commit:error");
   auto const done = value_of(insert(session, key));
   stop_points::select("");
-  EXPECT_EQ(done.secondary, secondary_state::pending);
+  EXPECT_EQ(done.dual_write, dual_write_state::pending);
   EXPECT_EQ(source_note(key), "new");
   EXPECT_EQ(shard_note(key), "absent");
 }
@@ -351,7 +351,7 @@ TEST_F(writes, values_that_look_like_sql_stay_values) {
   auto session = app.session();
   for (std::string const note : {"'; DROP TABLE shop.orders; --", "$1", "\\'x", "E'\\\\'", "ÄÖ\n\t\"q\""}) {
     auto const key = fresh_key();
-    EXPECT_EQ(value_of(insert(session, key, note)).secondary, secondary_state::applied);
+    EXPECT_EQ(value_of(insert(session, key, note)).dual_write, dual_write_state::applied);
     EXPECT_EQ(shard_note(key), note);
   }
 }

@@ -1,42 +1,52 @@
 #!/usr/bin/env python3
-"""Checks a source tree against rules.py. Usage: check.py [ROOT]. Prints one finding a line; the exit code is 1 if there is one."""
+"""Checks a source tree against rules.py.
+
+Usage: check.py [ROOT]. It prints one finding on a line. The exit code is 1 if there is one.
+"""
+
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import citations
+import import_cycles
 import rules
+from tree import files_of
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 RAW_TEXT = re.compile(r'R"(\w*)\(.*?\)\1"', re.DOTALL)
 CODE = (".hpp", ".cpp", ".ipp")
-TEXT = CODE + (".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto", ".sql", ".sh", "")
-
-
-def files_of(root):
-    """What git tracks or would; in a tree without git, all files."""
-    listing = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
-    if listing.returncode == 0 and listing.stdout:
-        return [Path(name) for name in sorted(set(listing.stdout.splitlines())) if (root / name).is_file()]
-    return [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
+TEXT = (*CODE, ".py", ".md", ".txt", ".cmake", ".json", ".toml", ".yml", ".proto", ".sql", ".sh", "")
 
 
 def includes_of(text):
-    """Each include as written between its marks, with a closing mark kept so that <pqxx> can be told from <pqxx_x>."""
-    return [(text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else "")) for found in INCLUDE.finditer(text)]
+    """Each include as written, without its marks; a closing ">" stays, to tell <pqxx> from <pqxx_x>."""
+    return [
+        (text.count("\n", 0, found.start()) + 1, found[2] + (">" if found[1] == "<" else ""))
+        for found in INCLUDE.finditer(text)
+    ]
+
+
+def room_in(folders):
+    """The innermost room among the folders; without one, the outermost folder, which no table knows."""
+    for depth in range(len(folders), 0, -1):
+        if "/".join(folders[:depth]) in rules.ROOMS:
+            return "/".join(folders[:depth])
+    return folders[0]
 
 
 def room_of(path):
-    parts = path.parts
-    if parts[:2] == ("include", "shardway"):
-        return parts[2] if len(parts) > 3 else ""
-    return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
+    """None: outside the rooms. Empty: the top of include/shardway."""
+    folders = path.parts[:-1]
+    if folders[:2] == ("include", "shardway"):
+        return room_in(folders[2:]) if folders[2:] else ""
+    return room_in(folders[1:]) if folders[:1] == ("lib",) and folders[1:] else None
 
 
 def room_named_by(include):
-    found = re.match(r"(?:shardway|lib)/([a-z]+)/", include)
-    return found[1] if found else None
+    folders = include.split("/")[:-1]
+    return room_in(folders[1:]) if folders[:1] in (["shardway"], ["lib"]) and folders[1:] else None
 
 
 def check_rooms(path, text):
@@ -45,13 +55,17 @@ def check_rooms(path, text):
         if room and path.suffix in CODE:
             yield 1, f"room '{room}' is not in the table of rooms"
         return
-    allowed = {room} | rules.ROOMS[room] | (rules.BODY_ROOMS.get(room, set()) if path.parts[0] == "lib" else set())
+    allowed = (
+        {room} | rules.ROOMS[room] | (rules.BODY_ROOMS.get(room, set()) if path.parts[0] == "lib" else set())
+    )
     for line, include in includes_of(text):
         target = room_named_by(include)
         if target and target not in allowed:
             yield line, f"room {room} includes room {target} ({include})"
-        if include.startswith("lib/") and target != room:
-            yield line, f"room {room} includes a private header of room {target} ({include})"
+        if path.parts[0] == "include" and include.startswith("lib/"):
+            yield line, f"a promised header includes {include}, which is not promised"
+        if re.fullmatch(rules.OWN_HEADERS, include) and target != room:
+            yield line, f"room {room} includes {include}, which only room {target} may include"
 
 
 def check_umbrella(path, text):
@@ -70,8 +84,14 @@ def check_outsiders(path, text):
             if not (door and re.match(door, include)):
                 yield line, f"a public header includes {include}"
         for pattern, rooms in rules.BODY_OUTSIDERS.items():
-            if path.parts[0] == "lib" and room and re.match(pattern, include) and room not in rooms:
-                yield line, f"room {room} includes {include}, which belongs to {', '.join(sorted(rooms)) or 'one public header'}"
+            if (
+                path.parts[0] == "lib"
+                and room
+                and re.match(pattern, include)
+                and room.split("/")[0] not in rooms
+            ):
+                owners = ", ".join(sorted(rooms)) or "one public header"
+                yield line, f"room {room} includes {include}, which belongs to {owners}"
 
 
 def check_words(path, text):
@@ -106,7 +126,9 @@ def check_length(path, text):
 
 def long_functions(lines, indent):
     opened = re.compile(indent + r"[A-Za-z_\[~].*\)[^;]*\{$")
-    not_a_function = re.compile(r"\s*(namespace|class|struct|enum|union|extern|inline namespace|[\w:]+ = |constexpr \w+ \w+\[)")
+    not_a_function = re.compile(
+        r"\s*(namespace|class|struct|enum|union|extern|inline namespace|[\w:]+ = |constexpr \w+ \w+\[)"
+    )
     begin = None
     for number, line in enumerate(lines, 1):
         if opened.match(line) and not not_a_function.match(line):
@@ -120,9 +142,19 @@ def long_functions(lines, indent):
 CHECKS = (check_rooms, check_umbrella, check_outsiders, check_words, check_guard, check_length)
 
 
+def cycle_of_imports(root, files):
+    cycle = import_cycles.cycle_in(root, files)
+    if cycle:
+        yield f"Python: modules import each other in a circle: {' -> '.join(cycle)}"
+
+
 def findings_in(root):
     root = Path(root)
-    for path in files_of(root):
+    files = files_of(root)
+    yield from cycle_of_imports(root, files)
+    for path, line, what in citations.findings(root, files):
+        yield f"{path}:{line}: {what}"
+    for path in files:
         if path.suffix not in TEXT:
             continue
         text = (root / path).read_text(errors="replace")

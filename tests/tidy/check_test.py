@@ -1,4 +1,5 @@
 """The checks on trees that break the rules: a check that can't fail would be worth nothing."""
+
 import tempfile
 import unittest
 from pathlib import Path
@@ -31,16 +32,47 @@ class Tree(unittest.TestCase):
 
 class Rooms(Tree):
     def test_siblings_do_not_include_each_other(self):
-        self.assert_found("include/shardway/write/a.hpp", '#pragma once\n#include "shardway/read/session_token.hpp"\n', "write includes room read")
+        self.assert_found(
+            "include/shardway/write/a.hpp",
+            '#pragma once\n#include "shardway/read/session_token.hpp"\n',
+            "write includes room read",
+        )
 
     def test_dependencies_point_down(self):
-        self.assert_found("lib/route/a.cpp", '#include "shardway/catalog/lease.hpp"\n', "route includes room catalog")
+        self.assert_found(
+            "lib/route/a.cpp", '#include "shardway/catalog/lease.hpp"\n', "route includes room catalog"
+        )
 
     def test_migrate_does_not_include_client(self):
-        self.assert_found("lib/migrate/a.cpp", '#include "shardway/client/client.hpp"\n', "migrate includes room client")
+        self.assert_found(
+            "lib/migrate/wave/a.cpp",
+            '#include "shardway/client/client.hpp"\n',
+            "migrate/wave includes room client",
+        )
 
     def test_private_headers_stay_in_their_room(self):
-        self.assert_found("lib/client/a.cpp", '#include "lib/pg/translate.hpp"\n', "private header of room pg")
+        self.assert_found(
+            "lib/client/session/a.cpp", '#include "lib/pg/translate.hpp"\n', "only room pg may include"
+        )
+
+    def test_a_promised_header_includes_promised_headers_only(self):
+        self.assert_found(
+            "include/shardway/catalog/a.hpp",
+            '#pragma once\n#include "lib/protocol/schema.hpp"\n',
+            "not promised",
+        )
+
+    def test_rooms_inside_a_room_have_a_direction(self):
+        self.write("lib/migrate/stream/read/a.cpp", '#include "lib/migrate/stream/apply/queue.hpp"\n')
+        self.assertEqual(self.findings(), [])
+        self.assert_found(
+            "lib/migrate/stream/apply/a.cpp",
+            '#include "lib/migrate/stream/read/dispatcher.hpp"\n',
+            "migrate/stream/apply includes room migrate/stream/read",
+        )
+
+    def test_a_room_that_only_holds_rooms_has_no_files(self):
+        self.assert_found("lib/migrate/a.cpp", "int a;\n", "'migrate' is not in the table")
 
     def test_an_unknown_room_is_named(self):
         self.assert_found("lib/helpers/a.cpp", "int a;\n", "'helpers' is not in the table")
@@ -48,36 +80,63 @@ class Rooms(Tree):
     def test_a_decorator_may_observe_but_its_header_may_not(self):
         self.write("lib/store/a.cpp", '#include "shardway/observe/events.hpp"\n')
         self.assertEqual(self.findings(), [])
-        self.assert_found("include/shardway/store/a.hpp", '#pragma once\n#include "shardway/observe/events.hpp"\n', "store includes room observe")
+        self.assert_found(
+            "include/shardway/store/a.hpp",
+            '#pragma once\n#include "shardway/observe/events.hpp"\n',
+            "store includes room observe",
+        )
 
     def test_base_is_for_all(self):
         for room in check.rules.ROOMS:
-            self.write(f"lib/{room}/a.cpp", '#include "shardway/base/stop_point.hpp"\n#include "shardway/base/test_switch.hpp"\n')
+            self.write(
+                f"lib/{room}/a.cpp",
+                '#include "shardway/base/stop_point.hpp"\n#include "shardway/base/test_switch.hpp"\n',
+            )
         self.assertEqual(self.findings(), [])
 
     def test_the_umbrella_leaves_migrate_out(self):
-        self.assert_found("include/shardway/shardway.hpp", '#pragma once\n#include "shardway/migrate/wave.hpp"\n', "umbrella")
+        self.assert_found(
+            "include/shardway/shardway.hpp",
+            '#pragma once\n#include "shardway/migrate/wave/wave.hpp"\n',
+            "umbrella",
+        )
 
 
 class Outsiders(Tree):
     def test_public_headers_keep_libraries_out(self):
-        for include in ("<pqxx/pqxx>", "<pqxx>", '"libpq-fe.h"', "<absl/time/time.h>", "<spdlog/spdlog.h>", "<google/protobuf/message.h>", "<xxhash.h>"):
+        for include in (
+            "<pqxx/pqxx>",
+            "<pqxx>",
+            '"libpq-fe.h"',
+            "<absl/time/time.h>",
+            "<spdlog/spdlog.h>",
+            "<google/protobuf/message.h>",
+            "<xxhash.h>",
+        ):
             with self.subTest(include):
-                self.assert_found("include/shardway/pg/a.hpp", f"#pragma once\n#include {include}\n", "public header includes")
+                self.assert_found(
+                    "include/shardway/pg/a.hpp",
+                    f"#pragma once\n#include {include}\n",
+                    "public header includes",
+                )
 
     def test_the_doors_are_open_for_their_library_only(self):
         self.write("include/shardway/pg/interop.hpp", "#pragma once\n#include <pqxx/connection>\n")
         self.write("include/shardway/route/hash.hpp", "#pragma once\n#include <xxhash.h>\n")
         self.assertEqual(self.findings(), [])
-        self.assert_found("include/shardway/pg/interop.hpp", "#pragma once\n#include <absl/time/time.h>\n", "public header includes")
+        self.assert_found(
+            "include/shardway/pg/interop.hpp",
+            "#pragma once\n#include <absl/time/time.h>\n",
+            "public header includes",
+        )
 
     def test_bodies_keep_to_their_libraries(self):
-        self.assert_found("lib/migrate/a.cpp", "#include <libpq-fe.h>\n", "belongs to pg")
+        self.assert_found("lib/migrate/wave/a.cpp", "#include <libpq-fe.h>\n", "belongs to pg")
 
 
 class Words(Tree):
     def test_unfinished_work_is_named(self):
-        self.assert_found("docs/a.md", "a line\nTO" "DO: more\n", ":2:")
+        self.assert_found("docs/a.md", "a line\nTODO: more\n", ":2:")
 
     def test_names_of_code_use_the_glossary_and_comments_are_free(self):
         self.write("lib/route/a.cpp", '// a cutover in prose\nchar const* text = "bucket";\n')
@@ -107,7 +166,9 @@ class Lengths(Tree):
 
 class Headers(Tree):
     def test_a_header_that_needs_another_is_found(self):
-        self.write("include/shardway/base/whole.hpp", "#pragma once\n#include <string>\nstd::string whole();\n")
+        self.write(
+            "include/shardway/base/whole.hpp", "#pragma once\n#include <string>\nstd::string whole();\n"
+        )
         self.write("include/shardway/base/part.hpp", "#pragma once\nstd::string part();\n")
         failures = headers_alone.failures_in(self.root, self.root / "out", ["c++", "-std=c++20"])
         self.assertEqual(len(failures), 1, failures)
@@ -115,6 +176,51 @@ class Headers(Tree):
 
     def test_an_empty_tree_is_no_success(self):
         self.assertTrue(headers_alone.failures_in(self.root, self.root / "out", ["c++"]))
+
+
+class Imports(Tree):
+    def assert_cycle(self, *modules):
+        found = self.findings()
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("circle", found[0])
+        for module in modules:
+            self.assertIn(module, found[0])
+
+    def test_modules_of_a_package_that_import_each_other_are_found(self):
+        self.write("package/__init__.py", "")
+        self.write("package/one.py", "from .two import name\n")
+        self.write("package/two.py", "from . import one\n")
+        self.assert_cycle("package.one -> package.two", "package.two -> package.one")
+
+    def test_a_late_import_hides_no_circle(self):
+        self.write("package/__init__.py", "")
+        self.write("package/root.py", "def main():\n    from . import command\n")
+        self.write("package/command.py", "from .root import main\n")
+        self.assert_cycle("package.root", "package.command")
+
+    def test_an_import_for_types_only_is_one_too(self):
+        self.write("one.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import two\n")
+        self.write("two.py", "import one\n")
+        self.assert_cycle("one", "two")
+
+    def test_a_longer_circle_through_a_subpackage_is_found(self):
+        self.write("package/__init__.py", "from .sub.leaf import name\n")
+        self.write("package/sub/__init__.py", "")
+        self.write("package/sub/leaf.py", "from .. import version\n")
+        self.assert_cycle("package", "package.sub.leaf")
+
+    def test_a_module_that_two_import_is_no_circle(self):
+        self.write("package/__init__.py", "")
+        self.write("package/_core.pyi", "def call() -> int: ...\n")
+        self.write("package/errors.py", "from . import _core\n")
+        self.write("package/one.py", "from . import _core, errors\n")
+        self.write("package/two.py", "from .one import name\nfrom .errors import other\n")
+        self.assertEqual(self.findings(), [])
+
+    def test_files_of_the_same_name_in_two_folders_are_two_modules(self):
+        self.write("first/check.py", "import rules\n")
+        self.write("second/rules.py", "import check\n")
+        self.assertEqual(self.findings(), [])
 
 
 if __name__ == "__main__":

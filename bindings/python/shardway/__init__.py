@@ -1,6 +1,6 @@
-"""shardway: move tables of one PostgreSQL to shards while services keep reading and writing.
+"""shardway moves tables of one PostgreSQL to shards while services keep reading and writing.
 
-Importing connects to nothing, reads no environment and sets up no logging.
+Importing it connects to no server, reads no environment variable and sets up no logging.
 """
 
 from ._core import SLOT_COUNT, Client, ClientSession, ShardKey, WriteTransaction, slot_of, slots_of
@@ -27,7 +27,30 @@ from .results import Rows
 
 __version__ = "0.1.0"
 __all__ = [
-    "SLOT_COUNT", "AsyncClient", "AsyncSession", "Cancelled", "Catalog", "Client", "ClientSession", "ConfigError", "CouldNotTell", "DatabaseError",
-    "FenceRefused", "InDoubt", "Migration", "NotLeader", "PreconditionFailed", "RouteError", "Rows", "ShardKey", "ShardUnavailable",
-    "ShardwayError", "StreamBroken", "VerificationDifferent", "WaveAborted", "WriteTransaction", "slot_of", "slots_of",
+    "SLOT_COUNT",
+    "AsyncClient",
+    "AsyncSession",
+    "Cancelled",
+    "Catalog",
+    "Client",
+    "ClientSession",
+    "ConfigError",
+    "CouldNotTell",
+    "DatabaseError",
+    "FenceRefused",
+    "InDoubt",
+    "Migration",
+    "NotLeader",
+    "PreconditionFailed",
+    "RouteError",
+    "Rows",
+    "ShardKey",
+    "ShardUnavailable",
+    "ShardwayError",
+    "StreamBroken",
+    "VerificationDifferent",
+    "WaveAborted",
+    "WriteTransaction",
+    "slot_of",
+    "slots_of",
 ]

@@ -1,21 +1,32 @@
-"""Exceptions: one class for each thing a caller may want to do about an error, one stable code for each error.
+"""Exceptions: one class for each way to react to an error, one stable code for each error.
 
 ``docs/ERRORS.md`` of the project explains every code.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Type
+from typing import NamedTuple
+
+from . import _core
 
 
 class ShardwayError(Exception):
-    """Something the library was asked for did not happen.
+    """The library could not do what it was asked.
 
-    ``str(error)`` is safe to log: it holds no password, key or row value. ``server_detail`` is the server's own text and may hold them.
+    ``str(error)`` is safe to log: it holds no password, key value or row value. ``server_detail`` is the
+    server's own text and may hold them.
     """
 
-    def __init__(self, message: str, *, code: str = "internal", hint: str = "", node: str = "", sqlstate: str = "",
-                 server_detail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "internal",
+        hint: str = "",
+        node: str = "",
+        sqlstate: str = "",
+        server_detail: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -26,23 +37,23 @@ class ShardwayError(Exception):
 
     @property
     def shard(self) -> str:
-        """The node's name if it is a shard, else an empty text."""
+        """The name of the node if it is a shard, otherwise an empty string."""
         return "" if self.node == "source" else self.node
 
     @property
     def retryable(self) -> bool:
-        """The same call can succeed without anyone acting."""
-        return _answers(self.code)[1]
+        """Whether the same call can succeed later without anyone acting."""
+        return _traits_of(self.code).retryable
 
     @property
     def needs_reconnect(self) -> bool:
-        """The connection that the call used is not usable any more."""
-        return _answers(self.code)[2]
+        """Whether the connection of the call is unusable from now on."""
+        return _traits_of(self.code).needs_reconnect
 
     @property
     def needs_operator(self) -> bool:
-        """A person has to act before the call can succeed."""
-        return _answers(self.code)[3]
+        """Whether a person must act before the call can succeed."""
+        return _traits_of(self.code).needs_operator
 
     def __str__(self) -> str:
         place = f" ({self.node})" if self.node else ""
@@ -55,15 +66,15 @@ class ConfigError(ShardwayError):
 
 
 class RouteError(ShardwayError):
-    """The call cannot be routed, or the statement does not fit the route it was given."""
+    """The call cannot be routed, or the statement does not fit its route."""
 
 
 class ShardUnavailable(ShardwayError):
-    """A node could not be reached, or did not answer in time."""
+    """A node could not be reached, or it did not answer in time."""
 
 
 class FenceRefused(ShardwayError):
-    """The write came to a node without authority for its slot, and did not find another in time. Nothing was written."""
+    """The node has no authority for the slot, and no node took over in time. Nothing was written."""
 
 
 class DatabaseError(ShardwayError):
@@ -71,7 +82,7 @@ class DatabaseError(ShardwayError):
 
 
 class InDoubt(ShardwayError):
-    """Whether the transaction committed is not known. Look before you retry."""
+    """It is unknown whether the transaction committed. Check before you retry."""
 
 
 class NotLeader(ShardwayError):
@@ -79,15 +90,15 @@ class NotLeader(ShardwayError):
 
 
 class PreconditionFailed(ShardwayError):
-    """A doctor check, a precondition or a gate is red; nothing was touched."""
+    """A doctor check, a precondition or a gate is red. Nothing was changed."""
 
 
 class WaveAborted(ShardwayError):
-    """The wave gave authority back to where it was."""
+    """The wave was undone: authority is where it was before."""
 
 
 class StreamBroken(ShardwayError):
-    """The stream cannot go on by itself: a replication slot was lost, or a change could not be applied."""
+    """The stream cannot continue by itself: a replication slot was lost, or a change could not be applied."""
 
 
 class VerificationDifferent(ShardwayError):
@@ -99,15 +110,17 @@ class CouldNotTell(ShardwayError):
 
 
 class Cancelled(ShardwayError):
-    """The caller or the operator asked to stop."""
+    """The caller or the operator stopped the call."""
 
 
-_CODES_OF: Dict[Type[ShardwayError], str] = {
+_CODES_OF: dict[type[ShardwayError], str] = {
     ConfigError: "invalid_argument manifest_invalid",
-    RouteError: "unknown_table shard_key_missing shard_key_mismatch shard_key_change statement_refused cross_shard write_id_mismatch",
+    RouteError: "unknown_table shard_key_missing shard_key_mismatch shard_key_change statement_refused "
+    "cross_shard write_id_mismatch",
     ShardUnavailable: "node_unreachable authentication_failed connection_lost deadline_exceeded",
     FenceRefused: "fence_closed epoch_stale foreign_write_refused stall_budget_spent",
-    DatabaseError: "serialization_failure constraint_violation permission_denied sql_error protocol_violation",
+    DatabaseError: "serialization_failure constraint_violation permission_denied sql_error "
+    "protocol_violation",
     InDoubt: "in_doubt",
     NotLeader: "not_leader lease_held",
     PreconditionFailed: "precondition_failed gate_red schema_drift rollback_unavailable epoch_overflow",
@@ -118,17 +131,27 @@ _CODES_OF: Dict[Type[ShardwayError], str] = {
     Cancelled: "cancelled",
     ShardwayError: "corrupt_data internal",
 }
-_CLASS_OF: Dict[str, Type[ShardwayError]] = {code: made for made, codes in _CODES_OF.items() for code in codes.split()}
+_CLASS_OF: dict[str, type[ShardwayError]] = {
+    code: made for made, codes in _CODES_OF.items() for code in codes.split()
+}
 
 
-def from_code(code: str, message: str, hint: str = "", node: str = "", sqlstate: str = "", server_detail: str = "") -> ShardwayError:
-    """The exception for an error code; ``ShardwayError`` itself for a code this package does not know."""
+def from_code(
+    code: str, message: str, hint: str = "", node: str = "", sqlstate: str = "", server_detail: str = ""
+) -> ShardwayError:
+    """Return the exception of an error code, or a ``ShardwayError`` if the code is unknown."""
     made = _CLASS_OF.get(code, ShardwayError)
     return made(message, code=code, hint=hint, node=node, sqlstate=sqlstate, server_detail=server_detail)
 
 
-def _answers(code: str) -> tuple:
-    from . import _core
+class _Traits(NamedTuple):
+    retryable: bool
+    needs_reconnect: bool
+    needs_operator: bool
 
-    table = {row[0]: row for row in _core.error_codes()}
-    return table.get(code, (code, False, False, False))
+
+_TRAITS: dict[str, _Traits] = {code: _Traits(*traits) for code, *traits in _core.error_codes()}
+
+
+def _traits_of(code: str) -> _Traits:
+    return _TRAITS.get(code, _Traits(retryable=False, needs_reconnect=False, needs_operator=False))

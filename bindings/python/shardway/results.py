@@ -1,12 +1,14 @@
-"""Rows as Python values, with the names that DB-API 2.0 (PEP 249) gives to reading them."""
+"""Rows as Python values, with the reading methods of DB-API 2.0 (PEP 249)."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable
 
 
 def _bytes(text: str) -> bytes:
@@ -14,7 +16,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _or_text(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """What Python's type has no value for (infinity, years before 1 or after 9999) stays text."""
+    """Keep the text where Python has no value: infinity, years before 1 or after 9999."""
 
     def converted(text: str) -> Any:
         try:
@@ -25,71 +27,83 @@ def _or_text(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return converted
 
 
+def _with_microseconds(text: str) -> str:
+    """Write all six digits of a fraction, as Python before 3.11 demands."""
+    return re.sub(r"\.(\d+)", lambda found: f".{found[1]:0<6}", text)
+
+
 def _timestamp(text: str) -> datetime.datetime:
-    # Sessions are in UTC and ISO: only "+00" needs to be written out for Python before 3.11.
-    if text.endswith("+00"):
-        text = text[:-3] + "+00:00"
-    if "." in text:
-        whole, _, rest = text.partition(".")
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if rest.lstrip("0123456789") else rest
-        text = f"{whole}.{digits:0<6}{rest[len(digits):]}"
-    return datetime.datetime.fromisoformat(text)
+    # Sessions are in UTC and ISO. Python before 3.11 does not know "+00".
+    return datetime.datetime.fromisoformat(_with_microseconds(re.sub(r"\+00$", "+00:00", text)))
 
 
 def _time(text: str) -> datetime.time:
-    whole, dot, digits = text.partition(".")
-    return datetime.time.fromisoformat(f"{whole}.{digits:0<6}" if dot else whole)
+    return datetime.time.fromisoformat(_with_microseconds(text))
 
 
-# By the type's OID in pg_type: numbers that never change.
-_CONVERTERS: Dict[int, Callable[[str], Any]] = {
+# By the OID of the type in pg_type: these numbers never change.
+_CONVERTERS: dict[int, Callable[[str], Any]] = {
     16: lambda text: text == "t",
     17: _bytes,
-    20: int, 21: int, 23: int, 26: int,
-    114: json.loads, 3802: json.loads,
-    700: float, 701: float,
+    20: int,
+    21: int,
+    23: int,
+    26: int,
+    114: json.loads,
+    3802: json.loads,
+    700: float,
+    701: float,
     1082: _or_text(datetime.date.fromisoformat),
     1083: _or_text(_time),
-    1114: _or_text(_timestamp), 1184: _or_text(_timestamp),
+    1114: _or_text(_timestamp),
+    1184: _or_text(_timestamp),
     1700: Decimal,
     2950: uuid.UUID,
 }
 
 
-def converter_of(type_oid: int) -> Optional[Callable[[str], Any]]:
-    """The function from PostgreSQL's text form to Python's value; ``None``: the text itself (arrays, intervals, enums, ranges ...)."""
+def converter_of(type_oid: int) -> Callable[[str], Any] | None:
+    """Return the function from PostgreSQL's text form to a Python value, or None if the value stays text.
+
+    Arrays, intervals, enums and ranges stay text.
+    """
     return _CONVERTERS.get(type_oid)
 
 
-class Rows(List[Dict[str, Any]]):
-    """Rows as dicts by column name; give columns distinct names.
+class Rows(list[dict[str, Any]]):
+    """Rows as dicts by column name. Give each column a name of its own.
 
-    int, bool, float, Decimal, bytes, date, time, datetime, UUID and JSON's values are Python's own; NULL is ``None``; everything else is text.
-    ``fetchone``, ``fetchmany`` and ``fetchall`` read on from where the last of them ended and give tuples, as DB-API does.
+    bool, int, float, Decimal, bytes, date, time, datetime, UUID and JSON become Python values. NULL becomes
+    ``None``. All other types stay text. ``fetchone``, ``fetchmany`` and ``fetchall`` return tuples, as DB-API
+    does; each continues where the last one ended.
     """
 
-    def __init__(self, rows: Sequence[Dict[str, Any]] = (), description: Sequence[Tuple[str, int]] = ()) -> None:
+    def __init__(
+        self, rows: Sequence[dict[str, Any]] = (), description: Sequence[tuple[str, int]] = ()
+    ) -> None:
         super().__init__(rows)
         #: (name, type OID, None, None, None, None, None) for each column.
-        self.description: List[Tuple[Any, ...]] = [(name, oid, None, None, None, None, None) for name, oid in description]
+        self.description: list[tuple[Any, ...]] = [
+            (name, oid, None, None, None, None, None) for name, oid in description
+        ]
         self._next = 0
 
     @property
     def rowcount(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self)
 
-    def fetchone(self) -> Optional[Tuple[Any, ...]]:
-        """The next row, or ``None`` after the last."""
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the next row, or ``None`` after the last."""
         read = self.fetchmany(1)
         return read[0] if read else None
 
-    def fetchmany(self, size: int = 1) -> List[Tuple[Any, ...]]:
-        """Up to ``size`` more rows."""
+    def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
+        """Return up to ``size`` more rows."""
         read = self[self._next : self._next + size]
         self._next += len(read)
         return [tuple(row.values()) for row in read]
 
-    def fetchall(self) -> List[Tuple[Any, ...]]:
-        """All rows that have not been fetched."""
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows that are not yet fetched."""
         return self.fetchmany(len(self))

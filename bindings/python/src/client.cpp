@@ -50,9 +50,9 @@ nb::dict receipt_document(write_receipt const& from) {
   nb::dict one;
   one["outcome"] = name(from.outcome);
   one["write_id"] = from.id.to_string();
-  one["secondary"] = name(from.secondary);
-  one["secondary_reason"] = from.secondary_reason;
-  one["secondary_rows"] = from.secondary_rows;
+  one["dual_write"] = name(from.dual_write);
+  one["dual_write_reason"] = from.dual_write_reason;
+  one["dual_write_rows"] = from.dual_write_rows;
   one["node"] = from.node;
   one["slot"] = from.slot.value();
   one["epoch"] = from.at.value();
@@ -134,9 +134,9 @@ nb::dict totals_document(client const& self) {
   one["refusals"] = from.refusals;
   one["retries"] = from.retries;
   one["in_doubt"] = from.in_doubt;
-  one["secondary_applied"] = from.secondary_applied;
-  one["secondary_pending"] = from.secondary_pending;
-  one["secondary_refused"] = from.secondary_refused;
+  one["dual_writes_applied"] = from.dual_writes_applied;
+  one["dual_writes_pending"] = from.dual_writes_pending;
+  one["dual_writes_refused"] = from.dual_writes_refused;
   one["reads_replica"] = from.reads_replica;
   one["reads_primary"] = from.reads_primary;
   one["reads_shard"] = from.reads_shard;

@@ -13,7 +13,9 @@
 #include "migration.hpp"
 #include "values.hpp"
 #include "shardway/catalog/generation_store.hpp"
-#include "shardway/migrate/controller.hpp"
+#include "shardway/migrate/controller/controller.hpp"
+#include "lib/migrate/wave/plan.hpp"
+#include "lib/migrate/wave/publish.hpp"
 
 namespace nb = nanobind;
 
@@ -84,7 +86,7 @@ result<planned_wave> look_ahead(migration_set const& self, std::string const& ro
   BOOST_OUTCOME_TRY(auto now, read_newest_generation(*opened.nodes.source));
   if (!now) return error{error_code::precondition_failed, "no generation is published", "run `shardway manifest apply`"};
   if (now->find_group(group) == nullptr) return error{error_code::invalid_argument, "there is no group " + group, "groups are listed by `shardway migrate status`"};
-  BOOST_OUTCOME_TRY(auto fences, read_fences(opened.nodes, group));
+  BOOST_OUTCOME_TRY(auto fences, migrate::wave::read_fences(opened.nodes, group));
   if (percent) {
     BOOST_OUTCOME_TRY(auto plan, plan_forward(*now, group, *percent, fences, "dry-run"));
     return planned_wave{std::move(plan), now->number};

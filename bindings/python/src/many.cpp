@@ -23,7 +23,7 @@ nb::dict part_document(batch_part const& from) {
   one["rows"] = from.rows;
   one["why"] = from.why ? nb::cast(from.why->to_string()) : nb::none();
   one["failed_row"] = from.failed_row ? nb::cast(*from.failed_row) : nb::none();
-  one["secondary"] = name(from.secondary);
+  one["dual_write"] = name(from.dual_write);
   one["answer_lost"] = from.answer_lost;
   return one;
 }

@@ -12,9 +12,9 @@
 #include "blocking.hpp"
 #include "errors.hpp"
 #include "shardway/catalog/install.hpp"
-#include "shardway/migrate/plan_steps.hpp"
-#include "shardway/migrate/preflight.hpp"
-#include "shardway/migrate/roles.hpp"
+#include "shardway/migrate/preflight/plan_steps.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
 
 namespace nb = nanobind;

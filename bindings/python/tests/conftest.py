@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
+import psycopg
 import pytest
 
 ROOT = Path(os.environ.get("SHARDWAY_ROOT", Path(__file__).resolve().parents[3]))
@@ -35,25 +36,35 @@ NOWHERE = "host=127.0.0.1 port=1 dbname=shop"
 
 
 class Finished:
-    """What a run of the command gave."""
+    """The exit code and the output of a run of the command."""
 
-    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
     @property
-    def document(self) -> Dict[str, Any]:
-        return json.loads(self.out)
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
 
 
-def shardway(*arguments: str, environment: Optional[Dict[str, str]] = None, timeout: float = 60) -> Finished:
-    """Runs the command without a terminal."""
+def shardway(*arguments: str, environment: dict[str, str] | None = None, timeout: float = 60) -> Finished:
+    """Run the command without a terminal."""
     inherited = {name: value for name, value in os.environ.items() if name != "SHARDWAY_MIGRATION"}
-    done = subprocess.run([sys.executable, "-m", "shardway", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=timeout, check=False, env={**inherited, **(environment or {})})
+    done = subprocess.run(
+        [sys.executable, "-m", "shardway", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**inherited, **(environment or {})},
+    )
     return Finished(done)
 
 
-def write_migration(folder: Path, nodes: Optional[Dict[str, str]] = None, tables: Optional[Dict[str, str]] = None) -> Path:
+def write_migration(
+    folder: Path, nodes: dict[str, str] | None = None, tables: dict[str, str] | None = None
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     places = {"source": NOWHERE, "shard1": NOWHERE + "1", "shard2": NOWHERE + "2", **(nodes or {})}
     (folder / "migration.txtpb").write_text(MIGRATION.format(**places))
@@ -74,18 +85,31 @@ class Cluster:
     def __init__(self) -> None:
         program = BUILD / "bin" / "shardway_servers"
         assert program.exists(), f"{program} is missing: build the target shardway_servers"
-        self.process = subprocess.Popen([str(program), "--source-major", "13", "--shard-major", "15", "--shards", "2", "--database", "shop", "--fast"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [
+                str(program),
+                "--source-major",
+                "13",
+                "--shard-major",
+                "15",
+                "--shards",
+                "2",
+                "--database",
+                "shop",
+                "--fast",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, "shardway_servers ended at once"
-        self.nodes: Dict[str, str] = {node["name"]: node["conninfo"] for node in json.loads(line)["nodes"]}
+        self.nodes: dict[str, str] = {node["name"]: node["conninfo"] for node in json.loads(line)["nodes"]}
 
-    def run(self, node: str, sql: str) -> List[Any]:
-        import psycopg
-
+    def run(self, node: str, sql: str) -> list[Any]:
         with psycopg.connect(self.nodes[node], autocommit=True) as connection:
-            answer = connection.execute(sql)  # type: ignore[call-overload]
+            answer = connection.execute(sql)
             return answer.fetchall() if answer.description else []
 
     def close(self) -> None:

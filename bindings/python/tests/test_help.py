@@ -6,7 +6,6 @@ import click
 import pytest
 from conftest import ROOT, shardway
 
-from shardway.cli import doctor, lookups, manifests, migrations, observing, routes, uninstalling, waves  # noqa: F401
 from shardway.cli.root import root
 
 PAGE = (ROOT / "docs/COMMAND.md").read_text()
@@ -21,24 +20,56 @@ def leaves(group, path=()):
 
 
 COMMANDS = dict(leaves(root))
-CHANGES = {"lookup build", "lookup repair", "manifest apply", "manifest fmt", "migrate advance", "migrate finalize", "migrate guard", "migrate pause", "migrate resume", "migrate start",
-           "migrate verify", "reconcile", "uninstall", "wave rollback", "wave run"}
+CHANGES = {
+    "lookup build",
+    "lookup repair",
+    "manifest apply",
+    "manifest fmt",
+    "migrate advance",
+    "migrate finalize",
+    "migrate guard",
+    "migrate pause",
+    "migrate resume",
+    "migrate start",
+    "migrate verify",
+    "reconcile",
+    "uninstall",
+    "wave rollback",
+    "wave run",
+}
 DANGEROUS = {"migrate finalize", "uninstall", "wave rollback", "wave run"}
 
 
 def options_of(one):
-    return {option for parameter in one.params if isinstance(parameter, click.Option) for option in parameter.opts if option.startswith("--")}
+    return {
+        option
+        for parameter in one.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
 
 
 def test_the_commands_there_are():
-    assert set(COMMANDS) == CHANGES | {"doctor", "lookup check", "plan", "manifest diff", "manifest lint", "manifest schema", "migrate status", "observe", "route explain",
-                                       "wave plan", "wave status"}
+    assert set(COMMANDS) == CHANGES | {
+        "doctor",
+        "lookup check",
+        "plan",
+        "manifest diff",
+        "manifest lint",
+        "manifest schema",
+        "migrate status",
+        "observe",
+        "route explain",
+        "wave plan",
+        "wave status",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_and_common_options(name):
     one = COMMANDS[name]
-    assert one.help and one.help.split("\n")[0].endswith((".", "5: could not tell."))
+    assert one.help and one.help.split("\n")[0].endswith(".")
     assert {"--json", "--quiet"} <= options_of(one)
     assert ("--dry-run" in options_of(one)) == (name in CHANGES)
     assert ({"--yes", "--expect-state"} <= options_of(one)) == (name in DANGEROUS)
@@ -50,9 +81,22 @@ def test_help_and_common_options(name):
 def test_page_has_the_command_and_its_options(name):
     section = re.search(rf"^### `shardway {name}[^`]*`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section, f"docs/COMMAND.md has no section for {name}"
-    common = {"--json", "--quiet", "--migration", "--user", "--dry-run", "--yes", "--expect-state", "--timeout", "--approved-by", "--group"}
+    common = {
+        "--json",
+        "--quiet",
+        "--migration",
+        "--user",
+        "--dry-run",
+        "--yes",
+        "--expect-state",
+        "--timeout",
+        "--approved-by",
+        "--group",
+    }
     for option in options_of(COMMANDS[name]):
-        assert f"`{option}" in (PAGE if option in common else section.group(1)), f"{name}: {option} is not explained"
+        assert f"`{option}" in (PAGE if option in common else section.group(1)), (
+            f"{name}: {option} is not explained"
+        )
 
 
 def test_version():

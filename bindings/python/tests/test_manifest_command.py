@@ -6,6 +6,8 @@ import re
 import pytest
 from conftest import NOWHERE, ORDERS, ROOT, shardway, write_migration
 
+from shardway.migration import Migration
+
 BROKEN = """\
 api_version: 1
 table: "orders"
@@ -29,7 +31,13 @@ def test_lint_names_file_line_and_column(tmp_path):
 
 
 def test_lint_reports_everything_at_once(tmp_path):
-    folder = write_migration(tmp_path / "shop", tables={"a.txtpb": ORDERS.replace('key: "id"\n', ""), "b.txtpb": ORDERS.replace('"shop.orders"', '"orders"')})
+    folder = write_migration(
+        tmp_path / "shop",
+        tables={
+            "a.txtpb": ORDERS.replace('key: "id"\n', ""),
+            "b.txtpb": ORDERS.replace('"shop.orders"', '"orders"'),
+        },
+    )
     found = shardway("manifest", "lint", "--json", "-m", str(folder)).document["findings"]
     assert {one["file"].rsplit("/", 1)[1] for one in found} == {"a.txtpb", "b.txtpb"}
     assert all(one["line"] > 0 and one["column"] > 0 and one["message"] and one["hint"] for one in found)
@@ -37,7 +45,7 @@ def test_lint_reports_everything_at_once(tmp_path):
 
 def test_fmt_writes_the_one_form_and_is_done_then(migration):
     messy = migration / "orders.txtpb"
-    messy.write_text(ORDERS.replace('group: "sales"\n', '') + '   group:    "sales"\n')
+    messy.write_text(ORDERS.replace('group: "sales"\n', "") + '   group:    "sales"\n')
     assert shardway("manifest", "fmt", "--check", "-m", str(migration)).code == 1
     dry = shardway("manifest", "fmt", "--dry-run", "--json", "-m", str(migration)).document
     assert [step for step in dry["steps"] if "orders.txtpb" in step]
@@ -99,14 +107,16 @@ def test_unreachable_source_is_worth_another_try(migration):
     assert (error["code"], error["node"], error["retryable"]) == ("node_unreachable", "source", True)
 
 
-def test_a_password_is_never_shown(tmp_path):
+def test_a_password_is_never_shown(tmp_path):  # P4
     folder = write_migration(tmp_path / "shop", nodes={"source": NOWHERE + " password=hunter2"})
     for words in (["manifest", "lint"], ["doctor"], ["migrate", "status"]):
         done = shardway(*words, "-m", str(folder))
         assert done.code != 0 and "hunter2" not in done.out + done.err
 
 
-@pytest.mark.parametrize("words", [["doctor"], ["migrate", "status"], ["wave", "status"], ["route", "explain", "shop.orders", "1"]])
+@pytest.mark.parametrize(
+    "words", [["doctor"], ["migrate", "status"], ["wave", "status"], ["route", "explain", "shop.orders", "1"]]
+)
 def test_json_is_one_object_with_its_version(migration, words):
     document = json.loads(shardway(*words, "--json", "-m", str(migration)).out)
     assert document["schema_version"] == 1
@@ -126,10 +136,10 @@ def test_no_colour_without_a_terminal(migration):
 
 
 def test_the_migration_itself_is_compared_too(migration):
-    from shardway.migration import Migration
-
     stored = (ROOT / "tests/golden/generation.json").read_text()
     changes = {one["field"]: one for one in Migration.load(migration).diff(stored) if not one["table"]}
     assert changes["source.conninfo"]["kind"] == "option_changed"
-    assert changes["shard[0].name"]["kind"] == "forbidden" and "observing" in changes["shard[0].name"]["reason"]
+    assert (
+        changes["shard[0].name"]["kind"] == "forbidden" and "observing" in changes["shard[0].name"]["reason"]
+    )
     assert "catalog" not in changes

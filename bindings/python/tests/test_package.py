@@ -12,10 +12,17 @@ from shardway import _core
 
 
 def test_import_is_quiet():
-    script = ("import sys, logging, shardway\n"
-              "assert not logging.getLogger().handlers\n"
-              "assert not {'click', 'rich', 'psycopg'} & set(sys.modules), 'imports too much'\n")
-    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PGHOST": "nowhere.invalid"}, timeout=30)
+    script = (
+        "import sys, logging, shardway\n"
+        "assert not logging.getLogger().handlers\n"
+        "assert not {'click', 'rich', 'psycopg'} & set(sys.modules), 'imports too much'\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        env={**os.environ, "PGHOST": "nowhere.invalid"},
+        timeout=30,
+    )
 
 
 def test_stubs_say_what_the_module_is():

@@ -4,7 +4,6 @@ import re
 import subprocess
 
 from conftest import ROOT
-
 from test_help import COMMANDS, options_of
 
 README = (ROOT / "README.md").read_text()
@@ -14,7 +13,12 @@ def test_the_service_compiles(tmp_path):
     (program,) = re.findall(r"^```cpp\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     source = tmp_path / "service.cpp"
     source.write_text(program)
-    done = subprocess.run(["g++", "-std=c++20", "-Wall", "-fsyntax-only", f"-I{ROOT / 'include'}", str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["g++", "-std=c++20", "-Wall", "-fsyntax-only", f"-I{ROOT / 'include'}", str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     body = program.split("int main()")[1]
     assert sum(bool(line.strip()) for line in body.splitlines()) <= 20

@@ -19,7 +19,9 @@ def part(tag: int, value: bytes) -> bytes:
 
 
 def test_integers():
-    numbers = [0, 1, -1, 2**63 - 1, -(2**63)] + [random.Random(7).randrange(-(2**63), 2**63) for _ in range(2000)]
+    numbers = [0, 1, -1, 2**63 - 1, -(2**63)] + [
+        random.Random(7).randrange(-(2**63), 2**63) for _ in range(2000)
+    ]
     assert shardway.slots_of(numbers) == [slot(struct.pack(">q", number)) for number in numbers]
     assert len(set(shardway.slots_of(list(range(2000))))) > 1000
 
@@ -42,7 +44,9 @@ def test_composite():
 
 def test_from_text_is_what_postgres_shows():
     assert shardway.ShardKey.from_text(["integer"], ["42"]) == shardway.ShardKey(42)
-    assert shardway.ShardKey.from_text(["bytea", "text"], ["\\x00ff", "a"]) == shardway.ShardKey((b"\x00\xff", "a"))
+    assert shardway.ShardKey.from_text(["bytea", "text"], ["\\x00ff", "a"]) == shardway.ShardKey(
+        (b"\x00\xff", "a")
+    )
     with pytest.raises(shardway.ConfigError):
         shardway.ShardKey.from_text(["integer"], ["many"])
     with pytest.raises(shardway.RouteError):

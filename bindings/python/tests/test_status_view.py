@@ -1,23 +1,32 @@
 """What `migrate status` shows to people."""
 
+import io
+
 from rich.console import Console
 
 from shardway.cli import status_view
 
 
 def shown(clients, newest):
-    out = Console(width=140, record=True, file=open("/dev/null", "w", encoding="utf-8"))
-    status_view._show_clients(out, clients, newest)
+    out = Console(width=140, record=True, file=io.StringIO())
+    status_view.show_clients(out, clients, newest)
     return out.export_text()
 
 
 def client(application, generation, version="0.1.0", silent_ms=10):
-    return {"client_id": f"{application}{generation}{silent_ms}", "application": application, "library_version": version, "generation": generation,
-            "silent_ms": silent_ms}
+    return {
+        "client_id": f"{application}{generation}{silent_ms}",
+        "application": application,
+        "library_version": version,
+        "generation": generation,
+        "silent_ms": silent_ms,
+    }
 
 
 def test_clients_that_are_alike_are_one_line_with_generation_and_version():
-    lines = shown([client("app", 7), client("app", 7, silent_ms=130), client("old[x]", 5, version="0.0.9")], 7).splitlines()
+    lines = shown(
+        [client("app", 7), client("app", 7, silent_ms=130), client("old[x]", 5, version="0.0.9")], 7
+    ).splitlines()
     assert len(lines) == 3
     assert lines[1].split()[:4] == ["app", "2", "0.1.0", "7"] and "newest" in lines[1] and "130" in lines[1]
     assert lines[2].startswith("old[x]") and "0.0.9" in lines[2] and "behind by 2" in lines[2]

@@ -29,8 +29,10 @@ class Shardway(ConanFile):
         self.requires("boost/[>=1.74]", transitive_headers=True)
         self.requires("xxhash/[>=0.8]", transitive_headers=True)
         if self.options.client:
+            self.requires("abseil/[>=20220623]")
             self.requires("libpq/[>=14]")
             self.requires("libpqxx/[>=7.8]", transitive_headers=True)
+            self.requires("nlohmann_json/[>=3.11]", visible=False)
             self.requires("openssl/[>=3]")
             self.requires("protobuf/[>=3.21]")
             self.requires("spdlog/[>=1.10]")

@@ -6,7 +6,6 @@
 
 #include "shardway/base/result.hpp"
 #include "shardway/manifest/manifest.hpp"
-#include "shardway/protocol/schema.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {

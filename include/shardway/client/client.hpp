@@ -201,7 +201,7 @@ class client {
   struct counts {
     std::uint64_t writes{}, refusals{}, retries{}, in_doubt{};
     std::uint64_t cross_shard{};  ///< transactions on the source over rows placed on several shards: refused once those have moved
-    std::uint64_t secondary_applied{}, secondary_pending{}, secondary_refused{};
+    std::uint64_t dual_writes_applied{}, dual_writes_pending{}, dual_writes_refused{};
     std::uint64_t reads_replica{}, reads_primary{};
     std::uint64_t reads_shard{};  ///< served by a shard while the source had authority
     std::uint64_t hedges{}, hedges_won{};  ///< second legs sent, and those that answered first

@@ -19,7 +19,7 @@ enum class table_kind : unsigned char {
 /// When a dual write returns. In both modes the process may die after the source's commit: the row is then on the source only, readers of the
 /// shard see the older row until the stream has delivered it, and nothing is lost.
 enum class dual_write_mode : unsigned char {
-  sync,   ///< after the shard's commit, or after the budget with the secondary pending
+  sync,   ///< after the shard's commit, or after the budget with the dual_write pending
   async,  ///< after the source's commit
 };
 
@@ -82,6 +82,9 @@ struct table_manifest {
   std::vector<std::string> classified_columns{};  ///< personal or payment data: every node's conninfo must ask for sslmode=verify-full
   friend bool operator==(table_manifest const&, table_manifest const&) = default;
 };
+
+/// What a database is in the migration.
+enum class node_role : unsigned char { source, shard };
 
 /// A server of the migration.
 struct node_definition {

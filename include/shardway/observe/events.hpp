@@ -18,7 +18,7 @@ struct write_event {
   slot_id slot{};
   epoch at{};
   std::string_view outcome;    ///< committed, committed_locally, rolled_back, in_doubt
-  std::string_view secondary;  ///< none, applied, pending, refused
+  std::string_view dual_write;  ///< none, applied, pending, refused
   unsigned retries{};
   std::chrono::microseconds stalled{};
   std::chrono::microseconds took{};

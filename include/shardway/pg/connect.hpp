@@ -7,7 +7,6 @@
 #include <string>
 
 #include "shardway/base/result.hpp"
-#include "shardway/store/change_stream.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
@@ -39,11 +38,6 @@ struct connect_options {
 /// By `transaction_pooler` these are looked at and not set: `precondition_failed` names those that differ, and the statement that mends it.
 /// Cost: one connection; one round trip after authentication.
 result<std::unique_ptr<session>> connect(connect_options const&);
-
-/// Connects with `replication=database` and starts logical decoding with pgoutput, protocol 1.
-/// Errors: as `connect`; `stream_broken` if the replication slot is absent, lost, or already past `start` (the changes between are not sent
-/// again: a gap, S7); `precondition_failed` if it is in use, of another plug-in, or a publication is absent.
-result<std::unique_ptr<change_stream>> open_change_stream(connect_options const&, change_stream_options const&);
 
 }  // namespace v0
 }  // namespace shardway

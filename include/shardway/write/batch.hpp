@@ -50,9 +50,9 @@ struct batch_part {
   std::vector<std::size_t> rows;            ///< positions in the caller's order, ascending
   std::optional<error> why{};               ///< of a part that did not commit
   std::optional<std::size_t> failed_row{};  ///< position of the row whose statement failed, where one did
-  secondary_state secondary{secondary_state::none};
-  std::string secondary_reason;             ///< as in `write_receipt`
-  std::int64_t secondary_rows{};
+  dual_write_state dual_write{dual_write_state::none};
+  std::string dual_write_reason;             ///< as in `write_receipt`
+  std::int64_t dual_write_rows{};
   lsn position{};                           ///< as in `write_receipt`
   unsigned retries{};
   bool answer_lost{};                       ///< it committed, but what its rows returned is not known

@@ -15,22 +15,22 @@ namespace shardway {
 inline namespace v0 {
 
 /// What became of the copy of a dual write on its shard. It never decides the write's fate: authority has.
-enum class secondary_state : unsigned char {
+enum class dual_write_state : unsigned char {
   none,     ///< the write is not a dual write (or changed no row)
   applied,  ///< every changed row is on the shard with this write's version
   pending,  ///< not yet, or not known: the stream brings it
   refused,  ///< the shard's guard refused at least one row (the stream or a newer write was there first, or authority moved)
 };
-std::string_view name(secondary_state) noexcept;
+std::string_view name(dual_write_state) noexcept;
 
 /// A write that committed.
 struct write_receipt {
   commit_outcome_kind outcome{commit_outcome_kind::committed};  ///< committed, or committed_locally (a failover may lose it)
   write_id id{};
   std::vector<row_version> versions;  ///< of the changed rows, where they were captured for a dual write
-  secondary_state secondary{secondary_state::none};
-  std::string secondary_reason;       ///< for pending and refused; safe to log
-  std::int64_t secondary_rows{};      ///< rows that the shard said it took from this write: the stream will count them as duplicates
+  dual_write_state dual_write{dual_write_state::none};
+  std::string dual_write_reason;       ///< for pending and refused; safe to log
+  std::int64_t dual_write_rows{};      ///< rows that the shard said it took from this write: the stream will count them as duplicates
   std::string node;                   ///< the authority that took the write
   slot_id slot{};
   epoch at{};                         ///< 0 while the group is observed

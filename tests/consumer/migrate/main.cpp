@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "shardway/manifest/codec.hpp"
-#include "shardway/migrate/preflight.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
 
 int main() {
   auto const file = shardway::parse_table_manifest("api_version: 1 table: \"shop.orders\" group: \"sales\" key: \"id\"", "orders.txtpb");

@@ -44,7 +44,7 @@ TEST(successor, one_shard_does_not_follow_another_under_the_same_epoch) {
   EXPECT_THAT(refused.error().message(), HasSubstr("slots 100 to 4095: authority would change without a new epoch"));
 }
 
-TEST(successor, epochs_end_at_1023) {
+TEST(successor, epochs_end_at_1023) {  // K4
   EXPECT_TRUE(check_successor(with({range(0, 4095, -1, 1022)}), with({range(0, 4095, 0, 1023)})));
   EXPECT_EQ(check_successor(with({range(0, 4095, -1, 1023)}), with({range(0, 4095, 0, 1024)})).error().code(), error_code::epoch_overflow);
 }

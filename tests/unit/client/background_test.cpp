@@ -1,5 +1,5 @@
 // Background work: bounded, dropped at the end, and never waited for longer than the grace.
-#include "lib/client/background.hpp"
+#include "lib/client/reads/background.hpp"
 
 #include <gtest/gtest.h>
 

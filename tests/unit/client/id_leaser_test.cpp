@@ -1,4 +1,4 @@
-#include "lib/client/id_leaser.hpp"
+#include "lib/client/session/id_leaser.hpp"
 
 #include <gtest/gtest.h>
 

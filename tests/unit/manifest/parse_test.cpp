@@ -90,7 +90,7 @@ TEST(parse_migration, reads_nodes_and_roles) {
   EXPECT_EQ(file.manifest.mirror_role, "mirror");
 }
 
-TEST(parse_migration, a_password_is_refused_at_its_place_and_not_repeated) {
+TEST(parse_migration, a_password_is_refused_at_its_place_and_not_repeated) {  // P4
   auto text = migration_text;
   text.replace(text.find("host=s1"), 7, "host=s1 password=hunter2");
   auto const file = parse_migration_manifest(text, "m");

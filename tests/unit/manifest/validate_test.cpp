@@ -102,7 +102,7 @@ TEST(validate_table, each_rule_has_its_code) {
   }
 }
 
-TEST(validate_table, hostile_names_that_postgresql_allows_are_allowed) {
+TEST(validate_table, hostile_names_that_postgresql_allows_are_allowed) {  // P1
   auto table = orders();
   table.table = "sh\"op.or'ders; DROP TABLE x --";
   table.key = {"Straße", "日本", "select"};
@@ -241,7 +241,7 @@ TEST(validate_set, rules_across_files) {
   EXPECT_THAT(validate_set(whole, std::span{tables}.last(1)), IsEmpty());
 }
 
-TEST(validate_set, every_node_of_a_migration_with_classified_columns_is_verified) {
+TEST(validate_set, every_node_of_a_migration_with_classified_columns_is_verified) {  // P3
   auto text = shardway_test::migration_text;
   std::vector<table_file> const tables{table(R"(table: "s.a" group: "g" shard_key: "c" key: "id" classified_column: "x")", "a")};
   auto const found = validate_set(parse_migration_manifest(text, "m"), tables);

@@ -1,5 +1,5 @@
-// How a chunk meets the stream: every schedule of up to five writes of one key, with the guard and without it.
-#include "shardway/migrate/chunk.hpp"
+// How a chunk meets the stream (CP1, CP2): every schedule of up to five writes of one key, with the guard and without it.
+#include "lib/migrate/stream/chunk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,6 +13,7 @@
 namespace {
 
 using namespace shardway;
+using namespace shardway::migrate::stream;
 
 // Transactions 1..n write the key in turn. Each is first in the WAL, later visible: its backend may wait for a standby between the two, and
 // the next writer waits for it. The dispatcher passes them in order; the copy goes through its steps beside it.

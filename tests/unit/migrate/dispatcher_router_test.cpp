@@ -1,5 +1,5 @@
 // What a transaction of the source means for each shard, without a server.
-#include "lib/migrate/dispatcher_router.hpp"
+#include "lib/migrate/stream/read/router.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 namespace {
 
 using namespace shardway;
+using namespace shardway::migrate::stream;
 using namespace shardway::migrate;
 using change_kind = stream_change::kind_type;
 
@@ -123,7 +124,7 @@ TEST_F(router, outbox_gives_version_slot_of_a_delete_and_receipts) {
   EXPECT_EQ(items[1].write_ids.size(), 1u);
 }
 
-TEST_F(router, delete_without_outbox_is_looked_for_on_every_shard) {
+TEST_F(router, delete_without_outbox_is_looked_for_on_every_shard) {  // S9
   follow();
   auto const items = route({remove(7)}).value();
   for (auto const& item : items) {
@@ -132,7 +133,7 @@ TEST_F(router, delete_without_outbox_is_looked_for_on_every_shard) {
   }
 }
 
-TEST_F(router, row_whose_shard_key_changed_leaves_its_old_shard) {
+TEST_F(router, row_whose_shard_key_changed_leaves_its_old_shard) {  // W20
   follow();
   auto const from = customer_on(0), to = customer_on(1);
   auto const items = route({update({}, row(7, to)), outbox('k', 7, from, 99)}).value();
@@ -157,7 +158,7 @@ TEST_F(router, row_whose_shard_key_changes_twice_in_a_transaction_is_left_in_one
   EXPECT_EQ(gone[0].kind, change_kind::remove);
 }
 
-TEST_F(router, changed_primary_key_is_a_delete_and_an_insert) {
+TEST_F(router, changed_primary_key_is_a_delete_and_an_insert) {  // W20
   follow();
   auto const items = route({update(key(7), row(8, customer_on(0)))}).value();
   ASSERT_EQ(items[0].changes.size(), 2u);
@@ -167,13 +168,13 @@ TEST_F(router, changed_primary_key_is_a_delete_and_an_insert) {
   EXPECT_EQ(items[1].changes.size(), 1u) << "the old place may have been there";
 }
 
-TEST_F(router, transaction_of_a_mirror_is_skipped_whole) {
+TEST_F(router, transaction_of_a_mirror_is_skipped_whole) {  // S13, S16
   follow();
   auto const items = route({progress(), insert(row(1, customer_on(0))), remove(5)}).value();
   EXPECT_TRUE(transaction_router::is_empty(items[0]) && transaction_router::is_empty(items[1]));
 }
 
-TEST_F(router, flip_counts_from_the_next_transaction_on) {
+TEST_F(router, flip_counts_from_the_next_transaction_on) {  // S16, S22
   follow();
   auto const flip = route({fence(0, 1000, 2, false)}).value();
   ASSERT_EQ(flip[0].flips.size(), 1u);
@@ -199,7 +200,7 @@ TEST_F(router, later_epoch_gives_higher_versions) {
   EXPECT_GT(route({insert(row(1, customer_on(0)))}).value()[0].changes[0].version, before);
 }
 
-TEST_F(router, foreign_writes_count_from_dual_writing_on) {
+TEST_F(router, foreign_writes_count_from_dual_writing_on) {  // W13
   follow();
   EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 0);
   set_stage(stage::dual_writing, epoch{1});
@@ -211,7 +212,7 @@ TEST_F(router, foreign_writes_count_from_dual_writing_on) {
   EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 0) << "from before the epoch in which the stage began";
 }
 
-TEST_F(router, truncate_drops_what_came_before_it_in_its_transaction) {
+TEST_F(router, truncate_drops_what_came_before_it_in_its_transaction) {  // S11
   follow();
   auto const items = route({insert(row(1, customer_on(0))), truncate_event{{orders_}}, insert(row(2, customer_on(0)))}).value();
   ASSERT_EQ(items[0].changes.size(), 1u);
@@ -226,7 +227,7 @@ TEST_F(router, marker_goes_to_every_shard) {
   EXPECT_EQ(items[1].marker, 42);
 }
 
-TEST_F(router, other_shape_stops_with_the_difference) {
+TEST_F(router, other_shape_stops_with_the_difference) {  // S10
   follow();
   types_[2] = "character varying(10)";
   auto const refused = route({insert(row(1, customer_on(0)))});
@@ -256,12 +257,6 @@ TEST(net_effect, keys_of_several_columns_do_not_run_together) {
   auto table = std::make_shared<followed_table>();
   stream_change one{.kind = change_kind::remove, .table = table, .key = {"1", "23"}}, two{.kind = change_kind::remove, .table = table, .key = {"12", "3"}};
   EXPECT_EQ(net_effect(std::vector{one, two}).size(), 2u);
-}
-
-TEST(text_array, is_read_as_the_server_writes_it) {
-  EXPECT_EQ(parse_text_array("{}"), std::vector<std::string>{});
-  EXPECT_EQ(parse_text_array(R"({a,"b,c","d\"e\\",""})"), (std::vector<std::string>{"a", "b,c", "d\"e\\", ""}));
-  for (auto const* text : {"", "{", "a", "{NULL}", "{{a}}", "{\"a}", "{\"a\"b}"}) EXPECT_FALSE(parse_text_array(text)) << text;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
-#include "lib/migrate/controller_parts.hpp"
+#include "lib/migrate/controller/parts.hpp"
 #include "sample_generation.hpp"
 #include "support/value_of.hpp"
 
 namespace {
+
+using namespace shardway::migrate::control;
 
 using namespace shardway_test;
 

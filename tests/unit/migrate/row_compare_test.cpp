@@ -1,4 +1,4 @@
-#include "shardway/migrate/row_compare.hpp"
+#include "lib/migrate/verify/row_compare.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,22 +6,24 @@
 
 namespace {
 
+using namespace shardway::migrate::verify;
+
 using namespace shardway_test;
 using enum difference_kind;
 
 constexpr int home_slot = 1500;  // shard 1
 
-row_sight source(std::string hash, int slot = home_slot, std::string version = "1") { return {std::nullopt, slot, std::move(hash), std::move(version)}; }
-row_sight on(unsigned node, std::string hash, int slot = home_slot, std::string version = "1") { return {shard(node), slot, std::move(hash), std::move(version)}; }
-key_sights row(std::vector<row_sight> seen) { return {.key = {"17"}, .digest = "d", .seen = std::move(seen)}; }
+row_on_node source(std::string hash, int slot = home_slot, std::string version = "1") { return {std::nullopt, slot, std::move(hash), std::move(version)}; }
+row_on_node on(unsigned node, std::string hash, int slot = home_slot, std::string version = "1") { return {shard(node), slot, std::move(hash), std::move(version)}; }
+rows_of_key row(std::vector<row_on_node> seen) { return {.key = {"17"}, .digest = "d", .seen = std::move(seen)}; }
 
 using named = std::vector<std::pair<difference_kind, std::string>>;
 
-named found(key_sights const& sights, generation const& now = sample_generation(), table_kind kind = table_kind::sharded) {
+named found(rows_of_key const& rows_seen, generation const& now = sample_generation(), table_kind kind = table_kind::sharded) {
   named out;
-  for (auto const& one : classify(sights, now, now.groups[0], kind)) {
-    EXPECT_EQ(one.key, sights.key);
-    EXPECT_EQ(one.key_digest, sights.digest);
+  for (auto const& one : classify(rows_seen, now, now.groups[0], kind)) {
+    EXPECT_EQ(one.key, rows_seen.key);
+    EXPECT_EQ(one.key_digest, rows_seen.digest);
     out.emplace_back(one.kind, one.node);
   }
   return out;
@@ -37,7 +39,7 @@ generation moved() {
 
 TEST(agrees, asks_for_source_and_home_and_no_other) {
   auto const now = sample_generation();
-  auto const ok = [&](std::vector<row_sight> seen) { return agrees(row(std::move(seen)), now, table_kind::sharded); };
+  auto const ok = [&](std::vector<row_on_node> seen) { return agrees(row(std::move(seen)), now, table_kind::sharded); };
   EXPECT_TRUE(ok({}));
   EXPECT_TRUE(ok({source("a"), on(1, "a")}));
   EXPECT_TRUE(ok({source("a", home_slot, "1"), on(1, "a", home_slot, "99")})) << "versions of tuples are a node's own";
@@ -50,14 +52,14 @@ TEST(agrees, asks_for_source_and_home_and_no_other) {
 
 TEST(agrees, asks_for_every_shard_of_a_reference_table) {
   auto const now = sample_generation();
-  auto const ok = [&](std::vector<row_sight> seen) { return agrees(row(std::move(seen)), now, table_kind::reference); };
+  auto const ok = [&](std::vector<row_on_node> seen) { return agrees(row(std::move(seen)), now, table_kind::reference); };
   EXPECT_TRUE(ok({source("a", -1), on(0, "a", -1), on(1, "a", -1), on(2, "a", -1)}));
   EXPECT_FALSE(ok({source("a", -1), on(0, "a", -1), on(1, "a", -1)}));
   EXPECT_FALSE(ok({source("a", -1), on(0, "a", -1), on(1, "b", -1), on(2, "a", -1)}));
   EXPECT_FALSE(ok({on(0, "a", -1), on(1, "a", -1), on(2, "a", -1)}));
 }
 
-TEST(classify, under_the_source) {
+TEST(classify, under_the_source) {  // V6
   EXPECT_EQ(found(row({source("a")})), (named{{missing, "shard1"}}));
   EXPECT_EQ(found(row({on(1, "a")})), (named{{extra, "shard1"}}));
   EXPECT_EQ(found(row({source("a"), on(1, "b")})), (named{{different, "shard1"}}));
@@ -66,7 +68,7 @@ TEST(classify, under_the_source) {
   EXPECT_EQ(found(row({source("a"), on(0, "a"), on(2, "a")})), (named{{two_shards, "shard0"}, {two_shards, "shard2"}}));
 }
 
-TEST(classify, under_the_shard_blames_the_source) {
+TEST(classify, under_the_shard_blames_the_source) {  // V7
   EXPECT_EQ(found(row({on(1, "a")}), moved()), (named{{missing, "source"}}));
   EXPECT_EQ(found(row({source("a")}), moved()), (named{{extra, "source"}}));
   EXPECT_EQ(found(row({source("b"), on(1, "a")}), moved()), (named{{different, "source"}}));
@@ -87,16 +89,16 @@ TEST(classify, names_each_shard_of_a_reference_table) {
 }
 
 TEST(deciding_node, has_authority_for_the_slot) {
-  auto const decide = [](key_sights const& sights, generation const& now) { return deciding_node(sights, classify(sights, now, now.groups[0], table_kind::sharded)[0], now, now.groups[0], table_kind::sharded); };
+  auto const decide = [](rows_of_key const& rows_seen, generation const& now) { return deciding_node(rows_seen, classify(rows_seen, now, now.groups[0], table_kind::sharded)[0], now, now.groups[0], table_kind::sharded); };
   EXPECT_EQ(decide(row({source("a")}), sample_generation()), std::nullopt);
   EXPECT_EQ(decide(row({on(1, "a")}), sample_generation()), std::nullopt);
   EXPECT_EQ(decide(row({source("a")}), moved()), shard(1));
   EXPECT_EQ(decide(row({source("b"), on(1, "a")}), moved()), shard(1));
 }
 
-TEST(judge, needs_two_equal_looks_to_say_different) {
+TEST(judge, needs_two_equal_looks_to_say_different) {  // V1
   auto const now = sample_generation();
-  auto const said = [&](std::vector<key_sights> const& looks) { return judge(looks, now, table_kind::sharded); };
+  auto const said = [&](std::vector<rows_of_key> const& looks) { return judge(looks, now, table_kind::sharded); };
   auto const wrong = row({source("a"), on(1, "b")});
   EXPECT_EQ(said({wrong}), verdict::could_not_tell);
   EXPECT_EQ(said({wrong, wrong}), verdict::different);

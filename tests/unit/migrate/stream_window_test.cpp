@@ -1,11 +1,12 @@
 // Windows of a node, and their history.
-#include "shardway/migrate/stream_window.hpp"
+#include "lib/migrate/stream/window.hpp"
 
 #include <gtest/gtest.h>
 
 namespace {
 
 using namespace shardway;
+using namespace shardway::migrate::stream;
 
 slot_range slots(std::uint16_t first, std::uint16_t last) { return {slot_id{first}, slot_id{last}}; }
 

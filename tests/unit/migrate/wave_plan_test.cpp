@@ -1,4 +1,4 @@
-#include "shardway/migrate/wave_plan.hpp"
+#include "lib/migrate/wave/plan.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,8 @@
 #include "support/value_of.hpp"
 
 namespace {
+
+using namespace shardway::migrate::wave;
 
 using namespace shardway_test;
 
@@ -90,7 +92,7 @@ TEST(plan_forward, refuses_an_unknown_group) {
   EXPECT_EQ(plan_forward(sample_generation(), "stock", 1, fences_at(1), "w").error().code(), error_code::invalid_argument);
 }
 
-TEST(plan_forward, refuses_the_epoch_past_the_last) {
+TEST(plan_forward, refuses_the_epoch_past_the_last) {  // K4
   EXPECT_EQ(value_of(plan_forward(sample_generation(), "sales", 1, fences_at(1022), "w")).after, epoch{1023});
   EXPECT_EQ(plan_forward(sample_generation(), "sales", 1, fences_at(1023), "w").error().code(), error_code::epoch_overflow);
 }
@@ -167,7 +169,7 @@ TEST(ranges_by_shard, cuts_at_placement_and_joins_neighbours) {
   EXPECT_TRUE(ranges_by_shard(sample_generation(), {}).empty());
 }
 
-TEST(recover, completes_only_what_was_committed) {
+TEST(recover, completes_only_what_was_committed) {  // X6, K2
   static_assert(recover(std::nullopt) == wave_recovery::undo);
   EXPECT_EQ(recover(wave_decision::abort), wave_recovery::undo);
   EXPECT_EQ(recover(wave_decision::commit), wave_recovery::complete);

@@ -1,4 +1,4 @@
-#include "shardway/pg/binary_copy.hpp"
+#include "lib/pg/binary_copy.hpp"
 
 #include <gtest/gtest.h>
 
@@ -122,7 +122,7 @@ TEST(BinaryCopy, MalformedInputIsRefused) {
   }
 }
 
-TEST(BinaryCopy, ATupleLargerThanTheLimitIsRefusedBeforeItIsHeld) {
+TEST(BinaryCopy, ATupleLargerThanTheLimitIsRefusedBeforeItIsHeld) {  // W27
   auto options = three;
   options.tuple_bytes_max = 64;
   auto const fits = tuple(1, std::nullopt, std::string(64 - 18, 'x'));

@@ -1,4 +1,4 @@
-#include "shardway/pg/pgoutput.hpp"
+#include "lib/pg/pgoutput.hpp"
 
 #include <gtest/gtest.h>
 

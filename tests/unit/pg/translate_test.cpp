@@ -12,7 +12,7 @@ error refusal(connect_options options) {
   return made.error();
 }
 
-TEST(Connect, PasswordInTheConninfoIsRefusedAndNotRepeated) {
+TEST(Connect, PasswordInTheConninfoIsRefusedAndNotRepeated) {  // P4
   for (char const* conninfo : {"host=127.0.0.1 port=1 password=hunter2", "postgresql://u:hunter2@127.0.0.1:1/db", "host=127.0.0.1 sslpassword=hunter2"}) {
     auto const why = refusal({.node = "source", .conninfo = conninfo});
     EXPECT_EQ(why.code(), error_code::invalid_argument) << conninfo;

@@ -1,5 +1,5 @@
 // What the library makes of the rows that triggers captured.
-#include "shardway/protocol/capture.hpp"
+#include "lib/protocol/capture.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "shardway/read/merge.hpp"
+#include "lib/read/merge.hpp"
 
 #include <gmock/gmock.h>
 

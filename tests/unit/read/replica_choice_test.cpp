@@ -1,5 +1,5 @@
 // I8: a replica is chosen only where its position says that it has everything in the token.
-#include "shardway/read/replica_choice.hpp"
+#include "lib/read/replica_choice.hpp"
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ TEST(replica_choice, spreads_reads) {
   EXPECT_EQ(choose({}, {far(1), far(1)}, true, 1), replica(1));
 }
 
-TEST(replica_choice, waits_only_while_that_can_help) {
+TEST(replica_choice, waits_only_while_that_can_help) {  // R4, R5
   EXPECT_EQ(choose({at(100)}, {far(99)}), wait);
   EXPECT_EQ(choose({at(100)}, {far(99)}, false), primary) << "the budget is spent";
   EXPECT_EQ(choose({at(100)}, {}), primary);
@@ -43,7 +43,7 @@ TEST(replica_choice, no_replica_is_waited_for_where_the_position_is_unknown) {
   EXPECT_EQ(choose({.position = token_position{7, 1, unknown_position}}, {far(99)}), primary);
 }
 
-TEST(replica_choice, positions_of_other_systems_and_timelines_satisfy_nothing) {
+TEST(replica_choice, positions_of_other_systems_and_timelines_satisfy_nothing) {  // R1, R2
   EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 8)}}), primary);
   EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 7, 2)}}), primary);
   EXPECT_EQ(choose({.position = at(1), .cannot_be_judged = true}, {far(500)}), primary);

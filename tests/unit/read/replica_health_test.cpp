@@ -1,11 +1,11 @@
 // Latency as it is learnt, pauses after failures, and that reads spread over replicas by what they cost.
-#include "shardway/read/replica_health.hpp"
+#include "lib/read/replica_health.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "shardway/read/replica_choice.hpp"
+#include "lib/read/replica_choice.hpp"
 
 namespace {
 

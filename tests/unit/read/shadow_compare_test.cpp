@@ -1,5 +1,5 @@
 // Answers reduced to digests, and the rounds that tell a late shard from a wrong one.
-#include "shardway/read/shadow_compare.hpp"
+#include "lib/read/shadow_compare.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // Which slots shards serve, and when a shard may answer. Keeps I8.
-#include "shardway/read/shard_read.hpp"
+#include "lib/read/shard_read.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "shardway/read/hedge.hpp"
+#include "lib/read/hedge.hpp"
 
 namespace {
 

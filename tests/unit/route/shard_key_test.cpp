@@ -31,7 +31,7 @@ static_assert(!is_key<bool> && !is_key<char> && !is_key<double> && !is_key<unsig
 
 std::vector<std::byte> bytes_of(shard_key const& key) { return {key.bytes().begin(), key.bytes().end()}; }
 
-TEST(shard_key, integers_of_every_width_are_the_same_key) {
+TEST(shard_key, integers_of_every_width_are_the_same_key) {  // F1
   EXPECT_EQ(shard_key{std::int16_t{-7}}, shard_key{std::int64_t{-7}});
   EXPECT_EQ(shard_key{std::int32_t{-7}}, shard_key::from_text("smallint", "-7").value());
   EXPECT_EQ(bytes_of(-2), std::vector<std::byte>({std::byte{255}, std::byte{255}, std::byte{255}, std::byte{255}, std::byte{255}, std::byte{255},

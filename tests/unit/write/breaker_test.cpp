@@ -1,5 +1,5 @@
 // The breaker's states, without a clock of its own.
-#include "shardway/write/breaker.hpp"
+#include "lib/write/breaker.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ breaker opened() {
   return one;
 }
 
-TEST(breaker, opens_after_failures_in_a_row_only) {
+TEST(breaker, opens_after_failures_in_a_row_only) {  // W18
   breaker one{options};
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(one.may_try(start));

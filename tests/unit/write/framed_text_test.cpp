@@ -1,5 +1,6 @@
 // Texts that are remembered are those of their own statement, table, stage and generation.
 #include "lib/write/framed_text.hpp"
+#include "lib/sql/known_statement.hpp"
 
 #include <gtest/gtest.h>
 

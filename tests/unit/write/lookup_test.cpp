@@ -1,9 +1,9 @@
 // Values and owners of mappings: what a row's image says, without a server.
-#include "shardway/protocol/lookup.hpp"
+#include "lib/protocol/lookup.hpp"
 
 #include <gmock/gmock.h>
 
-#include "shardway/protocol/names.hpp"
+#include "lib/protocol/names.hpp"
 #include "shardway/route/slot.hpp"
 #include "support/value_of.hpp"
 
@@ -76,8 +76,6 @@ TEST(names_of_lookup_tables, do_not_collide) {
   EXPECT_NE(names::lookup_table("shop." + longest, "a"), names::lookup_table("shop." + longest, "b"));
   EXPECT_LE(names::lookup_table("shop." + longest, "a").size(), std::string("shardway.\"\"").size() + 63);
 }
-
-TEST(an_array, quotes_what_an_array_reads) { EXPECT_EQ(array_text({"a", "b\"c\\", "", "{,}"}), R"({"a","b\"c\\","","{,}"})"); }
 
 TEST(statements_of_lookups, hold_values_as_parameters_only) {
   auto const table = users();

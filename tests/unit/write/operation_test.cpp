@@ -53,7 +53,7 @@ TEST(batch_rows, go_by_node_in_the_callers_order) {
 TEST(second_half, is_one_job_a_shard_and_the_worse_state_decides) {
   captured_changes changes;
   for (std::uint16_t shard : {1, 0, 1}) {
-    secondary_change one;
+    dual_write_change one;
     one.shard = shard_id{shard};
     one.row.ordinal = static_cast<std::int32_t>(changes.changes.size());
     changes.changes.push_back(one);
@@ -64,10 +64,10 @@ TEST(second_half, is_one_job_a_shard_and_the_worse_state_decides) {
   ASSERT_EQ(jobs[1].changes.size(), 2U);
   EXPECT_EQ(jobs[1].changes[0].row.ordinal, 0);
   EXPECT_EQ(jobs[1].changes[1].row.ordinal, 2);
-  secondary_result const applied{.state = secondary_state::applied, .reason = {}, .rows_applied = 2};
-  secondary_result const pending{.state = secondary_state::pending, .reason = "late", .rows_applied = 1};
+  dual_write_result const applied{.state = dual_write_state::applied, .reason = {}, .rows_applied = 2};
+  dual_write_result const pending{.state = dual_write_state::pending, .reason = "late", .rows_applied = 1};
   for (auto const& both : {joined(applied, pending), joined(pending, applied)}) {
-    EXPECT_EQ(both.state, secondary_state::pending);
+    EXPECT_EQ(both.state, dual_write_state::pending);
     EXPECT_EQ(both.reason, "late");
     EXPECT_EQ(both.rows_applied, 3);
   }

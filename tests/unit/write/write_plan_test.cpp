@@ -1,5 +1,5 @@
 // Every combination of stage, kind, authority and mode has one plan.
-#include "shardway/write/write_plan.hpp"
+#include "lib/write/write_plan.hpp"
 
 #include <gtest/gtest.h>
 
@@ -44,9 +44,9 @@ TEST(write_plan, the_sources_authority_grows_from_check_to_outbox) {
       EXPECT_EQ(plan(at, table_kind::sharded, source_node, mode), (write_plan{.fenced = true, .capture = capture_level::check}));
   for (auto const at : {stage::dual_writing, stage::sharded}) {
     EXPECT_EQ(plan(at, table_kind::sharded, source_node, dual_write_mode::sync),
-              (write_plan{.fenced = true, .capture = capture_level::outbox, .secondary = placed, .budget = 250ms}));
+              (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 250ms}));
     EXPECT_EQ(plan(at, table_kind::sharded, source_node, dual_write_mode::async),
-              (write_plan{.fenced = true, .capture = capture_level::outbox, .secondary = placed, .budget = 0ms}));
+              (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 0ms}));
   }
 }
 

@@ -1,5 +1,4 @@
-"""The ``shardway`` command: how an operator does each step of a migration. ``docs/COMMAND.md`` is its manual."""
+"""The ``shardway`` command: how an operator does each step of a migration. ``docs/COMMAND.md`` is its manual.
 
-from .root import main
-
-__all__ = ["main"]
+Each module defines the commands of one subject. Only ``root`` knows them all.
+"""

@@ -1,11 +1,13 @@
-"""Exit codes: a script decides by them what to do next."""
+"""Exit codes. A script decides by them what to do next."""
+
+from __future__ import annotations
 
 from ..errors import ShardwayError
 
 DONE = 0
 ERROR = 1
 USAGE = 2
-RED = 3  # a precondition, doctor check or gate
+RED = 3  # a precondition, a doctor check or a gate is red
 DIFFERENT = 4
 NOT_NOW = 5
 IN_DOUBT = 6
@@ -26,5 +28,5 @@ _BY_CODE = {
 
 
 def of(error: ShardwayError) -> int:
-    """By code; of the others, what is worth another try is 5 and the rest is 1."""
+    """Return the exit code of an error: by its code, otherwise 5 if a retry can succeed, otherwise 1."""
     return _BY_CODE.get(error.code, NOT_NOW if error.retryable else ERROR)

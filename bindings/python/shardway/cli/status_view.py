@@ -1,137 +1,175 @@
-"""``migrate status`` for people: tables out of the controller's document, the generation and the certificates."""
+"""``migrate status`` for people: tables of groups, copies, streams, mirrors, certificates and clients."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
-
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-Document = Dict[str, Any]
+from ..documents import ClientProcess, JsonObject, Status
+from .columns import table_of
+
+_COUNTS_OF_STREAM = (
+    "lag_ms",
+    "lag_bytes",
+    "changes",
+    "duplicates",
+    "healed",
+    "corrected",
+    "foreign_writes",
+)
 
 
-def controller_of(status: Dict[str, Document]) -> Document:
-    """The controller's document; empty before the first controller."""
-    return (status.get("controller") or {}).get("document") or {}
+def controller_of(status: dict[str, Status]) -> JsonObject:
+    """Return the status document of the controller. It is empty before the first controller."""
+    return (status["controller"]["document"] or {}) if "controller" in status else {}
 
 
-def copies_of(status: Dict[str, Document], group: Optional[str] = None) -> List[Document]:
-    """One entry for each table of each copy, with the copy's rate."""
+def copies_of(controller: JsonObject, group: str | None = None) -> list[JsonObject]:
+    """Return an entry for each table of each copy, with the rate of the copy."""
     found = []
-    for one in controller_of(status).get("groups", []):
+    for one in controller.get("groups", []):
         copy = one.get("copy")
         if copy and group in (None, one["group"]):
-            found += [{**table, "rows_per_second": copy["rows_per_second"] if copy["running"] else 0.0} for table in copy["tables"]]
+            rate = copy["rows_per_second"] if copy["running"] else 0.0
+            found += [{**table, "rows_per_second": rate} for table in copy["tables"]]
     return found
 
 
-def lag_of(status: Dict[str, Document]) -> str:
-    streams = controller_of(status).get("streams", [])
+def lag_of(controller: JsonObject) -> str:
+    """Return the largest lag of the streams in words, or nothing if there is no stream."""
+    streams = controller.get("streams", [])
     return f"stream lag {max(one['lag_ms'] for one in streams)} ms" if streams else ""
 
 
-def rollback_state(mirror: Document) -> str:
-    """What the mirror of one shard is good for, in words."""
+def rollback_state(mirror: JsonObject) -> str:
+    """Return in words whether the mirror of one shard allows a rollback."""
     if mirror.get("failure"):
         return f"broken: {mirror['failure']}"
     if not mirror["running"]:
         return "not started"
     if not mirror["connected"]:
-        return "not connected: trying again"
+        return "not connected; it tries again"
     return f"rollback ready, lag {mirror['lag_ms']} ms"
 
 
-def show(out: Console, view: Document) -> None:
-    """Prints what `migrate status` has collected."""
+def show(out: Console, view: JsonObject) -> None:
+    """Print what `migrate status` has collected."""
     _show_controller(out, view)
     _show_groups(out, view)
     controller = view["controller"]
     _show_copies(out, controller)
     _show_streams(out, controller.get("streams", []), "stream to")
     _show_mirrors(out, controller.get("mirrors", []))
-    for name in ("failure",):
-        if controller.get(name):
-            out.print(f"[red]stream stopped[/]: {escape(controller[name])}")
+    if controller.get("failure"):
+        out.print(f"[red]stream stopped[/]: {escape(controller['failure'])}")
     _show_certificates(out, view["certificates"])
-    _show_clients(out, view["clients"], view["generation"])
+    show_clients(out, view["clients"], view["generation"])
 
 
-def _show_controller(out: Console, view: Document) -> None:
+def _show_controller(out: Console, view: JsonObject) -> None:
     lease = view["lease"]
     if not lease:
-        out.print("controller: none ever ran")
+        out.print("controller: none has run yet")
         return
     state = "runs" if lease["is_alive"] else "is not running"
     age = f", status {view['status_age_ms']} ms old" if view["status_age_ms"] is not None else ""
-    out.print(escape(f"controller: {lease['holder']} {state} (token {lease['token']}, lease to {lease['expires_at']}{age})"))
+    held = f"token {lease['token']}, lease until {lease['expires_at']}"
+    out.print(escape(f"controller: {lease['holder']} {state} ({held}{age})"))
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column.endswith("#") else "left")
-        table.columns[-1].header = column.rstrip("#")
-    return table
-
-
-def _show_groups(out: Console, view: Document) -> None:
-    table = _table("group", "stage", "moved slots#", "epoch#", "tables")
+def _show_groups(out: Console, view: JsonObject) -> None:
+    table = table_of("group", "stage", "moved slots#", "epoch#", "tables")
     for group in view["groups"]:
         epoch = max(one["epoch"] for one in group["authority"])
-        table.add_row(group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"]))
+        table.add_row(
+            group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"])
+        )
     out.print(table)
 
 
-def _show_copies(out: Console, controller: Document) -> None:
-    copies = copies_of({"controller": {"document": controller}})
+def _show_copies(out: Console, controller: JsonObject) -> None:
+    copies = copies_of(controller)
     if not copies:
         return
-    table = _table("copy", "chunks#", "rows#", "MB#", "rows/s#")
+    table = table_of("copy", "chunks#", "rows#", "MB#", "rows/s#")
     for one in copies:
         rate = f"{one['rows_per_second']:,.0f}" if one["rows_per_second"] else "-"
-        table.add_row(one["table"], f"{one['chunks_closed']}/{one['chunks'] or '?'}", f"{one['rows']:,}", f"{one['bytes'] / 1e6:,.1f}", rate)
+        table.add_row(
+            one["table"],
+            f"{one['chunks_closed']}/{one['chunks'] or '?'}",
+            f"{one['rows']:,}",
+            f"{one['bytes'] / 1e6:,.1f}",
+            rate,
+        )
     out.print(table)
 
 
-def _show_streams(out: Console, streams: List[Document], title: str) -> None:
+def _show_streams(out: Console, streams: list[JsonObject], title: str) -> None:
     if not streams:
         return
-    table = _table(title, "state", "lag ms#", "lag bytes#", "changes#", "duplicates#", "healed#", "corrected#", "foreign writes#")
+    table = table_of(
+        title,
+        "state",
+        "lag ms#",
+        "lag bytes#",
+        "changes#",
+        "duplicates#",
+        "healed#",
+        "corrected#",
+        "foreign writes#",
+    )
     for one in streams:
-        state = "stopped: " + one["failure"] if one["failure"] else "runs" if one["connected"] else "connecting" if one["running"] else "not started"
-        numbers = [one[name] for name in ("lag_ms", "lag_bytes", "changes", "duplicates", "healed", "corrected", "foreign_writes")]
-        table.add_row(one["stream"], escape(state), *(f"{number:,}" for number in numbers))
+        numbers = (f"{one[name]:,}" for name in _COUNTS_OF_STREAM)
+        table.add_row(one["stream"], escape(_state_of(one)), *numbers)
     out.print(table)
 
 
-def _show_mirrors(out: Console, mirrors: List[Document]) -> None:
+def _state_of(stream: JsonObject) -> str:
+    if stream["failure"]:
+        return f"stopped: {stream['failure']}"
+    if stream["connected"]:
+        return "runs"
+    return "connecting" if stream["running"] else "not started"
+
+
+def _show_mirrors(out: Console, mirrors: list[JsonObject]) -> None:
     if not mirrors:
         return
-    table = _table("mirror of", "state", "lag bytes#", "changes#")
+    table = table_of("mirror of", "state", "lag bytes#", "changes#")
     for one in mirrors:
-        table.add_row(one["stream"], escape(rollback_state(one)), f"{one['lag_bytes']:,}", f"{one['changes']:,}")
+        table.add_row(
+            one["stream"], escape(rollback_state(one)), f"{one['lag_bytes']:,}", f"{one['changes']:,}"
+        )
     out.print(table)
 
 
-def _show_clients(out: Console, clients: List[Document], newest: int) -> None:
-    """One line for processes that are alike: a service has many."""
-    alike: Dict[Tuple[str, str, int], List[Document]] = {}
+def show_clients(out: Console, clients: list[ClientProcess], newest: int) -> None:
+    """Print one line for all processes of the same application, version and generation."""
+    alike: dict[tuple[str, str, int], list[ClientProcess]] = {}
     for one in clients:
         alike.setdefault((one["application"], one["library_version"], one["generation"]), []).append(one)
     if not alike:
         return
-    table = _table("clients of", "processes#", "library", "generation#", "state", "silent ms#")
+    table = table_of("clients of", "processes#", "library", "generation#", "state", "silent ms#")
     for (application, version, generation), some in sorted(alike.items()):
         state = "on the newest generation" if generation >= newest else f"behind by {newest - generation}"
-        table.add_row(escape(application), str(len(some)), escape(version), str(generation), state, f"{max(one['silent_ms'] for one in some):,}")
+        table.add_row(
+            escape(application),
+            str(len(some)),
+            escape(version),
+            str(generation),
+            state,
+            f"{max(one['silent_ms'] for one in some):,}",
+        )
     out.print(table)
 
 
-def _show_certificates(out: Console, certificates: List[Document]) -> None:
+def _show_certificates(out: Console, certificates: list[JsonObject]) -> None:
     if not certificates:
         return
-    table = _table("certificate", "verdict", "rows#", "age", "stands")
+    table = table_of("certificate", "verdict", "rows#", "age", "valid")
     for one in certificates:
-        table.add_row(one["relation"], one["verdict"], f"{one['row_count']:,}", one["age"], escape(one["gap"] or "yes"))
+        table.add_row(
+            one["relation"], one["verdict"], f"{one['row_count']:,}", one["age"], escape(one["gap"] or "yes")
+        )
     out.print(table)

@@ -8,26 +8,33 @@ from rich.markup import escape
 
 from ..errors import PreconditionFailed
 from .command import command
-from .io import Answer, Change, Io
-from .place import Place
-from .root import root
+from .context import Context
+from .io import Answer, Change
 
 
-@command(root, "uninstall", is_dangerous=True)
-@click.option("--even-if-moved", is_flag=True, help="Also while shards have authority: the source's copy of those rows goes stale.")
-def uninstall(io: Io, place: Place, even_if_moved: bool) -> Change:
-    """Take away everything of ours on every node: replication slots, publications, triggers, the schema. Rows stay where they are."""
-    objects = place.migration.installed(place.role)
-    if any(one["kind"] == "schema" and one["node"] == place.migration.nodes[0]["name"] for one in objects):
-        _refuse_if_in_use(place, even_if_moved)
+@command("uninstall", is_dangerous=True)
+@click.option(
+    "--even-if-moved",
+    is_flag=True,
+    help="Also while shards have authority: the source's copy of their rows goes stale.",
+)
+def uninstall(context: Context, even_if_moved: bool) -> Change:
+    """Remove everything of shardway on every node.
+
+    This removes replication slots, publications, triggers and the schema. All rows stay where they are.
+    """
+    objects = context.migration.installed(context.role)
+    source = context.migration.nodes[0]["name"]
+    if any(one["kind"] == "schema" and one["node"] == source for one in objects):
+        _refuse_if_in_use(context, even_if_moved=even_if_moved)
 
     def run() -> Answer:
-        gone = place.migration.uninstall(place.role)
+        gone = context.migration.uninstall(context.role)
 
         def show(out: Console) -> None:
             for one in gone:
                 out.print(escape(f"{one['node']}: {one['kind']} {one['name']}"))
-            out.print(f"{len(gone)} objects taken away")
+            out.print(f"{len(gone)} objects removed")
 
         return Answer({"removed": gone}, show)
 
@@ -35,11 +42,23 @@ def uninstall(io: Io, place: Place, even_if_moved: bool) -> Change:
     return Change("uninstalling", steps, {"objects": len(objects)}, run)
 
 
-def _refuse_if_in_use(place: Place, even_if_moved: bool) -> None:
-    if place.catalog.is_controller_alive():
-        raise PreconditionFailed("a controller is running", code="precondition_failed", hint="stop it first (SIGTERM), then uninstall")
-    generation = place.catalog.generation()
-    moved = [group["group"] for group in (generation or {}).get("groups", []) if group["moved_slots"] and group["stage"] != "finalized"]
+def _refuse_if_in_use(context: Context, *, even_if_moved: bool) -> None:
+    if context.catalog.is_controller_alive():
+        raise PreconditionFailed(
+            "cannot uninstall while a controller runs",
+            code="precondition_failed",
+            hint="stop the controller first (SIGTERM), then uninstall",
+        )
+    generation = context.catalog.generation()
+    moved = [
+        group["group"]
+        for group in (generation["groups"] if generation else [])
+        if group["moved_slots"] and group["stage"] != "finalized"
+    ]
     if moved and not even_if_moved:
-        raise PreconditionFailed(f"shards have authority for slots of {', '.join(moved)}: without the schema nothing keeps the source's copy fresh",
-                                 code="precondition_failed", hint="roll the waves back, or finalize, before uninstalling; --even-if-moved goes ahead")
+        raise PreconditionFailed(
+            f"shards have authority for slots of {', '.join(moved)}; without shardway, the source's copy of "
+            "their rows goes stale",
+            code="precondition_failed",
+            hint="roll the waves back or finalize the groups first, or give --even-if-moved",
+        )

@@ -1,0 +1,243 @@
+#include "lib/client/watch/generation_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/client/pools/identified_session.hpp"
+#include "shardway/base/write_id.hpp"
+#include "shardway/catalog/call_reports.hpp"
+#include "shardway/catalog/client_registry.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "shardway/version.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds heartbeat_interval{1000};
+constexpr milliseconds look_time{1000};       // for one node
+constexpr milliseconds look_min{50};          // a query that has begun is not given up for a hurried caller sooner: that breaks its session
+constexpr milliseconds source_pause{500};     // after the source did not answer
+constexpr milliseconds report_pause{60000};   // after a report was not taken
+constexpr milliseconds unreadable_pause{5000}; // until a document that could not be read is read again
+constexpr milliseconds fresh_enough{2};       // a look this young serves everybody
+
+steady_time now() { return system_clock_source().now(); }
+
+}  // namespace
+
+generation_watch::generation_watch(client_options const& options, node_pools& pools)
+    : options_(options), pools_(pools), client_id_(write_id::make().to_string()), listener_(options) {}
+
+generation_watch::~generation_watch() { stop(); }
+
+std::shared_ptr<routing_view const> generation_watch::view() const {
+  std::lock_guard const lock{mutex_};
+  return view_;
+}
+
+result<> generation_watch::take(generation found, std::string const& node) {
+  auto const before = number();
+  if (found.number <= before) return success();
+  BOOST_OUTCOME_TRY(auto made, make_view(std::move(found)));
+  auto const after = made->current.number;
+  {
+    std::lock_guard const lock{mutex_};
+    view_ = std::move(made);
+    number_.store(after, std::memory_order_release);
+  }
+  if (options_.listener) options_.listener->on_generation({before, after, node});
+  return success();
+}
+
+result<> generation_watch::take_from(session& on, std::string const& node, steady_time deadline) {
+  query_limit const limited{on, std::min(std::max(deadline, now() + look_min), now() + look_time)};
+  BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(on));
+  auto const& known = unreadable_[node];
+  if (newest <= number() || (newest == known.number && now() < known.again)) return success();
+  BOOST_OUTCOME_TRY(auto read, read_newest_readable_generation(on, number()));
+  auto taken = read.found ? take(std::move(*read.found), node) : result<>{success()};
+  if (!taken) refuse(newest, node, taken.error());
+  else if (read.newest > number()) refuse(read.newest, node, read.why);
+  // A client that has none yet asks the other nodes too.
+  if (number() == 0 && read.newest > 0) return taken ? read.why : taken.error();
+  return success();
+}
+
+// Keep the last good one: the fences of the nodes decide what it may still do.
+void generation_watch::refuse(std::uint64_t newest, std::string const& node, error const& why) {
+  unreadable_[node] = {newest, now() + unreadable_pause};
+  ask_others_ = true;
+  auto const text = why.to_string();
+  {
+    std::lock_guard const lock{mutex_};
+    if (refused_.refused_generation == newest) return;
+    refused_.refused_generation = newest;
+    refused_.why = text;
+    ++refused_.refusals;
+  }
+  if (options_.listener) options_.listener->on_generation_refused({newest, number(), node, text});
+  if (options_.meter) options_.meter->count("shardway_generations_refused_total", "", 1);
+}
+
+client_health generation_watch::health() const {
+  std::lock_guard const lock{mutex_};
+  auto now = refused_;
+  now.generation = number();
+  if (now.refused_generation <= now.generation) now.refused_generation = 0;
+  now.is_listening = listener_.is_listening();
+  now.heard = listener_.heard();
+  return now;
+}
+
+result<> generation_watch::poll_source(steady_time latest) {
+  auto const look_end = now() + look_time;
+  auto const deadline = std::min(latest, look_end);
+  bool const is_hurried = latest < look_end;  // its caller's deadline says nothing about the source
+  if (!source_ || source_->is_broken()) {
+    source_.reset();
+    if (now() < source_retry_) return error{error_code::node_unreachable, "the source did not answer a moment ago"};
+    auto address = options_.source;
+    if (address.node.empty()) address.node = "source";
+    address.application_name = options_.application;
+    auto const left = std::chrono::duration_cast<milliseconds>(deadline - now());
+    address.connect_timeout = std::clamp(left, milliseconds{1}, address.connect_timeout);
+    auto made = connect_with_facts(address, nullptr);
+    if (!made) {
+      if (!is_hurried) source_retry_ = now() + source_pause;
+      return made.error();
+    }
+    source_ = std::move(made).value();
+  }
+  auto taken = take_from(*source_, "source", deadline);
+  if (!taken && source_->is_broken() && !is_hurried) source_retry_ = now() + source_pause;
+  return taken;
+}
+
+// Each node holds a copy, published there before the source had it.
+result<> generation_watch::poll_others(steady_time deadline) {
+  std::vector<connect_options> addresses;
+  if (auto const known = view())
+    for (auto const& shard : known->current.migration.shards) addresses.push_back(pools_.address_of(shard, false));
+  else
+    addresses = options_.nodes;
+  result<> last{error{error_code::node_unreachable, "looking for a generation: neither the source nor another node answered"}};
+  for (auto const& address : addresses) {
+    if (now() >= deadline) break;
+    auto lent = pools_.lend(address, std::min(deadline, now() + look_time));
+    auto taken = lent ? take_from(*lent.value().link, address.node, deadline) : result<>{lent.error()};
+    if (taken) last = success();
+  }
+  return last;
+}
+
+result<> generation_watch::poll(steady_time deadline) {
+  auto const by_source = poll_source(deadline);
+  if (by_source && !std::exchange(ask_others_, false)) return success();
+  auto const by_others = poll_others(deadline);
+  ask_others_ = false;
+  return by_source || by_others ? result<>{success()} : by_source;
+}
+
+result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline) {
+  auto const called = now();
+  if (number() > seen) return true;
+  std::unique_lock const lock{poll_mutex_, deadline};
+  if (!lock) return error{error_code::deadline_exceeded, "looking for a generation: another look was not over by the deadline"};
+  if (polled_ + fresh_enough < called) {
+    last_ = poll(deadline);
+    polled_ = now();
+  }
+  if (number() > seen) return true;
+  if (!last_) return last_.error();
+  return false;
+}
+
+result<> generation_watch::start() {
+  {
+    std::lock_guard const lock{poll_mutex_};
+    BOOST_OUTCOME_TRYV(poll(now() + look_time + options_.source.connect_timeout));
+  }
+  if (!view())
+    return error{error_code::precondition_failed, "opening a client: no generation is published",
+        "apply the manifests first: `shardway manifest apply`"};
+  heartbeat();
+  thread_ = std::thread([this] { work(); });
+  return success();
+}
+
+void generation_watch::heartbeat() {
+  std::lock_guard const lock{poll_mutex_};
+  next_heartbeat_ = now() + heartbeat_interval;
+  if (!source_ || source_->is_broken()) return;
+  query_limit const limited{*source_, now() + look_time};
+  client_entry const entry{.client_id = client_id_,
+                           .application = options_.application,
+                           .library_version = SHARDWAY_VERSION,
+                           .generation = number()};
+  auto const done = heartbeat_client(*source_, entry);
+  if (!done && options_.listener) options_.listener->on_trouble("registering the client", done.error());
+}
+
+// A catalog of an older schema has no place for reports: told once, and tried again later.
+void generation_watch::upload_report() {
+  if (!make_report_) return;
+  auto report = make_report_();
+  std::lock_guard const lock{poll_mutex_};
+  next_report_ = now() + options_.report_interval;
+  if (!source_ || source_->is_broken() || report == reported_) return;
+  query_limit const limited{*source_, now() + look_time};
+  auto const done = put_call_report(*source_, client_id_, options_.application, report);
+  if (done) {
+    reported_ = std::move(report);
+    return;
+  }
+  next_report_ = now() + report_pause;
+  if (options_.listener) options_.listener->on_trouble("uploading the call report", done.error());
+}
+
+// False: the client ends.
+bool generation_watch::wait_for_news() {
+  auto const until = now() + options_.generation_interval;
+  auto const is_ended = [&] {
+    std::lock_guard const lock{stop_mutex_};
+    return stopping_;
+  };
+  if (listener_.wait(until, is_ended)) return !is_ended();
+  std::unique_lock lock{stop_mutex_};
+  return !stop_changed_.wait_until(lock, until, [&] { return stopping_; });
+}
+
+void generation_watch::work() {
+  while (wait_for_news()) {
+    auto const before = number();
+    auto const looked = refresh(before, now() + look_time * 2);
+    if (!looked && options_.listener) options_.listener->on_trouble("looking for a generation", looked.error());
+    // A new generation is told at once: the wave's gate waits for it.
+    if (number() != before || now() >= next_heartbeat_) heartbeat();
+    if (now() >= next_report_) upload_report();
+  }
+}
+
+void generation_watch::stop() noexcept {
+  {
+    std::lock_guard const lock{stop_mutex_};
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  listener_.stop();
+  upload_report();
+  make_report_ = nullptr;
+  std::lock_guard const lock{poll_mutex_};
+  if (source_ && !source_->is_broken()) {
+    query_limit const limited{*source_, now() + look_time};
+    (void)leave_client(*source_, client_id_);
+  }
+  source_.reset();
+}
+
+}  // namespace v0
+}  // namespace shardway

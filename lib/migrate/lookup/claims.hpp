@@ -1,0 +1,58 @@
+// One mapping added or removed by the engine, with writers of its value kept off meanwhile.
+#pragma once
+
+#include <vector>
+
+#include "shardway/migrate/wave/wave.hpp"
+#include "lib/protocol/lookup.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::lookup {
+
+enum class claim_end : unsigned char {
+  done,
+  needless,   ///< the row or the mapping is not as it was seen any more
+  duplicate,  ///< another row has the value of a unique lookup
+  busy,       ///< a writer of the value did not end in time
+};
+
+class lookup_claims {
+ public:
+  lookup_claims(node_sessions const& nodes, generation const& now, lookup_of_table const& of, std::int64_t token)
+      : nodes_(nodes), now_(now), of_(of), group_(*now.find_group(of.table->manifest.group)), token_(token) {}
+
+  /// Gives the value of a row its mapping, from a row that has not the value any more if need be.
+  result<claim_end> add(lookup_entry const& entry);
+  /// Removes a mapping whose row has not the value.
+  result<claim_end> remove(lookup_entry const& entry);
+
+  session& holder_of(shard_key const& value) const { return *nodes_.shards[lookup_shard(now_, value).value()]; }
+  /// The node with authority for an owner's rows, and its slot.
+  struct place {
+    session* node{};
+    slot_id slot{};
+    epoch at{};
+  };
+  result<place> place_of(lookup_owner const& owner) const;
+
+ private:
+  result<bool> keep_off(place const& at, lookup_entry const& entry);
+  result<bool> row_holds(session& node, lookup_entry const& entry, lookup_owner const& owner);
+  result<claim_end> add_kept(place const& at, lookup_entry const& entry);
+  result<claim_end> take_over(place const& at, lookup_entry const& entry, lookup_owner const& from);
+  result<claim_end> change(lookup_entry const& entry, statement const& what);
+  result<claim_end> remove_kept(place const& at, lookup_entry const& entry);
+  result<claim_end> ended(result<claim_end> how, shard_key const& value);
+
+  node_sessions const& nodes_;
+  generation const& now_;
+  lookup_of_table of_;
+  group_state const& group_;
+  std::int64_t token_;
+  std::vector<session*> open_{};  ///< with a transaction of ours
+};
+
+}  // namespace migrate::lookup
+}  // namespace v0
+}  // namespace shardway

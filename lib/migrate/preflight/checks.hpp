@@ -1,0 +1,54 @@
+// The checks of the preflight, one function a question. Each adds at least one finding, also when it passes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardway/migrate/preflight/preflight.hpp"
+#include "lib/protocol/schema.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::preflight {
+
+struct context {
+  migration_manifest const& migration;
+  std::vector<table_manifest> const& tables;
+  preflight_options const& options;
+  std::vector<finding>& out;
+  session* node{};
+  std::string name{};  ///< of the node
+  node_role role{};
+
+  void add(std::string_view id, finding_level level, std::string subject, std::string what, std::string fix = {}) const {
+    out.push_back({std::string(id), level, name, std::move(subject), std::move(what), std::move(fix)});
+  }
+  void pass(std::string_view id, std::string subject, std::string what) const { add(id, finding_level::pass, std::move(subject),
+      std::move(what)); }
+  void warn(std::string_view id, std::string subject, std::string what, std::string fix) const {
+    add(id, finding_level::warn, std::move(subject), std::move(what), std::move(fix));
+  }
+  void fail(std::string_view id, std::string subject, std::string what, std::string fix) const {
+    add(id, finding_level::fail, std::move(subject), std::move(what), std::move(fix));
+  }
+  int server_version() const noexcept { return node->identity().server_version; }
+};
+
+/// Settings, version, replication slots, transactions, publications, clock, what is installed.
+void check_server(context const&);
+/// Roles and what they may do.
+void check_roles(context const&);
+/// One table of the source: keys, columns, indexes. False if there is no such table.
+bool check_table(context const&, table_manifest const&);
+/// One table of the source: foreign keys, cascades, triggers, sequences.
+void check_links(context const&, table_manifest const&);
+/// What the shard lacks of the source: owners, extensions. `source` answers for the tables.
+void check_shard_against(context const& shard, session& source);
+
+/// Runs a query; an error becomes a finding of that id and the answer is empty.
+rows ask(context const&, std::string_view id, statement const&);
+
+}  // namespace migrate::preflight
+}  // namespace v0
+}  // namespace shardway

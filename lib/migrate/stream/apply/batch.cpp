@@ -1,0 +1,65 @@
+#include "lib/migrate/stream/apply/batch.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::stream {
+namespace {
+
+using kind_type = stream_change::kind_type;
+
+// `later` follows `earlier` for the same row; `earlier` becomes their joint effect.
+void merge(stream_change& earlier, stream_change const& later) {
+  auto joint = later;
+  joint.version = std::max(earlier.version, later.version);
+  joint.has_outbox = earlier.has_outbox || later.has_outbox;
+  if (earlier.kind == kind_type::upsert && later.kind == kind_type::upsert) {
+    for (std::size_t i = 0; i < joint.image.size() && i < earlier.image.size(); ++i)
+      if (joint.image[i].kind == stream_value::kind_type::unchanged) joint.image[i] = earlier.image[i];
+  }
+  earlier = std::move(joint);
+}
+
+}  // namespace
+
+std::size_t size_of(stream_change const& change) noexcept {
+  std::size_t bytes = sizeof change;
+  for (auto const& value : change.key) bytes += sizeof value + value.size();
+  for (auto const& value : change.image) bytes += sizeof value + value.text.size();
+  return bytes;
+}
+
+bool is_partial(stream_change const& change) noexcept {
+  return std::any_of(change.image.begin(), change.image.end(), [](auto const& value) { return value.kind == stream_value::kind_type::unchanged; });
+}
+
+std::string identity_of(stream_change const& change) {
+  std::string identity = std::to_string(change.table->id);
+  for (auto const& value : change.key) identity.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
+  return identity;
+}
+
+std::vector<stream_change> net_effect(std::span<stream_change const> changes) {
+  struct slot_in_order {
+    stream_change change;
+    std::size_t last{};
+  };
+  std::unordered_map<std::string, std::size_t> found;
+  std::vector<slot_in_order> rows;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    auto const [at, is_new] = found.try_emplace(identity_of(changes[i]), rows.size());
+    if (is_new) rows.push_back({changes[i], i});
+    else merge(rows[at->second].change, changes[i]), rows[at->second].last = i;
+  }
+  std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.last < b.last; });
+  std::vector<stream_change> net;
+  net.reserve(rows.size());
+  for (auto& row : rows) net.push_back(std::move(row.change));
+  return net;
+}
+
+}  // namespace migrate::stream
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,344 @@
+#include "lib/migrate/stream/read/router.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "shardway/base/test_switch.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/store/text_array.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::stream {
+namespace {
+
+using kind_type = stream_change::kind_type;
+
+std::string entry_name(std::string const& relation, std::vector<std::string> const& key) {
+  std::string name = relation;
+  for (auto const& value : key) name.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
+  return name;
+}
+
+std::optional<std::int64_t> number_of(std::string const* text) {
+  std::int64_t value{};
+  if (!text) return std::nullopt;
+  auto const [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (failure != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+error unreadable(std::string_view relation) {
+  return error{error_code::protocol_violation, "the stream shows a row of shardway." + std::string(relation) + " that does not parse"};
+}
+
+error outside_window(std::string const& table) {
+  return error{error_code::stream_broken,
+               "I1: an unmarked change to table " + table + " on the source lies outside the source's window for its slot",
+               "somebody wrote the source without the library, for slots that a shard has authority for: enable the write guard and compare the table"};
+}
+
+}  // namespace
+
+struct transaction_router::work {
+  decoded_transaction const& from;
+  std::vector<shard_item> items{};
+  bool is_marked{};  // by the progress row of a mirror
+  std::unordered_map<std::string, outbox_entry> outbox{};      // newest entry of each changed row
+  std::unordered_map<std::string, slot_id> old_places{};       // of rows whose shard key changed
+  std::unordered_map<std::string, slot_id> placed{};           // where changes of this transaction left a row
+  std::map<std::string, window_state> flipped{};
+  std::vector<fence_flip> flips{};
+};
+
+result<std::shared_ptr<table_catalog const>> table_catalog::make(std::shared_ptr<generation const> routing, table_catalog const* before) {
+  auto catalog = std::make_shared<table_catalog>();
+  for (auto const& state : routing->tables) {
+    auto const known = before ? before->find(state.manifest.table) : nullptr;
+    if (known && known->state == state) {
+      catalog->tables_.emplace(state.manifest.table, known);
+      continue;
+    }
+    BOOST_OUTCOME_TRY(auto table, follow_table(state));
+    catalog->tables_.emplace(state.manifest.table, std::move(table));
+  }
+  for (std::uint32_t slot = 0; slot < limits::slot_count; ++slot)
+    catalog->shards_.push_back(routing->shard_of(slot_id{static_cast<std::uint16_t>(slot)}).value());
+  catalog->routing_ = std::move(routing);
+  return std::shared_ptr<table_catalog const>{catalog};
+}
+
+table_ptr table_catalog::find(std::string const& name) const {
+  auto const found = tables_.find(name);
+  return found == tables_.end() ? nullptr : found->second;
+}
+
+bool transaction_router::is_empty(shard_item const& item) noexcept {
+  return item.changes.empty() && item.write_ids.empty() && item.flips.empty() && item.truncated.empty() && item.marker == 0 && item.foreign == 0 &&
+         item.side_effects == 0;
+}
+
+result<std::vector<shard_item>> transaction_router::route(decoded_transaction const& transaction) {
+  work at{transaction, std::vector<shard_item>(catalog_->shard_count())};
+  for (auto const& change : transaction.changes)
+    if (auto const* row = std::get_if<row_event>(&change); row && row->relation->schema == names::schema) {
+      BOOST_OUTCOME_TRYV(read_ours(at, *row));
+    }
+  // S13, S16: a transaction of a mirror is skipped whole. Fences and markers are ours in any transaction.
+  if (!at.is_marked || guard_off("mirror_mark")) {
+    for (auto const& change : transaction.changes) {
+      if (auto const* row = std::get_if<row_event>(&change)) {
+        if (row->relation->schema != names::schema) {
+          BOOST_OUTCOME_TRYV(route_row(at, *row));
+        }
+      } else {
+        BOOST_OUTCOME_TRYV(route_truncate(at, std::get<truncate_event>(change)));
+      }
+    }
+  }
+  finish_flips(at);
+  for (auto& item : at.items) {
+    item.end = transaction.end;
+    item.commit_time = transaction.begin.commit_time;
+  }
+  return std::move(at.items);
+}
+
+result<> transaction_router::read_ours(work& at, row_event const& row) const {
+  if (!row.after) return success();
+  auto const& name = row.relation->name;
+  if (name == "stream_progress") at.is_marked = true;
+  if (name == "marker") return read_marker(at, row);
+  if (name == "outbox" || name.starts_with("outbox_")) return read_outbox(at, row);
+  return read_fence(at, row);
+}
+
+result<> transaction_router::read_fence(work& at, row_event const& row) const {
+  BOOST_OUTCOME_TRY(auto flip, fence_flip_of(row));
+  if (flip) at.flips.push_back(std::move(*flip));
+  return success();
+}
+
+result<> transaction_router::read_marker(work& at, row_event const& row) const {
+  auto const id = number_of(field_of(*row.relation, *row.after, "id"));
+  if (!id) return unreadable("marker");
+  for (auto& item : at.items) item.marker = std::max(item.marker, *id);
+  return success();
+}
+
+// The outbox is read here alone, as its rows commit: ids of their own would not come in commit order (S19).
+result<> transaction_router::read_outbox(work& at, row_event const& row) const {
+  auto const field = [&](std::string_view column) { return field_of(*row.relation, *row.after, column); };
+  auto const bigint = number_of(field("version"));
+  auto const version = bigint ? row_version::from_bigint(*bigint) : std::nullopt;
+  auto const slot = number_of(field("slot"));
+  auto const *write_id = field("write_id"), *ordinal = field("ordinal"), *relation = field("relation"), *operation = field("operation"), *keys = field("key_values");
+  auto const key = keys ? parse_text_array(*keys) : std::nullopt;
+  if (!version || !slot || *slot < 0 || *slot >= limits::slot_count || !write_id || !ordinal || !relation || !operation || !key) return unreadable("outbox");
+  auto const place = slot_id{static_cast<std::uint16_t>(*slot)};
+  if (*operation == "k") {
+    at.old_places.emplace(entry_name(*relation, *key), place);  // the first one: where the row was before this transaction
+    return success();
+  }
+  auto& entry = at.outbox[entry_name(*relation, *key)];
+  entry = {std::max(entry.version, *version), place};
+  auto& item = at.items[catalog_->shard_of(place)];
+  item.write_ids.emplace_back(*write_id);
+  item.ordinals.emplace_back(*ordinal);
+  return success();
+}
+
+result<table_ptr> transaction_router::known_table(std::shared_ptr<stream_relation const> const& relation) {
+  auto const table = catalog_->find(relation->schema + "." + relation->name);
+  if (!table) return table;
+  auto const* copy = copies_.find(table->name());
+  if (!copy) return table_ptr{};  // no chunk is planned: a later snapshot will hold the change
+  auto& known = checked_[relation.get()];
+  if (known.table == table) return table;
+  BOOST_OUTCOME_TRY(auto const types, type_names_(*relation));
+  BOOST_OUTCOME_TRYV(check_relation(*table, *relation, types));
+  known = {relation, table};
+  return table;
+}
+
+std::shared_ptr<window_state const> transaction_router::windows_of(std::string const& group) {
+  auto const* state = catalog_->routing().find_group(group);
+  if (guard_off("window_from_wal") && state) return std::make_shared<window_state const>(first_windows(*state, std::nullopt));
+  if (auto known = windows_.now(group)) return known;
+  // A group that just joined: its first generation says where it starts; from then on only the WAL tells.
+  windows_changed_ = true;
+  windows_.record(group, lsn{}, state ? first_windows(*state, std::nullopt) : window_state{});
+  return windows_.now(group);
+}
+
+stream_change transaction_router::change_of(work& at, kind_type kind, table_ptr const& table, std::vector<std::string> key, std::optional<slot_id> slot) {
+  stream_change change{.kind = kind, .table = table, .key = std::move(key), .xid = at.from.begin.xid};
+  auto const windows = windows_of(table->group());
+  auto const found = at.outbox.find(entry_name(table->name(), change.key));
+  change.has_outbox = found != at.outbox.end();
+  auto const since = slot ? windows->of(*slot).at : windows->highest_open();
+  change.version = change.has_outbox ? found->second.version : row_version::make(since, at.from.begin.final_lsn).value_or(row_version{});
+  if (kind == kind_type::locate && !windows->is_open_everywhere()) change.windows = windows;
+  return change;
+}
+
+result<> transaction_router::route_row(work& at, row_event const& row) {
+  BOOST_OUTCOME_TRY(auto const table, known_table(row.relation));
+  if (!table) return success();
+  if (row.kind == row_event::kind_type::remove) return route_remove(at, row, table);
+  BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.after));
+  std::optional<slot_id> slot;
+  if (!table->is_reference()) {
+    BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, *row.after));
+    if (!slot && row.before) {
+      BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, *row.before));
+    }
+    auto const entry = at.outbox.find(entry_name(table->name(), key));
+    if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
+    if (!slot) return error{error_code::stream_broken, "a row of table " + table->name() + " came without its shard key", "shard keys must be NOT NULL and stored in the row"};
+  } else {
+    slot = slot_id{0};
+  }
+  if (row.kind == row_event::kind_type::update) {
+    auto old_key = key;
+    if (row.before) {
+      BOOST_OUTCOME_TRY(old_key, key_of(*table, *row.before));
+    }
+    std::optional<std::size_t> const now_on = table->is_reference() ? std::nullopt : std::optional{catalog_->shard_of(*slot)};
+    BOOST_OUTCOME_TRYV(route_old_place(at, row, table, old_key, now_on, old_key != key));
+  }
+  if (!table->is_reference()) at.placed[entry_name(table->name(), key)] = *slot;
+  auto change = change_of(at, kind_type::upsert, table, std::move(key), slot);
+  change.image = *row.after;
+  return emit(at, std::move(change), slot);
+}
+
+// Where the row was before: under another primary key, or on another shard (W20).
+result<> transaction_router::route_old_place(work& at, row_event const& row, table_ptr const& table, std::vector<std::string> const& old_key,
+                                             std::optional<std::size_t> now_on, bool key_changed) {
+  if (table->is_reference()) {
+    if (!key_changed) return success();
+    return emit(at, change_of(at, kind_type::remove, table, old_key, slot_id{0}), slot_id{0});
+  }
+  BOOST_OUTCOME_TRY(auto const slot, old_slot(at, row, *table, old_key));
+  if (slot && !key_changed && catalog_->shard_of(*slot) == now_on) return check_window(at, *table, *slot);
+  if (slot) return emit(at, change_of(at, kind_type::remove, table, old_key, slot), slot);
+  // No old shard key was told: it did not change, so that the row was where it is now.
+  if (!key_changed) return success();
+  return emit(at, change_of(at, kind_type::locate, table, old_key, std::nullopt), std::nullopt);
+}
+
+result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event const& row, followed_table const& table,
+                                                            std::vector<std::string> const& old_key) const {
+  if (row.before) {
+    BOOST_OUTCOME_TRY(auto const slot, slot_of_tuple(table, *row.before));
+    if (slot) return slot;
+  }
+  auto const name = entry_name(table.name(), old_key);
+  if (auto const placed = at.placed.find(name); placed != at.placed.end()) return std::optional{placed->second};
+  auto const moved = at.old_places.find(name);
+  if (moved == at.old_places.end()) return std::optional<slot_id>{};
+  return std::optional{moved->second};
+}
+
+result<> transaction_router::route_remove(work& at, row_event const& row, table_ptr const& table) {
+  BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.before));
+  if (table->is_reference()) return emit(at, change_of(at, kind_type::remove, table, std::move(key), slot_id{0}), slot_id{0});
+  BOOST_OUTCOME_TRY(auto slot, slot_of_tuple(*table, *row.before));
+  auto const entry = at.outbox.find(entry_name(table->name(), key));
+  if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
+  auto const kind = slot ? kind_type::remove : kind_type::locate;
+  return emit(at, change_of(at, kind, table, std::move(key), slot), slot);
+}
+
+result<> transaction_router::check_window(work& at, followed_table const& table, slot_id slot) const {
+  (void)at;
+  auto const windows = const_cast<transaction_router*>(this)->windows_of(table.group());
+  if (!windows->of(slot).is_open) return outside_window(table.name());
+  return success();
+}
+
+result<> transaction_router::emit(work& at, stream_change change, std::optional<slot_id> slot) {
+  if (slot) {
+    BOOST_OUTCOME_TRYV(check_window(at, *change.table, *slot));
+  }
+  if (slot && !change.table->is_reference()) {
+    auto const shard = catalog_->shard_of(*slot);
+    count(at, change, shard, slot);
+    return emit_to(at, shard, std::move(change));
+  }
+  count(at, change, 0, slot);
+  for (std::size_t shard = 0; shard < at.items.size(); ++shard) {
+    BOOST_OUTCOME_TRYV(emit_to(at, shard, change));
+  }
+  return success();
+}
+
+result<> transaction_router::emit_to(work& at, std::size_t shard, stream_change change) {
+  followed_chunk* chunk{};
+  BOOST_OUTCOME_TRY(auto const route, copies_.route(change, &chunk));
+  if (route == chunk_route::skip) return success();
+  if (route == chunk_route::apply) {
+    at.items[shard].changes.push_back(std::move(change));
+    return success();
+  }
+  copies_.defer(*chunk, shard, std::move(change));
+  if (copies_.deferred_bytes() <= deferred_bytes_max_) return success();
+  return error{error_code::stream_broken, "the changes kept for chunks under copy take more than deferred_bytes_max",
+               "raise engine_limits::deferred_bytes_max or copy with smaller chunks; what was copied is kept"};
+}
+
+// A change without an outbox row: of a trigger or cascade if its transaction has one, of a writer that bypasses the library if it has none.
+void transaction_router::count(work& at, stream_change const& change, std::size_t shard, std::optional<slot_id> slot) const {
+  if (change.has_outbox || change.table->is_reference()) return;
+  auto const* group = catalog_->routing().find_group(change.table->group());
+  if (!group || group->at < stage::dual_writing || group->at == stage::finalized) return;
+  if (!at.outbox.empty()) {
+    ++at.items[shard].side_effects;
+    return;
+  }
+  // Transactions from before the stage began belong to an older epoch.
+  auto const windows = windows_.now(change.table->group());
+  auto const place = slot.value_or(slot_id{0});
+  if (windows && windows->of(place).at < generation::authority_of(*group, place).at) return;
+  ++at.items[shard].foreign;
+}
+
+result<> transaction_router::route_truncate(work& at, truncate_event const& event) {
+  for (auto const& relation : event.relations) {
+    if (relation->schema == names::schema) continue;
+    BOOST_OUTCOME_TRY(auto const table, known_table(relation));
+    auto* copy = table ? copies_.find(table->name()) : nullptr;
+    if (!copy) continue;
+    copies_.empty(*copy, at.from.end);
+    auto const windows = windows_of(table->group());
+    auto const version = row_version::make(windows->highest_open(), at.from.begin.final_lsn).value_or(row_version{});
+    for (auto& item : at.items) {
+      std::erase_if(item.changes, [&](auto const& change) { return change.table == table; });
+      item.truncated.push_back({table, version});
+    }
+  }
+  return success();
+}
+
+void transaction_router::finish_flips(work& at) {
+  for (auto const& flip : at.flips) {
+    auto const now = windows_of(flip.group);
+    auto [state, is_new] = at.flipped.try_emplace(flip.group, *now);
+    state->second.set(flip.slots, flip.at, flip.is_open);
+    for (auto const& placed : catalog_->routing().placement) {
+      if (!placed.slots.overlaps(flip.slots)) continue;
+      slot_range const part{std::max(placed.slots.first, flip.slots.first), std::min(placed.slots.last, flip.slots.last)};
+      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.at});
+    }
+  }
+  for (auto& [group, state] : at.flipped) {
+    if (auto const known = windows_.now(group); known && state == *known) continue;
+    windows_.record(group, at.from.end, std::move(state));
+    windows_changed_ = true;
+  }
+}
+
+}  // namespace migrate::stream
+}  // namespace v0
+}  // namespace shardway

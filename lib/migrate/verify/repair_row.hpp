@@ -1,0 +1,34 @@
+// One repair: a row on the node without authority is made what the authority's copy says. Keeps I9.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shardway/manifest/generation.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::verify {
+
+struct repair_target {
+  table_state const& table;
+  std::vector<std::string> const& key;
+  std::string const& key_digest;
+  session& target;                       ///< may set session_replication_role
+  std::optional<shard_id> target_shard;  ///< nothing: the source is repaired
+  session* authority;                    ///< null: the row does not belong on the target, whatever others hold
+  session& catalog;                      ///< where the repair is recorded
+};
+
+/// Tries once. The target's row is locked first, or for a row that is absent everything that could delete it again; then a snapshot is taken on the
+/// authority that shows every transaction the stream had applied; then the row is written, recorded, committed. What was done: insert, update,
+/// delete; empty if nothing had to be done, a lock was not had, or the target has authority for the slot. Never raises a stored version.
+/// Errors: `could_not_tell` (transactions on the authority do not end before `until`); `not_leader`; connections.
+result<std::string> repair_once(repair_target const&, std::int64_t token, std::chrono::steady_clock::time_point until);
+
+}  // namespace migrate::verify
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,42 @@
+// The guarded apply: how a dual write reaches a shard without ever undoing something newer. Keeps I4 and I9.
+//
+// The shard's function takes the key lock and the fence's lock, then, in later statements with newer snapshots, refuses when the version's
+// epoch is not the fence's, the shard has authority, the stream has delivered the version already, or the stored version is newer.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shardway/base/ids.hpp"
+#include "shardway/manifest/generation.hpp"
+#include "lib/protocol/outbox.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+/// What the shard said of one row.
+enum class apply_outcome : unsigned char {
+  applied,        ///< the row is on the shard with this version
+  newer_present,  ///< the stored version is newer
+  delivered,      ///< the stream had passed the version
+  authority,      ///< the shard has authority: the dual write came too late
+  other_epoch,    ///< the version belongs to another epoch
+};
+std::string_view name(apply_outcome) noexcept;
+
+/// One Query message that applies all rows of one write to one shard, key locks sorted, in one transaction with `synchronous_commit = off` and
+/// the given `lock_timeout`. Returns a row per change, column 0 its outcome, in the order of `changes`.
+struct apply_change {
+  table_state const* table{};
+  captured_statement::operation_type operation{};
+  captured_row const* row{};
+  slot_id slot{};
+};
+std::string apply_sql(write_id, std::vector<apply_change> const& changes, std::chrono::milliseconds lock_timeout);
+/// Reads its answer. Errors: `protocol_violation`.
+result<std::vector<apply_outcome>> parse_apply(rows const&);
+
+}  // namespace v0
+}  // namespace shardway

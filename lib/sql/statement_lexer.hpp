@@ -1,0 +1,45 @@
+// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser, and it refuses what it can't
+// tell.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "shardway/base/result.hpp"
+#include "lib/protocol/outbox.hpp"
+
+namespace shardway {
+inline namespace v0 {
+
+enum class statement_kind : unsigned char {
+  change,          ///< one INSERT, UPDATE or DELETE that can be framed
+  select,          ///< reads and locks nothing: SELECT, VALUES, TABLE, WITH without a change
+  locking_select,  ///< SELECT ... FOR UPDATE and its kin
+  other,           ///< everything else, several statements and what the lexer can't tell among it
+};
+
+/// What a statement is. For `other`, `why` says so in words that hold nothing of the statement.
+struct lexed_statement {
+  statement_kind kind{statement_kind::other};
+  captured_statement::operation_type operation{};  ///< of a change
+  /// of a change: "schema.name", folded as the server does; without a dot if no schema was given
+  std::string table;
+  std::string alias;                               ///< of a change: as written
+  std::size_t body_end{};                          ///< where RETURNING, the semicolon or the text ends the body
+  std::size_t returning_begin{};                   ///< the list after RETURNING, or returning_end
+  std::size_t returning_end{};
+  std::size_t parameter_count{};                   ///< the highest $n
+  char const* why{""};
+};
+
+/// Never fails: what it can't tell is `other`. Comments and strings of every form are skipped over, never looked into.
+/// Cost: one pass and a token list.
+lexed_statement lex_statement(std::string_view sql);
+
+/// The change ready for `capture_sql`, with * in RETURNING written out by the table's columns.
+/// Preconditions: `lexed` is a change, lexed from `sql`; its target is `table`.
+captured_statement capture_of(lexed_statement const& lexed, std::string_view sql, table_state const& table);
+
+}  // namespace v0
+}  // namespace shardway
