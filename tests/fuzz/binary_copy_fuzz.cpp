@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "shardway/base/ensure.hpp"
-#include "shardway/pg/binary_copy.hpp"
+#include "lib/pg/binary_copy.hpp"
 
 namespace {
 

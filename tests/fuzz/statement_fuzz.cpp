@@ -3,13 +3,13 @@
 #include <string>
 #include <string_view>
 
+#include "lib/sql/read_statement.hpp"
+#include "lib/sql/select_facts.hpp"
+#include "lib/sql/statement_facts.hpp"
+#include "lib/sql/statement_lexer.hpp"
+#include "lib/sql/tokens.hpp"
 #include "lib/write/frame.hpp"
-#include "lib/write/tokens.hpp"
 #include "shardway/base/ensure.hpp"
-#include "shardway/write/read_shape.hpp"
-#include "shardway/write/read_statement.hpp"
-#include "shardway/write/statement_facts.hpp"
-#include "shardway/write/statement_lexer.hpp"
 
 namespace {
 
@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
   auto const lexed = lex_statement(sql);
   ensure((lexed.kind == statement_kind::other) == (*lexed.why != '\0'), "what is refused is refused with a reason");
   if (lexed.kind == statement_kind::change) check_change(lexed, sql);
-  if (lexed.kind == statement_kind::select) (void)shape_of_read(sql);
+  if (lexed.kind == statement_kind::select) (void)facts_of_select(sql);
   check_scatter(sql, subquery_scope::any_rows);
   check_scatter(sql, subquery_scope::one_shard_key);
   return 0;
