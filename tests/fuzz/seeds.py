@@ -21,7 +21,7 @@ ids { strategy: LEASED block: 7 }"""
 
 
 def statements(root):
-    for test in sorted([*(root / "tests/unit/sql").glob("*_test.cpp"), *(root / "tests/unit/write").glob("*_test.cpp")]):
+    for test in sorted((root / "tests/unit").glob("*/*_test.cpp")):
         for found in STATEMENT.findall(test.read_text()):
             yield found.encode().decode("unicode_escape").encode("latin-1")
 

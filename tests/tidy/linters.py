@@ -219,7 +219,7 @@ MYPY_RUNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("bindings/python/pyproject.toml", ("bindings/python/shardway",)),
     (".mypy.ini", ("bindings/python/tests",)),
     (".mypy.ini", ("examples/shopsphere", "tests/checker", "tests/consumer")),
-    (".mypy.ini", ("tests/golden", "tests/tidy", "bench")),
+    (".mypy.ini", ("tests/fuzz", "tests/golden", "tests/tidy", "bench")),
 )
 #: Conan has no types.
 MYPY_LEAVES_OUT = ("cmake/packaging/conan",)
