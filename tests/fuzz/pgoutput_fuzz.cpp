@@ -1,4 +1,5 @@
-// Any bytes as a change stream: a length byte pair before each message. Nothing may read outside the message or throw.
+// Any bytes as a change stream: a length byte pair before each message. Nothing may read outside the message
+// or throw.
 #include <algorithm>
 
 #include "lib/pg/pgoutput.hpp"

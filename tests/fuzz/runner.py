@@ -37,9 +37,9 @@ def command_of(program, target, seconds, work):
         "-print_final_stats=1",
         f"-artifact_prefix={crashes}/{target}-",
     ]
-    if target == "statement":
-        seeds.write_dictionary(work / "statement.dict")
-        command.append(f"-dict={work / 'statement.dict'}")
+    dictionary = work / f"{target}.dict"
+    if seeds.write_dictionary(ROOT, target, dictionary):
+        command.append(f"-dict={dictionary}")
     return [str(part) for part in (*command, corpus, beginnings)]
 
 

@@ -7,37 +7,34 @@ from pathlib import Path
 STATEMENT = re.compile(
     r'"((?:INSERT|UPDATE|DELETE|SELECT|WITH|VALUES|insert|update|select)\b(?:\\.|[^"\\\n])*)"'
 )
+FENCED = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RAW_TEXT = re.compile(r'R"\((.*?)\)"', re.DOTALL)
+PROTO_WORD = re.compile(r"\b([A-Z][A-Z_]+|[a-z][a-z_]+) = \d+;")
+# Pieces of SQL that random bytes rarely hit.
 FRAGMENTS = (
-    "/*",
-    "*/",
-    "--",
-    "$$",
-    "$1",
-    "E'",
-    "U&'",
-    "\\'",
-    "''",
-    ";",
-    "{slots:a}",
-    " RETURNING ",
-    " FOR UPDATE",
-    " AS ",
-    "ON CONFLICT",
+    *("/*", "*/", "--", "$$", "$1", "E'", "U&'", "\\'", "''", ";"),
+    *("{slots:a}", " RETURNING ", " FOR UPDATE", " AS ", "ON CONFLICT"),
 )
+NO_DEFAULTS = b"""api_version: 1 table: "a.b" group: "g" shard_key: "c" key: "d" stage_until: COPYING
+triggers: SOURCE_ONLY capture: TRIGGER dual_write { mode: ASYNC budget_ms: 7 }
+ids { strategy: LEASED block: 7 }"""
 
 
 def statements(root):
-    for test in sorted((root / "tests/unit/write").glob("*_test.cpp")):
+    for test in sorted((root / "tests/unit").glob("*/*_test.cpp")):
         for found in STATEMENT.findall(test.read_text()):
             yield found.encode().decode("unicode_escape").encode("latin-1")
 
 
 def manifests(root):
+    yield NO_DEFAULTS
     for file in sorted((root / "examples").glob("*/manifests/*")):
         yield file.read_bytes()
     for text in RAW_TEXT.findall((root / "tests/unit/manifest/samples.hpp").read_text()):
         yield text.encode()
+    for page in [root / "docs/MANIFEST.md", *sorted((root / "docs/manifest").glob("M*.md"))]:
+        for text in FENCED.findall(page.read_text()):
+            yield text.encode()
 
 
 def generations(root):
@@ -130,7 +127,20 @@ def write_seeds(root, target, folder):
     return len(seeds)
 
 
-def write_dictionary(file):
-    """Pieces of SQL that random bytes rarely hit."""
-    hexadecimal = ("".join(f"\\x{byte:02x}" for byte in fragment.encode()) for fragment in FRAGMENTS)
-    Path(file).write_text("".join(f'"{fragment}"\n' for fragment in hexadecimal))
+def words(root, target):
+    """What the target's mutations may put in as a whole."""
+    if target == "statement":
+        return FRAGMENTS
+    names = PROTO_WORD.findall((root / "lib/manifest/manifest.proto").read_text())
+    if target == "generation":  # its names are in lowerCamelCase
+        names = [re.sub(r"(?<=[a-z])_(.)", lambda found: found[1].upper(), name) for name in names]
+    return sorted(set(names)) if target in ("manifest", "generation") else ()
+
+
+def write_dictionary(root, target, file):
+    """In libFuzzer's form; whether there is anything in it."""
+    lines = [
+        '"' + "".join(f"\\x{byte:02x}" for byte in word.encode()) + '"\n' for word in words(root, target)
+    ]
+    Path(file).write_text("".join(lines))
+    return bool(lines)

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <future>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "client_fleet.hpp"
@@ -18,6 +20,27 @@ class recorder final : public events {
   void on_trouble(std::string_view, error const&) noexcept override { ++troubles; }
   std::atomic<int> writes{}, troubles{};
   std::atomic<std::uint64_t> generation{};
+};
+
+// What a host's registry would hold: by "name label" the sum of a counter, or how many durations there were.
+class registry final : public metrics {
+ public:
+  void count(std::string_view name, std::string_view label, double amount) noexcept override { add(name, label, amount); }
+  void gauge(std::string_view, std::string_view, double) noexcept override {}
+  void observe(std::string_view name, std::string_view label, double seconds) noexcept override { add(name, label, seconds > 0 ? 1 : 0); }
+  double of(std::string const& name_and_label) const {
+    std::lock_guard const lock{mutex_};
+    auto const found = numbers_.find(name_and_label);
+    return found == numbers_.end() ? 0 : found->second;
+  }
+
+ private:
+  void add(std::string_view name, std::string_view label, double amount) {
+    std::lock_guard const lock{mutex_};
+    numbers_[std::string(name) + " " + std::string(label)] += amount;
+  }
+  mutable std::mutex mutex_;
+  std::map<std::string, double> numbers_;
 };
 
 class clients : public ::testing::Test {
@@ -104,6 +127,21 @@ TEST_F(clients, a_weakened_durability_is_told) {  // W17
   auto session = app.session();
   require(insert(session, fresh_key()));
   EXPECT_EQ(heard->troubles, 1);
+}
+
+TEST_F(clients, a_meter_gets_the_numbers_of_writes_and_reads) {
+  auto meter = std::make_shared<registry>();
+  auto options = fleet().options();
+  options.meter = meter;
+  auto app = value_of(client::open(options));
+  auto session = app.session();
+  auto const key = fresh_key();
+  require(insert(session, key));
+  require(insert(session, fresh_key()));
+  require(session.read("shop.orders", key, "SELECT 1 FROM shop.orders WHERE order_id = $1", {text(key)}));
+  EXPECT_EQ(meter->of("shardway_write_seconds shop.orders"), 2);
+  EXPECT_EQ(meter->of("shardway_secondary_total applied"), 2);
+  EXPECT_EQ(meter->of("shardway_reads_total primary"), 1);
 }
 
 TEST_F(clients, many_threads_share_one_client) {

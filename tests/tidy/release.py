@@ -69,7 +69,7 @@ def versions_in(root, path, around):
     before, behind = (re.escape(part) for part in around.split("{}"))
     return [
         (found[1], line_of(text, found.start()))
-        for found in re.finditer(rf"(?<![\w.]){before}(\w+(?:\.\w+)*){behind}", text)
+        for found in re.finditer(rf"(?<![\w.-]){before}(\w+(?:\.\w+)*){behind}", text)
     ]
 
 
