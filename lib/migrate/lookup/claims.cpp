@@ -12,13 +12,15 @@ inline namespace v0 {
 namespace migrate::lookup {
 
 result<lookup_claims::place> lookup_claims::place_of(lookup_owner const& owner) const {
-  BOOST_OUTCOME_TRY(auto const key, key_from_texts(*of_.table, of_.table->manifest.shard_key, owner.shard_key));
+  BOOST_OUTCOME_TRY(auto const key,
+                    key_from_texts(*of_.table, of_.table->manifest.shard_key, owner.shard_key));
   auto const slot = slot_of(key);
   auto const& range = generation::authority_of(group_, slot);
   return place{range.shard ? nodes_.shards[range.shard->value()] : nodes_.source, slot, range.epoch};
 }
 
-// Until our transaction ends no writer of the value can pass: it holds the same lock to its own end. False: not in time.
+// Until our transaction ends no writer of the value can pass: it holds the same lock to its own end. False:
+// not in time.
 result<bool> lookup_claims::keep_off(place const& at, lookup_entry const& entry) {
   statement const all[]{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                         {.sql = "SET LOCAL lock_timeout = '500ms'"},
@@ -78,7 +80,8 @@ result<claim_end> lookup_claims::add_kept(place const& at, lookup_entry const& e
   return take_over(at, entry, *holder);
 }
 
-result<claim_end> lookup_claims::take_over(place const& at, lookup_entry const& entry, lookup_owner const& from) {
+result<claim_end> lookup_claims::take_over(place const& at, lookup_entry const& entry,
+                                           lookup_owner const& from) {
   BOOST_OUTCOME_TRY(auto const other, place_of(from));
   if (other.node != at.node) {
     BOOST_OUTCOME_TRY(bool const kept, keep_off(other, entry));

@@ -24,7 +24,8 @@ result<std::vector<rows>> verify_nodes::ask_all(std::function<statement(std::siz
   std::vector<std::future<result<rows>>> answers;
   for (std::size_t i = 0; i <= shards_.size(); ++i) {
     auto* node = i == 0 ? source_.get() : shards_[i - 1].get();
-    answers.push_back(std::async(std::launch::async, [node, asked = question(i)] { return node->query(asked); }));
+    answers.push_back(
+        std::async(std::launch::async, [node, asked = question(i)] { return node->query(asked); }));
   }
   std::vector<rows> collected;
   std::optional<error> failed;
@@ -39,7 +40,8 @@ result<std::vector<rows>> verify_nodes::ask_all(std::function<statement(std::siz
 
 namespace {
 
-result<bool> passed(session& target, std::string const& stream, lsn wanted, std::chrono::steady_clock::time_point until) {
+result<bool> passed(session& target, std::string const& stream, lsn wanted,
+                    std::chrono::steady_clock::time_point until) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const answer, target.query(read_progress_statement(stream)));
     BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
@@ -66,7 +68,8 @@ result<bool> verify_nodes::wait_for_streams(generation const& now, std::chrono::
     shards_at.push_back(at);
   }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    BOOST_OUTCOME_TRY(auto const forward, passed(*shards_[i], std::string(names::source_stream), source_at, until));
+    BOOST_OUTCOME_TRY(auto const forward,
+                      passed(*shards_[i], std::string(names::source_stream), source_at, until));
     if (!forward) return false;
     if (!is_mirrored(now)) continue;
     BOOST_OUTCOME_TRY(auto const back, passed(*source_, now.migration.shards[i].name, shards_at[i], until));

@@ -1,6 +1,6 @@
-#include <gmock/gmock.h>
-
 #include <fstream>
+
+#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "samples.hpp"

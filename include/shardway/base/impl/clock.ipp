@@ -1,10 +1,10 @@
 // Bodies of clock.hpp. Linux: libstdc++ and libc++ both read CLOCK_MONOTONIC for steady_clock.
 #pragma once
 
+#include <cerrno>
+
 #include <sys/random.h>
 #include <time.h>
-
-#include <cerrno>
 
 #include "shardway/base/clock.hpp"
 #include "shardway/base/ensure.hpp"
@@ -15,7 +15,9 @@ inline namespace v0 {
 class machine_clock final : public clock_source {
  public:
   steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
-  std::chrono::system_clock::time_point wall() const noexcept override { return std::chrono::system_clock::now(); }
+  std::chrono::system_clock::time_point wall() const noexcept override {
+    return std::chrono::system_clock::now();
+  }
   void sleep_until(steady_time until) const override {
     auto const since = until.time_since_epoch();
     auto const seconds = std::chrono::floor<std::chrono::seconds>(since);
