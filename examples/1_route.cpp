@@ -1,5 +1,5 @@
-// Where does a customer's row live? Routing is a pure function of the key and of one immutable snapshot: no
-// server, no network.
+// On which node is a customer's row? Routing is a pure function of the key and of one immutable snapshot. It
+// needs no server and no network.
 //
 //   1_route [customer_id...]
 #include <cstdio>
@@ -11,8 +11,8 @@
 
 namespace {
 
-// What an operator's manifests say, reduced to what routing needs: one table on two shards, the first 1 % of
-// the slots moved already.
+// The part of a generation that routing needs: one table on two shards. The first 1 % of the slots have
+// moved.
 shardway::generation sample() {
   using namespace shardway;
   generation made;

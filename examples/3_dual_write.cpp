@@ -1,5 +1,5 @@
-// One order and its items in one transaction. The same code runs in every stage; the receipt says what was
-// done.
+// Writes one order and its items in one transaction. The same code runs in every stage. The receipt says what
+// was done.
 //
 //   3_dual_write "host=... dbname=..." <customer_id> <order_id>
 //
@@ -16,13 +16,13 @@ using namespace shardway;
 
 result<write_receipt> place_order(client_session& session, std::int64_t customer, std::string const& order) {
   auto const customer_text = std::to_string(customer);
-  return session.write("shop.orders", customer, [&](write_transaction& in) -> result<> {
-    // May run again as a whole after a refusal or a deadlock: nothing outside the transaction is touched
-    // here.
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders",
-                                  "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)",
-                                  {order, customer_text}));
-    BOOST_OUTCOME_TRYV(in.execute(
+  return session.write("shop.orders", customer, [&](write_transaction& transaction) -> result<> {
+    // After a refusal or a deadlock this function runs again as a whole. So it changes nothing outside the
+    // transaction.
+    BOOST_OUTCOME_TRYV(transaction.execute("shop.orders",
+                                           "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)",
+                                           {order, customer_text}));
+    BOOST_OUTCOME_TRYV(transaction.execute(
         "shop.items", "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $2), ($1, 2, $2)",
         {order, customer_text}));
     return success();
@@ -40,7 +40,7 @@ int main(int count, char** arguments) {
   auto session = app.value().session();
   auto const done = place_order(session, std::stoll(arguments[2]), arguments[3]);
   if (!done) {
-    // in_doubt is its own answer: look for the order before doing anything again.
+    // in_doubt is an outcome of its own: check whether the order exists before you do anything again.
     std::fprintf(stderr, "%s\n", done.error().to_string().c_str());
     return done.error().code() == error_code::in_doubt ? 3 : 1;
   }

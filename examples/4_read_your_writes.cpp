@@ -1,5 +1,5 @@
-// A user writes in one request and reads in the next, which another process serves. The token travels with
-// the user, not with the connection.
+// A user writes in one request and reads in the next one, which another process serves. The session token
+// travels with the user, not with the connection.
 //
 //   4_read_your_writes "host=... dbname=..." <customer_id> <order_id>
 #include <cstdio>
@@ -15,7 +15,8 @@ client_options options_for(char const* conninfo) {
   return {.source = {.node = "source", .conninfo = conninfo}, .application = "4_read_your_writes"};
 }
 
-// The first request: returns what goes back to the user beside the page, for instance in a header.
+// The first request. It returns the token, which goes back to the user with the page, for example in a
+// header.
 result<std::string> change_note(client& app, std::int64_t customer, std::string const& order) {
   auto session = app.session();
   BOOST_OUTCOME_TRYV(session.execute("shop.orders", customer,

@@ -1,5 +1,5 @@
-// The session token in an HTTP header: each response carries it, each request brings it back, whichever
-// process serves it.
+// The session token in an HTTP header. Each response carries it and each request brings it back. Any process
+// can serve the request.
 //
 //   5_session_header "host=... dbname=..." <customer_id> <order_id>
 #include <cstdio>
@@ -11,15 +11,15 @@
 namespace {
 
 using namespace shardway;
-using headers =
-    std::map<std::string, std::string>;  // of a request or a response, as a web framework gives them
+// The headers of a request or a response, as a web framework gives them.
+using headers = std::map<std::string, std::string>;
 
 constexpr char header_name[] = "Shardway-Session";
-// Servers and proxies refuse header lines of more than 8 KB; what is longer is none of ours.
+// Servers and proxies refuse header lines of more than 8 KB. A longer value does not come from this program.
 constexpr std::size_t header_bytes_max = 4096;
 
-// A session for one request. The header comes from outside: whatever it holds, it satisfies nothing it should
-// not and blocks nothing.
+// A session for one request. The header comes from outside and may hold anything. A wrong value cannot make a
+// read older than allowed, and cannot block it.
 client_session session_of(client& app, headers const& request) {
   auto session = app.session();
   auto const sent = request.find(header_name);

@@ -1,4 +1,5 @@
-// What a proxy on the same host costs: PgBouncer in transaction mode against the library, which adds no hop.
+// What a proxy on the same host costs: PgBouncer in transaction mode against the library, which adds no
+// network hop.
 #include "macro/fleet.hpp"
 #include "shardway/testing/pooler.hpp"
 
@@ -26,20 +27,20 @@ round_function library_reads(sessions& ours, std::size_t clients) {
   };
 }
 
-round_function bare_reads(std::vector<bare_connection>& on, std::size_t clients) {
-  return [&on, clients] {
+round_function bare_reads(std::vector<bare_connection>& connections, std::size_t clients) {
+  return [&connections, clients] {
     return load(clients, calls() / clients, [&](std::size_t client, std::size_t call) {
       auto const id = std::to_string(account(client, call));
-      on[client].run_text(read_sql, {id.c_str()});
+      connections[client].run_text(read_sql, {id.c_str()});
     });
   };
 }
 
 void run(benchmark::State& state, std::size_t clients, bool by_library) {
-  auto& on = all_servers();
-  sessions ours{on.servers, clients};
-  auto direct = bare_connections(clients, on.servers.servers().conninfo(on.servers.source()));
-  auto through = bare_connections(clients, on.pooler->conninfo());
+  auto& all = all_servers();
+  sessions ours{all.servers, clients};
+  auto direct = bare_connections(clients, all.servers.servers().conninfo(all.servers.source()));
+  auto through = bare_connections(clients, all.pooler->conninfo());
   auto const who = std::string(by_library ? "the library, direct" : "libpq, direct, unnamed statements") +
                    (clients == 1 ? ", one client" : ", 8 clients");
   compare(state, "libpq through PgBouncer, unnamed statements",

@@ -61,8 +61,8 @@ void fleet::describe() {
 }
 
 void fleet::install() {
-  auto const on = [&](shardway::testing::server& node, std::string const& database, std::string const& name,
-                      node_role role) {
+  auto const install_on = [&](shardway::testing::server& node, std::string const& database,
+                              std::string const& name, node_role role) {
     if (database != "postgres") must(node.query("CREATE DATABASE " + database));
     must(node.query(schema_sql(true), database));
     must(node.query(node_schema_sql(role, name, current_.migration), database));
@@ -70,9 +70,9 @@ void fleet::install() {
     if (role == node_role::shard)
       must(node.query(shard_table_sql(current_.tables.front(), "postgres"), database));
   };
-  on(source(), "postgres", "source", node_role::source);
+  install_on(source(), "postgres", "source", node_role::source);
   for (std::size_t i = 0; i < places_.size(); ++i)
-    on(*places_[i].server, places_[i].database, current_.migration.shards[i].name, node_role::shard);
+    install_on(*places_[i].server, places_[i].database, current_.migration.shards[i].name, node_role::shard);
 }
 
 void fleet::put(shardway::testing::server& node, std::string const& database) {
@@ -86,15 +86,15 @@ void fleet::put(shardway::testing::server& node, std::string const& database) {
 
 void fleet::open_fence(std::size_t shard, slot_range slots) {
   auto const first = std::to_string(slots.first.value()), last = std::to_string(slots.last.value());
-  auto const& at = places_[shard];
-  must(at.server->query(
+  auto const& home = places_[shard];
+  must(home.server->query(
       "BEGIN; LOCK TABLE shardway.\"fence_lock_shop\" IN EXCLUSIVE MODE; SELECT shardway.fence_set('shop', " +
           first + ", " + last + ", 2, true, '', NULL); COMMIT",
-      at.database));
-  must(at.server->query(
+      home.database));
+  must(home.server->query(
       "DELETE FROM shop.accounts WHERE shardway.slot_of(customer_id) NOT BETWEEN " + first + " AND " + last,
-      at.database));
-  must(at.server->query("VACUUM ANALYZE shop.accounts", at.database));
+      home.database));
+  must(home.server->query("VACUUM ANALYZE shop.accounts", home.database));
 }
 
 void fleet::move_all() {
@@ -113,9 +113,9 @@ void fleet::move_all() {
   publish(stage::sharded);
 }
 
-void fleet::publish(stage at, dual_write_mode mode, std::chrono::milliseconds budget) {
+void fleet::publish(stage stage, dual_write_mode mode, std::chrono::milliseconds budget) {
   ++current_.number;
-  current_.groups.front().stage = at;
+  current_.groups.front().stage = stage;
   current_.tables.front().manifest.mode = mode;
   current_.tables.front().manifest.budget = budget;
   for (auto const& one : places_) put(*one.server, one.database);
@@ -136,7 +136,7 @@ std::int64_t account(std::size_t client, std::size_t call) {
   return static_cast<std::int64_t>(client * share + call * 7 % share + 1);
 }
 
-sessions::sessions(fleet& on, std::size_t count, bool observe) : app(on.open(observe)) {
+sessions::sessions(fleet& servers, std::size_t count, bool observe) : app(servers.open(observe)) {
   for (std::size_t i = 0; i < count; ++i) all.push_back(app.session());
 }
 

@@ -1,4 +1,4 @@
-// Real servers with one onboarded table, its generations published by hand.
+// Real servers with one onboarded table. The benchmarks publish its generations themselves.
 #pragma once
 
 #include <string>
@@ -17,20 +17,22 @@ inline constexpr char read_sql[] = "SELECT id, customer_id, balance, note FROM s
 inline constexpr char update_sql[] = "UPDATE shop.accounts SET balance = balance + 1 WHERE id = $1";
 inline constexpr char table[] = "shop.accounts";
 
-/// fsync is on everywhere. Table shop.accounts: primary key id, shard key customer_id, which equals it here;
-/// about 100 B a row.
+/// fsync is on everywhere. Table shop.accounts has the primary key id and the shard key customer_id; here
+/// both are equal. A row has about 100 bytes.
 class fleet {
  public:
-  /// Shards are databases: `databases` of them on each shard's server.
+  /// Each shard is a database. `databases` of them are on each shard's server.
   explicit fleet(shardway::testing::cluster_options options, std::size_t databases = 1);
   ~fleet();
 
   shardway::testing::cluster& servers() { return *servers_; }
   shardway::testing::server& source() { return servers_->source(); }
-  /// The next generation, with the table's group at this stage.
-  void publish(stage at, dual_write_mode mode = dual_write_mode::sync,
+
+  /// Publishes the next generation, with the table's group in this stage.
+  void publish(stage stage, dual_write_mode mode = dual_write_mode::sync,
                std::chrono::milliseconds budget = std::chrono::milliseconds{1000});
-  /// Every slot moves to the shard it is placed on; rows stay only there.
+
+  /// Moves every slot to the shard on which it is placed. Rows then exist only there.
   void move_all();
   client open(bool observe = true);
   std::size_t shard_count() const noexcept { return places_.size(); }
@@ -49,16 +51,16 @@ class fleet {
   void open_fence(std::size_t shard, slot_range slots);
 
   std::unique_ptr<shardway::testing::cluster> servers_;
-  std::vector<place> places_;  ///< of the shards
+  std::vector<place> places_;  ///< where each shard is
   shardway::generation current_;
 };
 
-/// An account for the nth call of a client: clients never share a row.
+/// The account for the nth call of a client. Clients never share a row.
 std::int64_t account(std::size_t client, std::size_t call);
 
-/// One session a client, on one client object.
+/// One session per client, on one client object.
 struct sessions {
-  sessions(fleet& on, std::size_t count, bool observe = true);
+  sessions(fleet& servers, std::size_t count, bool observe = true);
   void read(std::size_t client, std::int64_t id, read_options const& options = {});
   void update(std::size_t client, std::int64_t id);
   client app;

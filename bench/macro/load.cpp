@@ -16,7 +16,7 @@ thread_local std::size_t trips = 0;
 
 }  // namespace
 
-// libpq's system calls pass through here, so that round trips are counted where they happen.
+// libpq's system calls pass through here, so that round trips are counted.
 extern "C" ssize_t send(int socket, void const* bytes, size_t count, int flags) {
   has_sent = true;
   return syscall(SYS_sendto, socket, bytes, count, flags, nullptr, 0);
@@ -97,7 +97,7 @@ bare_connection::bare_connection(std::string const& conninfo)
   if (PQstatus(link_.get()) != CONNECTION_OK) give_up(PQerrorMessage(link_.get()));
 }
 
-void bare_connection::look_at(PGresult* answer, char const* what) {
+void bare_connection::check(PGresult* answer, char const* what) {
   std::unique_ptr<PGresult, void (*)(PGresult*)> const owned{answer, &PQclear};
   auto const status = PQresultStatus(answer);
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
@@ -110,19 +110,19 @@ void bare_connection::look_at(PGresult* answer, char const* what) {
 }
 
 void bare_connection::prepare(std::string const& name, std::string const& sql) {
-  look_at(PQprepare(link_.get(), name.c_str(), sql.c_str(), 0, nullptr), sql.c_str());
+  check(PQprepare(link_.get(), name.c_str(), sql.c_str(), 0, nullptr), sql.c_str());
 }
 
 void bare_connection::run(char const* name, std::vector<char const*> const& parameters) {
-  look_at(PQexecPrepared(link_.get(), name, static_cast<int>(parameters.size()), parameters.data(), nullptr,
-                         nullptr, 0),
-          name);
+  check(PQexecPrepared(link_.get(), name, static_cast<int>(parameters.size()), parameters.data(), nullptr,
+                       nullptr, 0),
+        name);
 }
 
 void bare_connection::run_text(char const* sql, std::vector<char const*> const& parameters) {
-  look_at(PQexecParams(link_.get(), sql, static_cast<int>(parameters.size()), nullptr, parameters.data(),
-                       nullptr, nullptr, 0),
-          sql);
+  check(PQexecParams(link_.get(), sql, static_cast<int>(parameters.size()), nullptr, parameters.data(),
+                     nullptr, nullptr, 0),
+        sql);
 }
 
 std::vector<bare_connection> bare_connections(std::size_t count, std::string const& conninfo,

@@ -1,5 +1,5 @@
-// Calls that go straight through: the library against libpq alone, on the same server, statement and prepared
-// mode.
+// Calls that go unchanged to the source: the library against libpq alone, with the same server, statement and
+// prepared mode.
 #include "macro/fleet.hpp"
 
 namespace shardway_bench {
@@ -12,13 +12,13 @@ fleet& servers() {
 
 std::size_t calls() { return asked().smoke ? 300 : 2000; }
 
-// The library's connections are made before the first round that counts.
+// The library connects before the first round that counts.
 void against_libpq(benchmark::State& state, std::string const& name, std::size_t clients, bool observe,
                    bool writes) {
-  auto& on = servers();
-  sessions ours{on, clients, observe};
+  auto& used = servers();
+  sessions ours{used, clients, observe};
   auto const* sql = writes ? update_sql : read_sql;
-  auto theirs = bare_connections(clients, on.servers().conninfo(on.source()), "bare", sql);
+  auto theirs = bare_connections(clients, used.servers().conninfo(used.source()), "bare", sql);
   auto const share = calls() / clients;
   read_options const primary_copy{.fresh = consistency::primary};
   std::vector<comparison> wanted{
@@ -44,15 +44,14 @@ void against_libpq(benchmark::State& state, std::string const& name, std::size_t
       });
 }
 
-// A session that has just written reads from a replica that has caught up, and from one it was told to take
-// unseen.
+// A session that has just written reads from a replica that has caught up. libpq reads from the same replica.
 void after_a_write(benchmark::State& state) {
-  auto& on = servers();
-  sessions ours{on, 1};
-  auto const& replica = on.servers().replica(0);
-  auto theirs = bare_connections(1, on.servers().conninfo(replica), "bare", read_sql);
+  auto& used = servers();
+  sessions ours{used, 1};
+  auto const& replica = used.servers().replica(0);
+  auto theirs = bare_connections(1, used.servers().conninfo(replica), "bare", read_sql);
   ours.update(0, 1);
-  must(on.source().query("SELECT pg_switch_wal()"));
+  must(used.source().query("SELECT pg_switch_wal()"));
   std::this_thread::sleep_for(std::chrono::seconds{1});
   auto const counted = [&](auto const& one) {
     auto const before = round_trips();

@@ -1,4 +1,4 @@
-// One read of 16 shards at once, against the slowest of 16 that libpq asks at once.
+// One read of 16 shards at once, against libpq, which asks the same 16 at once and waits for the slowest.
 #include "macro/fleet.hpp"
 
 namespace shardway_bench {
@@ -9,12 +9,12 @@ constexpr char scattered_sql[] =
     "SELECT id, balance FROM shop.accounts WHERE {slots:customer_id} AND id <= 1600";
 constexpr int rows_expected = 1600;
 
-// Sent to all before the first answer is waited for: how long the last one takes.
+// Sends to all shards before it waits for the first answer, so it measures how long the last answer takes.
 class all_at_once {
  public:
-  explicit all_at_once(fleet& on) {
-    for (std::size_t i = 0; i < on.shard_count(); ++i) {
-      links_.emplace_back(PQconnectdb(on.shard_conninfo(i).c_str()), &PQfinish);
+  explicit all_at_once(fleet& used) {
+    for (std::size_t i = 0; i < used.shard_count(); ++i) {
+      links_.emplace_back(PQconnectdb(used.shard_conninfo(i).c_str()), &PQfinish);
       std::unique_ptr<PGresult, void (*)(PGresult*)> const made{
           PQprepare(links_.back().get(), "bare", all_sql, 0, nullptr), &PQclear};
       if (PQresultStatus(made.get()) != PGRES_COMMAND_OK) give_up(PQerrorMessage(links_.back().get()));
@@ -38,10 +38,10 @@ class all_at_once {
 };
 
 void scatter(benchmark::State& state) {
-  fleet on{{.shards = 2}, 8};
-  on.move_all();
-  sessions ours{on, 1};
-  all_at_once theirs{on};
+  fleet used{{.shards = 2}, 8};
+  used.move_all();
+  sessions ours{used, 1};
+  all_at_once theirs{used};
   auto const calls = std::size_t{asked().smoke ? 20U : 100U};
   compare(
       state, "the slowest of 16 shards, asked at once by libpq",

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t clients = 8;
 std::size_t calls() { return asked().smoke ? 300 : 2000; }
 
-// One fleet a version; the last one asked for is alive.
+// One fleet per version of PostgreSQL. Only the one that was used last is running.
 fleet& servers(int major) {
   static std::unique_ptr<fleet> one;
   static int made_for = 0;
@@ -24,37 +24,38 @@ std::string named(int major, std::string const& name) {
   return major == 15 ? name : name + " (PostgreSQL " + std::to_string(major) + ")";
 }
 
-round_function plain_writes(std::vector<bare_connection>& on, std::size_t count) {
-  return [&on, count] {
+round_function plain_writes(std::vector<bare_connection>& connections, std::size_t count) {
+  return [&connections, count] {
     return load(count, calls() / count, [&](std::size_t client, std::size_t call) {
       auto const id = std::to_string(account(client + 8, call));
-      on[client].run("bare", {id.c_str()});
+      connections[client].run("bare", {id.c_str()});
     });
   };
 }
 
-round_function library_writes(sessions& on, std::size_t count) {
-  return [&on, count] {
+round_function library_writes(sessions& ours, std::size_t count) {
+  return [&ours, count] {
     return load(count, calls() / count,
-                [&](std::size_t client, std::size_t call) { on.update(client, account(client, call)); });
+                [&](std::size_t client, std::size_t call) { ours.update(client, account(client, call)); });
   };
 }
 
-void against_plain(benchmark::State& state, fleet& on, std::size_t count,
+void against_plain(benchmark::State& state, fleet& used, std::size_t count,
                    std::vector<comparison> const& wanted) {
-  sessions ours{on, count};
-  auto theirs = bare_connections(count, on.servers().conninfo(on.source()), "bare", update_sql);
+  sessions ours{used, count};
+  auto theirs = bare_connections(count, used.servers().conninfo(used.source()), "bare", update_sql);
   compare(state, "the plain write", wanted, library_writes(ours, count), plain_writes(theirs, count));
 }
 
-// BEGIN, the statement and COMMIT in one flush, by the library's own session: what the fence adds to it.
+// What the fence costs: against BEGIN, the statement and COMMIT in one flush, sent by the library's own
+// session.
 void fence_alone(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::replicating);
-  sessions ours{on, clients};
+  auto& used = servers(major);
+  used.publish(stage::replicating);
+  sessions ours{used, clients};
   std::vector<std::unique_ptr<session>> theirs;
   for (std::size_t i = 0; i < clients; ++i)
-    theirs.push_back(must(connect({.node = "source", .conninfo = on.servers().conninfo(on.source())})));
+    theirs.push_back(must(connect({.node = "source", .conninfo = used.servers().conninfo(used.source())})));
   auto const base = [&] {
     return load(clients, calls() / clients, [&](std::size_t client, std::size_t call) {
       std::vector<statement> const frame{
@@ -70,47 +71,47 @@ void fence_alone(benchmark::State& state, int major) {
           library_writes(ours, clients), base);
 }
 
-// The source's half alone: the shards are stopped, so that their breakers are open and nothing is sent to
+// Only the half on the source. The shards are stopped, so their breakers are open and nothing is sent to
 // them.
 void outbox(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::dual_writing, dual_write_mode::async);
-  for (std::size_t i = 0; i < on.servers().shard_count(); ++i) must(on.servers().shard(i).stop());
-  against_plain(state, on, clients,
+  auto& used = servers(major);
+  used.publish(stage::dual_writing, dual_write_mode::async);
+  for (std::size_t i = 0; i < used.servers().shard_count(); ++i) must(used.servers().shard(i).stop());
+  against_plain(state, used, clients,
                 {{named(major, "fence, outbox, RETURNING, 8 clients"), &figures::per_second, "/s",
                   ratio_at_least(0.78)}});
-  for (std::size_t i = 0; i < on.servers().shard_count(); ++i) must(on.servers().shard(i).start());
+  for (std::size_t i = 0; i < used.servers().shard_count(); ++i) must(used.servers().shard(i).start());
 }
 
 void dual_async(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::dual_writing, dual_write_mode::async);
+  auto& used = servers(major);
+  used.publish(stage::dual_writing, dual_write_mode::async);
   against_plain(
-      state, on, 1,
+      state, used, 1,
       {{named(major, "async dual write, one client: p50"), &figures::p50, "us", ratio_at_most(1.15)}});
 }
 
 void dual_async_all(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::dual_writing, dual_write_mode::async);
-  against_plain(state, on, clients,
+  auto& used = servers(major);
+  used.publish(stage::dual_writing, dual_write_mode::async);
+  against_plain(state, used, clients,
                 {{named(major, "async dual write, 8 clients: p50"), &figures::p50, "us", ratio_at_most(1.15)},
                  {named(major, "async dual write, 8 clients"), &figures::per_second, "/s"}});
 }
 
 void dual_sync(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::dual_writing);
+  auto& used = servers(major);
+  used.publish(stage::dual_writing);
   against_plain(
-      state, on, clients,
+      state, used, clients,
       {{named(major, "sync dual write, 8 clients"), &figures::per_second, "/s", ratio_at_least(0.40)}});
 }
 
 void dual_sync_alone(benchmark::State& state, int major) {
-  auto& on = servers(major);
-  on.publish(stage::dual_writing);
+  auto& used = servers(major);
+  used.publish(stage::dual_writing);
   against_plain(
-      state, on, 1,
+      state, used, 1,
       {{named(major, "sync dual write, one client: p50"), &figures::p50, "us", ratio_at_most(2.0)}});
 }
 

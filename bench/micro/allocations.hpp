@@ -1,4 +1,4 @@
-// What this program takes from the heap: operator new is replaced in it.
+// Counts what this program takes from the heap. It replaces operator new.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,8 @@ namespace shardway_bench {
 
 /// Calls of operator new by this thread so far.
 std::size_t allocations() noexcept;
-/// Bytes that the heap gave to all threads and has not got back, as malloc rounds them.
+
+/// Bytes on the heap that are in use, for all threads, as malloc rounds them.
 std::size_t live_bytes() noexcept;
 
 }  // namespace shardway_bench

@@ -1,4 +1,4 @@
-// The route of one call: table name and key in, node and epoch out. No server.
+// The cost of routing one call: from table name and key to node and epoch. No server.
 #include <unordered_map>
 
 #include <absl/container/flat_hash_map.h>
@@ -23,9 +23,9 @@ round_function timed(Operation operation) {
   return [operation] { return figures{.per_operation = cpu_nanoseconds_each(calls(), operation)}; };
 }
 
-auto by_name(routing_snapshot const& at, std::size_t table, auto const& values) {
-  return [&at, &values, name = table_name(table)](std::size_t i) {
-    auto way = at.by_key(name, values[i % key_count]);
+auto by_name(routing_snapshot const& snapshot, std::size_t table, auto const& values) {
+  return [&snapshot, &values, name = table_name(table)](std::size_t i) {
+    auto way = snapshot.by_key(name, values[i % key_count]);
     benchmark::DoNotOptimize(way);
   };
 }
@@ -41,7 +41,7 @@ auto xxh32_of(std::vector<Bytes> const& values) {
   };
 }
 
-// What a service without the library would write: a map by name, and std::hash of the key.
+// What a service without the library would write: a map of tables by name, and std::hash of the key.
 template <class Map>
 auto hand_written(Map const& map, std::size_t table) {
   return [&map, name = table_name(table)](std::size_t i) {
@@ -61,18 +61,18 @@ auto map_of(std::size_t tables) {
 
 void add_route(std::string const& name, double target, std::size_t table, auto const& values) {
   add_benchmark(name, pairs(), [=, &values](benchmark::State& state) {
-    auto const at = snapshot_of(64, 8);
+    auto const snapshot = snapshot_of(64, 8);
     compare(state, "XXH32 of the same bytes", {{name, &figures::per_operation, "ns", at_most(target)}},
-            timed(by_name(*at, table, values)), timed(xxh32_of(values)));
+            timed(by_name(*snapshot, table, values)), timed(xxh32_of(values)));
   });
 }
 
 void add_composite() {
   add_benchmark("route/bigint_and_text", pairs(), [](benchmark::State& state) {
-    auto const at = snapshot_of(64, 8);
-    auto const route_it = [&at, name = table_name(3)](std::size_t i) {
-      auto way =
-          at->by_key(name, {keys().integers[i % key_count], std::string_view{keys().texts[i % key_count]}});
+    auto const snapshot = snapshot_of(64, 8);
+    auto const route_it = [&snapshot, name = table_name(3)](std::size_t i) {
+      auto way = snapshot->by_key(
+          name, {keys().integers[i % key_count], std::string_view{keys().texts[i % key_count]}});
       benchmark::DoNotOptimize(way);
     };
     compare(state, "XXH32 of the text alone",
@@ -83,18 +83,18 @@ void add_composite() {
 
 void add_lookups() {
   add_benchmark("route/int64_against_unordered_map", pairs(), [](benchmark::State& state) {
-    auto const at = snapshot_of(64, 1200);
+    auto const snapshot = snapshot_of(64, 1200);
     auto const map = map_of<std::unordered_map>(1200);
     compare(state, "std::unordered_map and std::hash",
             {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
-            timed(by_name(*at, 600, keys().integers)), timed(hand_written(map, 600)));
+            timed(by_name(*snapshot, 600, keys().integers)), timed(hand_written(map, 600)));
   });
   add_benchmark("route/int64_against_flat_hash_map", pairs(), [](benchmark::State& state) {
-    auto const at = snapshot_of(64, 1200);
+    auto const snapshot = snapshot_of(64, 1200);
     auto const map = map_of<absl::flat_hash_map>(1200);
     compare(state, "absl::flat_hash_map and std::hash",
             {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
-            timed(by_name(*at, 600, keys().integers)), timed(hand_written(map, 600)));
+            timed(by_name(*snapshot, 600, keys().integers)), timed(hand_written(map, 600)));
   });
 }
 
@@ -109,15 +109,15 @@ void add_flat(std::string const& name, std::string const& baseline,
   });
 }
 
-// Every table in turn: also what the caches cost.
+// Routes to every table in turn, so that it also measures cache misses.
 void add_all_tables() {
   add_benchmark("route/tables_in_turn", pairs(), [](benchmark::State& state) {
-    auto const at = snapshot_of(64, 1200);
+    auto const snapshot = snapshot_of(64, 1200);
     auto const map = map_of<absl::flat_hash_map>(1200);
     std::vector<std::string> names;
     for (std::size_t i = 0; i < 1200; i += 4) names.push_back(table_name(i * 7 % 1200 / 4 * 4));
     auto const ours = [&](std::size_t i) {
-      auto way = at->by_key(names[i % names.size()], keys().integers[i % key_count]);
+      auto way = snapshot->by_key(names[i % names.size()], keys().integers[i % key_count]);
       benchmark::DoNotOptimize(way);
     };
     auto const theirs = [&](std::size_t i) {
@@ -133,29 +133,29 @@ void add_all_tables() {
 
 void add_counts() {
   add_benchmark("route/allocations", 1, [](benchmark::State& state) {
-    auto const at = snapshot_of(64, 8);
+    auto const snapshot = snapshot_of(64, 8);
     measure(state, {{"route/allocations of 4 x 1,024 routes", &figures::count, "allocations", at_most(0)}},
             [&] {
               auto const names = std::array{table_name(0), table_name(1), table_name(2), table_name(3)};
               auto const before = allocations();
               for (std::size_t i = 0; i < key_count; ++i) {
-                auto a = at->by_key(names[0], keys().integers[i]);
-                auto b = at->by_key(names[1], keys().uuids[i]);
-                auto c = at->by_key(names[2], std::string_view{keys().texts[i]});
-                auto d = at->by_key(names[3], {keys().integers[i], std::string_view{keys().texts[i]}});
+                auto a = snapshot->by_key(names[0], keys().integers[i]);
+                auto b = snapshot->by_key(names[1], keys().uuids[i]);
+                auto c = snapshot->by_key(names[2], std::string_view{keys().texts[i]});
+                auto d = snapshot->by_key(names[3], {keys().integers[i], std::string_view{keys().texts[i]}});
                 if (!a || !b || !c || !d) std::abort();
               }
               return figures{.count = static_cast<double>(allocations() - before)};
             });
   });
   add_benchmark("route/snapshot_bytes", 1, [](benchmark::State& state) {
-    auto const from = generation_of(64, 1200);
+    auto const routes = generation_of(64, 1200);
     measure(state,
             {{"route/snapshot of 1,200 tables x 4,096 slots x 64 shards, no two alike", &figures::count,
               "MiB", at_most(16)}},
             [&] {
               auto const before = live_bytes();
-              auto const made = routes_of(from);
+              auto const made = routes_of(routes);
               return figures{.count = made ? static_cast<double>(live_bytes() - before) / (1 << 20) : -1};
             });
   });

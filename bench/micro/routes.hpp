@@ -18,8 +18,8 @@ inline constexpr std::size_t key_count = 1024;
 
 inline std::string table_name(std::size_t index) { return "shop.table_" + std::to_string(10000 + index); }
 
-/// Each table in a group of its own, with a bigint, uuid, text or (bigint, text) key in turn; moved up to a
-/// slot of its own, so that no two groups' authority is equal.
+/// Each table is in a group of its own and has a bigint, uuid, text or (bigint, text) key in turn. Each group
+/// has moved up to another slot, so that no two groups have the same authority.
 inline generation generation_of(std::uint16_t shards, std::size_t tables, std::uint64_t number = 1) {
   static constexpr char const* types[] = {"bigint", "uuid", "text"};
   generation made;

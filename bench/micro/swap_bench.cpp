@@ -1,4 +1,4 @@
-// Routers while snapshots are swapped under them, against routers that are left alone.
+// Routing while snapshots are replaced, against routing without that.
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -13,18 +13,18 @@ namespace {
 
 constexpr std::size_t router_threads = 8;
 
-struct seen {
+struct measured {
   std::vector<double> nanoseconds;
   long waits{};  // voluntary context switches: the thread gave its core away
 };
 
-// Each sample is ten routes: the clock costs more than one.
-seen route_until(router const& from, std::atomic<bool> const& stop) {
+// Each sample is ten routes, because reading the clock costs more than one route.
+measured route_until(router const& shared, std::atomic<bool> const& stop) {
   constexpr std::int64_t routes = 10;
-  seen made;
+  measured made;
   made.nanoseconds.reserve(1 << 20);
   auto const name = table_name(0);
-  router::reader reader{from};
+  router::reader reader{shared};
   (void)reader.current();
   rusage before{}, after{};
   getrusage(RUSAGE_THREAD, &before);
@@ -46,15 +46,15 @@ seen route_until(router const& from, std::atomic<bool> const& stop) {
 figures round(bool swapping) {
   std::vector<std::shared_ptr<routing_snapshot const>> fresh;
   for (std::uint64_t i = 1; i <= 100; ++i) fresh.push_back(snapshot_of(64, 8, i));
-  router at{fresh.front()};
+  router swapped{fresh.front()};
   std::atomic<bool> stop{false};
-  std::vector<seen> all(router_threads);
+  std::vector<measured> all(router_threads);
   std::vector<std::thread> running;
-  for (auto& one : all) running.emplace_back([&at, &stop, &one] { one = route_until(at, stop); });
+  for (auto& one : all) running.emplace_back([&swapped, &stop, &one] { one = route_until(swapped, stop); });
   auto const length = std::chrono::milliseconds{asked().smoke ? 100 : 500};
   auto const begun = std::chrono::steady_clock::now();
   for (std::size_t i = 1; std::chrono::steady_clock::now() < begun + length; ++i) {
-    if (swapping && i < fresh.size()) at.publish(std::move(fresh[i]));
+    if (swapping && i < fresh.size()) swapped.publish(std::move(fresh[i]));
     std::this_thread::sleep_for(length / 100);
   }
   stop = true;

@@ -1,4 +1,5 @@
-// --smoke: small sizes. --rows FILE: the figures, for bench/run. The rest is Google Benchmark's.
+// Options: --smoke runs small sizes; --rows FILE writes the figures for bench/run. All others belong to
+// Google Benchmark.
 #include <cstdio>
 #include <cstring>
 

@@ -35,9 +35,9 @@ void add(comparison const& one, std::string const& baseline, std::vector<figures
 }
 
 double read_clock(clockid_t which) noexcept {
-  timespec at{};
-  clock_gettime(which, &at);
-  return static_cast<double>(at.tv_sec) * 1e9 + static_cast<double>(at.tv_nsec);
+  timespec now{};
+  clock_gettime(which, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
 }  // namespace

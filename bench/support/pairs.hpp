@@ -1,5 +1,5 @@
-// Interleaved pairs: subject and baseline in turn, in one process, so that what the machine does meanwhile
-// meets both.
+// Interleaved pairs: subject and baseline run in turn, in one process. So whatever else the machine does
+// affects both.
 #pragma once
 
 #include <chrono>
@@ -13,14 +13,14 @@
 
 namespace shardway_bench {
 
-/// What one round measured; a benchmark fills what it compares.
+/// What one round measured. A benchmark fills the figures that it compares.
 struct figures {
   double per_operation{};  ///< wall time
   double p50{};
   double p99{};
-  double cpu{};  ///< of this process, a call
+  double cpu{};  ///< CPU time per call
   double per_second{};
-  double count{};  ///< of whatever the row's unit names
+  double count{};  ///< in the unit that the row names
 };
 
 struct comparison {
@@ -30,39 +30,42 @@ struct comparison {
   goal target{};
 };
 
-/// What the command line asked for.
+/// The settings of the command line.
 struct settings {
   bool smoke{};
-  int pairs{21};  ///< of rounds on servers
+  int pairs{21};  ///< pairs of rounds, in benchmarks with servers
 };
 settings const& asked() noexcept;
 
 using round_function = std::function<figures()>;
 
-/// Runs as many pairs as the state has iterations, the order changing from pair to pair, and adds a row for
-/// each comparison. One round of each goes before and is not counted.
+/// Runs as many pairs as the state has iterations, and adds a row for each comparison. The order changes from
+/// pair to pair. One round of each runs before and is not counted.
 void compare(benchmark::State& state, std::string const& baseline, std::vector<comparison> const& wanted,
              round_function const& subject, round_function const& base);
-/// The same figures of rounds without a baseline.
+
+/// The same without a baseline.
 void measure(benchmark::State& state, std::vector<comparison> const& wanted, round_function const& subject);
 
-/// Registers a benchmark of that many pairs. Called from static initialisers through `registered`.
+/// Registers a benchmark of that many pairs. Static initialisers call it through `registered`.
 void add_benchmark(std::string const& name, int pairs, std::function<void(benchmark::State&)> body);
+
 /// Runs `install` once the command line is known.
 struct registered {
   explicit registered(void (*install)());
 };
 
 double median(std::vector<double> values);
-/// 95 % by resampling, with a fixed seed.
+
+/// The 95 % interval of the median, by resampling with a fixed seed.
 std::array<double, 2> interval_of_median(std::vector<double> const& values);
 
 /// CPU time in nanoseconds: of this thread, or of the whole process.
 double thread_cpu() noexcept;
 double process_cpu() noexcept;
 
-/// This thread's CPU time for one call, over `count` calls of operation(i): what others do to the machine's
-/// cores stays out of it.
+/// This thread's CPU time for one call, as the mean of `count` calls of operation(i). Other programs on the
+/// machine do not count.
 template <class Operation>
 double cpu_nanoseconds_each(std::size_t count, Operation&& operation) {
   auto const begun = thread_cpu();

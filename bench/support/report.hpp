@@ -1,4 +1,4 @@
-// What a benchmark program says at its end: one row a figure, read by bench/run.
+// What a benchmark program reports at its end: one row per figure. bench/run reads the rows.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace shardway_bench {
 
-/// What a figure is held against. A measured figure never fails the program.
+/// The goal of a figure. A program never fails because a figure misses its goal.
 struct goal {
   enum class kind_type : unsigned char { none, value_at_most, ratio_at_most, ratio_at_least, added_at_most };
   kind_type kind{kind_type::none};
@@ -26,18 +26,21 @@ struct row {
   std::string unit;
   std::string baseline;  ///< empty: none
   double baseline_value{};
-  double ratio{};  ///< median of the pairs' ratios; with `added_at_most` of the pairs' differences
-  std::array<double, 2> interval{};  ///< 95 %, of `ratio`; of `value` where there is no baseline
+  double ratio{};  ///< the median of the pairs' ratios; with `added_at_most`, of their differences
+  std::array<double, 2> interval{};  ///< the 95 % interval of `ratio`; of `value` if there is no baseline
   goal target{};
 };
 
-/// Kept in order; printed and written at the end of `main`.
+/// Adds a row. The end of `main` prints and writes the rows in order.
 void add_row(row);
-/// Whether the worse end of the interval meets the target; nothing if there is none.
+
+/// Whether the worse end of the interval meets the target. Nothing if there is no target.
 std::optional<bool> is_met(row const&);
-/// "<= 10 ns", ">= 0.90 x", "+ <= 2 us"; empty if there is none.
+
+/// "<= 10 ns", ">= 0.90 x", "+ <= 2 us". Empty if there is no goal.
 std::string text_of(goal const&, std::string_view unit);
-/// One JSON object a line. False: the file can't be written.
+
+/// Writes one JSON object per line. False: the file cannot be written.
 bool write_rows(std::string const& path);
 
 }  // namespace shardway_bench

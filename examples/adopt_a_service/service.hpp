@@ -1,4 +1,4 @@
-// What the service offers: the same before and after.
+// The interface of the service. It is the same before and after.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct over_limit : std::runtime_error {
 class order_service {
  public:
   virtual ~order_service() = default;
-  /// Throws `over_limit`, and the order is not placed. A coupon that the customer has used before gives no
-  /// discount.
+  /// Places an order. Throws `over_limit` if the customer would owe too much; then the order is not placed. A
+  /// coupon that the customer has used before gives no discount.
   virtual void place(std::int64_t customer, std::int64_t order, std::vector<order_line> const& lines,
                      std::string const& coupon) = 0;
   /// False if there is no such order to pay.
@@ -32,7 +32,8 @@ class order_service {
   virtual std::vector<std::string> list(std::int64_t customer) = 0;
 };
 
-// Both folders define `connect_service`; one program may hold both, for CMake gives each a name of its own.
+// Both folders define `connect_service`. CMake gives each of them a name of its own, so one program can hold
+// both.
 std::unique_ptr<order_service> connect_before(std::string const& conninfo);
 std::unique_ptr<order_service> connect_after(std::string const& conninfo);
 

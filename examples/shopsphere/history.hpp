@@ -1,5 +1,5 @@
-// What each client saw, written down as it happened: one JSON line an operation, one file a thread. The
-// checker reads nothing else of us.
+// What each client saw, recorded as it happened: one JSON line per operation, one file per thread. The
+// checker reads nothing else from the load.
 #pragma once
 
 #include <atomic>
@@ -36,7 +36,7 @@ class json_object {
 /// "..." with JSON's escapes.
 std::string quoted(std::string_view text);
 
-/// The label that operations are recorded under; changed by whoever drives the demo.
+/// The label under which operations are recorded. The program that runs the demo changes it.
 class phase_label {
  public:
   void set(std::string name) {
@@ -53,7 +53,7 @@ class phase_label {
   std::string name_ = "start";
 };
 
-/// One thread's file. Each line is on its way to the kernel when `write` returns.
+/// One thread's file. When `write` returns, the kernel has the line.
 class history {
  public:
   static std::unique_ptr<history> open(std::string const& folder, unsigned thread);

@@ -1,5 +1,5 @@
-// The shop's load: clients that read and write at a set rate while the tables move beneath them, and write
-// down what they saw.
+// The shop's load: clients that read and write at a fixed rate while their tables move, and record what they
+// saw.
 //
 //   load --source CONNINFO --log FOLDER [--plain] [--replica CONNINFO] [--threads 8] [--rate 200] [--seconds
 //   N] [--seed 1] [--scale 1]
@@ -70,8 +70,8 @@ bool parse(int count, char** words, load_options& out) {
   return !out.source.empty() && !out.log.empty() && out.threads > 0 && out.rate > 0 && out.scale > 0;
 }
 
-// Whether the replica is behind, asked of the replica itself. Apart from the library, which is what is being
-// tested.
+// Asks the replica itself whether it is behind. It does not use the library, because the library is under
+// test.
 void watch_replica(std::string const& conninfo, std::atomic<bool>& lags) {
   PGconn* const connection = PQconnectdb(conninfo.c_str());
   while (!stop_asked) {
@@ -88,7 +88,7 @@ void obey(std::string& pending, phase_label& phase) {
   char bytes[256];
   auto const got = ::read(STDIN_FILENO, bytes, sizeof bytes);
   if (got <= 0) {
-    stop_asked = true;  // whoever drives us is gone
+    stop_asked = true;  // the program that runs the demo has ended
     return;
   }
   pending.append(bytes, static_cast<std::size_t>(got));

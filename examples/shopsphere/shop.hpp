@@ -1,5 +1,5 @@
-// What the load needs of a database: the few calls of a service's data layer. One body uses the library, one
-// plain libpq.
+// What the load needs from a database: the few calls of a service's data layer. One implementation uses the
+// library, another one plain libpq.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ enum class freshness { own_writes, bounded, any_replica };
 
 struct write_result {
   outcome what = outcome::ok;
-  std::string error{};  ///< code, when not ok
+  std::string error{};  ///< the code, if it is not ok
   std::string node{}, write_id{}, dual_write = "none";
   int slot = -1, epoch = 0;
   unsigned retries = 0;
@@ -41,7 +41,8 @@ struct read_result {
   table_rows found{};
 };
 
-/// The statements of one transaction. False: the transaction is lost, return from the body at once.
+/// The statements of one transaction. `execute` returns false if the transaction is lost: return from the
+/// body at once.
 class shop_transaction {
  public:
   virtual ~shop_transaction() = default;
@@ -49,11 +50,11 @@ class shop_transaction {
                        table_rows* out = nullptr) = 0;
 };
 
-/// A user's session; one thread at a time.
+/// A user's session. One thread at a time uses it.
 class shop_session {
  public:
   virtual ~shop_session() = default;
-  /// The body may be run again as a whole.
+  /// The body may run again as a whole.
   virtual write_result write(std::string_view table, shop_key const& key,
                              std::function<bool(shop_transaction&)> const& body) = 0;
   virtual write_result execute(std::string_view table, shop_key const& key, std::string_view sql,
@@ -70,7 +71,7 @@ class shop {
   virtual std::unique_ptr<shop_session> session() = 0;
 };
 
-/// Each prints why and returns nothing if the database can't be reached.
+/// Both print the reason and return null if the database cannot be reached.
 std::unique_ptr<shop> open_with_library(std::string const& conninfo, std::size_t connections);
 std::unique_ptr<shop> open_plain(std::string const& conninfo, std::string const& replica_conninfo);
 

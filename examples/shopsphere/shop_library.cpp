@@ -1,4 +1,4 @@
-// The shop's data layer on shardway: the same in every stage of the migration.
+// The shop's data layer on shardway. It is the same in every stage of the migration.
 #include <cstdio>
 
 #include "shardway/shardway.hpp"
@@ -12,17 +12,17 @@ shardway::shard_key key_of(shop_key const& key) {
   return shardway::shard_key(std::get<std::string>(key));
 }
 
-table_rows copy_of(shardway::rows const& from) {
-  table_rows to;
-  to.affected = from.affected();
-  for (std::size_t row = 0; row < from.size(); ++row) {
-    auto& values = to.rows.emplace_back();
-    for (std::size_t column = 0; column < from.columns().size(); ++column) {
-      auto const found = from.at(row, column);
+table_rows copy_of(shardway::rows const& returned) {
+  table_rows copy;
+  copy.affected = returned.affected();
+  for (std::size_t row = 0; row < returned.size(); ++row) {
+    auto& values = copy.rows.emplace_back();
+    for (std::size_t column = 0; column < returned.columns().size(); ++column) {
+      auto const found = returned.at(row, column);
       values.push_back(found ? value(std::string(*found)) : value());
     }
   }
-  return to;
+  return copy;
 }
 
 outcome outcome_of(shardway::error const& why) {

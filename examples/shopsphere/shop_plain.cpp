@@ -1,5 +1,5 @@
-// The shop's data layer on plain libpq, for one server: what the load and the checker are tested with, apart
-// from the library.
+// The shop's data layer on plain libpq, for one server. It tests the load and the checker without the
+// library.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,16 +18,16 @@ struct finish {
 using connection_ptr = std::unique_ptr<PGconn, finish>;
 using answer_ptr = std::unique_ptr<PGresult, finish>;
 
-table_rows copy_of(PGresult const* from) {
-  table_rows to;
-  char const* const touched = PQcmdTuples(const_cast<PGresult*>(from));
-  to.affected = *touched ? std::atoll(touched) : 0;
-  for (int row = 0; row < PQntuples(from); ++row) {
-    auto& values = to.rows.emplace_back();
-    for (int column = 0; column < PQnfields(from); ++column)
-      values.push_back(PQgetisnull(from, row, column) ? value() : value(PQgetvalue(from, row, column)));
+table_rows copy_of(PGresult const* answer) {
+  table_rows copy;
+  char const* const touched = PQcmdTuples(const_cast<PGresult*>(answer));
+  copy.affected = *touched ? std::atoll(touched) : 0;
+  for (int row = 0; row < PQntuples(answer); ++row) {
+    auto& values = copy.rows.emplace_back();
+    for (int column = 0; column < PQnfields(answer); ++column)
+      values.push_back(PQgetisnull(answer, row, column) ? value() : value(PQgetvalue(answer, row, column)));
   }
-  return to;
+  return copy;
 }
 
 class plain_session final : public shop_session, public shop_transaction {

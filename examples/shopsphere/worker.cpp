@@ -29,7 +29,7 @@ char const* name_of(freshness fresh) {
                                         : "any_replica";
 }
 
-// The list column of a table whose rows keep one.
+// Reads the column `operations` of a table that has one.
 std::string read_sql(std::string_view table) {
   if (table == "shop.customer_addresses" || table == "shop.reservations" || table == "shop.outbox_events")
     return "SELECT ARRAY[operation]::text FROM " + std::string(table) + " WHERE id = $1";
@@ -39,18 +39,18 @@ std::string read_sql(std::string_view table) {
 
 std::vector<std::int64_t> numbers_of(std::string const& array) {
   std::vector<std::int64_t> out;
-  for (std::size_t at = 1; at + 1 < array.size();) {
-    out.push_back(std::atoll(array.c_str() + at));
-    auto const comma = array.find(',', at);
+  for (std::size_t position = 1; position + 1 < array.size();) {
+    out.push_back(std::atoll(array.c_str() + position));
+    auto const comma = array.find(',', position);
     if (comma == std::string::npos) break;
-    at = comma + 1;
+    position = comma + 1;
   }
   return out;
 }
 
 }  // namespace
 
-worker::worker(worker_options options, stage_of_play shared, history& log)
+worker::worker(worker_options options, shared_state shared, history& log)
     : options_(options),
       shared_(shared),
       log_(log),
@@ -107,7 +107,7 @@ std::string worker::any_sku() {
 outcome worker::record_write(call const& made, write_result const& done, std::int64_t invoked) {
   auto const ended = now_us();
   auto const due = due_us_;
-  due_us_ = ended;  // what follows in the same operation is due now
+  due_us_ = ended;  // the rest of the same operation is due now
   json_object line;
   line.number("op", made.op)
       .number("thread", options_.thread)
@@ -155,7 +155,7 @@ void worker::remember(written item) {
   if (recent_.size() > recent_max) recent_.pop_front();
 }
 
-// True: what was found shows what must be there.
+// True if the rows that were found show what must be there.
 bool worker::is_seen(table_rows const& found, written const& item, json_object& line) const {
   if (found.rows.empty() || !found.rows.front().front()) {
     line.number("saw_length", 0).flag("saw_row", false);
@@ -215,7 +215,7 @@ void worker::read_back() {
              freshness::own_writes, *session_);
 }
 
-// Another service reads on the user's behalf, a moment later: a session of its own that was given the token.
+// Another service reads for the user, a moment later. It uses a session of its own, with the user's token.
 void worker::read_later() {
   std::size_t old = 0;
   while (old < recent_.size() && recent_[old].at_us < now_us() - later_us) ++old;

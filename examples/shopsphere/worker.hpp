@@ -1,4 +1,4 @@
-// One client of the shop: a thread that places orders, pays, moves stock, reads back what it wrote, changes
+// One client of the shop. Its thread places orders, pays, moves stock, reads back what it wrote, changes
 // documents and deletes.
 #pragma once
 
@@ -17,12 +17,12 @@ struct worker_options {
   unsigned thread = 0, threads = 8;
   std::uint64_t seed = 1;
   std::int64_t first_op = 1;
-  double rate = 25;  ///< operations a second of this thread
+  double rate = 25;  ///< operations per second of this thread
   std::int64_t customers = 0, skus = 0, documents = 0;
 };
 
 /// What all threads share.
-struct stage_of_play {
+struct shared_state {
   shop& database;
   phase_label& phase;
   tally& counts;
@@ -32,13 +32,14 @@ struct stage_of_play {
 
 class worker {
  public:
-  worker(worker_options options, stage_of_play shared, history& log);
-  /// Works on a fixed schedule until told to stop; what is late counts from when it was due.
+  worker(worker_options options, shared_state shared, history& log);
+  /// Works on a fixed schedule until `stop`. If an operation starts late, its time counts from when it was
+  /// due.
   void run();
 
  private:
   using op_number = std::int64_t;
-  struct written {  ///< a write that was acknowledged, to be read back
+  struct written {  ///< an acknowledged write, to be read back
     std::string table{}, row{};
     shop_key key{};
     op_number op = 0;
@@ -88,13 +89,13 @@ class worker {
   bool is_seen(table_rows const& found, written const& item, json_object& line) const;
 
   worker_options options_;
-  stage_of_play shared_;
+  shared_state shared_;
   history& log_;
   std::unique_ptr<shop_session> session_;
   std::mt19937_64 random_;
   std::int64_t sequence_ = 0, due_us_ = 0;
   std::vector<placed_order> orders_;
-  std::map<std::int64_t, address_state> addresses_;  ///< of this thread's addresses, those it has touched
+  std::map<std::int64_t, address_state> addresses_;  ///< the addresses of this thread that it has used
   std::vector<std::pair<std::string, std::string>> reservations_;  ///< id, SKU
   std::deque<written> recent_;                                     ///< newest last
 };

@@ -1,4 +1,4 @@
-// The shop's writes, as its services make them.
+// The writes of the shop, as its services make them.
 #include <algorithm>
 
 #include "worker.hpp"
@@ -23,7 +23,7 @@ std::string uuid(std::mt19937_64& random) {
 
 std::string number(std::int64_t n) { return std::to_string(n); }
 
-// What an operation does to one row, for the checker.
+// What an operation does to one row, as the checker reads it.
 std::string effect(char const* table, std::string const& key, char const* what) {
   return json_object().text("table", table).raw("key", key).text("do", what).finish();
 }
@@ -36,7 +36,7 @@ std::string append_effect(char const* table, std::string const& key, std::int64_
       .flag("sets", sets)
       .finish();
 }
-// Rows of their own that belong to another row and go with it.
+// Rows that belong to another row and are deleted with it.
 std::string child_effect(char const* table, std::int64_t count, char const* parent_table,
                          std::string const& parent) {
   return json_object()
@@ -54,7 +54,7 @@ std::int64_t id_of(table_rows const& returned) {
 
 }  // namespace
 
-// What was written to the row before can't be asked for any more.
+// Earlier writes of this row cannot be read back any more.
 static void forget(auto& recent, std::string_view table, std::string const& row) {
   std::erase_if(recent, [&](auto const& item) { return item.table == table && item.row == row; });
 }
@@ -103,7 +103,7 @@ void worker::place_order() {
   finish_event(event, customer);
 }
 
-// Driven by the order's event, which may come again: the operation number makes it idempotent.
+// The order's event causes it, and may arrive twice. The operation number makes it idempotent.
 void worker::sell(op_number op, std::string const& sku, std::int64_t quantity) {
   auto const body = [&](shop_transaction& transaction) {
     table_rows changed;
@@ -172,7 +172,7 @@ void worker::delete_order() {
   if (orders_.size() < 4) return place_order();
   auto const op = next_op();
   auto const order = orders_.front();
-  orders_.erase(orders_.begin());  // whatever comes of it, it is not used again
+  orders_.erase(orders_.begin());  // with any outcome, it is not used again
   auto const body = [&](shop_transaction& transaction) {
     for (std::string const table : {"shop.payments", "shop.order_items"})
       if (!transaction.execute(table, "DELETE FROM " + table + " WHERE order_id = $1 AND customer_id = $2",
@@ -222,7 +222,7 @@ void worker::earn_points() {
     remember({.table = "shop.customers", .row = key, .key = customer, .op = op});
 }
 
-// Half of the time the large value stays as it is: its bytes are then not in the change.
+// Half of the time the large value does not change. Then the change does not hold its bytes.
 void worker::change_document() {
   auto const op = next_op();
   auto const id = 1 + pick(std::min<std::int64_t>(300, options_.documents));

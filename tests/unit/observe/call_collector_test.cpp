@@ -27,9 +27,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-void count(call_collector& in, std::string_view table, call_site const& site,
+void count(call_collector& collector, std::string_view table, call_site const& site,
            call_shape shape = call_shape::single_shard) {
-  in.count(in.table(table), site, call_kind::execute, call_operation::update, shape);
+  collector.count(collector.table(table), site, call_kind::execute, call_operation::update, shape);
 }
 
 call_site here(std::source_location where = std::source_location::current()) { return {.where = where}; }

@@ -30,11 +30,11 @@ std::shared_ptr<routing_snapshot const> snapshot(routing_data data) {
 
 TEST(router, routes_a_key_to_the_source_and_names_its_shard_while_dual_writing) {
   auto const routes = snapshot(two_shards(1));
-  auto const to = routes->by_key("shop.orders", 42).value();
-  EXPECT_EQ(to.slot, slot_of(42));
-  EXPECT_TRUE(to.node.is_source());
-  EXPECT_TRUE(to.dual_written);
-  EXPECT_EQ(to.placed, (slot_of(42).value() >= 2048 ? shard_id{1} : shard_id{0}));
+  auto const route = routes->by_key("shop.orders", 42).value();
+  EXPECT_EQ(route.slot, slot_of(42));
+  EXPECT_TRUE(route.node.is_source());
+  EXPECT_TRUE(route.dual_written);
+  EXPECT_EQ(route.placed, (slot_of(42).value() >= 2048 ? shard_id{1} : shard_id{0}));
 }
 
 TEST(router, follows_authority_slot_by_slot) {
@@ -42,10 +42,10 @@ TEST(router, follows_authority_slot_by_slot) {
   auto const slot = slot_of(42);
   data.groups[0].owners.assign({slot, slot}, {node_index{shard_id{1}}, epoch{3}});
   auto const routes = snapshot(std::move(data));
-  auto const to = routes->by_key("shop.orders", 42).value();
-  EXPECT_EQ(to.node.shard(), shard_id{1});
-  EXPECT_EQ(to.epoch, epoch{3});
-  EXPECT_FALSE(to.dual_written) << "the shard is the authority: nothing is written twice";
+  auto const route = routes->by_key("shop.orders", 42).value();
+  EXPECT_EQ(route.node.shard(), shard_id{1});
+  EXPECT_EQ(route.epoch, epoch{3});
+  EXPECT_FALSE(route.dual_written) << "the shard is the authority: nothing is written twice";
   for (int key = 0; key < 100; ++key)
     EXPECT_EQ(routes->by_key("shop.orders", key).value().node.is_source(), slot_of(key) != slot) << key;
 }
@@ -93,16 +93,15 @@ TEST(router, data_that_contradicts_itself_is_refused) {
   EXPECT_EQ(routing_snapshot::make(std::move(nowhere)).error().code(), error_code::corrupt_data);
 }
 
-// Names of every length, most of them equal but for one character somewhere: each finds its own table and no
-// other.
+// Names of every length; most differ in one character only. Each finds its own table and no other.
 TEST(router, every_table_is_found_by_its_whole_name) {
   auto data = two_shards(1);
   data.tables.clear();
   std::vector<std::string> names;
   for (std::size_t size = 1; size <= 70; ++size)
-    for (std::size_t at = 0; at < size; at += 3) {
+    for (std::size_t place = 0; place < size; place += 3) {
       names.push_back(std::string(size, 'a'));
-      names.back()[at] = 'b';
+      names.back()[place] = 'b';
     }
   for (auto const& name : names)
     data.tables.push_back({.table = name, .group = 0, .reference = false, .shard_key = {key_type::integer}});

@@ -14,11 +14,11 @@ std::size_t allocations = 0;  // of this program; the tests here run in one thre
 }
 void* operator new(std::size_t size) {
   ++allocations;
-  if (void* at = std::malloc(size)) return at;
+  if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc{};
 }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete(void* at, std::size_t) noexcept { std::free(at); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace shardway {
 namespace {
