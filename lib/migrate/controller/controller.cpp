@@ -7,6 +7,7 @@
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/protocol/schema.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/client_registry.hpp"
@@ -19,8 +20,6 @@ inline namespace v0 {
 using namespace migrate;
 using namespace migrate::control;
 namespace {
-
-using std::chrono::steady_clock;
 
 // Kinds that change nothing when they run twice, or notice that they are done.
 std::vector<std::string> idempotent_kinds() {
@@ -74,8 +73,8 @@ result<> controller::run(std::stop_token stop) {
     auto const turned = parts_->turn();
     if (!turned && turned.error().code() == error_code::not_leader) return turned.error();
     // A node that is away is waited for: its stream and its mirror wait as well.
-    if (!turned) std::this_thread::sleep_for(std::chrono::milliseconds{200});
-    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    if (!turned) sleep_for(std::chrono::milliseconds{200});
+    sleep_for(std::chrono::milliseconds{20});
   }
   return success();
 }
@@ -175,7 +174,7 @@ result<> controller::parts::ensure_mirrors() {
 }
 
 result<> controller::parts::keep_house() {
-  auto const at = steady_clock::now();
+  auto const at = steady_now();
   if (at - housekept < std::chrono::seconds{5}) return success();
   housekept = at;
   auto& source = nodes.source();

@@ -4,6 +4,7 @@
 #include "lib/migrate/nodes/json_text.hpp"
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/client_registry.hpp"
 
@@ -72,8 +73,8 @@ result<> mirror_probe_gates(gate_inputs const& in, std::vector<gate>& gates) {
   for (std::size_t i = 0; i < in.nodes.shards.size(); ++i) {
     BOOST_OUTCOME_TRY(auto const id, wave::write_marker(*in.nodes.shards[i], "probe", in.token));
     auto const& name = in.now.migration.shards[i].name;
-    auto const arrived = wave::await_marker(*in.nodes.source, name, id,
-                                            std::chrono::steady_clock::now() + std::chrono::seconds{5});
+    auto const arrived =
+        wave::await_marker(*in.nodes.source, name, id, steady_now() + std::chrono::seconds{5});
     if (!arrived && arrived.error().code() != error_code::stall_budget_spent) return arrived.error();
     gates.push_back(verdict_of(
         "mirror_proved", arrived.has_value(),

@@ -1,6 +1,5 @@
 // Requests about lookups, and the gate that asks for them.
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/controller/parts.hpp"
 #include "lib/migrate/lookup/job.hpp"
@@ -9,6 +8,7 @@
 #include "lib/migrate/onboard/publication.hpp"
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/client_registry.hpp"
 
@@ -62,17 +62,17 @@ result<> check_guarded(node_sessions const& nodes, table_state const& table) {
 
 // Clients tell their generation once a second.
 result<> await_clients(session& source, generation const& now, controller_options const& options) {
-  auto const until = std::chrono::steady_clock::now() + options.gate_patience;
+  auto const until = steady_now() + options.gate_patience;
   for (;;) {
     BOOST_OUTCOME_TRY(auto const behind, clients_behind(source, now.number, options.client_expiry));
     if (behind.empty()) return success();
-    if (std::chrono::steady_clock::now() >= until)
+    if (steady_now() >= until)
       return error{error_code::precondition_failed,
                    std::to_string(behind.size()) + " clients are behind generation " +
                        std::to_string(now.number) + " and may not keep the lookup yet, the first of them " +
                        behind.front().application,
                    "wait, or end them; a dead one expires by itself"};
-    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    sleep_for(std::chrono::milliseconds{200});
   }
 }
 

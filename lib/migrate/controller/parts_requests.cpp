@@ -1,7 +1,6 @@
 // What the controller does for each kind of request.
 #include <algorithm>
 #include <cstdlib>
-#include <thread>
 
 #include "lib/migrate/controller/parts.hpp"
 #include "lib/migrate/nodes/json_text.hpp"
@@ -13,6 +12,7 @@
 #include "lib/migrate/wave/publish.hpp"
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/write_id.hpp"
 #include "shardway/catalog/audit.hpp"
@@ -176,7 +176,7 @@ result<std::string> controller::parts::serve_gates(std::string const& name) {
 // Clients tell their generation once a second and streams connect again by themselves: what is red for that
 // alone is asked again for a while.
 result<> controller::parts::pass_gates(std::string const& name, wave_direction direction) {
-  auto const until = std::chrono::steady_clock::now() + options.gate_patience;
+  auto const until = steady_now() + options.gate_patience;
   auto const sessions = nodes.sessions();
   for (;;) {
     BOOST_OUTCOME_TRY(auto const gates,
@@ -185,8 +185,8 @@ result<> controller::parts::pass_gates(std::string const& name, wave_direction d
     bool const may_pass_soon = std::all_of(gates.begin(), gates.end(), [](gate const& one) {
       return one.green || one.name == "clients" || one.name == "stream" || one.name == "mirror";
     });
-    if (passed || !may_pass_soon || std::chrono::steady_clock::now() >= until) return passed;
-    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    if (passed || !may_pass_soon || steady_now() >= until) return passed;
+    sleep_for(std::chrono::milliseconds{200});
   }
 }
 
@@ -272,7 +272,7 @@ result<> controller::parts::drain_mirrors(std::string const& name) {
                     nodes.source().query({.sql = "SELECT 1 FROM shardway.journal WHERE step = "
                                                  "'mirrors_drained' AND detail ->> 'group' = $1 LIMIT 1",
                                           .parameters = {name}}));
-  auto const until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  auto const until = steady_now() + std::chrono::seconds{10};
   auto const sessions = nodes.sessions();
   for (std::size_t i = 0; i < sessions.shards.size(); ++i) {
     BOOST_OUTCOME_TRY(auto const feed,

@@ -1,6 +1,7 @@
 // What the controller shows of itself, once a second, as one document in the catalog.
 #include "lib/migrate/controller/parts.hpp"
 #include "lib/migrate/nodes/json_text.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/catalog/status.hpp"
 
 namespace shardway {
@@ -84,7 +85,7 @@ std::string controller::parts::status_document() const {
 }
 
 result<> controller::parts::write_status() {
-  auto const at = std::chrono::steady_clock::now();
+  auto const at = steady_now();
   if (at - status_written < std::chrono::milliseconds{250}) return success();
   status_written = at;
   return put_status(nodes.source(), token(), "controller", status_document());

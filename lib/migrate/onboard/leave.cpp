@@ -1,12 +1,12 @@
 #include "lib/migrate/onboard/leave.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/protocol/schema.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -25,12 +25,11 @@ result<> try_change(session& node, std::string const& sql, onboard_options const
 }
 
 result<> change(session& node, std::string const& sql, onboard_options const& options) {
-  auto const until = std::chrono::steady_clock::now() + options.retry_budget;
+  auto const until = steady_now() + options.retry_budget;
   for (;;) {
     auto const tried = try_change(node, sql, options);
-    if (tried || tried.error().sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until)
-      return tried;
-    std::this_thread::sleep_for(options.lock_timeout / 4);
+    if (tried || tried.error().sqlstate() != "55P03" || steady_now() >= until) return tried;
+    sleep_for(options.lock_timeout / 4);
   }
 }
 

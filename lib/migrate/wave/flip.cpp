@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <random>
-#include <thread>
 
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -56,7 +56,7 @@ std::vector<statement> flip_statements(flip_request const& request, std::int64_t
 result<> try_flip(session& node, flip_request const& request, std::int64_t token, milliseconds lock_timeout) {
   auto const statements = flip_statements(request, token, lock_timeout);
   BOOST_OUTCOME_TRY(auto const answers,
-                    node.flush(statements, steady_clock::now() + lock_timeout + std::chrono::seconds{10}));
+                    node.flush(statements, steady_now() + lock_timeout + std::chrono::seconds{10}));
   for (auto const& answer : answers)
     if (!answer) return answer.error();
   return success();
@@ -64,8 +64,7 @@ result<> try_flip(session& node, flip_request const& request, std::int64_t token
 
 void jitter(milliseconds up_to) {
   thread_local std::minstd_rand random{std::random_device{}()};
-  std::this_thread::sleep_for(
-      milliseconds{std::uniform_int_distribution<long>(1, std::max<long>(1, up_to.count()))(random)});
+  sleep_for(milliseconds{std::uniform_int_distribution<long>(1, std::max<long>(1, up_to.count()))(random)});
 }
 
 error spent(session& node, std::string const& group, std::vector<std::string> const& blockers) {
@@ -90,7 +89,7 @@ result<> flip_within(session& node, flip_request const& request, std::int64_t to
     BOOST_OUTCOME_TRY(auto now_holding, read_blockers(node, request.group));
     if (!now_holding.empty()) blockers = std::move(now_holding);
     // Between two tries the writers that queued behind the lock pass.
-    if (steady_clock::now() + lock_timeout >= until) return spent(node, request.group, blockers);
+    if (steady_now() + lock_timeout >= until) return spent(node, request.group, blockers);
     jitter(lock_timeout);
   }
 }
@@ -132,14 +131,14 @@ result<> await_marker(session& node, std::string const& stream, std::int64_t mar
                       node.query(read_progress_statement(stream), until + std::chrono::milliseconds{500}));
     BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
     if (at.marker >= marker) return success();
-    if (steady_clock::now() >= until)
+    if (steady_now() >= until)
       return error(error_code::stall_budget_spent,
                    "stream " + stream + " had not passed the marker within the budget; it was at " +
                        at.applied.to_string(),
                    "look at the stream's lag and errors with `shardway migrate status`, then run the wave "
                    "again")
           .at_node(node.identity().name);
-    std::this_thread::sleep_for(std::chrono::microseconds{500});
+    sleep_for(std::chrono::microseconds{500});
   }
 }
 

@@ -8,6 +8,7 @@
 #include "lib/migrate/wave/publish.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/in_parallel.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/ensure.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
@@ -87,7 +88,7 @@ class wave_run {
                                                     .report = {}}));
     stop_point("wave_after_journal");
     BOOST_OUTCOME_TRYV(settle());
-    started_ = last_ = steady_clock::now();
+    started_ = last_ = steady_now();
     return success();
   }
 
@@ -95,12 +96,12 @@ class wave_run {
   // through quickly, or anyway after some tries. Nothing is concluded from these markers.
   result<> settle() {
     for (int tries = 0; tries < 10; ++tries) {
-      started_ = steady_clock::now();
+      started_ = steady_now();
       BOOST_OUTCOME_TRYV(write_markers());
       auto const arrived = await_markers();
       markers_.clear();
       if (!arrived && arrived.error().code() != error_code::stall_budget_spent) return arrived;
-      if (arrived && steady_clock::now() - started_ < milliseconds{25}) break;
+      if (arrived && steady_now() - started_ < milliseconds{25}) break;
     }
     return success();
   }
@@ -134,7 +135,7 @@ class wave_run {
   }
 
   milliseconds left() const {
-    auto const spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
+    auto const spent = std::chrono::duration_cast<milliseconds>(steady_now() - started_);
     return std::max(milliseconds{0}, options_.stall_budget - spent);
   }
 
@@ -159,7 +160,7 @@ class wave_run {
     auto const deadline = left() + options_.deadline_slack;
     flip_request const request{
         .group = plan_.group, .changes = std::move(changes), .wave = plan_.wave, .deadline = deadline};
-    return flip(node, request, options_.lock_timeout, steady_clock::now() + left());
+    return flip(node, request, options_.lock_timeout, steady_now() + left());
   }
 
   // Nodes are flipped from several threads at once; the report is one.
@@ -191,14 +192,13 @@ class wave_run {
     // Back, every marker is awaited on the source's one session; forward, each on a shard's own.
     if (!forward()) {
       for (auto const& marker : markers_) {
-        BOOST_OUTCOME_TRYV(
-            await_marker(*marker.node, marker.stream, marker.id, steady_clock::now() + left()));
+        BOOST_OUTCOME_TRYV(await_marker(*marker.node, marker.stream, marker.id, steady_now() + left()));
       }
       return success();
     }
     BOOST_OUTCOME_TRYV(in_parallel(markers_.size(), [&](std::size_t i) -> result<bool> {
       BOOST_OUTCOME_TRYV(
-          await_marker(*markers_[i].node, markers_[i].stream, markers_[i].id, steady_clock::now() + left()));
+          await_marker(*markers_[i].node, markers_[i].stream, markers_[i].id, steady_now() + left()));
       return true;
     }));
     return success();
@@ -242,7 +242,7 @@ class wave_run {
           .group = plan_.group, .changes = std::move(changes), .wave = {}, .deadline = {}};
       // No writer can hold the lock of a closed range for long; what is tried here must succeed, so it is
       // tried for longer.
-      auto const until = steady_clock::now() + std::chrono::seconds{10};
+      auto const until = steady_now() + std::chrono::seconds{10};
       BOOST_OUTCOME_TRYV(flip(node, request, std::max(options_.lock_timeout, milliseconds{200}), until));
     }
     return current_lsn(node);
@@ -273,7 +273,7 @@ class wave_run {
   }
 
   void lap(std::string step) {
-    auto const now = steady_clock::now();
+    auto const now = steady_now();
     report_.steps.push_back(
         {std::move(step), std::chrono::duration_cast<std::chrono::microseconds>(now - last_)});
     last_ = now;
@@ -293,8 +293,8 @@ class wave_run {
   wave_report report_;
   std::mutex report_mutex_;
   std::vector<awaited_marker> markers_;
-  steady_clock::time_point started_{steady_clock::now()};
-  steady_clock::time_point last_{steady_clock::now()};
+  steady_clock::time_point started_{steady_now()};
+  steady_clock::time_point last_{steady_now()};
 };
 
 }  // namespace
