@@ -1,4 +1,5 @@
-// Where does a customer's row live? Routing is a pure function of the key and of one immutable snapshot: no server, no network.
+// Where does a customer's row live? Routing is a pure function of the key and of one immutable snapshot: no
+// server, no network.
 //
 //   1_route [customer_id...]
 #include <cstdio>
@@ -10,7 +11,8 @@
 
 namespace {
 
-// What an operator's manifests say, reduced to what routing needs: one table on two shards, the first 1 % of the slots moved already.
+// What an operator's manifests say, reduced to what routing needs: one table on two shards, the first 1 % of
+// the slots moved already.
 shardway::generation sample() {
   using namespace shardway;
   generation made;
@@ -20,7 +22,8 @@ shardway::generation sample() {
   made.migration.shards = {{"shard0", "", {}}, {"shard1", "", {}}};
   made.placement = even_placement(2);
   slot_range const moved{slot_id{0}, slot_id{40}}, rest{slot_id{41}, slot_id{4095}};
-  made.groups = {{"orders", stage::sharded, {{moved, shard_id{0}, epoch{2}, {}}, {rest, std::nullopt, epoch{1}, {}}}}};
+  made.groups = {
+      {"orders", stage::sharded, {{moved, shard_id{0}, epoch{2}, {}}, {rest, std::nullopt, epoch{1}, {}}}}};
   table_state orders;
   orders.manifest.table = "shop.orders";
   orders.manifest.group = "orders";
@@ -40,9 +43,10 @@ int main(int count, char** arguments) {
     auto const way = routes.value()->by_key("shop.orders", customer);
     if (!way) return std::fprintf(stderr, "%s\n", way.error().to_string().c_str()), false;
     auto const shard = way.value().node.shard();
-    std::printf("customer %lld: slot %u, epoch %u, authority %s%s\n", customer, unsigned{way.value().slot.value()},
-        unsigned{way.value().at.value()},
-                shard ? ("shard" + std::to_string(shard->value())).c_str() : "source", way.value().dual_written ? ", dual written" : "");
+    std::printf("customer %lld: slot %u, epoch %u, authority %s%s\n", customer,
+                unsigned{way.value().slot.value()}, unsigned{way.value().epoch.value()},
+                shard ? ("shard" + std::to_string(shard->value())).c_str() : "source",
+                way.value().dual_written ? ", dual written" : "");
     return true;
   };
   bool good = true;

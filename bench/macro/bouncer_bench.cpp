@@ -9,8 +9,8 @@ std::size_t calls() { return asked().smoke ? 300 : 2000; }
 
 struct set_up {
   fleet servers{{.shards = 1}};
-  std::unique_ptr<shardway::testing::pooler> pooler{
-      must(shardway::testing::pooler::launch(servers.servers().folder(), servers.source(), {.server_connections = 8}))};
+  std::unique_ptr<shardway::testing::pooler> pooler{must(shardway::testing::pooler::launch(
+      servers.servers().folder(), servers.source(), {.server_connections = 8}))};
 };
 
 set_up& all_servers() {
@@ -40,16 +40,19 @@ void run(benchmark::State& state, std::size_t clients, bool by_library) {
   sessions ours{on.servers, clients};
   auto direct = bare_connections(clients, on.servers.servers().conninfo(on.servers.source()));
   auto through = bare_connections(clients, on.pooler->conninfo());
-  auto const who = std::string(by_library ? "the library, direct" : "libpq, direct, unnamed statements") + (clients == 1 ? ", one client" : ", 8 clients");
-  compare(state, "libpq through PgBouncer, unnamed statements", {{who, &figures::per_second, "/s"}, {who + ": p50", &figures::p50, "us"}},
-          by_library ? library_reads(ours, clients) : bare_reads(direct, clients), bare_reads(through, clients));
+  auto const who = std::string(by_library ? "the library, direct" : "libpq, direct, unnamed statements") +
+                   (clients == 1 ? ", one client" : ", 8 clients");
+  compare(state, "libpq through PgBouncer, unnamed statements",
+          {{who, &figures::per_second, "/s"}, {who + ": p50", &figures::p50, "us"}},
+          by_library ? library_reads(ours, clients) : bare_reads(direct, clients),
+          bare_reads(through, clients));
 }
 
 registered const all{[] {
   for (std::size_t const clients : {1, 8})
     for (bool const by_library : {true, false})
-      add_benchmark("bouncer/" + std::to_string(clients) + (by_library ? "/library" : "/libpq"), asked().pairs,
-                    [=](benchmark::State& state) { run(state, clients, by_library); });
+      add_benchmark("bouncer/" + std::to_string(clients) + (by_library ? "/library" : "/libpq"),
+                    asked().pairs, [=](benchmark::State& state) { run(state, clients, by_library); });
 }};
 
 }  // namespace

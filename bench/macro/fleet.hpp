@@ -17,7 +17,8 @@ inline constexpr char read_sql[] = "SELECT id, customer_id, balance, note FROM s
 inline constexpr char update_sql[] = "UPDATE shop.accounts SET balance = balance + 1 WHERE id = $1";
 inline constexpr char table[] = "shop.accounts";
 
-/// fsync is on everywhere. Table shop.accounts: primary key id, shard key customer_id, which equals it here; about 100 B a row.
+/// fsync is on everywhere. Table shop.accounts: primary key id, shard key customer_id, which equals it here;
+/// about 100 B a row.
 class fleet {
  public:
   /// Shards are databases: `databases` of them on each shard's server.
@@ -27,12 +28,15 @@ class fleet {
   shardway::testing::cluster& servers() { return *servers_; }
   shardway::testing::server& source() { return servers_->source(); }
   /// The next generation, with the table's group at this stage.
-  void publish(stage at, dual_write_mode mode = dual_write_mode::sync, std::chrono::milliseconds budget = std::chrono::milliseconds{1000});
+  void publish(stage at, dual_write_mode mode = dual_write_mode::sync,
+               std::chrono::milliseconds budget = std::chrono::milliseconds{1000});
   /// Every slot moves to the shard it is placed on; rows stay only there.
   void move_all();
   client open(bool observe = true);
   std::size_t shard_count() const noexcept { return places_.size(); }
-  std::string shard_conninfo(std::size_t shard) const { return places_[shard].server->conninfo(places_[shard].database); }
+  std::string shard_conninfo(std::size_t shard) const {
+    return places_[shard].server->conninfo(places_[shard].database);
+  }
 
  private:
   struct place {

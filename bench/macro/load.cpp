@@ -1,13 +1,13 @@
 #include "macro/load.hpp"
 
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <barrier>
 #include <cstdlib>
 #include <thread>
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace {
 
@@ -54,7 +54,8 @@ client_result call_in_turn(std::size_t client, std::size_t calls, operation cons
   for (std::size_t i = 0; i < calls; ++i) {
     auto const begun = std::chrono::steady_clock::now();
     one(client, i);
-    made.latencies.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count());
+    made.latencies.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count());
   }
   made.cpu = (thread_cpu() - cpu_before) / 1000;
   return made;
@@ -91,17 +92,20 @@ figures load(std::size_t clients, std::size_t calls, operation const& one) {
   return made;
 }
 
-bare_connection::bare_connection(std::string const& conninfo) : link_(PQconnectdb(conninfo.c_str()), &PQfinish) {
+bare_connection::bare_connection(std::string const& conninfo)
+    : link_(PQconnectdb(conninfo.c_str()), &PQfinish) {
   if (PQstatus(link_.get()) != CONNECTION_OK) give_up(PQerrorMessage(link_.get()));
 }
 
 void bare_connection::look_at(PGresult* answer, char const* what) {
   std::unique_ptr<PGresult, void (*)(PGresult*)> const owned{answer, &PQclear};
   auto const status = PQresultStatus(answer);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) give_up(std::string(what) + ": " + PQresultErrorMessage(answer));
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+    give_up(std::string(what) + ": " + PQresultErrorMessage(answer));
   std::size_t bytes = 0;
   for (int row = 0; row < PQntuples(answer); ++row)
-    for (int column = 0; column < PQnfields(answer); ++column) bytes += static_cast<std::size_t>(PQgetlength(answer, row, column));
+    for (int column = 0; column < PQnfields(answer); ++column)
+      bytes += static_cast<std::size_t>(PQgetlength(answer, row, column));
   benchmark::DoNotOptimize(bytes);
 }
 
@@ -110,14 +114,19 @@ void bare_connection::prepare(std::string const& name, std::string const& sql) {
 }
 
 void bare_connection::run(char const* name, std::vector<char const*> const& parameters) {
-  look_at(PQexecPrepared(link_.get(), name, static_cast<int>(parameters.size()), parameters.data(), nullptr, nullptr, 0), name);
+  look_at(PQexecPrepared(link_.get(), name, static_cast<int>(parameters.size()), parameters.data(), nullptr,
+                         nullptr, 0),
+          name);
 }
 
 void bare_connection::run_text(char const* sql, std::vector<char const*> const& parameters) {
-  look_at(PQexecParams(link_.get(), sql, static_cast<int>(parameters.size()), nullptr, parameters.data(), nullptr, nullptr, 0), sql);
+  look_at(PQexecParams(link_.get(), sql, static_cast<int>(parameters.size()), nullptr, parameters.data(),
+                       nullptr, nullptr, 0),
+          sql);
 }
 
-std::vector<bare_connection> bare_connections(std::size_t count, std::string const& conninfo, std::string const& name, std::string const& sql) {
+std::vector<bare_connection> bare_connections(std::size_t count, std::string const& conninfo,
+                                              std::string const& name, std::string const& sql) {
   std::vector<bare_connection> made;
   for (std::size_t i = 0; i < count; ++i) {
     made.emplace_back(conninfo);

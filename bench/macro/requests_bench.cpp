@@ -1,4 +1,5 @@
-// Calls that go straight through: the library against libpq alone, on the same server, statement and prepared mode.
+// Calls that go straight through: the library against libpq alone, on the same server, statement and prepared
+// mode.
 #include "macro/fleet.hpp"
 
 namespace shardway_bench {
@@ -12,32 +13,39 @@ fleet& servers() {
 std::size_t calls() { return asked().smoke ? 300 : 2000; }
 
 // The library's connections are made before the first round that counts.
-void against_libpq(benchmark::State& state, std::string const& name, std::size_t clients, bool observe, bool writes) {
+void against_libpq(benchmark::State& state, std::string const& name, std::size_t clients, bool observe,
+                   bool writes) {
   auto& on = servers();
   sessions ours{on, clients, observe};
   auto const* sql = writes ? update_sql : read_sql;
   auto theirs = bare_connections(clients, on.servers().conninfo(on.source()), "bare", sql);
   auto const share = calls() / clients;
   read_options const primary_copy{.fresh = consistency::primary};
-  std::vector<comparison> wanted{{name + ": p50", &figures::p50, "us", added_at_most(2)},
-                                 {name + ": CPU of the caller a call", &figures::cpu, "us", ratio_at_most(1.02)}};
-  if (clients > 1) wanted = {{name + ": calls a second", &figures::per_second, "/s"}, {name + ": p99", &figures::p99, "us"}};
-  compare(state, "libpq alone", wanted,
-          [&] {
-            return load(clients, share, [&](std::size_t client, std::size_t call) {
-              if (writes) ours.update(client, account(client, call));
-              else ours.read(client, account(client, call), primary_copy);
-            });
-          },
-          [&] {
-            return load(clients, share, [&](std::size_t client, std::size_t call) {
-              auto const id = std::to_string(account(client, call));
-              theirs[client].run("bare", {id.c_str()});
-            });
-          });
+  std::vector<comparison> wanted{
+      {name + ": p50", &figures::p50, "us", added_at_most(2)},
+      {name + ": CPU of the caller a call", &figures::cpu, "us", ratio_at_most(1.02)}};
+  if (clients > 1)
+    wanted = {{name + ": calls a second", &figures::per_second, "/s"}, {name + ": p99", &figures::p99, "us"}};
+  compare(
+      state, "libpq alone", wanted,
+      [&] {
+        return load(clients, share, [&](std::size_t client, std::size_t call) {
+          if (writes)
+            ours.update(client, account(client, call));
+          else
+            ours.read(client, account(client, call), primary_copy);
+        });
+      },
+      [&] {
+        return load(clients, share, [&](std::size_t client, std::size_t call) {
+          auto const id = std::to_string(account(client, call));
+          theirs[client].run("bare", {id.c_str()});
+        });
+      });
 }
 
-// A session that has just written reads from a replica that has caught up, and from one it was told to take unseen.
+// A session that has just written reads from a replica that has caught up, and from one it was told to take
+// unseen.
 void after_a_write(benchmark::State& state) {
   auto& on = servers();
   sessions ours{on, 1};
@@ -65,16 +73,18 @@ void after_a_write(benchmark::State& state) {
     auto const id = std::to_string(account(0, call));
     theirs[0].run("bare", {id.c_str()});
   };
-  compare(state, "libpq alone, on the replica",
-          {{"read your writes, replica caught up: round trips a read", &figures::count, "", ratio_at_most(1.0)},
-           {"read your writes, replica caught up: p50", &figures::p50, "us"}},
-          [&] { return timed(ours_once); }, [&] { return timed(theirs_once); });
+  compare(
+      state, "libpq alone, on the replica",
+      {{"read your writes, replica caught up: round trips a read", &figures::count, "", ratio_at_most(1.0)},
+       {"read your writes, replica caught up: p50", &figures::p50, "us"}},
+      [&] { return timed(ours_once); }, [&] { return timed(theirs_once); });
 }
 
 registered const all{[] {
   auto const pairs = asked().pairs;
   auto const add = [&](std::string const& name, std::size_t clients, bool observe, bool writes) {
-    add_benchmark("requests/" + name, pairs, [=](benchmark::State& state) { against_libpq(state, name, clients, observe, writes); });
+    add_benchmark("requests/" + name, pairs,
+                  [=](benchmark::State& state) { against_libpq(state, name, clients, observe, writes); });
   };
   servers().publish(stage::observing);
   add("observing, a read", 1, true, false);

@@ -1,10 +1,10 @@
 #include "micro/allocations.hpp"
 
-#include <malloc.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <new>
+
+#include <malloc.h>
 
 namespace {
 
@@ -13,7 +13,9 @@ std::atomic<std::size_t> live{0};
 
 void* take(std::size_t size, std::size_t alignment = 0) {
   ++calls;
-  void* const made = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* const made = alignment == 0
+                         ? std::malloc(size)
+                         : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (made == nullptr) throw std::bad_alloc{};
   live.fetch_add(malloc_usable_size(made), std::memory_order_relaxed);
   return made;
@@ -36,8 +38,12 @@ std::size_t live_bytes() noexcept { return live.load(std::memory_order_relaxed);
 
 void* operator new(std::size_t size) { return take(size); }
 void* operator new[](std::size_t size) { return take(size); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return take(size, static_cast<std::size_t>(alignment)); }
-void* operator new[](std::size_t size, std::align_val_t alignment) { return take(size, static_cast<std::size_t>(alignment)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return take(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return take(size, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* made) noexcept { give(made); }
 void operator delete[](void* made) noexcept { give(made); }
 void operator delete(void* made, std::size_t) noexcept { give(made); }

@@ -1,7 +1,7 @@
 // The route of one call: table name and key in, node and epoch out. No server.
-#include <absl/container/flat_hash_map.h>
-
 #include <unordered_map>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "micro/allocations.hpp"
 #include "micro/routes.hpp"
@@ -34,8 +34,10 @@ template <class Bytes>
 auto xxh32_of(std::vector<Bytes> const& values) {
   return [&values](std::size_t i) {
     auto const& one = values[i % key_count];
-    if constexpr (std::is_integral_v<Bytes>) benchmark::DoNotOptimize(hash_of(std::as_bytes(std::span{&one, 1})));
-    else benchmark::DoNotOptimize(hash_of(std::as_bytes(std::span{one.data(), one.size()})));
+    if constexpr (std::is_integral_v<Bytes>)
+      benchmark::DoNotOptimize(hash_of(std::as_bytes(std::span{&one, 1})));
+    else
+      benchmark::DoNotOptimize(hash_of(std::as_bytes(std::span{one.data(), one.size()})));
   };
 }
 
@@ -52,15 +54,16 @@ auto hand_written(Map const& map, std::size_t table) {
 template <template <class...> class Map>
 auto map_of(std::size_t tables) {
   Map<std::string, std::vector<std::uint32_t>> made;
-  for (std::size_t i = 0; i < tables; ++i) made.emplace(table_name(i), std::vector<std::uint32_t>(limits::slot_count));
+  for (std::size_t i = 0; i < tables; ++i)
+    made.emplace(table_name(i), std::vector<std::uint32_t>(limits::slot_count));
   return made;
 }
 
 void add_route(std::string const& name, double target, std::size_t table, auto const& values) {
   add_benchmark(name, pairs(), [=, &values](benchmark::State& state) {
     auto const at = snapshot_of(64, 8);
-    compare(state, "XXH32 of the same bytes", {{name, &figures::per_operation, "ns", at_most(target)}}, timed(by_name(*at, table, values)),
-            timed(xxh32_of(values)));
+    compare(state, "XXH32 of the same bytes", {{name, &figures::per_operation, "ns", at_most(target)}},
+            timed(by_name(*at, table, values)), timed(xxh32_of(values)));
   });
 }
 
@@ -68,10 +71,12 @@ void add_composite() {
   add_benchmark("route/bigint_and_text", pairs(), [](benchmark::State& state) {
     auto const at = snapshot_of(64, 8);
     auto const route_it = [&at, name = table_name(3)](std::size_t i) {
-      auto way = at->by_key(name, {keys().integers[i % key_count], std::string_view{keys().texts[i % key_count]}});
+      auto way =
+          at->by_key(name, {keys().integers[i % key_count], std::string_view{keys().texts[i % key_count]}});
       benchmark::DoNotOptimize(way);
     };
-    compare(state, "XXH32 of the text alone", {{"route/bigint_and_text", &figures::per_operation, "ns", at_most(40)}}, timed(route_it),
+    compare(state, "XXH32 of the text alone",
+            {{"route/bigint_and_text", &figures::per_operation, "ns", at_most(40)}}, timed(route_it),
             timed(xxh32_of(keys().texts)));
   });
 }
@@ -80,24 +85,27 @@ void add_lookups() {
   add_benchmark("route/int64_against_unordered_map", pairs(), [](benchmark::State& state) {
     auto const at = snapshot_of(64, 1200);
     auto const map = map_of<std::unordered_map>(1200);
-    compare(state, "std::unordered_map and std::hash", {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
+    compare(state, "std::unordered_map and std::hash",
+            {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
             timed(by_name(*at, 600, keys().integers)), timed(hand_written(map, 600)));
   });
   add_benchmark("route/int64_against_flat_hash_map", pairs(), [](benchmark::State& state) {
     auto const at = snapshot_of(64, 1200);
     auto const map = map_of<absl::flat_hash_map>(1200);
-    compare(state, "absl::flat_hash_map and std::hash", {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
+    compare(state, "absl::flat_hash_map and std::hash",
+            {{"route/int64, 1,200 tables", &figures::per_operation, "ns"}},
             timed(by_name(*at, 600, keys().integers)), timed(hand_written(map, 600)));
   });
 }
 
-void add_flat(std::string const& name, std::string const& baseline, std::array<std::size_t, 4> shards_and_tables) {
+void add_flat(std::string const& name, std::string const& baseline,
+              std::array<std::size_t, 4> shards_and_tables) {
   add_benchmark("route/" + name, pairs(), [=](benchmark::State& state) {
     auto const [shards, tables, base_shards, base_tables] = shards_and_tables;
     auto const large = snapshot_of(static_cast<std::uint16_t>(shards), tables);
     auto const small = snapshot_of(static_cast<std::uint16_t>(base_shards), base_tables);
-    compare(state, baseline, {{"route/int64, " + name, &figures::per_operation, "ns", ratio_at_most(1.10)}}, timed(by_name(*large, 0, keys().integers)),
-            timed(by_name(*small, 0, keys().integers)));
+    compare(state, baseline, {{"route/int64, " + name, &figures::per_operation, "ns", ratio_at_most(1.10)}},
+            timed(by_name(*large, 0, keys().integers)), timed(by_name(*small, 0, keys().integers)));
   });
 }
 
@@ -113,37 +121,43 @@ void add_all_tables() {
       benchmark::DoNotOptimize(way);
     };
     auto const theirs = [&](std::size_t i) {
-      auto const slot = std::hash<std::int64_t>{}(keys().integers[i % key_count]) * 0x9E3779B97F4A7C15ULL >> 52;
+      auto const slot =
+          std::hash<std::int64_t>{}(keys().integers[i % key_count]) * 0x9E3779B97F4A7C15ULL >> 52;
       benchmark::DoNotOptimize(map.find(names[i % names.size()])->second[slot]);
     };
-    compare(state, "absl::flat_hash_map and std::hash", {{"route/int64, 300 of 1,200 tables in turn", &figures::per_operation, "ns"}},
-            timed(ours), timed(theirs));
+    compare(state, "absl::flat_hash_map and std::hash",
+            {{"route/int64, 300 of 1,200 tables in turn", &figures::per_operation, "ns"}}, timed(ours),
+            timed(theirs));
   });
 }
 
 void add_counts() {
   add_benchmark("route/allocations", 1, [](benchmark::State& state) {
     auto const at = snapshot_of(64, 8);
-    measure(state, {{"route/allocations of 4 x 1,024 routes", &figures::count, "allocations", at_most(0)}}, [&] {
-      auto const names = std::array{table_name(0), table_name(1), table_name(2), table_name(3)};
-      auto const before = allocations();
-      for (std::size_t i = 0; i < key_count; ++i) {
-        auto a = at->by_key(names[0], keys().integers[i]);
-        auto b = at->by_key(names[1], keys().uuids[i]);
-        auto c = at->by_key(names[2], std::string_view{keys().texts[i]});
-        auto d = at->by_key(names[3], {keys().integers[i], std::string_view{keys().texts[i]}});
-        if (!a || !b || !c || !d) std::abort();
-      }
-      return figures{.count = static_cast<double>(allocations() - before)};
-    });
+    measure(state, {{"route/allocations of 4 x 1,024 routes", &figures::count, "allocations", at_most(0)}},
+            [&] {
+              auto const names = std::array{table_name(0), table_name(1), table_name(2), table_name(3)};
+              auto const before = allocations();
+              for (std::size_t i = 0; i < key_count; ++i) {
+                auto a = at->by_key(names[0], keys().integers[i]);
+                auto b = at->by_key(names[1], keys().uuids[i]);
+                auto c = at->by_key(names[2], std::string_view{keys().texts[i]});
+                auto d = at->by_key(names[3], {keys().integers[i], std::string_view{keys().texts[i]}});
+                if (!a || !b || !c || !d) std::abort();
+              }
+              return figures{.count = static_cast<double>(allocations() - before)};
+            });
   });
   add_benchmark("route/snapshot_bytes", 1, [](benchmark::State& state) {
     auto const from = generation_of(64, 1200);
-    measure(state, {{"route/snapshot of 1,200 tables x 4,096 slots x 64 shards, no two alike", &figures::count, "MiB", at_most(16)}}, [&] {
-      auto const before = live_bytes();
-      auto const made = routes_of(from);
-      return figures{.count = made ? static_cast<double>(live_bytes() - before) / (1 << 20) : -1};
-    });
+    measure(state,
+            {{"route/snapshot of 1,200 tables x 4,096 slots x 64 shards, no two alike", &figures::count,
+              "MiB", at_most(16)}},
+            [&] {
+              auto const before = live_bytes();
+              auto const made = routes_of(from);
+              return figures{.count = made ? static_cast<double>(live_bytes() - before) / (1 << 20) : -1};
+            });
   });
 }
 

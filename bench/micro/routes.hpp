@@ -18,8 +18,8 @@ inline constexpr std::size_t key_count = 1024;
 
 inline std::string table_name(std::size_t index) { return "shop.table_" + std::to_string(10000 + index); }
 
-/// Each table in a group of its own, with a bigint, uuid, text or (bigint, text) key in turn; moved up to a slot of its own, so that no
-/// two groups' authority is equal.
+/// Each table in a group of its own, with a bigint, uuid, text or (bigint, text) key in turn; moved up to a
+/// slot of its own, so that no two groups' authority is equal.
 inline generation generation_of(std::uint16_t shards, std::size_t tables, std::uint64_t number = 1) {
   static constexpr char const* types[] = {"bigint", "uuid", "text"};
   generation made;
@@ -28,13 +28,19 @@ inline generation generation_of(std::uint16_t shards, std::size_t tables, std::u
   made.migration.shards.resize(shards);
   made.placement = even_placement(shards);
   for (std::size_t i = 0; i < tables; ++i) {
-    group_state group{.name = "group_" + std::to_string(i), .at = stage::sharded, .authority = {}};
+    group_state group{.name = "group_" + std::to_string(i), .stage = stage::sharded, .authority = {}};
     slot_id const moved{static_cast<std::uint16_t>(i * 3 % 4000 + 48)};
     for (auto const& range : made.placement) {
       if (range.slots.first > moved) break;
-      group.authority.push_back({{range.slots.first, std::min(range.slots.last, moved)}, range.shard, epoch{static_cast<std::uint16_t>(2 + i % 7)}, {}});
+      group.authority.push_back({{range.slots.first, std::min(range.slots.last, moved)},
+                                 range.shard,
+                                 epoch{static_cast<std::uint16_t>(2 + i % 7)},
+                                 {}});
     }
-    group.authority.push_back({{slot_id{static_cast<std::uint16_t>(moved.value() + 1)}, all_slots.last}, std::nullopt, epoch{1}, {}});
+    group.authority.push_back({{slot_id{static_cast<std::uint16_t>(moved.value() + 1)}, all_slots.last},
+                               std::nullopt,
+                               epoch{1},
+                               {}});
     made.groups.push_back(group);
     table_state table;
     table.manifest.table = table_name(i);
@@ -47,7 +53,8 @@ inline generation generation_of(std::uint16_t shards, std::size_t tables, std::u
   return made;
 }
 
-inline std::shared_ptr<routing_snapshot const> snapshot_of(std::uint16_t shards, std::size_t tables, std::uint64_t number = 1) {
+inline std::shared_ptr<routing_snapshot const> snapshot_of(std::uint16_t shards, std::size_t tables,
+                                                           std::uint64_t number = 1) {
   auto made = routes_of(generation_of(shards, tables, number));
   if (!made) std::abort();
   return std::move(made).value();

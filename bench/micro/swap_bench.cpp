@@ -1,9 +1,9 @@
 // Routers while snapshots are swapped under them, against routers that are left alone.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
+
+#include <sys/resource.h>
 
 #include "micro/routes.hpp"
 #include "support/pairs.hpp"
@@ -34,7 +34,8 @@ seen route_until(router const& from, std::atomic<bool> const& stop) {
       auto way = reader.current().by_key(name, key + i);
       benchmark::DoNotOptimize(way);
     }
-    auto const took = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begun).count() / routes;
+    auto const took =
+        std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begun).count() / routes;
     if (made.nanoseconds.size() < made.nanoseconds.capacity()) made.nanoseconds.push_back(took);
   }
   getrusage(RUSAGE_THREAD, &after);
@@ -73,12 +74,14 @@ figures round(bool swapping) {
 
 registered const all{[] {
   add_benchmark("route/swaps", asked().smoke ? 3 : 9, [](benchmark::State& state) {
-    compare(state, "the same without swaps",
-            {{"route/8 threads, 99 swaps: p50", &figures::p50, "ns"},
-             {"route/8 threads, 99 swaps: p99.9", &figures::p99, "ns"},
-             {"route/8 threads, 99 swaps: longest ten routes", &figures::per_operation, "ms"},
-             {"route/8 threads, 99 swaps: times a router gave its core away", &figures::count, "waits", at_most(0)}},
-            [] { return round(true); }, [] { return round(false); });
+    compare(
+        state, "the same without swaps",
+        {{"route/8 threads, 99 swaps: p50", &figures::p50, "ns"},
+         {"route/8 threads, 99 swaps: p99.9", &figures::p99, "ns"},
+         {"route/8 threads, 99 swaps: longest ten routes", &figures::per_operation, "ms"},
+         {"route/8 threads, 99 swaps: times a router gave its core away", &figures::count, "waits",
+          at_most(0)}},
+        [] { return round(true); }, [] { return round(false); });
   });
 }};
 

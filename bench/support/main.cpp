@@ -28,9 +28,12 @@ int main(int count, char** arguments) {
   std::string rows;
   std::vector<char*> rest;
   for (int i = 0; i < count; ++i) {
-    if (std::strcmp(arguments[i], "--smoke") == 0) chosen() = {.smoke = true, .pairs = 5};
-    else if (std::strcmp(arguments[i], "--rows") == 0 && i + 1 < count) rows = arguments[++i];
-    else rest.push_back(arguments[i]);
+    if (std::strcmp(arguments[i], "--smoke") == 0)
+      chosen() = {.smoke = true, .pairs = 5};
+    else if (std::strcmp(arguments[i], "--rows") == 0 && i + 1 < count)
+      rows = arguments[++i];
+    else
+      rest.push_back(arguments[i]);
   }
   int left = static_cast<int>(rest.size());
   benchmark::Initialize(&left, rest.data());

@@ -1,17 +1,18 @@
 #include "support/pairs.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <random>
+
+#include <time.h>
 
 namespace shardway_bench {
 namespace {
 
 bool is_added(goal const& target) { return target.kind == goal::kind_type::added_at_most; }
 
-void add(comparison const& one, std::string const& baseline, std::vector<figures> const& subject, std::vector<figures> const& base) {
+void add(comparison const& one, std::string const& baseline, std::vector<figures> const& subject,
+         std::vector<figures> const& base) {
   std::vector<double> values, bases, compared;
   for (std::size_t i = 0; i < subject.size(); ++i) {
     values.push_back(subject[i].*one.figure);
@@ -65,8 +66,8 @@ std::array<double, 2> interval_of_median(std::vector<double> const& values) {
   return {medians[draws / 40], medians[draws - 1 - draws / 40]};
 }
 
-void compare(benchmark::State& state, std::string const& baseline, std::vector<comparison> const& wanted, round_function const& subject,
-             round_function const& base) {
+void compare(benchmark::State& state, std::string const& baseline, std::vector<comparison> const& wanted,
+             round_function const& subject, round_function const& base) {
   std::vector<figures> subjects, bases;
   (void)base();
   (void)subject();
@@ -92,7 +93,10 @@ void measure(benchmark::State& state, std::vector<comparison> const& wanted, rou
 }
 
 void add_benchmark(std::string const& name, int pairs, std::function<void(benchmark::State&)> body) {
-  benchmark::RegisterBenchmark(name.c_str(), std::move(body))->Iterations(pairs)->UseManualTime()->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark(name.c_str(), std::move(body))
+      ->Iterations(pairs)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace shardway_bench

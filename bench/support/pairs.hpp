@@ -1,12 +1,13 @@
-// Interleaved pairs: subject and baseline in turn, in one process, so that what the machine does meanwhile meets both.
+// Interleaved pairs: subject and baseline in turn, in one process, so that what the machine does meanwhile
+// meets both.
 #pragma once
-
-#include <benchmark/benchmark.h>
 
 #include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "support/report.hpp"
 
@@ -24,7 +25,7 @@ struct figures {
 
 struct comparison {
   std::string name;
-  double figures::*figure{};
+  double figures::* figure{};
   std::string unit;
   goal target{};
 };
@@ -38,10 +39,10 @@ settings const& asked() noexcept;
 
 using round_function = std::function<figures()>;
 
-/// Runs as many pairs as the state has iterations, the order changing from pair to pair, and adds a row for each comparison. One round of
-/// each goes before and is not counted.
-void compare(benchmark::State& state, std::string const& baseline, std::vector<comparison> const& wanted, round_function const& subject,
-             round_function const& base);
+/// Runs as many pairs as the state has iterations, the order changing from pair to pair, and adds a row for
+/// each comparison. One round of each goes before and is not counted.
+void compare(benchmark::State& state, std::string const& baseline, std::vector<comparison> const& wanted,
+             round_function const& subject, round_function const& base);
 /// The same figures of rounds without a baseline.
 void measure(benchmark::State& state, std::vector<comparison> const& wanted, round_function const& subject);
 
@@ -60,7 +61,8 @@ std::array<double, 2> interval_of_median(std::vector<double> const& values);
 double thread_cpu() noexcept;
 double process_cpu() noexcept;
 
-/// This thread's CPU time for one call, over `count` calls of operation(i): what others do to the machine's cores stays out of it.
+/// This thread's CPU time for one call, over `count` calls of operation(i): what others do to the machine's
+/// cores stays out of it.
 template <class Operation>
 double cpu_nanoseconds_each(std::size_t count, Operation&& operation) {
   auto const begun = thread_cpu();

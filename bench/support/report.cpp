@@ -32,11 +32,13 @@ std::string number(double value) {
 std::string json(row const& one) {
   bool const paired = !one.baseline.empty();
   auto const met = is_met(one);
-  return "{\"name\": " + quoted(one.name) + ", \"value\": " + number(one.value) + ", \"unit\": " + quoted(one.unit) +
-         ", \"baseline\": " + (paired ? quoted(one.baseline) : "null") +
-         ", \"baseline_value\": " + (paired ? number(one.baseline_value) : "null") + ", \"ratio\": " + (paired ? number(one.ratio) : "null") +
-         ", \"interval\": [" + number(one.interval[0]) + ", " + number(one.interval[1]) + "], \"target\": " +
-         (met ? quoted(text_of(one.target, one.unit)) : "null") + ", \"met\": " + (met ? (*met ? "true" : "false") : "null") + "}";
+  return "{\"name\": " + quoted(one.name) + ", \"value\": " + number(one.value) +
+         ", \"unit\": " + quoted(one.unit) + ", \"baseline\": " + (paired ? quoted(one.baseline) : "null") +
+         ", \"baseline_value\": " + (paired ? number(one.baseline_value) : "null") +
+         ", \"ratio\": " + (paired ? number(one.ratio) : "null") + ", \"interval\": [" +
+         number(one.interval[0]) + ", " + number(one.interval[1]) +
+         "], \"target\": " + (met ? quoted(text_of(one.target, one.unit)) : "null") +
+         ", \"met\": " + (met ? (*met ? "true" : "false") : "null") + "}";
 }
 
 }  // namespace
@@ -45,11 +47,15 @@ void add_row(row one) { rows().push_back(std::move(one)); }
 
 std::optional<bool> is_met(row const& one) {
   switch (one.target.kind) {
-    case goal::kind_type::none: return std::nullopt;
-    case goal::kind_type::value_at_most: return one.value <= one.target.limit;
+    case goal::kind_type::none:
+      return std::nullopt;
+    case goal::kind_type::value_at_most:
+      return one.value <= one.target.limit;
     case goal::kind_type::ratio_at_most:
-    case goal::kind_type::added_at_most: return one.interval[1] <= one.target.limit;
-    case goal::kind_type::ratio_at_least: return one.interval[0] >= one.target.limit;
+    case goal::kind_type::added_at_most:
+      return one.interval[1] <= one.target.limit;
+    case goal::kind_type::ratio_at_least:
+      return one.interval[0] >= one.target.limit;
   }
   return std::nullopt;
 }
@@ -58,11 +64,16 @@ std::string text_of(goal const& target, std::string_view unit) {
   char limit[40];
   std::snprintf(limit, sizeof limit, "%g ", target.limit);
   switch (target.kind) {
-    case goal::kind_type::none: return {};
-    case goal::kind_type::value_at_most: return "<= " + (limit + std::string(unit));
-    case goal::kind_type::ratio_at_most: return "<= " + (limit + std::string("x"));
-    case goal::kind_type::ratio_at_least: return ">= " + (limit + std::string("x"));
-    case goal::kind_type::added_at_most: return "added <= " + (limit + std::string(unit));
+    case goal::kind_type::none:
+      return {};
+    case goal::kind_type::value_at_most:
+      return "<= " + (limit + std::string(unit));
+    case goal::kind_type::ratio_at_most:
+      return "<= " + (limit + std::string("x"));
+    case goal::kind_type::ratio_at_least:
+      return ">= " + (limit + std::string("x"));
+    case goal::kind_type::added_at_most:
+      return "added <= " + (limit + std::string(unit));
   }
   return {};
 }

@@ -21,8 +21,10 @@ struct over_limit : std::runtime_error {
 class order_service {
  public:
   virtual ~order_service() = default;
-  /// Throws `over_limit`, and the order is not placed. A coupon that the customer has used before gives no discount.
-  virtual void place(std::int64_t customer, std::int64_t order, std::vector<order_line> const& lines, std::string const& coupon) = 0;
+  /// Throws `over_limit`, and the order is not placed. A coupon that the customer has used before gives no
+  /// discount.
+  virtual void place(std::int64_t customer, std::int64_t order, std::vector<order_line> const& lines,
+                     std::string const& coupon) = 0;
   /// False if there is no such order to pay.
   virtual bool pay(std::int64_t customer, std::int64_t order) = 0;
   virtual void cancel(std::int64_t customer, std::int64_t order) = 0;

@@ -6,8 +6,10 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (char const c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) out += ' ';
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += ' ';
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -19,9 +21,15 @@ void json_object::name_of(std::string_view name) {
   body_ += "\":";
 }
 
-json_object& json_object::text(std::string_view name, std::string_view content) { return raw(name, quoted(content)); }
-json_object& json_object::number(std::string_view name, std::int64_t content) { return raw(name, std::to_string(content)); }
-json_object& json_object::flag(std::string_view name, bool content) { return raw(name, content ? "true" : "false"); }
+json_object& json_object::text(std::string_view name, std::string_view content) {
+  return raw(name, quoted(content));
+}
+json_object& json_object::number(std::string_view name, std::int64_t content) {
+  return raw(name, std::to_string(content));
+}
+json_object& json_object::flag(std::string_view name, bool content) {
+  return raw(name, content ? "true" : "false");
+}
 
 json_object& json_object::raw(std::string_view name, std::string_view json) {
   name_of(name);

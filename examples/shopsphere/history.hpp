@@ -1,4 +1,5 @@
-// What each client saw, written down as it happened: one JSON line an operation, one file a thread. The checker reads nothing else of us.
+// What each client saw, written down as it happened: one JSON line an operation, one file a thread. The
+// checker reads nothing else of us.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,9 @@
 namespace shopsphere {
 
 inline std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 /// One JSON object, member by member.
@@ -66,8 +69,10 @@ class history {
 
 /// Counts for the live display and the summary.
 struct tally {
-  std::atomic<std::int64_t> writes_ok{}, writes_failed{}, in_doubt{}, reads{}, replica_reads{}, lagging_reads{}, violations{};
-  std::atomic<std::int64_t> applied{}, pending{}, refused{}, stalled{}, stall_us_max{}, latency_us_sum{}, behind_us_max{};
+  std::atomic<std::int64_t> writes_ok{}, writes_failed{}, in_doubt{}, reads{}, replica_reads{},
+      lagging_reads{}, violations{};
+  std::atomic<std::int64_t> applied{}, pending{}, refused{}, stalled{}, stall_us_max{}, latency_us_sum{},
+      behind_us_max{};
 };
 
 inline void raise(std::atomic<std::int64_t>& most, std::int64_t seen) {

@@ -1,4 +1,5 @@
-// What the load needs of a database: the few calls of a service's data layer. One body uses the library, one plain libpq.
+// What the load needs of a database: the few calls of a service's data layer. One body uses the library, one
+// plain libpq.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +45,8 @@ struct read_result {
 class shop_transaction {
  public:
   virtual ~shop_transaction() = default;
-  virtual bool execute(std::string_view table, std::string_view sql, std::vector<value> parameters, table_rows* out = nullptr) = 0;
+  virtual bool execute(std::string_view table, std::string_view sql, std::vector<value> parameters,
+                       table_rows* out = nullptr) = 0;
 };
 
 /// A user's session; one thread at a time.
@@ -52,10 +54,12 @@ class shop_session {
  public:
   virtual ~shop_session() = default;
   /// The body may be run again as a whole.
-  virtual write_result write(std::string_view table, shop_key const& key, std::function<bool(shop_transaction&)> const& body) = 0;
-  virtual write_result execute(std::string_view table, shop_key const& key, std::string_view sql, std::vector<value> parameters,
-                               table_rows* out = nullptr) = 0;
-  virtual read_result read(std::string_view table, shop_key const& key, std::string_view sql, std::vector<value> parameters, freshness) = 0;
+  virtual write_result write(std::string_view table, shop_key const& key,
+                             std::function<bool(shop_transaction&)> const& body) = 0;
+  virtual write_result execute(std::string_view table, shop_key const& key, std::string_view sql,
+                               std::vector<value> parameters, table_rows* out = nullptr) = 0;
+  virtual read_result read(std::string_view table, shop_key const& key, std::string_view sql,
+                           std::vector<value> parameters, freshness) = 0;
   virtual std::string token() const = 0;
   virtual void adopt(std::string_view token) = 0;
 };

@@ -41,7 +41,7 @@ write_result report(shardway::result<shardway::write_receipt> const& done) {
   out.write_id = receipt.id.to_string();
   out.dual_write = shardway::name(receipt.dual_write);
   out.slot = receipt.slot.value();
-  out.epoch = receipt.at.value();
+  out.epoch = receipt.epoch.value();
   out.retries = receipt.retries;
   out.stall_us = receipt.stalled.count();
   out.captured = static_cast<std::int64_t>(receipt.versions.size());
@@ -53,7 +53,8 @@ write_result report(shardway::result<shardway::write_receipt> const& done) {
 class library_transaction final : public shop_transaction {
  public:
   explicit library_transaction(shardway::write_transaction& inner) : inner_(inner) {}
-  bool execute(std::string_view table, std::string_view sql, std::vector<value> parameters, table_rows* out) override {
+  bool execute(std::string_view table, std::string_view sql, std::vector<value> parameters,
+               table_rows* out) override {
     auto done = inner_.execute(table, sql, std::move(parameters));
     if (!done) {
       last = done.error();
@@ -72,22 +73,25 @@ class library_session final : public shop_session {
  public:
   explicit library_session(shardway::client_session inner) : inner_(std::move(inner)) {}
 
-  write_result write(std::string_view table, shop_key const& key, std::function<bool(shop_transaction&)> const& body) override {
-    return report(inner_.write(table, key_of(key), [&](shardway::write_transaction& transaction) -> shardway::result<> {
-      library_transaction ours(transaction);
-      if (body(ours)) return shardway::success();
-      return ours.last;
-    }));
+  write_result write(std::string_view table, shop_key const& key,
+                     std::function<bool(shop_transaction&)> const& body) override {
+    return report(
+        inner_.write(table, key_of(key), [&](shardway::write_transaction& transaction) -> shardway::result<> {
+          library_transaction ours(transaction);
+          if (body(ours)) return shardway::success();
+          return ours.last;
+        }));
   }
 
-  write_result execute(std::string_view table, shop_key const& key, std::string_view sql, std::vector<value> parameters,
-                       table_rows* out) override {
+  write_result execute(std::string_view table, shop_key const& key, std::string_view sql,
+                       std::vector<value> parameters, table_rows* out) override {
     auto const done = inner_.execute(table, key_of(key), sql, std::move(parameters));
     if (done && out) *out = copy_of(done.value().returned);
     return report(done);
   }
 
-  read_result read(std::string_view table, shop_key const& key, std::string_view sql, std::vector<value> parameters, freshness fresh) override {
+  read_result read(std::string_view table, shop_key const& key, std::string_view sql,
+                   std::vector<value> parameters, freshness fresh) override {
     shardway::read_options options;
     if (fresh == freshness::any_replica) options.fresh = shardway::consistency::any_replica;
     if (fresh == freshness::bounded) options.fresh = shardway::consistency::bounded_staleness;
@@ -115,7 +119,9 @@ class library_shop final : public shop {
  public:
   explicit library_shop(shardway::client inner) : inner_(std::move(inner)) {}
   ~library_shop() override { inner_.close(); }
-  std::unique_ptr<shop_session> session() override { return std::make_unique<library_session>(inner_.session()); }
+  std::unique_ptr<shop_session> session() override {
+    return std::make_unique<library_session>(inner_.session());
+  }
 
  private:
   shardway::client inner_;

@@ -1,9 +1,10 @@
-// The shop's data layer on plain libpq, for one server: what the load and the checker are tested with, apart from the library.
-#include <libpq-fe.h>
-
+// The shop's data layer on plain libpq, for one server: what the load and the checker are tested with, apart
+// from the library.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include <libpq-fe.h>
 
 #include "shop.hpp"
 
@@ -31,9 +32,11 @@ table_rows copy_of(PGresult const* from) {
 
 class plain_session final : public shop_session, public shop_transaction {
  public:
-  plain_session(std::string primary, std::string replica) : primary_(std::move(primary)), replica_(std::move(replica)) {}
+  plain_session(std::string primary, std::string replica)
+      : primary_(std::move(primary)), replica_(std::move(replica)) {}
 
-  write_result write(std::string_view, shop_key const&, std::function<bool(shop_transaction&)> const& body) override {
+  write_result write(std::string_view, shop_key const&,
+                     std::function<bool(shop_transaction&)> const& body) override {
     affected_ = 0;
     write_result out{.node = "source"};
     bool const kept = run("BEGIN", {}, nullptr) && body(*this);
@@ -50,7 +53,8 @@ class plain_session final : public shop_session, public shop_transaction {
     return out;
   }
 
-  write_result execute(std::string_view, shop_key const&, std::string_view sql, std::vector<value> parameters, table_rows* out) override {
+  write_result execute(std::string_view, shop_key const&, std::string_view sql, std::vector<value> parameters,
+                       table_rows* out) override {
     affected_ = 0;
     write_result done{.node = "source"};
     if (!run(sql, parameters, out)) {
@@ -61,15 +65,19 @@ class plain_session final : public shop_session, public shop_transaction {
     return done;
   }
 
-  bool execute(std::string_view, std::string_view sql, std::vector<value> parameters, table_rows* out) override {
+  bool execute(std::string_view, std::string_view sql, std::vector<value> parameters,
+               table_rows* out) override {
     return run(sql, parameters, out);
   }
 
-  read_result read(std::string_view, shop_key const&, std::string_view sql, std::vector<value> parameters, freshness fresh) override {
+  read_result read(std::string_view, shop_key const&, std::string_view sql, std::vector<value> parameters,
+                   freshness fresh) override {
     read_result out;
     out.from_replica = fresh == freshness::any_replica && !replica_.empty();
     out.node = out.from_replica ? "source_replica" : "source";
-    if (on(out.from_replica ? replica_connection_ : connection_, out.from_replica ? replica_ : primary_, sql, parameters, &out.found)) return out;
+    if (on(out.from_replica ? replica_connection_ : connection_, out.from_replica ? replica_ : primary_, sql,
+           parameters, &out.found))
+      return out;
     out.what = outcome::fail;
     out.error = error_;
     return out;
@@ -83,12 +91,15 @@ class plain_session final : public shop_session, public shop_transaction {
     return on(connection_, primary_, sql, parameters, out);
   }
 
-  bool on(connection_ptr& connection, std::string const& conninfo, std::string_view sql, std::vector<value> const& parameters, table_rows* out) {
-    if (!connection || PQstatus(connection.get()) != CONNECTION_OK) connection.reset(PQconnectdb(conninfo.c_str()));
+  bool on(connection_ptr& connection, std::string const& conninfo, std::string_view sql,
+          std::vector<value> const& parameters, table_rows* out) {
+    if (!connection || PQstatus(connection.get()) != CONNECTION_OK)
+      connection.reset(PQconnectdb(conninfo.c_str()));
     std::vector<char const*> pointers;
     for (auto const& one : parameters) pointers.push_back(one ? one->c_str() : nullptr);
-    answer_ptr const answer(PQexecParams(connection.get(), std::string(sql).c_str(), static_cast<int>(pointers.size()), nullptr, pointers.data(),
-                                         nullptr, nullptr, 0));
+    answer_ptr const answer(PQexecParams(connection.get(), std::string(sql).c_str(),
+                                         static_cast<int>(pointers.size()), nullptr, pointers.data(), nullptr,
+                                         nullptr, 0));
     auto const status = PQresultStatus(answer.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
       char const* const state = PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE);
@@ -96,7 +107,8 @@ class plain_session final : public shop_session, public shop_transaction {
       return false;
     }
     auto copied = copy_of(answer.get());
-    if (status == PGRES_COMMAND_OK || std::strncmp(PQcmdStatus(answer.get()), "SELECT", 6) != 0) affected_ += copied.affected;
+    if (status == PGRES_COMMAND_OK || std::strncmp(PQcmdStatus(answer.get()), "SELECT", 6) != 0)
+      affected_ += copied.affected;
     if (out) *out = std::move(copied);
     return true;
   }
@@ -108,8 +120,11 @@ class plain_session final : public shop_session, public shop_transaction {
 
 class plain_shop final : public shop {
  public:
-  plain_shop(std::string primary, std::string replica) : primary_(std::move(primary)), replica_(std::move(replica)) {}
-  std::unique_ptr<shop_session> session() override { return std::make_unique<plain_session>(primary_, replica_); }
+  plain_shop(std::string primary, std::string replica)
+      : primary_(std::move(primary)), replica_(std::move(replica)) {}
+  std::unique_ptr<shop_session> session() override {
+    return std::make_unique<plain_session>(primary_, replica_);
+  }
 
  private:
   std::string primary_, replica_;

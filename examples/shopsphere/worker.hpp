@@ -1,4 +1,5 @@
-// One client of the shop: a thread that places orders, pays, moves stock, reads back what it wrote, changes documents and deletes.
+// One client of the shop: a thread that places orders, pays, moves stock, reads back what it wrote, changes
+// documents and deletes.
 #pragma once
 
 #include <deque>
@@ -59,7 +60,9 @@ class worker {
   };
 
   op_number next_op() { return options_.first_op + sequence_++ * options_.threads + options_.thread; }
-  std::int64_t pick(std::int64_t below) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below)); }
+  std::int64_t pick(std::int64_t below) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below));
+  }
   bool chance(int percent) { return pick(100) < percent; }
   std::string any_sku();
   std::int64_t any_customer() { return chance(25) ? 1 + pick(16) : 1 + pick(options_.customers); }
@@ -93,7 +96,7 @@ class worker {
   std::vector<placed_order> orders_;
   std::map<std::int64_t, address_state> addresses_;  ///< of this thread's addresses, those it has touched
   std::vector<std::pair<std::string, std::string>> reservations_;  ///< id, SKU
-  std::deque<written> recent_;  ///< newest last
+  std::deque<written> recent_;                                     ///< newest last
 };
 
 }  // namespace shopsphere

@@ -12,10 +12,12 @@ inline namespace v0 {
 
 /// Lives as long as one call. What the fence refused changed nothing, so waiting and trying again is safe.
 /// Thread safety: one thread at a time. Lifetime: the host outlives it.
-/// Cost of a wait: one look for a generation every 3 ms, shared by all that wait, and one at the fence every 30 ms.
+/// Cost of a wait: one look for a generation every 3 ms, shared by all that wait, and one at the fence every
+/// 30 ms.
 class authority_wait {
  public:
-  authority_wait(write_host& host, steady_time deadline, std::stop_token cancel = {}) : host_(host), deadline_(deadline), cancel_(std::move(cancel)) {}
+  authority_wait(write_host& host, steady_time deadline, std::stop_token cancel = {})
+      : host_(host), deadline_(deadline), cancel_(std::move(cancel)) {}
 
   /// Returns when it is worth trying again: a newer generation, or the fence found open under another epoch.
   /// Errors: `stall_budget_spent`, `deadline_exceeded`, `cancelled`.
@@ -29,7 +31,7 @@ class authority_wait {
     std::uint64_t generation{};
     node_index node{};
     slot_id slot{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   enum class fence_news : unsigned char { none, open, abandoned };
   result<fence_news> look(write_target const&);

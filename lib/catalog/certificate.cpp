@@ -19,13 +19,14 @@ result<certificate> certificate_at(rows const& found) {
   out.relation = found.text(0, 2);
   auto const judged = verdict_of(found.text(0, 3));
   auto const as_of = lsn::parse(found.text(0, 5));
-  if (!judged || !as_of) return error{error_code::corrupt_data, "the certificate of " + out.relation + " does not parse"};
+  if (!judged || !as_of)
+    return error{error_code::corrupt_data, "the certificate of " + out.relation + " does not parse"};
   out.found = *judged;
   BOOST_OUTCOME_TRY(out.row_count, found.integer(0, 4));
   out.as_of = *as_of;
   out.detail = found.text(0, 6);
   out.started_at = found.text(0, 7);
-  out.at = found.text(0, 8);
+  out.recorded_at = found.text(0, 8);
   return out;
 }
 
@@ -38,11 +39,13 @@ constexpr std::string_view gap_sql =
 result<std::string> gap_of(session& catalog, std::string const& relation, std::chrono::seconds age_max) {
   BOOST_OUTCOME_TRY(auto const found, catalog.query({std::string(gap_sql), {relation}}));
   if (found.empty()) return "it was never verified";
-  if (found.text(0, 0) != name(verdict::equal)) return "the newest verification found: " + std::string(found.text(0, 0));
+  if (found.text(0, 0) != name(verdict::equal))
+    return "the newest verification found: " + std::string(found.text(0, 0));
   if (found.boolean(0, 2)) return "rows were repaired after the newest verification began (I7)";
   BOOST_OUTCOME_TRY(auto const age, found.integer(0, 1));
   if (age_max.count() > 0 && age > age_max.count())
-    return "the newest verification is " + std::to_string(age) + " s old, " + std::to_string(age_max.count()) + " s are allowed";
+    return "the newest verification is " + std::to_string(age) + " s old, " +
+           std::to_string(age_max.count()) + " s are allowed";
   return std::string{};
 }
 
@@ -50,9 +53,12 @@ result<std::string> gap_of(session& catalog, std::string const& relation, std::c
 
 std::string_view name(verdict found) noexcept {
   switch (found) {
-    case verdict::equal: return "equal";
-    case verdict::different: return "different";
-    case verdict::could_not_tell: return "could_not_tell";
+    case verdict::equal:
+      return "equal";
+    case verdict::different:
+      return "different";
+    case verdict::could_not_tell:
+      return "could_not_tell";
   }
   return "unknown";
 }
@@ -63,21 +69,23 @@ result<std::string> database_now(session& catalog) {
 }
 
 result<std::int64_t> insert_certificate(session& catalog, std::int64_t token, certificate const& made) {
-  statement insert{"INSERT INTO shardway.certificate (group_name, relation, result, row_count, as_of, detail, started_at)"
-                   " VALUES ($1, $2, $3, $4::bigint, $5::pg_lsn, $6::jsonb, $7::timestamptz) RETURNING id",
-                   {made.group, made.relation, std::string(name(made.found)), std::to_string(made.row_count), made.as_of.to_string(),
-                       made.detail,
-                    made.started_at}};
+  statement insert{
+      "INSERT INTO shardway.certificate (group_name, relation, result, row_count, as_of, detail, started_at)"
+      " VALUES ($1, $2, $3, $4::bigint, $5::pg_lsn, $6::jsonb, $7::timestamptz) RETURNING id",
+      {made.group, made.relation, std::string(name(made.found)), std::to_string(made.row_count),
+       made.as_of.to_string(), made.detail, made.started_at}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(insert)}));
   return answers[0].integer(0, 0);
 }
 
 result<std::optional<certificate>> newest_certificate(session& catalog, std::string_view relation) {
-  BOOST_OUTCOME_TRY(auto const found,
-                    catalog.query({"SELECT id, group_name, relation, result, row_count, as_of::text, detail::text, started_at::text,"
-                        " at::text"
-                                   " FROM shardway.certificate WHERE relation = $1 ORDER BY id DESC LIMIT 1",
-                                   {std::string(relation)}}));
+  BOOST_OUTCOME_TRY(
+      auto const found,
+      catalog.query(
+          {"SELECT id, group_name, relation, result, row_count, as_of::text, detail::text, started_at::text,"
+           " at::text"
+           " FROM shardway.certificate WHERE relation = $1 ORDER BY id DESC LIMIT 1",
+           {std::string(relation)}}));
   if (found.empty()) return std::optional<certificate>{};
   BOOST_OUTCOME_TRY(auto one, certificate_at(found));
   return std::optional{std::move(one)};
@@ -90,8 +98,9 @@ result<> insert_repair(session& catalog, std::int64_t token, repair_record const
   return success();
 }
 
-result<std::vector<certificate_gap>> certificate_gaps(session& catalog, std::vector<std::string> const& relations,
-    std::chrono::seconds age_max) {
+result<std::vector<certificate_gap>> certificate_gaps(session& catalog,
+                                                      std::vector<std::string> const& relations,
+                                                      std::chrono::seconds age_max) {
   std::vector<certificate_gap> gaps;
   for (auto const& relation : relations) {
     BOOST_OUTCOME_TRY(auto why, gap_of(catalog, relation, age_max));

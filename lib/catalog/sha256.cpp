@@ -10,7 +10,8 @@ inline namespace v0 {
 std::string sha256_hex(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
-  ensure(EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) == 1, "OpenSSL has SHA-256");
+  ensure(EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) == 1,
+         "OpenSSL has SHA-256");
   std::string hex;
   hex.reserve(2 * length);
   for (unsigned int i = 0; i < length; ++i) {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "shardway/base/limits.hpp"
 #include "lib/catalog/guarded.hpp"
+#include "shardway/base/limits.hpp"
 #include "shardway/catalog/journal.hpp"
 
 namespace shardway {
@@ -11,9 +11,11 @@ namespace {
 
 // Ranges come back as "0-4,10-12": the server takes its own JSON apart.
 constexpr std::string_view select_wave =
-    "SELECT wave, group_name, direction, (SELECT string_agg((r->>0) || '-' || (r->>1), ',') FROM jsonb_array_elements(ranges) r),"
-    " epoch_before, epoch_after, state, token, started_at::text, coalesce(finished_at::text, ''), coalesce(report::text, '') FROM"
-        " shardway.wave ";
+    "SELECT wave, group_name, direction, (SELECT string_agg((r->>0) || '-' || (r->>1), ',') FROM "
+    "jsonb_array_elements(ranges) r),"
+    " epoch_before, epoch_after, state, token, started_at::text, coalesce(finished_at::text, ''), "
+    "coalesce(report::text, '') FROM"
+    " shardway.wave ";
 
 std::string ranges_json(std::vector<slot_range> const& ranges) {
   std::string out = "[";
@@ -28,7 +30,8 @@ result<slot_range> parse_range(std::string_view text) {
   std::uint16_t first = 0, last = 0;
   auto const end = text.data() + text.size();
   auto const mid = std::from_chars(text.data(), end, first);
-  if (mid.ec != std::errc{} || mid.ptr == end) return error{error_code::corrupt_data, "a wave's range is not a pair of slots"};
+  if (mid.ec != std::errc{} || mid.ptr == end)
+    return error{error_code::corrupt_data, "a wave's range is not a pair of slots"};
   auto const tail = std::from_chars(mid.ptr + 1, end, last);
   if (tail.ec != std::errc{} || tail.ptr != end || first > last || last >= limits::slot_count)
     return error{error_code::corrupt_data, "a wave's range is not a pair of slots"};
@@ -48,7 +51,8 @@ result<std::vector<slot_range>> parse_ranges(std::string_view text) {
 
 result<epoch> epoch_at(rows const& found, std::size_t row, std::size_t column) {
   BOOST_OUTCOME_TRY(auto const number, found.integer(row, column));
-  if (number < 0 || number > limits::epoch_max) return error{error_code::corrupt_data, "a wave's epoch is out of range"};
+  if (number < 0 || number > limits::epoch_max)
+    return error{error_code::corrupt_data, "a wave's epoch is out of range"};
   return epoch{static_cast<std::uint16_t>(number)};
 }
 
@@ -68,8 +72,10 @@ result<wave_record> wave_at(rows const& found, std::size_t row) {
   return out;
 }
 
-result<std::vector<wave_record>> select_waves(session& catalog, std::string_view where, std::vector<text_value> parameters) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({std::string(select_wave) + std::string(where), std::move(parameters)}));
+result<std::vector<wave_record>> select_waves(session& catalog, std::string_view where,
+                                              std::vector<text_value> parameters) {
+  BOOST_OUTCOME_TRY(auto const found,
+                    catalog.query({std::string(select_wave) + std::string(where), std::move(parameters)}));
   std::vector<wave_record> out;
   for (std::size_t row = 0; row < found.size(); ++row) {
     BOOST_OUTCOME_TRY(auto one, wave_at(found, row));
@@ -79,7 +85,8 @@ result<std::vector<wave_record>> select_waves(session& catalog, std::string_view
 }
 
 error wave_error(std::string_view wave, std::string_view what, session const& catalog) {
-  return error{error_code::precondition_failed, "wave " + std::string(wave) + ' ' + std::string(what)}.at_node(catalog.identity().name);
+  return error{error_code::precondition_failed, "wave " + std::string(wave) + ' ' + std::string(what)}
+      .at_node(catalog.identity().name);
 }
 
 std::optional<wave_decision> decision_of(std::string_view text) noexcept {
@@ -90,23 +97,34 @@ std::optional<wave_decision> decision_of(std::string_view text) noexcept {
 
 }  // namespace
 
-std::string_view name(wave_direction direction) noexcept { return direction == wave_direction::forward ? "forward" : "back"; }
-std::string_view name(wave_decision decision) noexcept { return decision == wave_decision::commit ? "commit" : "abort"; }
+std::string_view name(wave_direction direction) noexcept {
+  return direction == wave_direction::forward ? "forward" : "back";
+}
+std::string_view name(wave_decision decision) noexcept {
+  return decision == wave_decision::commit ? "commit" : "abort";
+}
 
 result<> insert_wave(session& catalog, wave_record const& wave) {
-  statement insert{"INSERT INTO shardway.wave (wave, group_name, direction, ranges, epoch_before, epoch_after, state, token)"
-                   " VALUES ($1, $2, $3, $4::jsonb, $5::int, $6::int, $7, $8::bigint) ON CONFLICT (wave) DO NOTHING",
-                   {wave.wave, wave.group, std::string(name(wave.direction)), ranges_json(wave.ranges), std::to_string(wave.before.value()),
-                    std::to_string(wave.after.value()), wave.state, std::to_string(wave.token)}};
+  statement insert{
+      "INSERT INTO shardway.wave (wave, group_name, direction, ranges, epoch_before, epoch_after, state, "
+      "token)"
+      " VALUES ($1, $2, $3, $4::jsonb, $5::int, $6::int, $7, $8::bigint) ON CONFLICT (wave) DO NOTHING",
+      {wave.wave, wave.group, std::string(name(wave.direction)), ranges_json(wave.ranges),
+       std::to_string(wave.before.value()), std::to_string(wave.after.value()), wave.state,
+       std::to_string(wave.token)}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, wave.token, {std::move(insert)}));
   if (answers[0].affected() == 0) return wave_error(wave.wave, "exists already", catalog);
   return success();
 }
 
-result<> update_wave(session& catalog, std::int64_t token, std::string_view wave, std::string_view state, std::string_view report_json) {
-  statement update{"UPDATE shardway.wave SET state = $2, token = $3::bigint, report = coalesce(nullif($4, '')::jsonb, report),"
-                   " finished_at = CASE WHEN $2 IN ('done', 'aborted') THEN coalesce(finished_at, clock_timestamp()) END WHERE wave = $1",
-                   {std::string(wave), std::string(state), std::to_string(token), std::string(report_json)}};
+result<> update_wave(session& catalog, std::int64_t token, std::string_view wave, std::string_view state,
+                     std::string_view report_json) {
+  statement update{
+      "UPDATE shardway.wave SET state = $2, token = $3::bigint, report = coalesce(nullif($4, '')::jsonb, "
+      "report),"
+      " finished_at = CASE WHEN $2 IN ('done', 'aborted') THEN coalesce(finished_at, clock_timestamp()) END "
+      "WHERE wave = $1",
+      {std::string(wave), std::string(state), std::to_string(token), std::string(report_json)}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(update)}));
   if (answers[0].affected() == 0) return wave_error(wave, "does not exist", catalog);
   return success();
@@ -119,27 +137,36 @@ result<std::optional<wave_record>> find_wave(session& catalog, std::string_view 
 }
 
 result<std::vector<wave_record>> list_waves(session& catalog, std::string_view group) {
-  return select_waves(catalog, "WHERE $1 = '' OR group_name = $1 ORDER BY started_at, wave", {std::string(group)});
+  return select_waves(catalog, "WHERE $1 = '' OR group_name = $1 ORDER BY started_at, wave",
+                      {std::string(group)});
 }
 
 result<std::vector<wave_record>> unfinished_waves(session& catalog) {
   return select_waves(catalog, "WHERE finished_at IS NULL ORDER BY started_at, wave", {});
 }
 
-result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave, wave_decision wanted) {
-  // Two statements: the second one's snapshot shows a decision that another session committed while the first waited for it.
-  statement insert{"INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ($1, $2, 'controller') ON CONFLICT (wave) DO"
+result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave,
+                                  wave_decision wanted) {
+  // Two statements: the second one's snapshot shows a decision that another session committed while the first
+  // waited for it.
+  statement insert{
+      "INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ($1, $2, 'controller') ON "
+      "CONFLICT (wave) DO"
       " NOTHING",
-                   {std::string(wave), std::string(name(wanted))}};
+      {std::string(wave), std::string(name(wanted))}};
   statement read{"SELECT decision FROM shardway.wave_decision WHERE wave = $1", {std::string(wave)}};
   BOOST_OUTCOME_TRY(auto const answers, run_guarded(catalog, token, {std::move(insert), std::move(read)}));
   auto const standing = decision_of(answers[1].text(0, 0));
-  if (!standing) return error{error_code::corrupt_data, "the decision of wave " + std::string(wave) + " is neither commit nor abort"};
+  if (!standing)
+    return error{error_code::corrupt_data,
+                 "the decision of wave " + std::string(wave) + " is neither commit nor abort"};
   return *standing;
 }
 
 result<std::optional<wave_decision>> read_decision(session& catalog, std::string_view wave) {
-  BOOST_OUTCOME_TRY(auto const found, catalog.query({"SELECT decision FROM shardway.wave_decision WHERE wave = $1", {std::string(wave)}}));
+  BOOST_OUTCOME_TRY(
+      auto const found,
+      catalog.query({"SELECT decision FROM shardway.wave_decision WHERE wave = $1", {std::string(wave)}}));
   if (found.empty()) return std::optional<wave_decision>{};
   return decision_of(found.text(0, 0));
 }

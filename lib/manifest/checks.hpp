@@ -12,7 +12,8 @@ void check_lookups(finder&, table_manifest const&);
 void check_reads(finder&, table_manifest const&);
 void check_ids(finder&, table_manifest const&);
 /// M008 and the identifiers of one list. `what` names one of its items.
-void check_names(finder&, std::string_view field, std::string_view what, std::vector<std::string> const& names);
+void check_names(finder&, std::string_view field, std::string_view what,
+                 std::vector<std::string> const& names);
 
 // Of the migration.
 /// M017, M018 and what else a conninfo is refused for.

@@ -9,9 +9,11 @@ namespace {
 
 // The enumerations of the file and ours have the same numbers.
 static_assert(int{files::SHARDED} == int(stage::sharded) && int{files::FINALIZED} == int(stage::finalized));
-static_assert(int{files::Table::REFERENCE} == int(table_kind::reference) && int{files::Table::SOURCE_ONLY} == int(trigger_policy::source_only));
+static_assert(int{files::Table::REFERENCE} == int(table_kind::reference) &&
+              int{files::Table::SOURCE_ONLY} == int(trigger_policy::source_only));
 static_assert(int{files::DualWrite::ASYNC} == int(dual_write_mode::async));
-static_assert(int{files::Ids::INTERLEAVED} == int(id_strategy_kind::interleaved) && int{files::Ids::SLOT} == int(id_strategy_kind::slot));
+static_assert(int{files::Ids::INTERLEAVED} == int(id_strategy_kind::interleaved) &&
+              int{files::Ids::SLOT} == int(id_strategy_kind::slot));
 static_assert(int{files::Table::TRIGGER} == int(capture_kind::trigger));
 
 template <class Repeated>
@@ -29,7 +31,8 @@ files::Node to_message(node_definition const& node) {
 }
 
 node_definition from_message(files::Node const& message) {
-  node_definition node{.name = message.name(), .conninfo = message.conninfo(), .pinned_only = message.pinned_only()};
+  node_definition node{
+      .name = message.name(), .conninfo = message.conninfo(), .pinned_only = message.pinned_only()};
   for (auto const& replica : message.replica()) node.replicas.push_back(from_message(replica));
   return node;
 }
@@ -119,7 +122,8 @@ table_manifest from_message(files::Table const& message) {
   table.accept_unique = strings(message.accept_unique());
   table.triggers = static_cast<trigger_policy>(message.triggers());
   table.capture = static_cast<capture_kind>(message.capture());
-  for (auto const& lookup : message.lookup()) table.lookups.push_back({lookup.name(), strings(lookup.column()), lookup.unique()});
+  for (auto const& lookup : message.lookup())
+    table.lookups.push_back({lookup.name(), strings(lookup.column()), lookup.unique()});
   table.reads = from_message(message.reads());
   table.classified_columns = strings(message.classified_column());
   return table;
@@ -148,7 +152,8 @@ migration_manifest from_message(files::Migration const& message) {
   migration.engine_role = message.engine_role();
   migration.mirror_role = message.mirror_role();
   migration.catalog = message.catalog();
-  for (auto const& pin : message.pin()) migration.pins.push_back({strings(pin.type()), strings(pin.value()), pin.shard()});
+  for (auto const& pin : message.pin())
+    migration.pins.push_back({strings(pin.type()), strings(pin.value()), pin.shard()});
   return migration;
 }
 

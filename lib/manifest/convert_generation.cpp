@@ -1,4 +1,5 @@
-// The generation's message, checked while it is read: a client must not route by a document that contradicts itself.
+// The generation's message, checked while it is read: a client must not route by a document that contradicts
+// itself.
 #include "lib/manifest/convert.hpp"
 
 namespace shardway {
@@ -8,17 +9,21 @@ namespace {
 constexpr unsigned document_format = 1;
 
 error corrupt(std::string what) {
-  return error{error_code::corrupt_data, "a generation cannot be read: " + std::move(what), "publish the generation again from its manifests"};
+  return error{error_code::corrupt_data, "a generation cannot be read: " + std::move(what),
+               "publish the generation again from its manifests"};
 }
 
 template <class Message>
 result<slot_range> slots_of(Message const& message) {
-  if (message.first_slot() > message.last_slot() || message.last_slot() >= limits::slot_count) return corrupt("a range of slots is no range");
-  return slot_range{slot_id{static_cast<std::uint16_t>(message.first_slot())}, slot_id{static_cast<std::uint16_t>(message.last_slot())}};
+  if (message.first_slot() > message.last_slot() || message.last_slot() >= limits::slot_count)
+    return corrupt("a range of slots is no range");
+  return slot_range{slot_id{static_cast<std::uint16_t>(message.first_slot())},
+                    slot_id{static_cast<std::uint16_t>(message.last_slot())}};
 }
 
 result<shard_id> shard_of(unsigned shard, files::Generation const& from) {
-  if (shard >= static_cast<unsigned>(from.migration().shard_size())) return corrupt("it names a shard that the migration does not have");
+  if (shard >= static_cast<unsigned>(from.migration().shard_size()))
+    return corrupt("it names a shard that the migration does not have");
   return shard_id{static_cast<std::uint16_t>(shard)};
 }
 
@@ -52,7 +57,7 @@ result<authority_range> authority_of(files::Authority const& message, files::Gen
     range.shard = shard;
   }
   if (message.epoch() > limits::epoch_max) return corrupt("an epoch is past its limit");
-  range.at = epoch{static_cast<std::uint16_t>(message.epoch())};
+  range.epoch = epoch{static_cast<std::uint16_t>(message.epoch())};
   auto const opened = lsn::parse(message.opened());
   if (!opened) return corrupt("a position is none");
   range.opened = *opened;
@@ -60,27 +65,34 @@ result<authority_range> authority_of(files::Authority const& message, files::Gen
 }
 
 result<group_state> group_of(files::Group const& message, files::Generation const& from) {
-  if (!files::Stage_IsValid(message.stage())) return corrupt("a group is at a stage this version does not know");
+  if (!files::Stage_IsValid(message.stage()))
+    return corrupt("a group is at a stage this version does not know");
   group_state group{message.name(), static_cast<stage>(message.stage()), {}};
   for (auto const& range : message.authority()) {
     BOOST_OUTCOME_TRY(auto made, authority_of(range, from));
     group.authority.push_back(made);
   }
-  if (!covers_all(group.authority)) return corrupt("the authority of the group \"" + group.name + "\" leaves slots out, or names some twice");
+  if (!covers_all(group.authority))
+    return corrupt("the authority of the group \"" + group.name + "\" leaves slots out, or names some twice");
   return group;
 }
 
 result<table_state> table_of(files::TableState const& message, generation const& so_far) {
   auto const& manifest = message.manifest();
   if (!files::Table::Kind_IsValid(manifest.kind()) || !files::Table::Triggers_IsValid(manifest.triggers()) ||
-      !files::Stage_IsValid(manifest.stage_until()) || !files::DualWrite::Mode_IsValid(manifest.dual_write().mode()) ||
-      !files::Ids::Strategy_IsValid(manifest.ids().strategy()) || !files::Table::Capture_IsValid(manifest.capture()))
+      !files::Stage_IsValid(manifest.stage_until()) ||
+      !files::DualWrite::Mode_IsValid(manifest.dual_write().mode()) ||
+      !files::Ids::Strategy_IsValid(manifest.ids().strategy()) ||
+      !files::Table::Capture_IsValid(manifest.capture()))
     return corrupt("the table " + manifest.table() + " has an option this version does not know");
   table_state table{from_message(manifest), {}, message.partitioned()};
   for (auto const& column : message.column())
-    table.columns.push_back({column.name(), column.type(), column.generated(), column.not_null(), column.base_type()});
-  if (so_far.find_group(table.manifest.group) == nullptr) return corrupt("the table " + manifest.table() + " is in a group that is not there");
-  if (so_far.find_table(table.manifest.table) != nullptr) return corrupt("the table " + manifest.table() + " is there twice");
+    table.columns.push_back(
+        {column.name(), column.type(), column.generated(), column.not_null(), column.base_type()});
+  if (so_far.find_group(table.manifest.group) == nullptr)
+    return corrupt("the table " + manifest.table() + " is in a group that is not there");
+  if (so_far.find_table(table.manifest.table) != nullptr)
+    return corrupt("the table " + manifest.table() + " is there twice");
   return table;
 }
 
@@ -93,12 +105,12 @@ void set_slots(Message& message, slot_range const& slots) {
 files::Group to_message(group_state const& group) {
   files::Group message;
   message.set_name(group.name);
-  message.set_stage(static_cast<files::Stage>(group.at));
+  message.set_stage(static_cast<files::Stage>(group.stage));
   for (auto const& range : group.authority) {
     auto& one = *message.add_authority();
     set_slots(one, range.slots);
     if (range.shard) one.set_shard(range.shard->value());
-    one.set_epoch(range.at.value());
+    one.set_epoch(range.epoch.value());
     one.set_opened(range.opened.to_string());
   }
   return message;
@@ -137,14 +149,16 @@ files::Generation to_message(generation const& from) {
 }
 
 result<generation> from_message(files::Generation const& from) {
-  if (from.format() != document_format) return corrupt("its format is " + std::to_string(from.format()) + ", and this version reads 1");
+  if (from.format() != document_format)
+    return corrupt("its format is " + std::to_string(from.format()) + ", and this version reads 1");
   generation made;
   made.number = from.number();
   made.migration = from_message(from.migration());
   BOOST_OUTCOME_TRY(made.placement, placement_of(from));
   for (auto const& message : from.group()) {
     BOOST_OUTCOME_TRY(auto group, group_of(message, from));
-    if (made.find_group(group.name) != nullptr) return corrupt("the group \"" + group.name + "\" is there twice");
+    if (made.find_group(group.name) != nullptr)
+      return corrupt("the group \"" + group.name + "\" is there twice");
     made.groups.push_back(std::move(group));
   }
   for (auto const& message : from.table()) {

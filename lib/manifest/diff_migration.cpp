@@ -12,7 +12,8 @@ constexpr char const* no_way_back = ": roll every group back to observing first"
 class migration_diff {
  public:
   explicit migration_diff(generation const& applied)
-      : has_begun_(std::ranges::any_of(applied.groups, [](group_state const& group) { return group.at != stage::observing; })) {}
+      : has_begun_(std::ranges::any_of(
+            applied.groups, [](group_state const& group) { return group.stage != stage::observing; })) {}
 
   /// `fixed_because`: null where it may change at any time.
   void compare(std::string field, std::string const& from, std::string const& to, char const* fixed_because) {
@@ -28,7 +29,8 @@ class migration_diff {
   void compare_node(std::string const& path, node_definition const& from, node_definition const& to) {
     compare(path + ".name", from.name, to.name, "positions of streams are kept under the node's name");
     compare(path + ".conninfo", from.conninfo, to.conninfo, nullptr);
-    compare(path + ".pinned_only", from.pinned_only ? "true" : "false", to.pinned_only ? "true" : "false", "rows have been placed by it");
+    compare(path + ".pinned_only", from.pinned_only ? "true" : "false", to.pinned_only ? "true" : "false",
+            "rows have been placed by it");
     compare(path + ".replica", replicas(from), replicas(to), nullptr);
   }
 
@@ -37,7 +39,8 @@ class migration_diff {
  private:
   static std::string replicas(node_definition const& node) {
     std::string text;
-    for (auto const& replica : node.replicas) text += (text.empty() ? "" : ", ") + replica.name + " (" + replica.conninfo + ")";
+    for (auto const& replica : node.replicas)
+      text += (text.empty() ? "" : ", ") + replica.name + " (" + replica.conninfo + ")";
     return text;
   }
 
@@ -50,7 +53,8 @@ std::string pins(migration_manifest const& migration) {
   std::vector<std::string> all;
   for (auto const& pin : migration.pins) {
     auto const slot = slot_of(pin);
-    all.push_back("slot " + (slot ? std::to_string(slot.value().value()) : std::string{"?"}) + " on " + pin.shard);
+    all.push_back("slot " + (slot ? std::to_string(slot.value().value()) : std::string{"?"}) + " on " +
+                  pin.shard);
   }
   std::ranges::sort(all);
   all.erase(std::unique(all.begin(), all.end()), all.end());
@@ -68,15 +72,22 @@ std::vector<manifest_change> diff(generation const& applied, migration_manifest 
   changes.compare("name", was.name, wanted.name, "replication slots and publications carry it");
   changes.compare_node("source", was.source, wanted.source);
   auto const both = std::min(was.shards.size(), wanted.shards.size());
-  for (std::size_t i = 0; i < both; ++i) changes.compare_node("shard[" + std::to_string(i) + "]", was.shards[i], wanted.shards[i]);
-  for (std::size_t i = both; i < was.shards.size(); ++i) changes.compare("shard", was.shards[i].name, "", "its slots would have no place");
+  for (std::size_t i = 0; i < both; ++i)
+    changes.compare_node("shard[" + std::to_string(i) + "]", was.shards[i], wanted.shards[i]);
+  for (std::size_t i = both; i < was.shards.size(); ++i)
+    changes.compare("shard", was.shards[i].name, "", "its slots would have no place");
   for (std::size_t i = both; i < wanted.shards.size(); ++i)
-    changes.compare("shard", "", wanted.shards[i].name, "every slot has its shard already, and a new one would get none");
-  changes.compare("application_role", was.application_role, wanted.application_role, "rights on what is installed were given to it");
+    changes.compare("shard", "", wanted.shards[i].name,
+                    "every slot has its shard already, and a new one would get none");
+  changes.compare("application_role", was.application_role, wanted.application_role,
+                  "rights on what is installed were given to it");
   changes.compare("engine_role", was.engine_role, wanted.engine_role, "it owns what is installed");
-  changes.compare("mirror_role", was.mirror_role, wanted.mirror_role, "rights on what is installed were given to it");
+  changes.compare("mirror_role", was.mirror_role, wanted.mirror_role,
+                  "rights on what is installed were given to it");
   changes.compare("pin", pins(was), pins(wanted), "rows have been placed by it");
-  auto const catalog_of = [](migration_manifest const& migration) { return migration.catalog.empty() ? migration.source.name : migration.catalog; };
+  auto const catalog_of = [](migration_manifest const& migration) {
+    return migration.catalog.empty() ? migration.source.name : migration.catalog;
+  };
   changes.compare("catalog", catalog_of(was), catalog_of(wanted), "requests, waves and the lease are there");
   return changes.take();
 }

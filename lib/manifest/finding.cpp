@@ -15,7 +15,9 @@ std::string manifest_finding::to_string() const {
   return text;
 }
 
-void field_positions::add(std::string field, int index, place at) { entries_.push_back({std::move(field), index, at}); }
+void field_positions::add(std::string field, int index, place at) {
+  entries_.push_back({std::move(field), index, at});
+}
 
 field_positions::place field_positions::find(std::string_view field, int index) const noexcept {
   if (entries_.empty()) return {};
@@ -31,7 +33,8 @@ field_positions::place field_positions::find(std::string_view field, int index) 
 }
 
 error error_of(std::span<manifest_finding const> findings) {
-  std::string message = std::to_string(findings.size()) + (findings.size() == 1 ? " finding" : " findings") + " in the manifests";
+  std::string message = std::to_string(findings.size()) + (findings.size() == 1 ? " finding" : " findings") +
+                        " in the manifests";
   for (auto const& finding : findings) message.append("\n  ").append(finding.to_string());
   return error{error_code::manifest_invalid, std::move(message), "docs/MANIFEST.md explains each code"};
 }

@@ -24,7 +24,8 @@ group_state const* generation::find_group(std::string_view name) const noexcept 
 }
 
 table_state const* generation::find_table(std::string_view schema_and_name) const noexcept {
-  auto const at = std::ranges::find_if(tables, [&](table_state const& table) { return table.manifest.table == schema_and_name; });
+  auto const at = std::ranges::find_if(
+      tables, [&](table_state const& table) { return table.manifest.table == schema_and_name; });
   return at == tables.end() ? nullptr : &*at;
 }
 
@@ -46,8 +47,9 @@ std::vector<placement_range> even_placement(std::uint16_t shard_count) {
   for (std::uint32_t shard = 0; shard < shard_count; ++shard) {
     auto const first = limits::slot_count * shard / shard_count;
     auto const end = limits::slot_count * (shard + 1) / shard_count;
-    ranges.push_back({{slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(end - 1)}},
-                      shard_id{static_cast<std::uint16_t>(shard)}});
+    ranges.push_back(
+        {{slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(end - 1)}},
+         shard_id{static_cast<std::uint16_t>(shard)}});
   }
   return ranges;
 }

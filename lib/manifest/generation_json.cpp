@@ -15,9 +15,11 @@ std::string encode(generation const& from) {
 
 result<generation> decode_generation(std::string_view document) {
   files::Generation message;
-  auto const status = google::protobuf::util::JsonStringToMessage({document.data(), document.size()}, &message);
+  auto const status =
+      google::protobuf::util::JsonStringToMessage({document.data(), document.size()}, &message);
   if (!status.ok())
-    return error{error_code::corrupt_data, "a generation cannot be read: the document is not JSON of this version's form",
+    return error{error_code::corrupt_data,
+                 "a generation cannot be read: the document is not JSON of this version's form",
                  "upgrade the library if the generation was published by a newer one"};
   return from_message(message);
 }

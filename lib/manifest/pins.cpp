@@ -10,7 +10,8 @@ inline namespace v0 {
 namespace {
 
 error invalid(std::string what) {
-  return error{error_code::manifest_invalid, "placing pinned keys: " + std::move(what), "correct the migration's manifest: docs/MANIFEST.md"};
+  return error{error_code::manifest_invalid, "placing pinned keys: " + std::move(what),
+               "correct the migration's manifest: docs/MANIFEST.md"};
 }
 
 result<shard_id> shard_named(migration_manifest const& migration, std::string const& name) {
@@ -24,8 +25,10 @@ std::vector<placement_range> ranges_of(std::vector<shard_id> const& by_slot) {
   std::vector<placement_range> ranges;
   for (std::size_t i = 0; i < by_slot.size(); ++i) {
     slot_id const slot{static_cast<std::uint16_t>(i)};
-    if (ranges.empty() || ranges.back().shard != by_slot[i]) ranges.push_back({{slot, slot}, by_slot[i]});
-    else ranges.back().slots.last = slot;
+    if (ranges.empty() || ranges.back().shard != by_slot[i])
+      ranges.push_back({{slot, slot}, by_slot[i]});
+    else
+      ranges.back().slots.last = slot;
   }
   return ranges;
 }
@@ -33,7 +36,8 @@ std::vector<placement_range> ranges_of(std::vector<shard_id> const& by_slot) {
 }  // namespace
 
 result<slot_id> slot_of(pinned_key const& pin) {
-  if (pin.types.empty() || pin.types.size() > limits::shard_key_columns_max || pin.types.size() != pin.values.size())
+  if (pin.types.empty() || pin.types.size() > limits::shard_key_columns_max ||
+      pin.types.size() != pin.values.size())
     return invalid("a pin has not one type for each of 1 to 4 values");
   std::vector<shard_key> parts;
   for (std::size_t i = 0; i < pin.types.size(); ++i) {
@@ -49,7 +53,8 @@ result<std::vector<placement_range>> first_placement(migration_manifest const& m
   std::vector<shard_id> open;  // shards that get slots without a pin
   for (std::size_t i = 0; i < migration.shards.size(); ++i)
     if (!migration.shards[i].pinned_only) open.push_back(shard_id{static_cast<std::uint16_t>(i)});
-  if (open.empty() || migration.shards.size() > 1024) return invalid("every shard is pinned_only, or there are none or more than 1024");
+  if (open.empty() || migration.shards.size() > 1024)
+    return invalid("every shard is pinned_only, or there are none or more than 1024");
   std::vector<shard_id> by_slot(limits::slot_count);
   for (auto const& range : even_placement(static_cast<std::uint16_t>(open.size())))
     std::fill_n(by_slot.begin() + range.slots.first.value(), range.slots.count(), open[range.shard.value()]);
@@ -57,7 +62,8 @@ result<std::vector<placement_range>> first_placement(migration_manifest const& m
   for (auto const& pin : migration.pins) {
     BOOST_OUTCOME_TRY(auto const shard, shard_named(migration, pin.shard));
     BOOST_OUTCOME_TRY(auto const slot, slot_of(pin));
-    if (taken[slot.value()] && by_slot[slot.value()] != shard) return invalid("two pins put one slot on different shards");
+    if (taken[slot.value()] && by_slot[slot.value()] != shard)
+      return invalid("two pins put one slot on different shards");
     taken[slot.value()] = true;
     by_slot[slot.value()] = shard;
   }

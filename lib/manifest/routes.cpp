@@ -7,16 +7,17 @@ inline namespace v0 {
 namespace {
 
 group_routes routes_of_group(group_state const& group) {
-  group_routes routes{group.name, {}, group.at == stage::dual_writing || group.at == stage::sharded};
+  group_routes routes{group.name, {}, group.stage == stage::dual_writing || group.stage == stage::sharded};
   for (auto const& range : group.authority)
-    routes.owners.assign(range.slots, {range.shard ? node_index{*range.shard} : source_node, range.at});
+    routes.owners.assign(range.slots, {range.shard ? node_index{*range.shard} : source_node, range.epoch});
   return routes;
 }
 
 result<key_type> key_type_of(table_state const& table, std::string const& name) {
   auto const column = std::ranges::find(table.columns, name, &column_state::name);
   if (column == table.columns.end())
-    return error{error_code::corrupt_data, "the generation lists no column \"" + name + "\" of " + table.manifest.table + ", its shard key"};
+    return error{error_code::corrupt_data, "the generation lists no column \"" + name + "\" of " +
+                                               table.manifest.table + ", its shard key"};
   auto const kind = key_column_of(column->key_type());
   if (!kind) return kind.error().while_doing("routing " + table.manifest.table + " by \"" + name + "\"");
   return type_of(kind.value());
@@ -25,9 +26,13 @@ result<key_type> key_type_of(table_state const& table, std::string const& name) 
 result<table_routes> routes_of_table(generation const& from, table_state const& table) {
   auto const group = std::ranges::find(from.groups, table.manifest.group, &group_state::name);
   if (group == from.groups.end())
-    return error{error_code::corrupt_data, "the generation has no group \"" + table.manifest.group + "\" for " + table.manifest.table};
-  table_routes routes{table.manifest.table, static_cast<std::uint16_t>(group - from.groups.begin()),
-                      table.manifest.kind == table_kind::reference, {}, table.manifest.shard_key};
+    return error{error_code::corrupt_data,
+                 "the generation has no group \"" + table.manifest.group + "\" for " + table.manifest.table};
+  table_routes routes{table.manifest.table,
+                      static_cast<std::uint16_t>(group - from.groups.begin()),
+                      table.manifest.kind == table_kind::reference,
+                      {},
+                      table.manifest.shard_key};
   for (auto const& column : table.manifest.shard_key) {
     BOOST_OUTCOME_TRY(auto type, key_type_of(table, column));
     routes.shard_key.push_back(type);

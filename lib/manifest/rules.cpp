@@ -11,7 +11,9 @@ constexpr std::string_view space = " \t\r\n\f\v";
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-std::span<std::byte const> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span{text.data(), text.size()}); }
+std::span<std::byte const> bytes_of(std::string_view text) noexcept {
+  return std::as_bytes(std::span{text.data(), text.size()});
+}
 
 /// The value after "keyword=", taken off the text; nothing for a quote that does not end.
 std::optional<std::string> take_value(std::string_view& text) {
@@ -42,12 +44,15 @@ void skip_space(std::string_view& text) {
 
 }  // namespace
 
-void finder::add(std::string_view code, std::string_view field, int index, std::string message, std::string hint) {
+void finder::add(std::string_view code, std::string_view field, int index, std::string message,
+                 std::string hint) {
   auto const at = positions_->find(field, index);
   findings_.push_back({std::string{code}, file_, at.line, at.column, std::move(message), std::move(hint)});
 }
 
-std::string item_path(std::string_view list, std::size_t at) { return std::string{list} + "[" + std::to_string(at) + "]"; }
+std::string item_path(std::string_view list, std::size_t at) {
+  return std::string{list} + "[" + std::to_string(at) + "]";
+}
 
 std::string shown(std::string_view name) {
   constexpr char digits[] = "0123456789abcdef";
@@ -66,21 +71,28 @@ std::string shown(std::string_view name) {
   return text + (name.size() > 100 ? "...\"" : "\"");
 }
 
-// P1: names are compared and quoted as the catalog has them; those that PostgreSQL would cut or that no client can show are refused.
-bool check_identifier(finder& found, std::string_view field, int index, std::string_view what, std::string_view name) {
-  auto const about = [&](std::string_view problem) { return "the " + std::string{what} + " " + shown(name) + " " + std::string{problem}; };
+// P1: names are compared and quoted as the catalog has them; those that PostgreSQL would cut or that no
+// client can show are refused.
+bool check_identifier(finder& found, std::string_view field, int index, std::string_view what,
+                      std::string_view name) {
+  auto const about = [&](std::string_view problem) {
+    return "the " + std::string{what} + " " + shown(name) + " " + std::string{problem};
+  };
   if (name.empty()) {
-    found.add("M003", field, index, "the " + std::string{what} + " is empty", "write its name as the source's catalog has it, without quotes");
+    found.add("M003", field, index, "the " + std::string{what} + " is empty",
+              "write its name as the source's catalog has it, without quotes");
     return false;
   }
   if (name.size() > limits::identifier_bytes_max) {
-    found.add("M004", field, index, about("is longer than 63 bytes"), "PostgreSQL cuts longer names: write the name as its catalog has it");
+    found.add("M004", field, index, about("is longer than 63 bytes"),
+              "PostgreSQL cuts longer names: write the name as its catalog has it");
     return false;
   }
   bool control = false;
   for (char const c : name) control = control || is_control(c);
   if (control || !key_text_form::is_utf8(bytes_of(name))) {
-    found.add("M005", field, index, about("holds a control character, or is no valid UTF-8"), "rename the object on the source");
+    found.add("M005", field, index, about("holds a control character, or is no valid UTF-8"),
+              "rename the object on the source");
     return false;
   }
   return true;
@@ -113,7 +125,8 @@ std::optional<std::vector<std::pair<std::string, std::string>>> parse_conninfo(s
 
 std::optional<std::pair<std::string_view, std::string_view>> split_table(std::string_view table) noexcept {
   auto const dot = table.find('.');
-  if (dot == std::string_view::npos || dot == 0 || dot + 1 == table.size() || table.find('.', dot + 1) != std::string_view::npos)
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == table.size() ||
+      table.find('.', dot + 1) != std::string_view::npos)
     return std::nullopt;
   return std::pair{table.substr(0, dot), table.substr(dot + 1)};
 }

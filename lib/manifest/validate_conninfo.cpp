@@ -20,17 +20,22 @@ std::string_view value_of(settings const& all, std::string_view keyword) {
 
 bool is_secret(std::string_view keyword) { return keyword == "password" || keyword == "sslpassword"; }
 
-void check_setting(finder& found, int index, node_definition const& node, settings const& all, std::size_t at) {
+void check_setting(finder& found, int index, node_definition const& node, settings const& all,
+                   std::size_t at) {
   auto const& keyword = all[at].first;
   auto const end = all.begin() + static_cast<std::ptrdiff_t>(at);
   if (is_secret(keyword)) {
-    found.add("M017", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " holds a " + keyword,
+    found.add("M017", "node.conninfo", index,
+              "the conninfo of node " + shown(node.name) + " holds a " + keyword,
               "remove it: passwords come from PGPASSFILE, a service file or the environment");
   } else if (keyword == "user") {
-    found.add("M055", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " names a user",
-              "remove user: services, the controller and the mirror use one conninfo, each with its own role");
+    found.add(
+        "M055", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " names a user",
+        "remove user: services, the controller and the mirror use one conninfo, each with its own role");
   } else if (std::any_of(all.begin(), end, [&](auto const& other) { return other.first == keyword; })) {
-    found.add("M054", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " says " + shown(keyword) + " twice", "keep one of them");
+    found.add("M054", "node.conninfo", index,
+              "the conninfo of node " + shown(node.name) + " says " + shown(keyword) + " twice",
+              "keep one of them");
   }
 }
 
@@ -40,7 +45,8 @@ void check_place(finder& found, int index, node_definition const& node, settings
     found.add("M052", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " names no host",
               "write host=...: without it each process connects to whatever server runs beside it");
   if (value_of(all, "dbname").empty())
-    found.add("M053", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " names no database",
+    found.add("M053", "node.conninfo", index,
+              "the conninfo of node " + shown(node.name) + " names no database",
               "write dbname=...: without it each role connects to the database of its own name");
 }
 
@@ -54,7 +60,8 @@ bool is_verified(std::string_view conninfo) {
 void check_conninfo(finder& found, int index, node_definition const& node) {
   auto const all = parse_conninfo(node.conninfo);
   if (!all || all->empty()) {
-    found.add("M018", "node.conninfo", index, "the conninfo of node " + shown(node.name) + " is missing, or not in libpq's keyword form",
+    found.add("M018", "node.conninfo", index,
+              "the conninfo of node " + shown(node.name) + " is missing, or not in libpq's keyword form",
               "write conninfo: \"host=... port=5432 dbname=...\"; a URI is not taken");
     return;
   }
@@ -72,7 +79,9 @@ bool is_same_database(std::string_view conninfo, std::string_view other) {
     return said.empty() ? std::string_view{"5432"} : said;
   };
   constexpr std::array<std::string_view, 4> where{"host", "hostaddr", "dbname", "service"};
-  return port(*a) == port(*b) && std::ranges::all_of(where, [&](auto keyword) { return value_of(*a, keyword) == value_of(*b, keyword); });
+  return port(*a) == port(*b) && std::ranges::all_of(where, [&](auto keyword) {
+           return value_of(*a, keyword) == value_of(*b, keyword);
+         });
 }
 
 // An operator may have the mode in a service file, but then nobody who reads the manifest can know it.
@@ -81,7 +90,8 @@ void check_classified(finder& found, migration_manifest const& migration, table_
   auto const check = [&](node_definition const& node) {
     if (!is_verified(node.conninfo))
       found.add("M051", "node.conninfo", index,
-                "the conninfo of node " + shown(node.name) + " does not say sslmode=verify-full, and " + shown(classified.table) + " has classified columns",
+                "the conninfo of node " + shown(node.name) + " does not say sslmode=verify-full, and " +
+                    shown(classified.table) + " has classified columns",
                 "write sslmode=verify-full (and sslrootcert, unless the system's certificates do)");
     ++index;
   };

@@ -9,45 +9,56 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-std::string named(table_file const& file) { return file.manifest.table + (file.file.empty() ? "" : " (" + file.file + ")"); }
+std::string named(table_file const& file) {
+  return file.manifest.table + (file.file.empty() ? "" : " (" + file.file + ")");
+}
 
 void check_stride(finder& found, table_manifest const& table, migration_manifest const& migration) {
   if (table.ids != id_strategy_kind::interleaved || table.id_stride > migration.shards.size()) return;
   found.add("M016", "ids.stride", 0,
-            "the stride of " + std::to_string(table.id_stride) + " is not more than the " + std::to_string(migration.shards.size()) + " shards",
+            "the stride of " + std::to_string(table.id_stride) + " is not more than the " +
+                std::to_string(migration.shards.size()) + " shards",
             "each shard and the source need a remainder of their own: take a larger stride");
 }
 
 void check_twice(finder& found, table_file const& file, std::map<std::string_view, table_file const*>& seen) {
   auto const [at, fresh] = seen.emplace(file.manifest.table, &file);
   if (fresh) return;
-  found.add("M026", "table", 0, "the table " + shown(file.manifest.table) + " has two manifests; the other is " + named(*at->second),
-            "keep one of them");
+  found.add(
+      "M026", "table", 0,
+      "the table " + shown(file.manifest.table) + " has two manifests; the other is " + named(*at->second),
+      "keep one of them");
 }
 
 /// The first table of a group says what the others have to agree with.
-void check_against_group(finder& found, table_file const& file, std::map<std::string_view, table_file const*>& first) {
+void check_against_group(finder& found, table_file const& file,
+                         std::map<std::string_view, table_file const*>& first) {
   auto const [at, fresh] = first.emplace(file.manifest.group, &file);
   if (fresh) return;
   auto const& other = at->second->manifest;
   if (other.kind != file.manifest.kind) {
-    found.add("M027", "group", 0, "the group " + shown(other.group) + " holds reference tables and sharded ones, such as " + named(*at->second),
+    found.add("M027", "group", 0,
+              "the group " + shown(other.group) + " holds reference tables and sharded ones, such as " +
+                  named(*at->second),
               "put reference tables into a group of their own: a group's authority moves as one");
   } else if (other.shard_key.size() != file.manifest.shard_key.size()) {
-    found.add("M028", "shard_key", 0,
-              "the shard key has " + std::to_string(file.manifest.shard_key.size()) + " columns, and that of " + named(*at->second) +
-                  " in the same group has " + std::to_string(other.shard_key.size()),
-              "tables of one group share a shard key: the same columns in the same order, under whatever names");
+    found.add(
+        "M028", "shard_key", 0,
+        "the shard key has " + std::to_string(file.manifest.shard_key.size()) + " columns, and that of " +
+            named(*at->second) + " in the same group has " + std::to_string(other.shard_key.size()),
+        "tables of one group share a shard key: the same columns in the same order, under whatever names");
   }
 }
 
 }  // namespace
 
-std::vector<manifest_finding> validate_set(migration_file const& migration, std::span<table_file const> tables) {
+std::vector<manifest_finding> validate_set(migration_file const& migration,
+                                           std::span<table_file const> tables) {
   auto all = migration.findings;
   std::map<std::string_view, table_file const*> by_name, by_group;
   finder of_migration{migration.file, migration.positions};
-  auto const classified = std::ranges::find_if(tables, [](table_file const& file) { return !file.manifest.classified_columns.empty(); });
+  auto const classified = std::ranges::find_if(
+      tables, [](table_file const& file) { return !file.manifest.classified_columns.empty(); });
   if (classified != tables.end()) check_classified(of_migration, migration.manifest, classified->manifest);
   if (!tables.empty()) check_pin_lengths(of_migration, migration.manifest, tables);
   auto spanning = of_migration.take();

@@ -12,12 +12,14 @@ namespace {
 constexpr std::size_t site_bytes_max = 200;
 constexpr auto relaxed = std::memory_order_relaxed;
 
-std::uint64_t hash_of_text(std::string_view text) noexcept { return mixed_hash(std::hash<std::string_view>{}(text)); }
+std::uint64_t hash_of_text(std::string_view text) noexcept {
+  return mixed_hash(std::hash<std::string_view>{}(text));
+}
 
 struct site_entry {
   std::uint64_t hash{};
-  std::string label;         // "" where the place in the source tells
-  char const* file{};        // compared by address: one place in a program has one
+  std::string label;   // "" where the place in the source tells
+  char const* file{};  // compared by address: one place in a program has one
   std::uint32_t line{};
   observed_table* on{};
   call_kind kind{};
@@ -32,14 +34,20 @@ struct set_entry {
   std::atomic<std::uint64_t> transactions{};
 };
 
-std::uint64_t hash_of_site(observed_table const* on, call_site const& site, call_kind kind, call_operation operation) noexcept {
-  auto const place = site.label.empty() ? mixed_hash(reinterpret_cast<std::uintptr_t>(site.where.file_name()) + site.where.line() * 31ULL)
-                                        : hash_of_text(site.label);
-  return mixed_hash(place ^ (reinterpret_cast<std::uintptr_t>(on) << 8) ^ (static_cast<std::uint64_t>(kind) << 4) ^ static_cast<std::uint64_t>(operation));
+std::uint64_t hash_of_site(observed_table const* on, call_site const& site, call_kind kind,
+                           call_operation operation) noexcept {
+  auto const place =
+      site.label.empty()
+          ? mixed_hash(reinterpret_cast<std::uintptr_t>(site.where.file_name()) + site.where.line() * 31ULL)
+          : hash_of_text(site.label);
+  return mixed_hash(place ^ (reinterpret_cast<std::uintptr_t>(on) << 8) ^
+                    (static_cast<std::uint64_t>(kind) << 4) ^ static_cast<std::uint64_t>(operation));
 }
 
-bool is_site(site_entry const& held, observed_table const* on, call_site const& site, call_kind kind, call_operation operation) noexcept {
-  if (held.on != on || held.kind != kind || held.operation != operation || held.label != site.label) return false;
+bool is_site(site_entry const& held, observed_table const* on, call_site const& site, call_kind kind,
+             call_operation operation) noexcept {
+  if (held.on != on || held.kind != kind || held.operation != operation || held.label != site.label)
+    return false;
   return !site.label.empty() || (held.file == site.where.file_name() && held.line == site.where.line());
 }
 
@@ -65,7 +73,8 @@ std::string_view function_in(std::string_view signature) noexcept {
 }  // namespace
 
 struct call_collector::state {
-  explicit state(call_bounds bounds) : tables(bounds.tables_max), sites(bounds.sites_max), sets(bounds.sets_max) {}
+  explicit state(call_bounds bounds)
+      : tables(bounds.tables_max), sites(bounds.sites_max), sets(bounds.sets_max) {}
   insert_only_table<observed_table> tables;
   insert_only_table<site_entry> sites;
   insert_only_table<set_entry> sets;
@@ -78,15 +87,18 @@ call_collector::~call_collector() = default;
 
 observed_table* call_collector::table(std::string_view name) {
   auto const hash = hash_of_text(name);
-  return state_->tables.find_or_add(hash, [&](observed_table const& held) { return held.name_ == name; }, [&] {
-    auto fresh = std::make_unique<observed_table>();
-    fresh->hash = hash;
-    fresh->name_ = name;
-    return fresh;
-  });
+  return state_->tables.find_or_add(
+      hash, [&](observed_table const& held) { return held.name_ == name; },
+      [&] {
+        auto fresh = std::make_unique<observed_table>();
+        fresh->hash = hash;
+        fresh->name_ = name;
+        return fresh;
+      });
 }
 
-void call_collector::count(observed_table* on, call_site const& site, call_kind kind, call_operation operation, call_shape shape) noexcept {
+void call_collector::count(observed_table* on, call_site const& site, call_kind kind,
+                           call_operation operation, call_shape shape) noexcept {
   auto const at = static_cast<std::size_t>(shape);
   if (!on) {
     state_->other_tables[at].fetch_add(1, relaxed);
@@ -94,7 +106,8 @@ void call_collector::count(observed_table* on, call_site const& site, call_kind 
   }
   on->counts_[at].fetch_add(1, relaxed);
   auto const hash = hash_of_site(on, site, kind, operation);
-  auto* const entry = state_->sites.find_or_add(hash, [&](site_entry const& held) { return is_site(held, on, site, kind, operation); },
+  auto* const entry = state_->sites.find_or_add(
+      hash, [&](site_entry const& held) { return is_site(held, on, site, kind, operation); },
       [&] {
         auto fresh = std::make_unique<site_entry>();
         fresh->hash = hash;
@@ -136,7 +149,9 @@ call_report call_collector::report() const {
   });
   std::ranges::sort(made.tables, {}, &table_report::table);
   call_report rest;  // merging joins sites whose text is the same
-  state_->sites.for_each([&](site_entry const& one) { rest.sites.push_back({one.on->name_, one.text, one.kind, one.operation, read(one.counts)}); });
+  state_->sites.for_each([&](site_entry const& one) {
+    rest.sites.push_back({one.on->name_, one.text, one.kind, one.operation, read(one.counts)});
+  });
   state_->sets.for_each([&](set_entry const& one) {
     tables_together set{{}, one.transactions.load(relaxed)};
     for (auto const* table : one.tables) set.tables.push_back(table->name_);
@@ -153,7 +168,8 @@ std::string text_of(call_site const& site) {
   if (!site.label.empty()) return std::string(site.label.substr(0, site_bytes_max));
   std::string_view file = site.where.file_name();
   if (auto const slash = file.find_last_of("/\\"); slash != file.npos) file.remove_prefix(slash + 1);
-  auto text = std::string(file) + ":" + std::to_string(site.where.line()) + ":" + std::string(function_in(site.where.function_name()));
+  auto text = std::string(file) + ":" + std::to_string(site.where.line()) + ":" +
+              std::string(function_in(site.where.function_name()));
   if (text.size() > site_bytes_max) text.resize(site_bytes_max);
   return text;
 }

@@ -17,16 +17,20 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     auto const byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (byte < 0x20) ((out += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
-    else out += c;
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (byte < 0x20)
+      ((out += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
+    else
+      out += c;
   }
   return out + '"';
 }
 
 std::string members(call_counts const& counts) {
   std::string out = "\"calls\": " + std::to_string(counts.calls());
-  for (std::size_t i = 0; i < call_shape_count; ++i) out += ", " + quoted(name(static_cast<call_shape>(i))) + ": " + std::to_string(counts.of[i]);
+  for (std::size_t i = 0; i < call_shape_count; ++i)
+    out += ", " + quoted(name(static_cast<call_shape>(i))) + ": " + std::to_string(counts.of[i]);
   return out;
 }
 
@@ -60,7 +64,8 @@ pair_counts pairs_in(call_report const& report) {
   pair_counts pairs;
   for (auto const& set : report.together)
     for (std::size_t i = 0; i < set.tables.size(); ++i)
-      for (std::size_t j = i + 1; j < set.tables.size(); ++j) pairs[{set.tables[i], set.tables[j]}] += set.transactions;
+      for (std::size_t j = i + 1; j < set.tables.size(); ++j)
+        pairs[{set.tables[i], set.tables[j]}] += set.transactions;
   return pairs;
 }
 
@@ -87,11 +92,14 @@ std::string_view name(call_operation operation) noexcept {
 }
 
 std::string_view name(call_shape shape) noexcept {
-  constexpr std::string_view names[]{"single_shard", "without_key", "crosses_shards", "crosses_groups", "not_known", "unlisted"};
+  constexpr std::string_view names[]{"single_shard",   "without_key", "crosses_shards",
+                                     "crosses_groups", "not_known",   "unlisted"};
   return names[static_cast<std::size_t>(shape)];
 }
 
-std::uint64_t call_counts::calls() const noexcept { return std::accumulate(std::begin(of), std::end(of), std::uint64_t{0}); }
+std::uint64_t call_counts::calls() const noexcept {
+  return std::accumulate(std::begin(of), std::end(of), std::uint64_t{0});
+}
 
 call_counts& call_counts::operator+=(call_counts const& more) noexcept {
   for (std::size_t i = 0; i < call_shape_count; ++i) of[i] += more.of[i];
@@ -117,8 +125,10 @@ void merge(call_report& into, call_report const& more) {
   for (auto& [table, one] : tables) into.tables.push_back(std::move(one));
   into.sites.clear();
   for (auto& one : sites) {
-    if (!into.sites.empty() && order_of(into.sites.back()) == order_of(one)) into.sites.back().counts += one.counts;
-    else into.sites.push_back(std::move(one));
+    if (!into.sites.empty() && order_of(into.sites.back()) == order_of(one))
+      into.sites.back().counts += one.counts;
+    else
+      into.sites.push_back(std::move(one));
   }
   into.together.clear();
   for (auto const& [set, transactions] : together) into.together.push_back({set, transactions});
@@ -131,7 +141,8 @@ std::vector<proposed_group> propose_groups(call_report const& report, double sha
   auto const writes = writes_in(report);
   for (auto const& [pair, transactions] : pairs_in(report)) {
     auto const fewer = std::min(writes.at(pair.first), writes.at(pair.second));
-    if (transactions > 0 && static_cast<double>(transactions) >= share_min * static_cast<double>(fewer)) joined.join(pair.first, pair.second);
+    if (transactions > 0 && static_cast<double>(transactions) >= share_min * static_cast<double>(fewer))
+      joined.join(pair.first, pair.second);
   }
   std::map<std::string, proposed_group> groups;
   for (auto const& [table, count] : writes) groups[joined.root_of(table)].tables.push_back(table);
@@ -150,17 +161,21 @@ std::vector<proposed_group> propose_groups(call_report const& report, double sha
 
 std::string to_json(call_report const& report) {
   auto const tables = array_of(report.tables, [](table_report const& one) {
-    return "{\"table\": " + quoted(one.table) + ", " + members(one.counts) + ", \"other_call_sites\": {" + members(one.other_sites) + "}}";
+    return "{\"table\": " + quoted(one.table) + ", " + members(one.counts) + ", \"other_call_sites\": {" +
+           members(one.other_sites) + "}}";
   });
   auto const sites = array_of(report.sites, [](call_site_report const& one) {
-    return "{\"table\": " + quoted(one.table) + ", \"site\": " + quoted(one.site) + ", \"call\": " + quoted(name(one.kind)) +
-           ", \"statement\": " + quoted(name(one.operation)) + ", " + members(one.counts) + "}";
+    return "{\"table\": " + quoted(one.table) + ", \"site\": " + quoted(one.site) +
+           ", \"call\": " + quoted(name(one.kind)) + ", \"statement\": " + quoted(name(one.operation)) +
+           ", " + members(one.counts) + "}";
   });
   auto const together = array_of(report.together, [](tables_together const& one) {
-    return "{\"tables\": " + array_of(one.tables, quoted) + ", \"transactions\": " + std::to_string(one.transactions) + "}";
+    return "{\"tables\": " + array_of(one.tables, quoted) +
+           ", \"transactions\": " + std::to_string(one.transactions) + "}";
   });
-  return "{\"tables\": " + tables + ", \"call_sites\": " + sites + ", \"written_together\": " + together + ", \"other_tables\": {" +
-         members(report.other_tables) + "}, \"other_transactions\": " + std::to_string(report.other_transactions) + "}";
+  return "{\"tables\": " + tables + ", \"call_sites\": " + sites + ", \"written_together\": " + together +
+         ", \"other_tables\": {" + members(report.other_tables) +
+         "}, \"other_transactions\": " + std::to_string(report.other_transactions) + "}";
 }
 
 }  // namespace v0

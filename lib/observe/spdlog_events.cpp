@@ -1,8 +1,8 @@
 #include "shardway/observe/spdlog_events.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <string>
+
+#include <spdlog/spdlog.h>
 
 namespace shardway {
 inline namespace v0 {
@@ -23,22 +23,27 @@ class spdlog_listener final : public events {
   void on_write(write_event const& one) noexcept override {
     quietly([&] {
       auto const level = one.outcome == "in_doubt" ? spdlog::level::err : spdlog::level::debug;
-      spdlog::log(level, "write table={} node={} slot={} epoch={} outcome={} dual_write={} retries={} stalled_us={} took_us={}", one.table,
-          one.node,
-                  one.slot.value(), one.at.value(), one.outcome, one.dual_write, one.retries, one.stalled.count(), one.took.count());
+      spdlog::log(level,
+                  "write table={} node={} slot={} epoch={} outcome={} dual_write={} retries={} stalled_us={} "
+                  "took_us={}",
+                  one.table, one.node, one.slot.value(), one.epoch.value(), one.outcome, one.dual_write,
+                  one.retries, one.stalled.count(), one.took.count());
     });
   }
   void on_refusal(refusal_event const& one) noexcept override {
     quietly([&] {
-      spdlog::info("refused group={} node={} slot={} epoch={} code={}", one.group, one.node, one.slot.value(), one.expected.value(),
-          name(one.code));
+      spdlog::info("refused group={} node={} slot={} epoch={} code={}", one.group, one.node, one.slot.value(),
+                   one.expected.value(), name(one.code));
     });
   }
   void on_generation(generation_event const& one) noexcept override {
     quietly([&] { spdlog::info("generation before={} after={} node={}", one.before, one.after, one.node); });
   }
   void on_generation_refused(refused_generation_event const& one) noexcept override {
-    quietly([&] { spdlog::error("generation refused number={} in_use={} node={} error=\"{}\"", one.number, one.in_use, one.node, one.why); });
+    quietly([&] {
+      spdlog::error("generation refused number={} in_use={} node={} error=\"{}\"", one.number, one.in_use,
+                    one.node, one.why);
+    });
   }
   void on_breaker(breaker_event const& one) noexcept override {
     quietly([&] { spdlog::warn("breaker shard={} open={}", one.shard, one.open); });
@@ -46,7 +51,8 @@ class spdlog_listener final : public events {
   void on_shadow_read(shadow_event const& one) noexcept override {
     quietly([&] {
       auto const level = one.found == "different" ? spdlog::level::warn : spdlog::level::debug;
-      spdlog::log(level, "shadow table={} found={} statement={:016x} slot={}", one.table, one.found, one.fingerprint, one.slot.value());
+      spdlog::log(level, "shadow table={} found={} statement={:016x} slot={}", one.table, one.found,
+                  one.fingerprint, one.slot.value());
     });
   }
   void on_trouble(std::string_view doing, error const& what) noexcept override {

@@ -18,13 +18,18 @@ std::uint32_t number_at(bytes unit, std::size_t at) noexcept {
   return value;
 }
 
-error malformed(char const* what) { return error{error_code::protocol_violation, std::string{"splitting a binary COPY: "} + what}; }
+error malformed(char const* what) {
+  return error{error_code::protocol_violation, std::string{"splitting a binary COPY: "} + what};
+}
 
-error bad_option(char const* what) { return error{error_code::invalid_argument, std::string{"binary_copy_options: "} + what}; }
+error bad_option(char const* what) {
+  return error{error_code::invalid_argument, std::string{"binary_copy_options: "} + what};
+}
 
 }  // namespace
 
-binary_copy_splitter::binary_copy_splitter(binary_copy_options options) : options_(std::move(options)), fields_(options_.chosen.size()) {}
+binary_copy_splitter::binary_copy_splitter(binary_copy_options options)
+    : options_(std::move(options)), fields_(options_.chosen.size()) {}
 
 result<binary_copy_splitter> binary_copy_splitter::make(binary_copy_options options) {
   if (options.columns < 1 || options.columns > columns_max) return bad_option("columns must be 1 to 1664");
@@ -40,8 +45,10 @@ void binary_copy_splitter::feed(std::span<std::byte const> piece) { piece_ = pie
 result<bool> binary_copy_splitter::advance_header(bytes unit) {
   scan_.needed = header_bytes;
   if (unit.size() < header_bytes) return false;
-  if (!std::equal(unit.begin(), unit.begin() + signature_bytes, binary_copy_header.begin())) return malformed("it does not begin as one");
-  if (number_at(unit, signature_bytes) >> 16 != 0) return malformed("it has a critical flag that is not known");
+  if (!std::equal(unit.begin(), unit.begin() + signature_bytes, binary_copy_header.begin()))
+    return malformed("it does not begin as one");
+  if (number_at(unit, signature_bytes) >> 16 != 0)
+    return malformed("it has a critical flag that is not known");
   auto const extension = number_at(unit, signature_bytes + 4);
   if (extension > options_.tuple_bytes_max) return malformed("its header's extension is too long");
   scan_.needed = header_bytes + extension;
@@ -56,8 +63,10 @@ result<bool> binary_copy_splitter::advance_fields(bytes unit) {
     if (length < -1) return malformed("a field's length is negative");
     scan_.cursor += 4 + static_cast<std::size_t>(std::max(length, 0));
     if (scan_.cursor > options_.tuple_bytes_max) {
-      return error{error_code::invalid_argument, "a row is larger than tuple_bytes_max (" + std::to_string(options_.tuple_bytes_max) + " bytes)",
-                   "raise tuple_bytes_max, or move such rows by themselves"};
+      return error{
+          error_code::invalid_argument,
+          "a row is larger than tuple_bytes_max (" + std::to_string(options_.tuple_bytes_max) + " bytes)",
+          "raise tuple_bytes_max, or move such rows by themselves"};
     }
   }
   scan_.needed = scan_.cursor;
@@ -73,15 +82,19 @@ result<bool> binary_copy_splitter::advance_tuple(bytes unit) {
       part_ = part::end;
       return true;
     }
-    if (count != options_.columns) return malformed("a row has another number of fields than the COPY has columns");
+    if (count != options_.columns)
+      return malformed("a row has another number of fields than the COPY has columns");
     scan_ = {.cursor = 2, .needed = 2, .fields_left = count, .is_started = true};
   }
   return advance_fields(unit);
 }
 
-result<bool> binary_copy_splitter::advance(bytes unit) { return part_ == part::header ? advance_header(unit) : advance_tuple(unit); }
+result<bool> binary_copy_splitter::advance(bytes unit) {
+  return part_ == part::header ? advance_header(unit) : advance_tuple(unit);
+}
 
-// The next header or tuple as a whole: where it lies in the piece, or put together in held_ if a piece's end cut it.
+// The next header or tuple as a whole: where it lies in the piece, or put together in held_ if a piece's end
+// cut it.
 result<std::optional<bytes>> binary_copy_splitter::next_unit() {
   using maybe = std::optional<bytes>;
   if (held_.empty()) {

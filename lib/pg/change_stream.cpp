@@ -35,7 +35,8 @@ class pg_change_stream final : public change_stream {
       memory_ptr<char> const owned{piece};
       if (size < 0) return ended();
       if (size > 0) {
-        BOOST_OUTCOME_TRY(auto event, message({reinterpret_cast<std::byte const*>(piece), static_cast<std::size_t>(size)}));
+        BOOST_OUTCOME_TRY(
+            auto event, message({reinterpret_cast<std::byte const*>(piece), static_cast<std::size_t>(size)}));
         if (event) return event;
         continue;
       }
@@ -53,9 +54,12 @@ class pg_change_stream final : public change_stream {
   result<std::optional<stream_event>> message(std::span<std::byte const> bytes) {
     wire_reader in{bytes};
     switch (in.letter()) {
-      case 'w': return change(in);
-      case 'k': return keepalive(in);
-      default: return violation_error(link_->node(), doing);
+      case 'w':
+        return change(in);
+      case 'k':
+        return keepalive(in);
+      default:
+        return violation_error(link_->node(), doing);
     }
   }
 
@@ -87,7 +91,8 @@ class pg_change_stream final : public change_stream {
     return report();
   }
 
-  // Standby status: only what was confirmed is reported as flushed (I10, S6); a position of 0 confirms nothing.
+  // Standby status: only what was confirmed is reported as flushed (I10, S6); a position of 0 confirms
+  // nothing.
   result<> report() {
     next_status_ = system_clock_source().now() + options_.status_interval;
     std::string status{"r"};
@@ -96,7 +101,8 @@ class pg_change_stream final : public change_stream {
     append_number(status, confirmed_.value());
     append_number(status, static_cast<std::uint64_t>(server_time()));
     status.push_back('\0');
-    if (PQputCopyData(link_->raw(), status.data(), static_cast<int>(status.size())) != 1) return link_->lost(doing);
+    if (PQputCopyData(link_->raw(), status.data(), static_cast<int>(status.size())) != 1)
+      return link_->lost(doing);
     if (PQflush(link_->raw()) < 0) return link_->lost(doing);
     return success();
   }
@@ -107,9 +113,11 @@ class pg_change_stream final : public change_stream {
     if (!answer) return answer.error();
     auto const* last = answer.value().get();
     auto const state = sqlstate_of(last);
-    if (state.empty() || is_fatal(last) || state.starts_with("57") || state.starts_with("08")) return link_->lost(doing, last);
+    if (state.empty() || is_fatal(last) || state.starts_with("57") || state.starts_with("08"))
+      return link_->lost(doing, last);
     auto const cause = server_error(last, link_->node(), doing);
-    return error{error_code::stream_broken, cause.message(), "read the server's detail; the replication slot was not advanced"}
+    return error{error_code::stream_broken, cause.message(),
+                 "read the server's detail; the replication slot was not advanced"}
         .at_node(link_->node())
         .with_server(cause.sqlstate(), cause.server_detail());
   }
@@ -123,13 +131,16 @@ class pg_change_stream final : public change_stream {
 };
 
 error stream_error(connection const& link, error_code code, std::string what, std::string hint) {
-  return error{code, "opening the change stream on node \"" + link.node() + "\": " + std::move(what), std::move(hint)}.at_node(link.node());
+  return error{code, "opening the change stream on node \"" + link.node() + "\": " + std::move(what),
+               std::move(hint)}
+      .at_node(link.node());
 }
 
 // The escaped text alone: a literal here has no E'' form, so a backslash is refused.
 result<std::string> quoted(connection const& link, std::string const& text, char quote) {
   if (text.empty() || text.find('\0') != std::string::npos || text.find('\\') != std::string::npos) {
-    return stream_error(link, error_code::invalid_argument, "a name is empty or holds NUL or a backslash", {});
+    return stream_error(link, error_code::invalid_argument, "a name is empty or holds NUL or a backslash",
+                        {});
   }
   std::string made{quote};
   for (char c : text) made.append(c == quote ? 2 : 1, c);
@@ -144,33 +155,49 @@ result<std::string> start_command(connection const& link, change_stream_options 
     publications.append(publications.empty() ? "" : ",").append(one);
   }
   BOOST_OUTCOME_TRY(auto const list, quoted(link, publications, '\''));
-  return "START_REPLICATION SLOT " + slot_name + " LOGICAL " + options.start.to_string() + " (proto_version '1', publication_names " + list +
-         (options.messages ? ", messages 'true')" : ")");
+  return "START_REPLICATION SLOT " + slot_name + " LOGICAL " + options.start.to_string() +
+         " (proto_version '1', publication_names " + list + (options.messages ? ", messages 'true')" : ")");
 }
 
 result<> check_options(connection const& link, change_stream_options const& options, int server_version) {
-  auto const bad = [&](char const* what) { return stream_error(link, error_code::invalid_argument, what, {}); };
+  auto const bad = [&](char const* what) {
+    return stream_error(link, error_code::invalid_argument, what, {});
+  };
   if (options.publications.empty()) return bad("no publication was given");
-  if (options.status_interval <= std::chrono::milliseconds::zero()) return bad("status_interval must be above 0");
-  if (options.messages && server_version < 140000) return bad("logical messages need a server of 14 or later");
+  if (options.status_interval <= std::chrono::milliseconds::zero())
+    return bad("status_interval must be above 0");
+  if (options.messages && server_version < 140000)
+    return bad("logical messages need a server of 14 or later");
   return success();
 }
 
 result<> check_slot(connection& link, change_stream_options const& options, steady_time deadline) {
   BOOST_OUTCOME_TRY(auto const name, quoted(link, options.replication_slot, '\''));
-  BOOST_OUTCOME_TRY(auto const answer, run_simple(link, "SELECT plugin, confirmed_flush_lsn, wal_status, restart_lsn IS NULL FROM pg_catalog.pg_replication_slots "
-                                                        "WHERE slot_type = 'logical' AND slot_name = " + name, deadline, "looking at the replication slot"));
+  BOOST_OUTCOME_TRY(auto const answer, run_simple(link,
+                                                  "SELECT plugin, confirmed_flush_lsn, wal_status, "
+                                                  "restart_lsn IS NULL FROM pg_catalog.pg_replication_slots "
+                                                  "WHERE slot_type = 'logical' AND slot_name = " +
+                                                      name,
+                                                  deadline, "looking at the replication slot"));
   auto const found = rows_of(answer.get(), false);
   auto const called = "replication slot \"" + options.replication_slot + "\" ";
-  if (found.empty()) return stream_error(link, error_code::stream_broken, called + "does not exist", "its ranges must be copied again under a new one");
+  if (found.empty())
+    return stream_error(link, error_code::stream_broken, called + "does not exist",
+                        "its ranges must be copied again under a new one");
   if (found.text(0, 2) == "lost" || found.boolean(0, 3)) {
-    return stream_error(link, error_code::stream_broken, called + "is lost: the server has removed WAL it needs", "its ranges must be copied again");
+    return stream_error(link, error_code::stream_broken,
+                        called + "is lost: the server has removed WAL it needs",
+                        "its ranges must be copied again");
   }
-  if (found.text(0, 0) != "pgoutput") return stream_error(link, error_code::precondition_failed, called + "has another plug-in", "make one with pgoutput");
+  if (found.text(0, 0) != "pgoutput")
+    return stream_error(link, error_code::precondition_failed, called + "has another plug-in",
+                        "make one with pgoutput");
   auto const confirmed = lsn::parse(found.text(0, 1)).value_or(lsn{});
   if (options.start.is_set() && options.start < confirmed) {
-    return stream_error(link, error_code::stream_broken, called + "is at " + confirmed.to_string() + ", past the asked " + options.start.to_string(),
-                        "changes between were confirmed and are not sent again: read their ranges again");
+    return stream_error(
+        link, error_code::stream_broken,
+        called + "is at " + confirmed.to_string() + ", past the asked " + options.start.to_string(),
+        "changes between were confirmed and are not sent again: read their ranges again");
   }
   return success();
 }
@@ -178,9 +205,12 @@ result<> check_slot(connection& link, change_stream_options const& options, stea
 result<> check_publications(connection& link, change_stream_options const& options, steady_time deadline) {
   for (auto const& publication : options.publications) {
     BOOST_OUTCOME_TRY(auto const name, quoted(link, publication, '\''));
-    BOOST_OUTCOME_TRY(auto const answer, run_simple(link, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = " + name, deadline, "looking at a publication"));
+    BOOST_OUTCOME_TRY(auto const answer,
+                      run_simple(link, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = " + name,
+                                 deadline, "looking at a publication"));
     if (PQntuples(answer.get()) == 0) {
-      return stream_error(link, error_code::precondition_failed, "publication \"" + publication + "\" does not exist", "create it first");
+      return stream_error(link, error_code::precondition_failed,
+                          "publication \"" + publication + "\" does not exist", "create it first");
     }
   }
   return success();
@@ -196,16 +226,23 @@ result<> start(connection& link, std::string const& command, steady_time deadlin
   auto const translated = [&](error_code code, char const* what, char const* hint) {
     return stream_error(link, code, what, hint).with_server(cause.sqlstate(), cause.server_detail());
   };
-  if (cause.sqlstate() == "55006") return translated(error_code::precondition_failed, "the replication slot is in use", "stop the other reader, then try again");
-  if (cause.sqlstate() == "42704") return translated(error_code::stream_broken, "the replication slot does not exist", "its ranges must be copied again");
-  if (cause.sqlstate() == "55000") return translated(error_code::stream_broken, "the replication slot cannot be read any more", "its ranges must be copied again");
+  if (cause.sqlstate() == "55006")
+    return translated(error_code::precondition_failed, "the replication slot is in use",
+                      "stop the other reader, then try again");
+  if (cause.sqlstate() == "42704")
+    return translated(error_code::stream_broken, "the replication slot does not exist",
+                      "its ranges must be copied again");
+  if (cause.sqlstate() == "55000")
+    return translated(error_code::stream_broken, "the replication slot cannot be read any more",
+                      "its ranges must be copied again");
   return cause;
 }
 
 }  // namespace
 }  // namespace pg
 
-result<std::unique_ptr<change_stream>> open_change_stream(connect_options const& where, change_stream_options const& options) {
+result<std::unique_ptr<change_stream>> open_change_stream(connect_options const& where,
+                                                          change_stream_options const& options) {
   auto const deadline = system_clock_source().now() + 2 * where.connect_timeout;
   BOOST_OUTCOME_TRY(auto made, pg::make_connection(where, pg::connection_use::replication));
   auto& link = *made.link;
@@ -214,7 +251,8 @@ result<std::unique_ptr<change_stream>> open_change_stream(connect_options const&
   BOOST_OUTCOME_TRYV(pg::check_publications(link, options, deadline));
   BOOST_OUTCOME_TRY(auto const command, pg::start_command(link, options));
   BOOST_OUTCOME_TRYV(pg::start(link, command, deadline));
-  return std::unique_ptr<change_stream>{std::make_unique<pg::pg_change_stream>(std::move(made.link), options)};
+  return std::unique_ptr<change_stream>{
+      std::make_unique<pg::pg_change_stream>(std::move(made.link), options)};
 }
 
 }  // namespace v0

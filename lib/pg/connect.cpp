@@ -1,11 +1,11 @@
 // A connection string becomes a connection, within a deadline.
 #include "shardway/pg/connect.hpp"
 
-#include <poll.h>
-
 #include <charconv>
 #include <utility>
 #include <vector>
+
+#include <poll.h>
 
 #include "lib/pg/connection.hpp"
 #include "lib/pg/pg_session.hpp"
@@ -18,22 +18,32 @@ namespace {
 
 using parameters = std::vector<std::pair<std::string, std::string>>;
 
-// Decoding and COPY print values by these settings (V4) and names are found by search_path (P2), so that they are made on each connection and
-// not left to the role or the database.
+// Decoding and COPY print values by these settings (V4) and names are found by search_path (P2), so that they
+// are made on each connection and not left to the role or the database.
 constexpr char settings[] =
-    "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
-    "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET standard_conforming_strings = on; "
+    "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET "
+    "DateStyle = 'ISO'; "
+    "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET "
+    "standard_conforming_strings = on; "
     "SET default_transaction_isolation = 'read committed'; "
-    "SELECT system_identifier, current_setting('server_version_num'), pg_backend_pid(), '' FROM pg_catalog.pg_control_system()";
+    "SELECT system_identifier, current_setting('server_version_num'), pg_backend_pid(), '' FROM "
+    "pg_catalog.pg_control_system()";
 
-// A pooler in transaction mode gives each transaction another server connection: what differs is named, nothing is set.
+// A pooler in transaction mode gives each transaction another server connection: what differs is named,
+// nothing is set.
 constexpr char settings_of_pooled[] =
-    "SELECT system_identifier, pg_catalog.current_setting('server_version_num'), 0, (SELECT coalesce(pg_catalog.string_agg(w.name, ', '), '') "
-    "FROM (VALUES ('search_path', 'pg_catalog,pg_temp'), ('client_encoding', 'utf8'), ('TimeZone', 'utc'), ('IntervalStyle', 'postgres'), "
-    "('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('default_transaction_isolation', 'readcommitted')) AS w(name, wanted) "
-    "WHERE pg_catalog.lower(pg_catalog.replace(pg_catalog.current_setting(w.name), ' ', '')) OPERATOR(pg_catalog.<>) w.wanted) "
-    "|| CASE WHEN pg_catalog.lower(pg_catalog.current_setting('DateStyle')) OPERATOR(pg_catalog.~~) 'iso%' THEN '' ELSE ' DateStyle' END "
-    "|| CASE WHEN pg_catalog.current_setting('extra_float_digits')::int OPERATOR(pg_catalog.>) 0 THEN '' ELSE ' extra_float_digits' END "
+    "SELECT system_identifier, pg_catalog.current_setting('server_version_num'), 0, (SELECT "
+    "coalesce(pg_catalog.string_agg(w.name, ', '), '') "
+    "FROM (VALUES ('search_path', 'pg_catalog,pg_temp'), ('client_encoding', 'utf8'), ('TimeZone', 'utc'), "
+    "('IntervalStyle', 'postgres'), "
+    "('bytea_output', 'hex'), ('standard_conforming_strings', 'on'), ('default_transaction_isolation', "
+    "'readcommitted')) AS w(name, wanted) "
+    "WHERE pg_catalog.lower(pg_catalog.replace(pg_catalog.current_setting(w.name), ' ', '')) "
+    "OPERATOR(pg_catalog.<>) w.wanted) "
+    "|| CASE WHEN pg_catalog.lower(pg_catalog.current_setting('DateStyle')) OPERATOR(pg_catalog.~~) 'iso%' "
+    "THEN '' ELSE ' DateStyle' END "
+    "|| CASE WHEN pg_catalog.current_setting('extra_float_digits')::int OPERATOR(pg_catalog.>) 0 THEN '' "
+    "ELSE ' extra_float_digits' END "
     "FROM pg_catalog.pg_control_system()";
 
 struct free_options {
@@ -41,30 +51,37 @@ struct free_options {
 };
 
 error refused(connect_options const& options, std::string what, std::string hint = {}) {
-  return error{error_code::invalid_argument, "connecting to node \"" + options.node + "\": " + std::move(what), std::move(hint)}.at_node(
-      options.node);
+  return error{error_code::invalid_argument,
+               "connecting to node \"" + options.node + "\": " + std::move(what), std::move(hint)}
+      .at_node(options.node);
 }
 
 result<parameters> parse_conninfo(connect_options const& options) {
   char* why{};
-  std::unique_ptr<PQconninfoOption, free_options> const parsed{PQconninfoParse(options.conninfo.c_str(), &why)};
+  std::unique_ptr<PQconninfoOption, free_options> const parsed{
+      PQconninfoParse(options.conninfo.c_str(), &why)};
   memory_ptr<char> const owned{why};
   // libpq's own text quotes the conninfo, so that it stays out of the message (P4).
-  if (!parsed) return refused(options, "the conninfo is not in libpq's form", "write it as \"host=... port=... dbname=... user=...\"");
+  if (!parsed)
+    return refused(options, "the conninfo is not in libpq's form",
+                   "write it as \"host=... port=... dbname=... user=...\"");
   parameters found;
   for (auto const* option = parsed.get(); option->keyword; ++option) {
     if (!option->val) continue;
     std::string_view const keyword = option->keyword;
     if (keyword == "password" || keyword == "sslpassword") {
-      return refused(options, "the conninfo holds a password", "use a password file, a service file or password_provider");
+      return refused(options, "the conninfo holds a password",
+                     "use a password file, a service file or password_provider");
     }
-    if (keyword != "replication" && keyword != "application_name" && keyword != "client_encoding") found.emplace_back(keyword, option->val);
+    if (keyword != "replication" && keyword != "application_name" && keyword != "client_encoding")
+      found.emplace_back(keyword, option->val);
   }
   return found;
 }
 
 result<parameters> parameters_for(connect_options const& options, connection_use use) {
-  if (options.connect_timeout <= std::chrono::milliseconds::zero()) return refused(options, "connect_timeout must be above 0");
+  if (options.connect_timeout <= std::chrono::milliseconds::zero())
+    return refused(options, "connect_timeout must be above 0");
   BOOST_OUTCOME_TRY(auto found, parse_conninfo(options));
   found.emplace_back("application_name", options.application_name);
   found.emplace_back("client_encoding", "UTF8");
@@ -98,7 +115,8 @@ result<raw_ptr> establish(parameters const& found, connect_options const& option
   while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
     short const events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (wait_socket(PQsocket(raw.get()), events, deadline) != waited::ready) {
-      return error{error_code::node_unreachable, "connecting to node \"" + options.node + "\": not done within connect_timeout",
+      return error{error_code::node_unreachable,
+                   "connecting to node \"" + options.node + "\": not done within connect_timeout",
                    "check host, port and the network"}
           .at_node(options.node);
     }
@@ -117,11 +135,14 @@ Integer number_in(PGresult const* answer, int column) {
 }
 
 error unfit(connect_options const& options, std::string names) {
-  return error{error_code::precondition_failed,
-               "connecting to node \"" + options.node + "\" by a pooler in transaction mode: the role has other settings than the library needs: " +
-                   std::move(names),
-               "as administrator: ALTER ROLE <role> SET search_path = pg_catalog, pg_temp; ALTER ROLE <role> SET TimeZone = 'UTC' (and so on for "
-               "the settings named), then RECONNECT in the pooler"}
+  return error{
+      error_code::precondition_failed,
+      "connecting to node \"" + options.node +
+          "\" by a pooler in transaction mode: the role has other settings than the library needs: " +
+          std::move(names),
+      "as administrator: ALTER ROLE <role> SET search_path = pg_catalog, pg_temp; ALTER ROLE <role> SET "
+      "TimeZone = 'UTC' (and so on for "
+      "the settings named), then RECONNECT in the pooler"}
       .at_node(options.node);
 }
 
@@ -133,12 +154,15 @@ result<made_connection> make_connection(connect_options const& options, connecti
   BOOST_OUTCOME_TRY(auto raw, establish(found, options, deadline));
   auto link = std::make_shared<connection>(std::move(raw), options.node);
   bool const is_pooled = options.path == connection_path::transaction_pooler;
-  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, is_pooled ? settings_of_pooled : settings, deadline, "setting up the session"));
-  if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 4) return violation_error(options.node, "setting up the session");
-  if (std::string names = PQgetvalue(answer.get(), 0, 3); !names.empty()) return unfit(options, std::move(names));
+  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, is_pooled ? settings_of_pooled : settings, deadline,
+                                            "setting up the session"));
+  if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 4)
+    return violation_error(options.node, "setting up the session");
+  if (std::string names = PQgetvalue(answer.get(), 0, 3); !names.empty())
+    return unfit(options, std::move(names));
   // Asked of the server: behind a pooler libpq knows a number of the pooler's own.
-  node_identity identity{options.node, number_in<std::uint64_t>(answer.get(), 0), number_in<int>(answer.get(), 1),
-                         number_in<int>(answer.get(), 2)};
+  node_identity identity{options.node, number_in<std::uint64_t>(answer.get(), 0),
+                         number_in<int>(answer.get(), 1), number_in<int>(answer.get(), 2)};
   return made_connection{std::move(link), std::move(identity)};
 }
 
@@ -146,7 +170,8 @@ result<made_connection> make_connection(connect_options const& options, connecti
 
 result<std::unique_ptr<session>> connect(connect_options const& options) {
   BOOST_OUTCOME_TRY(auto made, pg::make_connection(options, pg::connection_use::sql));
-  return std::unique_ptr<session>{std::make_unique<pg::pg_session>(std::move(made.link), std::move(made.identity), options.path)};
+  return std::unique_ptr<session>{
+      std::make_unique<pg::pg_session>(std::move(made.link), std::move(made.identity), options.path)};
 }
 
 }  // namespace v0

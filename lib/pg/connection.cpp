@@ -1,10 +1,10 @@
 #include "lib/pg/connection.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <charconv>
+
+#include <poll.h>
+#include <sys/socket.h>
 
 #include "lib/pg/translate.hpp"
 
@@ -16,7 +16,8 @@ namespace {
 // poll's time-out, rounded up so that a wait never ends just before its deadline.
 int poll_milliseconds(steady_time deadline) noexcept {
   if (deadline == steady_time::max()) return -1;
-  auto const left = std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock_source().now()).count();
+  auto const left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock_source().now()).count();
   return static_cast<int>(std::clamp<long long>(left, 0, 60'000));
 }
 
@@ -32,7 +33,8 @@ bool is_copy(PGresult const* answer) noexcept {
 
 std::string command_of(PGresult const* answer) {
   std::string_view tag = PQcmdStatus(const_cast<PGresult*>(answer));
-  if (auto const digit = tag.find_first_of("0123456789"); digit != std::string_view::npos) tag = tag.substr(0, digit);
+  if (auto const digit = tag.find_first_of("0123456789"); digit != std::string_view::npos)
+    tag = tag.substr(0, digit);
   while (!tag.empty() && tag.back() == ' ') tag.remove_suffix(1);
   return std::string{tag};
 }
@@ -57,7 +59,9 @@ waited wait_socket(int descriptor, short events, steady_time deadline) noexcept 
   }
 }
 
-connection::connection(raw_ptr raw, std::string node) : raw_(std::move(raw)), node_(std::move(node)) { adopt(); }
+connection::connection(raw_ptr raw, std::string node) : raw_(std::move(raw)), node_(std::move(node)) {
+  adopt();
+}
 
 void connection::adopt() noexcept {
   if (PQsetnonblocking(raw_.get(), 1) != 0) is_broken_ = true;
@@ -73,7 +77,10 @@ result<> connection::ready_for(std::string_view doing) const {
     return success();
   std::string const what{doing};
   if (is_lent_) return misuse_error(node_, what + " while the connection is lent,");
-  if (is_broken()) return error{error_code::connection_lost, what + ": the session on node \"" + node_ + "\" is broken", "connect again"}.at_node(node_);
+  if (is_broken())
+    return error{error_code::connection_lost, what + ": the session on node \"" + node_ + "\" is broken",
+                 "connect again"}
+        .at_node(node_);
   if (is_copying_) return misuse_error(node_, what + " while a COPY runs,");
   return success();
 }
@@ -91,7 +98,8 @@ error connection::timed_out(std::string_view doing) {
 bool connection::is_quiet() const noexcept {
   if (PQsslInUse(raw_.get()) == 1) return false;  // what TLS holds is not on the socket
   char next;
-  return ::recv(PQsocket(raw_.get()), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return ::recv(PQsocket(raw_.get()), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 result<bool> connection::wait_progress(steady_time deadline, std::string_view doing) {
@@ -99,9 +107,12 @@ result<bool> connection::wait_progress(steady_time deadline, std::string_view do
   short const events = static_cast<short>(unsent == 1 ? POLLIN | POLLOUT : POLLIN);
   // After a failed write libpq still reads, so that the server's last words are seen.
   switch (wait_socket(PQsocket(raw_.get()), events, deadline)) {
-    case waited::timed_out: return false;
-    case waited::failed: return lost(doing);
-    case waited::ready: break;
+    case waited::timed_out:
+      return false;
+    case waited::failed:
+      return lost(doing);
+    case waited::ready:
+      break;
   }
   if (PQconsumeInput(raw_.get()) == 0 && PQisBusy(raw_.get()) == 1) return lost(doing);
   return true;
@@ -157,13 +168,15 @@ void connection::take_back(PGconn* raw) noexcept {
   adopt();
   // libpqxx leaves the end of a COPY's answer unread.
   if (PQpipelineStatus(raw) == PQ_PIPELINE_OFF && PQtransactionStatus(raw) == PQTRANS_ACTIVE) {
-    auto const rest = next_answer(system_clock_source().now() + std::chrono::seconds{1}, "giving the connection back");
+    auto const rest =
+        next_answer(system_clock_source().now() + std::chrono::seconds{1}, "giving the connection back");
     if (!rest || rest.value()) mark_broken();
   }
   if (PQpipelineStatus(raw) != PQ_PIPELINE_OFF || PQtransactionStatus(raw) == PQTRANS_ACTIVE) mark_broken();
 }
 
-result<answer_ptr> run_simple(connection& link, std::string const& sql, steady_time deadline, std::string_view doing) {
+result<answer_ptr> run_simple(connection& link, std::string const& sql, steady_time deadline,
+                              std::string_view doing) {
   link.clear_notices();
   if (PQsendQuery(link.raw(), sql.c_str()) == 0) return link.lost(doing);
   answer_ptr last;
@@ -172,7 +185,8 @@ result<answer_ptr> run_simple(connection& link, std::string const& sql, steady_t
     if (!answer) break;
     if (is_copy(answer.get())) {
       link.mark_broken();
-      return misuse_error(link.node(), std::string{doing} + ": COPY needs copy_out or copy_in; the session is given up,");
+      return misuse_error(link.node(),
+                          std::string{doing} + ": COPY needs copy_out or copy_in; the session is given up,");
     }
     if (!last || !is_error(last.get())) last = std::move(answer);
   }
@@ -194,12 +208,15 @@ rows rows_of(PGresult const* answer, bool is_sync_wait_cancelled) {
   values.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   for (int r = 0; r < height; ++r) {
     for (int c = 0; c < width; ++c) {
-      if (PQgetisnull(answer, r, c) == 1) values.emplace_back();
-      else values.emplace_back(std::in_place, PQgetvalue(answer, r, c), static_cast<std::size_t>(PQgetlength(answer, r, c)));
+      if (PQgetisnull(answer, r, c) == 1)
+        values.emplace_back();
+      else
+        values.emplace_back(std::in_place, PQgetvalue(answer, r, c),
+                            static_cast<std::size_t>(PQgetlength(answer, r, c)));
     }
   }
-  return rows{std::move(columns), static_cast<std::size_t>(height), std::move(values), affected_by(answer)}.with_command(
-      command_of(answer), is_sync_wait_cancelled);
+  return rows{std::move(columns), static_cast<std::size_t>(height), std::move(values), affected_by(answer)}
+      .with_command(command_of(answer), is_sync_wait_cancelled);
 }
 
 }  // namespace pg

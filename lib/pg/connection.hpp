@@ -1,11 +1,11 @@
 // One libpq connection: who owns it, how to wait for it with a deadline, and whether it can still be used.
 #pragma once
 
-#include <libpq-fe.h>
-
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <libpq-fe.h>
 
 #include "shardway/base/clock.hpp"
 #include "shardway/base/result.hpp"
@@ -42,20 +42,25 @@ class connection {
 
   PGconn* raw() const noexcept { return raw_.get(); }
   std::string const& node() const noexcept { return node_; }
-  bool is_broken() const noexcept { return is_broken_ || (!is_lent_ && PQstatus(raw_.get()) != CONNECTION_OK); }
+  bool is_broken() const noexcept {
+    return is_broken_ || (!is_lent_ && PQstatus(raw_.get()) != CONNECTION_OK);
+  }
   void mark_broken() noexcept { is_broken_ = true; }
   bool is_copying() const noexcept { return is_copying_; }
   void set_copying(bool copying) noexcept { is_copying_ = copying; }
 
   /// Refuses a call while broken, lent or copying.
   result<> ready_for(std::string_view doing) const;
-  /// The next result, null at the end of a command. Errors: `connection_lost`, `deadline_exceeded`; both break the connection.
+  /// The next result, null at the end of a command. Errors: `connection_lost`, `deadline_exceeded`; both
+  /// break the connection.
   result<answer_ptr> next_answer(steady_time deadline, std::string_view doing);
   /// Sends what libpq has buffered, reading meanwhile so that neither side blocks the other.
   result<> send_all(steady_time deadline, std::string_view doing);
-  /// Waits until the socket has something to read (or, while output is buffered, can take some) and handles it. False: timed out.
+  /// Waits until the socket has something to read (or, while output is buffered, can take some) and handles
+  /// it. False: timed out.
   result<bool> wait_progress(steady_time deadline, std::string_view doing);
-  /// Nothing has arrived, not even the end of the connection. Cost: one system call. False may only mean that it can't be told so cheaply.
+  /// Nothing has arrived, not even the end of the connection. Cost: one system call. False may only mean that
+  /// it can't be told so cheaply.
   bool is_quiet() const noexcept;
   /// Reads and drops the rest of the current command's results. Breaks the connection if that fails.
   void drain(steady_time deadline) noexcept;
@@ -83,7 +88,8 @@ class connection {
 };
 
 enum class connection_use { sql, replication };
-/// A connection with the settings of `connect.hpp` made and `row` holding the server's identity (see connect.cpp).
+/// A connection with the settings of `connect.hpp` made and `row` holding the server's identity (see
+/// connect.cpp).
 struct made_connection {
   std::shared_ptr<connection> link;
   node_identity identity;
@@ -91,7 +97,8 @@ struct made_connection {
 result<made_connection> make_connection(connect_options const&, connection_use);
 
 /// Sends a simple query and returns its last result. Used before a session exists, and by `session::simple`.
-result<answer_ptr> run_simple(connection&, std::string const& sql, steady_time deadline, std::string_view doing);
+result<answer_ptr> run_simple(connection&, std::string const& sql, steady_time deadline,
+                              std::string_view doing);
 /// The rows of a result; moves nothing out of it.
 rows rows_of(PGresult const*, bool is_sync_wait_cancelled);
 

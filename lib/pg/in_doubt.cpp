@@ -15,21 +15,26 @@ constexpr milliseconds pause{25};  // between two looks
 constexpr char evidence_sql[] =
     "SELECT pg_catalog.pg_backend_pid(), a.backend_start::text, pg_catalog.pg_current_xact_id()::text, "
     "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), b.stats_reset::text "
-    "FROM pg_catalog.pg_stat_activity a CROSS JOIN pg_catalog.pg_stat_bgwriter b WHERE a.pid = pg_catalog.pg_backend_pid()";
+    "FROM pg_catalog.pg_stat_activity a CROSS JOIN pg_catalog.pg_stat_bgwriter b WHERE a.pid = "
+    "pg_catalog.pg_backend_pid()";
 
 // NULL while in recovery: such a server can say nothing yet.
 constexpr char incarnation_sql[] =
-    "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, "
-    "(SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter), pg_catalog.current_setting('synchronous_standby_names') <> ''";
+    "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN "
+    "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, "
+    "(SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter), "
+    "pg_catalog.current_setting('synchronous_standby_names') <> ''";
 
 // The old backend as long as it runs the transaction; ends it unless it waits for a synchronous standby.
 constexpr char end_backend_sql[] =
-    "SELECT CASE WHEN wait_event IS DISTINCT FROM 'SyncRep' THEN pg_catalog.pg_terminate_backend(pid) ELSE false END "
-    "FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND backend_start = $2::timestamptz AND backend_xid = ($3::xid8)::xid";
+    "SELECT CASE WHEN wait_event IS DISTINCT FROM 'SyncRep' THEN pg_catalog.pg_terminate_backend(pid) ELSE "
+    "false END "
+    "FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND backend_start = $2::timestamptz AND "
+    "backend_xid = ($3::xid8)::xid";
 
 struct incarnation {
   bool is_same_timeline{};
-  bool is_same_run{};           // and no crash since
+  bool is_same_run{};  // and no crash since
   bool has_synchronous_standbys{};
 };
 
@@ -37,7 +42,8 @@ commit_outcome in_doubt_because(error why) { return {kind::in_doubt, std::move(w
 
 error unresolved(in_doubt_evidence const& evidence, std::string const& node, std::string what) {
   auto const whose = evidence.write ? "write " + evidence.write->to_string() : "transaction " + evidence.xid;
-  return error{error_code::in_doubt, whose + " on node \"" + node + "\": " + std::move(what), "do not retry it; look for the row, or resolve it again later"}
+  return error{error_code::in_doubt, whose + " on node \"" + node + "\": " + std::move(what),
+               "do not retry it; look for the row, or resolve it again later"}
       .at_node(node);
 }
 
@@ -49,7 +55,8 @@ class resolver {
   result<verdict> look() {
     BOOST_OUTCOME_TRY(auto const now, on_.query({incarnation_sql}, deadline_));
     if (!now.at(0, 0)) return verdict{};
-    incarnation const found{on_.identity().system_identifier == evidence_.system_identifier && now.text(0, 0) == evidence_.timeline,
+    incarnation const found{on_.identity().system_identifier == evidence_.system_identifier &&
+                                now.text(0, 0) == evidence_.timeline,
                             now.text(0, 1) == evidence_.statistics_start, now.boolean(0, 2)};
     return found.is_same_timeline ? same_server(found) : after_failover();
   }
@@ -60,14 +67,16 @@ class resolver {
     if (!is_over) return verdict{};
     auto const status = on_.query({"SELECT pg_catalog.pg_xact_status($1::xid8)", {evidence_.xid}}, deadline_);
     if (!status) {
-      // An xid that was never reached, on the same timeline: its records are gone, so it cannot have committed.
+      // An xid that was never reached, on the same timeline: its records are gone, so it cannot have
+      // committed.
       if (status.error().sqlstate() == "22023") return agreed(kind::rolled_back);
       return status.error();
     }
     auto const text = status.value().text(0, 0);
     if (text == "aborted") return agreed(kind::rolled_back);
     if (text == "committed" && found.is_same_run) {
-      return agreed(has_ended_backend_ && found.has_synchronous_standbys ? kind::committed_locally : kind::committed);
+      return agreed(has_ended_backend_ && found.has_synchronous_standbys ? kind::committed_locally
+                                                                         : kind::committed);
     }
     if (text == "in progress") return verdict{};
     return text.empty() ? after_forgetting() : after_crash();
@@ -75,14 +84,20 @@ class resolver {
 
   // True once the old backend does not run the transaction any more.
   result<bool> end_backend() {
-    BOOST_OUTCOME_TRY(auto const alive, on_.query({end_backend_sql, {std::to_string(evidence_.backend_pid), evidence_.backend_start, evidence_.xid}}, deadline_));
+    BOOST_OUTCOME_TRY(
+        auto const alive,
+        on_.query({end_backend_sql,
+                   {std::to_string(evidence_.backend_pid), evidence_.backend_start, evidence_.xid}},
+                  deadline_));
     if (alive.empty()) return true;
     has_ended_backend_ = has_ended_backend_ || alive.boolean(0, 0);
     return false;
   }
 
   result<bool> is_in_outbox() {
-    BOOST_OUTCOME_TRY(auto const found, on_.query({"SELECT 1 FROM shardway.outbox WHERE write_id = $1", {evidence_.write->to_string()}}, deadline_));
+    BOOST_OUTCOME_TRY(auto const found, on_.query({"SELECT 1 FROM shardway.outbox WHERE write_id = $1",
+                                                   {evidence_.write->to_string()}},
+                                                  deadline_));
     return !found.empty();
   }
 
@@ -90,28 +105,36 @@ class resolver {
     if (!evidence_.write) return verdict{commit_outcome{by_xid, {}}};
     BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
     if (is_there == (by_xid != kind::rolled_back)) return verdict{commit_outcome{by_xid, {}}};
-    return verdict{in_doubt_because(doubt(is_there ? "its transaction rolled back, and yet its outbox row is there (another attempt wrote it)"
-                                                   : "its transaction committed, and yet its outbox row is not there"))};
+    return verdict{in_doubt_because(doubt(
+        is_there ? "its transaction rolled back, and yet its outbox row is there (another attempt wrote it)"
+                 : "its transaction committed, and yet its outbox row is not there"))};
   }
 
   result<verdict> by_outbox_alone(char const* why_not) {
     if (!evidence_.write) return verdict{in_doubt_because(doubt(why_not))};
     BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
-    // Behind a pooler the connection outlives a promotion: the transaction may be running on the server that is asked.
+    // Behind a pooler the connection outlives a promotion: the transaction may be running on the server that
+    // is asked.
     if (!is_there && evidence_.backend_pid == 0) return verdict{};
     return verdict{commit_outcome{is_there ? kind::committed : kind::rolled_back, {}}};
   }
 
-  result<verdict> after_failover() { return by_outbox_alone("the node was replaced meanwhile, and without an outbox row nothing tells"); }
-  result<verdict> after_crash() { return by_outbox_alone("the server crashed meanwhile, and without an outbox row nothing tells"); }
+  result<verdict> after_failover() {
+    return by_outbox_alone("the node was replaced meanwhile, and without an outbox row nothing tells");
+  }
+  result<verdict> after_crash() {
+    return by_outbox_alone("the server crashed meanwhile, and without an outbox row nothing tells");
+  }
 
-  // The server keeps the fate of old transactions only so long, and the outbox its partitions: that a row is not there says nothing then.
+  // The server keeps the fate of old transactions only so long, and the outbox its partitions: that a row is
+  // not there says nothing then.
   result<verdict> after_forgetting() {
     if (evidence_.write) {
       BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
       if (is_there) return verdict{commit_outcome{kind::committed, {}}};
     }
-    return verdict{in_doubt_because(doubt("the server has forgotten the transaction: too much time has passed"))};
+    return verdict{
+        in_doubt_because(doubt("the server has forgotten the transaction: too much time has passed"))};
   }
 
   error doubt(std::string what) const { return unresolved(evidence_, on_.identity().name, std::move(what)); }
@@ -122,18 +145,24 @@ class resolver {
   steady_time deadline_;
 };
 
-bool is_number(std::string const& text) { return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }); }
+bool is_number(std::string const& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 result<> check(in_doubt_evidence const& evidence, steady_time deadline) {
-  auto const bad = [](char const* what) { return error{error_code::invalid_argument, std::string{"resolving a commit: "} + what}; };
+  auto const bad = [](char const* what) {
+    return error{error_code::invalid_argument, std::string{"resolving a commit: "} + what};
+  };
   if (!is_number(evidence.xid)) return bad("the evidence holds no xid");
-  if (evidence.timeline.size() != 8 || evidence.backend_start.empty()) return bad("the evidence is not complete");
+  if (evidence.timeline.size() != 8 || evidence.backend_start.empty())
+    return bad("the evidence is not complete");
   if (deadline == steady_time::max()) return bad("a deadline is needed");
   return success();
 }
 
 // Looks through one connection until something is known, the connection breaks or the deadline has come.
-result<verdict> ask(connect_options where, in_doubt_evidence const& evidence, bool& has_ended_backend, steady_time deadline) {
+result<verdict> ask(connect_options where, in_doubt_evidence const& evidence, bool& has_ended_backend,
+                    steady_time deadline) {
   auto const& clock = system_clock_source();
   auto const left = std::chrono::ceil<milliseconds>(deadline - clock.now());
   where.connect_timeout = std::clamp(left, milliseconds{1}, where.connect_timeout);
@@ -149,18 +178,25 @@ result<verdict> ask(connect_options where, in_doubt_evidence const& evidence, bo
 
 }  // namespace
 
-statement evidence_statement() { return {.sql = evidence_sql, .parameters = {}, .name = "shardway_evidence"}; }
+statement evidence_statement() {
+  return {.sql = evidence_sql, .parameters = {}, .name = "shardway_evidence"};
+}
 
-result<in_doubt_evidence> evidence_of(node_identity const& node, rows const& answer, std::optional<write_id> write) {
+result<in_doubt_evidence> evidence_of(node_identity const& node, rows const& answer,
+                                      std::optional<write_id> write) {
   if (answer.size() != 1 || answer.columns().size() != 5) {
-    return error{error_code::protocol_violation, "node \"" + node.name + "\" gave no evidence of its transaction"}.at_node(node.name);
+    return error{error_code::protocol_violation,
+                 "node \"" + node.name + "\" gave no evidence of its transaction"}
+        .at_node(node.name);
   }
   BOOST_OUTCOME_TRY(auto const pid, answer.integer(0, 0));
   auto const text = [&](std::size_t column) { return std::string{answer.text(0, column)}; };
-  return in_doubt_evidence{node.system_identifier, static_cast<int>(pid), text(1), text(2), text(3), text(4), write};
+  return in_doubt_evidence{
+      node.system_identifier, static_cast<int>(pid), text(1), text(2), text(3), text(4), write};
 }
 
-result<commit_outcome> resolve_commit(connect_options const& where, in_doubt_evidence const& evidence, steady_time deadline) {
+result<commit_outcome> resolve_commit(connect_options const& where, in_doubt_evidence const& evidence,
+                                      steady_time deadline) {
   BOOST_OUTCOME_TRYV(check(evidence, deadline));
   auto const& clock = system_clock_source();
   bool has_ended_backend = false;
@@ -169,7 +205,9 @@ result<commit_outcome> resolve_commit(connect_options const& where, in_doubt_evi
   while (clock.now() < deadline) {
     auto known = ask(where, evidence, has_ended_backend, deadline);
     if (known && known.value()) return *known.value();
-    if (!known) why = unresolved(evidence, where.node, last + "; " + known.error().message()).with_server(known.error().sqlstate(), known.error().server_detail());
+    if (!known)
+      why = unresolved(evidence, where.node, last + "; " + known.error().message())
+                .with_server(known.error().sqlstate(), known.error().server_detail());
     clock.sleep_until(std::min(deadline, clock.now() + pause));
   }
   return in_doubt_because(std::move(why));

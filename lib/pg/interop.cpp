@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "lib/pg/pg_session.hpp"
-#include "shardway/base/sqlstate.hpp"
 #include "lib/pg/translate.hpp"
+#include "shardway/base/sqlstate.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -17,7 +17,9 @@ struct lent_connection::loan {
 
 result<lent_connection> lent_connection::lend(session& of) {
   auto* const ours = dynamic_cast<pg::pg_session*>(&of);
-  if (!ours) return pg::misuse_error(of.identity().name, "lending the connection of a session that is not one of `connect` itself");
+  if (!ours)
+    return pg::misuse_error(of.identity().name,
+                            "lending the connection of a session that is not one of `connect` itself");
   auto from = ours->share_link();
   BOOST_OUTCOME_TRYV(from->ready_for("lending the connection"));
   auto* const raw = from->lend();
@@ -26,7 +28,8 @@ result<lent_connection> lent_connection::lend(session& of) {
   } catch (std::exception const&) {
     // libpqxx refuses only what it has not taken over yet.
     from->take_back(raw);
-    return error{error_code::internal, "libpqxx refused the connection of node \"" + from->node() + "\""}.at_node(from->node());
+    return error{error_code::internal, "libpqxx refused the connection of node \"" + from->node() + "\""}
+        .at_node(from->node());
   }
 }
 
@@ -54,12 +57,13 @@ result<> lent_connection::give_back() {
 error error_of(pqxx::failure const& thrown, std::string_view node) {
   std::string const at{node};
   if (auto const* told = dynamic_cast<pqxx::sql_error const*>(&thrown))
-    return error{code_of_sqlstate(told->sqlstate()),
-                 "a statement sent through libpqxx failed on node \"" + at + "\" with SQLSTATE " + told->sqlstate()}
+    return error{code_of_sqlstate(told->sqlstate()), "a statement sent through libpqxx failed on node \"" +
+                                                         at + "\" with SQLSTATE " + told->sqlstate()}
         .at_node(at)
         .with_server(told->sqlstate(), told->what());
   bool const is_lost = dynamic_cast<pqxx::broken_connection const*>(&thrown) != nullptr;
-  return error{is_lost ? error_code::connection_lost : error_code::sql_error, "libpqxx failed on node \"" + at + "\""}
+  return error{is_lost ? error_code::connection_lost : error_code::sql_error,
+               "libpqxx failed on node \"" + at + "\""}
       .at_node(at)
       .with_server({}, thrown.what());
 }

@@ -1,7 +1,7 @@
 // COPY in and out.
-#include <poll.h>
-
 #include <algorithm>
+
+#include <poll.h>
 
 #include "lib/pg/pg_session.hpp"
 #include "lib/pg/translate.hpp"
@@ -56,7 +56,8 @@ class pg_copy_reader final : public copy_reader {
       char* piece{};
       int const size = PQgetCopyData(link_->raw(), &piece, 1);
       piece_.reset(piece);
-      if (size > 0) return std::span{reinterpret_cast<std::byte const*>(piece), static_cast<std::size_t>(size)};
+      if (size > 0)
+        return std::span{reinterpret_cast<std::byte const*>(piece), static_cast<std::size_t>(size)};
       if (size < 0) break;
       BOOST_OUTCOME_TRYV(link_->wait_progress(steady_time::max(), doing));
     }
@@ -168,7 +169,8 @@ class pg_copy_writer final : public copy_writer {
 
 }  // namespace
 
-result<answer_ptr> pg_session::start_copy(std::string_view sql, ExecStatusType expected, std::string_view doing) {
+result<answer_ptr> pg_session::start_copy(std::string_view sql, ExecStatusType expected,
+                                          std::string_view doing) {
   BOOST_OUTCOME_TRYV(link_->ready_for(doing));
   if (PQsendQuery(link_->raw(), std::string{sql}.c_str()) == 0) return link_->lost(doing);
   BOOST_OUTCOME_TRY(auto answer, link_->next_answer(steady_time::max(), doing));
@@ -178,8 +180,10 @@ result<answer_ptr> pg_session::start_copy(std::string_view sql, ExecStatusType e
     return answer;
   }
   bool const failed = PQresultStatus(answer.get()) == PGRES_FATAL_ERROR;
-  if (PQresultStatus(answer.get()) == PGRES_COPY_IN || PQresultStatus(answer.get()) == PGRES_COPY_OUT) link_->mark_broken();
-  else link_->drain(soon());
+  if (PQresultStatus(answer.get()) == PGRES_COPY_IN || PQresultStatus(answer.get()) == PGRES_COPY_OUT)
+    link_->mark_broken();
+  else
+    link_->drain(soon());
   if (failed) return server_error(answer.get(), link_->node(), doing);
   return misuse_error(link_->node(), std::string{doing} + " with a statement that is no such COPY,");
 }

@@ -22,10 +22,12 @@ struct parameter_array {
   std::vector<char const*> pointers;
 };
 
-// libpq pushes its buffer to the kernel at each Sync. Held back there, a flush goes as one: the server wakes up once. Not on unix sockets.
+// libpq pushes its buffer to the kernel at each Sync. Held back there, a flush goes as one: the server wakes
+// up once. Not on unix sockets.
 class one_push {
  public:
-  one_push(int descriptor, bool is_wanted) noexcept : descriptor_(descriptor), is_held_(is_wanted && set(1)) {}
+  one_push(int descriptor, bool is_wanted) noexcept
+      : descriptor_(descriptor), is_held_(is_wanted && set(1)) {}
   ~one_push() {
     if (is_held_) set(0);
   }
@@ -33,16 +35,19 @@ class one_push {
   one_push& operator=(one_push const&) = delete;
 
  private:
-  bool set(int on) const noexcept { return ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0; }
+  bool set(int on) const noexcept {
+    return ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
+  }
   int descriptor_;
   bool is_held_;
 };
 
-// 26000: the name is gone (DISCARD ALL). 0A000: "cached plan must not change result type" after DDL; the same state also means other
-// things, which fail again in the same way when prepared anew.
+// 26000: the name is gone (DISCARD ALL). 0A000: "cached plan must not change result type" after DDL; the same
+// state also means other things, which fail again in the same way when prepared anew.
 bool is_plan_lost(std::string_view sqlstate) noexcept { return sqlstate == "26000" || sqlstate == "0A000"; }
 
-// A statement of its own commits at the Sync: what fails there (a deferred constraint, serialization) comes after its own answer.
+// A statement of its own commits at the Sync: what fails there (a deferred constraint, serialization) comes
+// after its own answer.
 bool is_error(PGresult const* answer) noexcept { return PQresultStatus(answer) == PGRES_FATAL_ERROR; }
 
 constexpr std::size_t parameters_max = 65'535;  // of a Bind message
@@ -62,11 +67,14 @@ bool pg_session::send(sent_statement const& one) {
   auto const& what = *one.what;
   parameter_array const values{what.parameters};
   if (one.plan == nullptr) {
-    return PQsendQueryParams(link_->raw(), what.sql.c_str(), values.count(), nullptr, values.pointers.data(), nullptr, nullptr, 0) == 1;
+    return PQsendQueryParams(link_->raw(), what.sql.c_str(), values.count(), nullptr, values.pointers.data(),
+                             nullptr, nullptr, 0) == 1;
   }
   auto const& name = one.plan->on_server;
-  if (one.prepares && PQsendPrepare(link_->raw(), name.c_str(), what.sql.c_str(), 0, nullptr) == 0) return false;
-  return PQsendQueryPrepared(link_->raw(), name.c_str(), values.count(), values.pointers.data(), nullptr, nullptr, 0) == 1;
+  if (one.prepares && PQsendPrepare(link_->raw(), name.c_str(), what.sql.c_str(), 0, nullptr) == 0)
+    return false;
+  return PQsendQueryPrepared(link_->raw(), name.c_str(), values.count(), values.pointers.data(), nullptr,
+                             nullptr, 0) == 1;
 }
 
 // The Sync after each statement arms the server's idle_in_transaction_session_timeout (W6).
@@ -97,12 +105,14 @@ result<rows> pg_session::judge(sent_statement const& one, PGresult const* answer
   if (is_fatal(answer)) link_->mark_broken();
   if (!one.had_plan || !is_plan_lost(failed.sqlstate())) return failed;
   names_.forget(one.what->name);
-  return error{error_code::serialization_failure, failed.message() + ": its plan had become invalid", "run the transaction again"}
+  return error{error_code::serialization_failure, failed.message() + ": its plan had become invalid",
+               "run the transaction again"}
       .at_node(link_->node())
       .with_server(failed.sqlstate(), failed.server_detail());
 }
 
-result<> pg_session::receive(sent_statement const& one, steady_time deadline, std::vector<result<rows>>& answers) {
+result<> pg_session::receive(sent_statement const& one, steady_time deadline,
+                             std::vector<result<rows>>& answers) {
   link_->clear_notices();
   answer_ptr verdict;
   bool prepare_pending = one.prepares;
@@ -116,10 +126,13 @@ result<> pg_session::receive(sent_statement const& one, steady_time deadline, st
     if (status == PGRES_PIPELINE_ABORTED) continue;
     if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
       link_->mark_broken();
-      return misuse_error(link_->node(), "running a COPY as a statement (use copy_out or copy_in; the session is given up)");
+      return misuse_error(link_->node(),
+                          "running a COPY as a statement (use copy_out or copy_in; the session is given up)");
     }
-    if (prepare_pending && status == PGRES_COMMAND_OK) prepare_succeeded = true;
-    else if (!verdict || is_error(answer.get())) verdict = std::move(answer);
+    if (prepare_pending && status == PGRES_COMMAND_OK)
+      prepare_succeeded = true;
+    else if (!verdict || is_error(answer.get()))
+      verdict = std::move(answer);
     prepare_pending = false;
   }
   if (!verdict) return violation_error(link_->node(), doing);
@@ -127,11 +140,14 @@ result<> pg_session::receive(sent_statement const& one, steady_time deadline, st
   return success();
 }
 
-result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> statements, steady_time deadline) {
+result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> statements,
+                                                    steady_time deadline) {
   BOOST_OUTCOME_TRYV(link_->ready_for(doing));
   for (auto const& what : statements) {
-    if (has_nul(what)) return misuse_error(link_->node(), "a statement, name or parameter holds a NUL character; running it");
-    if (what.parameters.size() > parameters_max) return misuse_error(link_->node(), "a statement has more than 65,535 parameters; running it");
+    if (has_nul(what))
+      return misuse_error(link_->node(), "a statement, name or parameter holds a NUL character; running it");
+    if (what.parameters.size() > parameters_max)
+      return misuse_error(link_->node(), "a statement has more than 65,535 parameters; running it");
   }
   std::vector<result<rows>> answers;
   answers.reserve(statements.size());
@@ -144,7 +160,8 @@ result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> s
     salvaged_ = std::move(answers);
     return received.error();
   }
-  // A FATAL error ended the session after its last answer: the caller has the answers, and is_broken() says the rest.
+  // A FATAL error ended the session after its last answer: the caller has the answers, and is_broken() says
+  // the rest.
   if (PQexitPipelineMode(link_->raw()) == 0) link_->mark_broken();
   return answers;
 }
@@ -152,7 +169,8 @@ result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> s
 result<rows> pg_session::query(statement const& what, steady_time deadline) {
   bool const may_repeat = !in_transaction() && !what.name.empty() && names_.is_prepared(what.name);
   BOOST_OUTCOME_TRY(auto answers, flush({&what, 1}, deadline));
-  bool const lost_plan = !answers.front() && answers.front().error().code() == error_code::serialization_failure &&
+  bool const lost_plan = !answers.front() &&
+                         answers.front().error().code() == error_code::serialization_failure &&
                          is_plan_lost(answers.front().error().sqlstate());
   if (!lost_plan || !may_repeat || is_broken()) return std::move(answers.front());
   BOOST_OUTCOME_TRY(auto again, flush({&what, 1}, deadline));

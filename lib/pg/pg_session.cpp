@@ -8,7 +8,8 @@ inline namespace v0 {
 namespace pg {
 namespace {
 
-// What cannot be quoted (NUL, broken UTF-8) becomes a name that no server knows: the statement fails there instead of meaning less.
+// What cannot be quoted (NUL, broken UTF-8) becomes a name that no server knows: the statement fails there
+// instead of meaning less.
 constexpr char unquotable[] = "\"shardway: this text is not valid UTF-8\"";
 
 bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
@@ -29,10 +30,13 @@ result<rows> pg_session::simple(std::string_view sql, steady_time deadline) {
 
 commit_outcome pg_session::commit(steady_time deadline) {
   using kind = commit_outcome_kind;
-  if (link_->is_copying() || link_->is_lent()) return {kind::rolled_back, misuse_error(link_->node(), "COMMIT while the session is busy")};
-  // A session that broke before may have broken over a COMMIT inside a statement text: that is for `resolve` to say.
+  if (link_->is_copying() || link_->is_lent())
+    return {kind::rolled_back, misuse_error(link_->node(), "COMMIT while the session is busy")};
+  // A session that broke before may have broken over a COMMIT inside a statement text: that is for `resolve`
+  // to say.
   if (is_broken()) return {kind::in_doubt, link_->lost("COMMIT")};
-  if (!in_transaction()) return {kind::rolled_back, misuse_error(link_->node(), "COMMIT without a transaction")};
+  if (!in_transaction())
+    return {kind::rolled_back, misuse_error(link_->node(), "COMMIT without a transaction")};
   return outcome_of_commit(simple("COMMIT", deadline));
 }
 
@@ -44,7 +48,8 @@ result<std::vector<std::pair<std::string, std::string>>> pg_session::notificatio
     // Who only looks in passing (a pool, at each lease) pays for one system call.
     bool const may_read = system_clock_source().now() < deadline || !link_->is_quiet();
     if (may_read && PQconsumeInput(link_->raw()) == 0) return link_->lost(doing);
-    while (memory_ptr<PGnotify> const one{PQnotifies(link_->raw())}) arrived.emplace_back(one->relname, one->extra);
+    while (memory_ptr<PGnotify> const one{PQnotifies(link_->raw())})
+      arrived.emplace_back(one->relname, one->extra);
     if (!arrived.empty() || !may_read) return arrived;
     BOOST_OUTCOME_TRY(bool progressed, link_->wait_progress(deadline, doing));
     if (!progressed) return arrived;
@@ -57,12 +62,14 @@ bool pg_session::in_transaction() const noexcept {
 }
 
 std::string pg_session::quote_literal(std::string_view text) const {
-  memory_ptr<char> const quoted{has_nul(text) ? nullptr : PQescapeLiteral(link_->raw(), text.data(), text.size())};
+  memory_ptr<char> const quoted{has_nul(text) ? nullptr
+                                              : PQescapeLiteral(link_->raw(), text.data(), text.size())};
   return quoted ? quoted.get() : unquotable;
 }
 
 std::string pg_session::quote_identifier(std::string_view text) const {
-  memory_ptr<char> const quoted{has_nul(text) ? nullptr : PQescapeIdentifier(link_->raw(), text.data(), text.size())};
+  memory_ptr<char> const quoted{has_nul(text) ? nullptr
+                                              : PQescapeIdentifier(link_->raw(), text.data(), text.size())};
   return quoted ? quoted.get() : unquotable;
 }
 

@@ -12,8 +12,9 @@ namespace shardway {
 inline namespace v0 {
 namespace pg {
 
-/// The names that are prepared on one connection. A plan the server gave up gets a new generation, and so a new name on the server: the old
-/// one may still exist there and cannot be closed inside a failed transaction.
+/// The names that are prepared on one connection. A plan the server gave up gets a new generation, and so a
+/// new name on the server: the old one may still exist there and cannot be closed inside a failed
+/// transaction.
 class prepared_names {
  public:
   struct plan {
@@ -43,7 +44,9 @@ class prepared_names {
 class pg_session final : public session {
  public:
   pg_session(std::shared_ptr<connection> link, node_identity identity, connection_path path)
-      : link_(std::move(link)), identity_(std::move(identity)), may_prepare_(path == connection_path::direct) {}
+      : link_(std::move(link)),
+        identity_(std::move(identity)),
+        may_prepare_(path == connection_path::direct) {}
 
   result<rows> query(statement const&, steady_time deadline) override;
   result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline) override;
@@ -66,8 +69,8 @@ class pg_session final : public session {
   struct sent_statement {
     statement const* what{};
     prepared_names::plan* plan{};  // null: parsed each time
-    bool had_plan{};    // prepared before this flush
-    bool prepares{};    // a Parse goes before it
+    bool had_plan{};               // prepared before this flush
+    bool prepares{};               // a Parse goes before it
   };
   bool send(sent_statement const&);
   bool send_sync();
@@ -78,7 +81,7 @@ class pg_session final : public session {
 
   std::shared_ptr<connection> link_;
   node_identity identity_;
-  bool may_prepare_;                    // a name belongs to one server connection, and a pooler changes it under us
+  bool may_prepare_;  // a name belongs to one server connection, and a pooler changes it under us
   prepared_names names_;
   std::vector<result<rows>> salvaged_;  // of a flush that broke
 };

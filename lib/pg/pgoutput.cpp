@@ -13,15 +13,21 @@ using relation_map = std::map<std::uint32_t, std::shared_ptr<stream_relation con
 using maybe_event = result<std::optional<stream_event>>;
 
 error malformed(std::string what) {
-  return error{error_code::protocol_violation, "decoding a change: " + what, "report it with the server's version"};
+  return error{error_code::protocol_violation, "decoding a change: " + what,
+               "report it with the server's version"};
 }
 
 stream_value read_value(wire_reader& in) {
   switch (in.letter()) {
-    case 'n': return {};
-    case 'u': return {stream_value::kind_type::unchanged, {}};
-    case 't': return {stream_value::kind_type::text, in.text(in.number<std::uint32_t>())};
-    default: in.fail(); return {};  // 'b', binary, was not asked for
+    case 'n':
+      return {};
+    case 'u':
+      return {stream_value::kind_type::unchanged, {}};
+    case 't':
+      return {stream_value::kind_type::text, in.text(in.number<std::uint32_t>())};
+    default:
+      in.fail();
+      return {};  // 'b', binary, was not asked for
   }
 }
 
@@ -50,7 +56,8 @@ maybe_event read_relation(wire_reader& in, relation_map& known) {
     bool const in_identity = (in.byte() & 1U) != 0;
     auto column_name = in.c_string();
     auto const type = in.number<std::uint32_t>();
-    relation.columns.push_back({std::move(column_name), type, static_cast<std::int32_t>(in.number<std::uint32_t>()), in_identity});
+    relation.columns.push_back(
+        {std::move(column_name), type, static_cast<std::int32_t>(in.number<std::uint32_t>()), in_identity});
   }
   if (!in.is_valid() || !in.is_at_end()) return malformed("a table's description is cut or too long");
   auto& entry = known[relation.oid];
@@ -81,7 +88,8 @@ maybe_event read_change(wire_reader& in, relation_map const& known, row_event::k
   event.relation = find(known, in.number<std::uint32_t>());
   if (!event.relation) return malformed("a change of a table that was not described");
   read_row(in, event);
-  if (!in.is_valid() || !in.is_at_end()) return malformed("a change of table " + event.relation->name + " is cut, too long or of unknown form");
+  if (!in.is_valid() || !in.is_at_end())
+    return malformed("a change of table " + event.relation->name + " is cut, too long or of unknown form");
   return stream_event{std::move(event)};
 }
 
@@ -91,7 +99,8 @@ maybe_event read_truncate(wire_reader& in, relation_map const& known) {
   auto const flags = in.byte();
   event.cascade = (flags & 1U) != 0;
   event.restart_identity = (flags & 2U) != 0;
-  if (!in.is_valid() || in.left() != std::size_t{count} * 4) return malformed("a TRUNCATE is cut or too long");
+  if (!in.is_valid() || in.left() != std::size_t{count} * 4)
+    return malformed("a TRUNCATE is cut or too long");
   for (std::uint32_t i = 0; i < count; ++i) {
     auto relation = find(known, in.number<std::uint32_t>());
     if (!relation) return malformed("a TRUNCATE of a table that was not described");
@@ -163,14 +172,22 @@ result<std::optional<stream_event>> pgoutput_decoder::decode(std::span<std::byte
       auto event = read_message(in);
       return whole(in, std::move(event), "a logical message");
     }
-    case 'R': return read_relation(in, relations_);
-    case 'I': return read_change(in, relations_, kind::insert);
-    case 'U': return read_change(in, relations_, kind::update);
-    case 'D': return read_change(in, relations_, kind::remove);
-    case 'T': return read_truncate(in, relations_);
-    case 'Y': return read_type(in);
-    case 'O': return read_origin(in);
-    default: return malformed("a message of unknown kind");
+    case 'R':
+      return read_relation(in, relations_);
+    case 'I':
+      return read_change(in, relations_, kind::insert);
+    case 'U':
+      return read_change(in, relations_, kind::update);
+    case 'D':
+      return read_change(in, relations_, kind::remove);
+    case 'T':
+      return read_truncate(in, relations_);
+    case 'Y':
+      return read_type(in);
+    case 'O':
+      return read_origin(in);
+    default:
+      return malformed("a message of unknown kind");
   }
 }
 

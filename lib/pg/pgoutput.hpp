@@ -7,8 +7,8 @@
 #include <optional>
 #include <span>
 
-#include "shardway/base/result.hpp"
 #include "lib/store/change_stream.hpp"
+#include "shardway/base/result.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -19,9 +19,9 @@ inline namespace v0 {
 /// Thread safety: distinct objects: safe. Shared object: not safe.
 class pgoutput_decoder {
  public:
-  /// One message, whole; nothing for those that say nothing to us (type, origin). Every length is checked against the bytes that are there,
-  /// and bytes left over are an error. Errors: `protocol_violation`, without any of the message's content.
-  /// Cost: copies the values; memory is bounded by the message's size.
+  /// One message, whole; nothing for those that say nothing to us (type, origin). Every length is checked
+  /// against the bytes that are there, and bytes left over are an error. Errors: `protocol_violation`,
+  /// without any of the message's content. Cost: copies the values; memory is bounded by the message's size.
   result<std::optional<stream_event>> decode(std::span<std::byte const> message);
 
  private:

@@ -17,8 +17,8 @@ using std::chrono::milliseconds;
 
 struct idle_session {
   std::unique_ptr<session> what;
-  steady_time since;     ///< of its last use
-  steady_time checked;   ///< its last use or answer
+  steady_time since;    ///< of its last use
+  steady_time checked;  ///< its last use or answer
 };
 
 // Between half of `longest` and all of it, so that the clients of a node that comes back do not come at once.
@@ -30,7 +30,9 @@ milliseconds jittered(milliseconds longest) {
 }
 
 error about(pool_options const& options, error_code code, std::string what, std::string hint = {}) {
-  return error{code, "leasing a session of node \"" + options.node.node + "\": " + std::move(what), std::move(hint)}.at_node(options.node.node);
+  return error{code, "leasing a session of node \"" + options.node.node + "\": " + std::move(what),
+               std::move(hint)}
+      .at_node(options.node.node);
 }
 
 // Sees a connection that the server or the network has closed, without a round trip.
@@ -49,8 +51,8 @@ struct session_lease::shared {
   std::size_t leased{};
   std::size_t waiting{};
   bool is_draining{};
-  unsigned failures{};            // in a row
-  steady_time next_attempt{};     // while failures > 0
+  unsigned failures{};         // in a row
+  steady_time next_attempt{};  // while failures > 0
   std::optional<error> last_failure;
 
   std::unique_ptr<session> take_idle();
@@ -87,7 +89,8 @@ std::vector<idle_session> session_lease::shared::take_expired() {
 // Counted as leased until it is put back or dropped.
 std::optional<idle_session> session_lease::shared::take_unchecked() {
   auto const oldest = clock.now() - options.check_after;
-  auto const found = std::find_if(idle.begin(), idle.end(), [&](idle_session const& one) { return one.checked < oldest; });
+  auto const found =
+      std::find_if(idle.begin(), idle.end(), [&](idle_session const& one) { return one.checked < oldest; });
   if (found == idle.end()) return std::nullopt;
   auto taken = std::move(*found);
   idle.erase(found);
@@ -106,7 +109,9 @@ result<> session_lease::shared::allow_attempt() {
   auto const now = clock.now();
   if (now < next_attempt) {
     auto const left = std::chrono::ceil<milliseconds>(next_attempt - now).count();
-    return about(options, last_failure->code(), "the node is down; no attempt for another " + std::to_string(left) + " ms", last_failure->hint());
+    return about(options, last_failure->code(),
+                 "the node is down; no attempt for another " + std::to_string(left) + " ms",
+                 last_failure->hint());
   }
   back_off();  // the others go on failing at once while this one tries
   return success();
@@ -125,7 +130,8 @@ result<std::unique_ptr<session>> session_lease::shared::open(steady_time deadlin
   return opened;
 }
 
-result<std::unique_ptr<session>> session_lease::shared::attempt(steady_time deadline, bool& was_cut_short) try {
+result<std::unique_ptr<session>> session_lease::shared::attempt(steady_time deadline,
+                                                                bool& was_cut_short) try {
   auto where = options.node;
   if (deadline != steady_time::max()) {
     auto const left = std::chrono::ceil<milliseconds>(deadline - clock.now());
@@ -232,7 +238,8 @@ result<session_lease> session_pool::lease(steady_time deadline) {
     auto const woken = pool.changed.wait_until(lock, deadline);
     --pool.waiting;
     if (woken == std::cv_status::timeout && pool.idle.empty() && pool.leased >= pool.options.sessions_max) {
-      return about(pool.options, error_code::deadline_exceeded, "all " + std::to_string(pool.options.sessions_max) + " sessions are in use",
+      return about(pool.options, error_code::deadline_exceeded,
+                   "all " + std::to_string(pool.options.sessions_max) + " sessions are in use",
                    "raise sessions_max or hold sessions for shorter");
     }
   }
@@ -246,7 +253,8 @@ result<> session_pool::drain(steady_time deadline) {
   closing.swap(pool.idle);
   pool.changed.notify_all();
   if (pool.changed.wait_until(lock, deadline, [&] { return pool.leased == 0; })) return success();
-  return about(pool.options, error_code::deadline_exceeded, "draining: " + std::to_string(pool.leased) + " sessions are still in use");
+  return about(pool.options, error_code::deadline_exceeded,
+               "draining: " + std::to_string(pool.leased) + " sessions are still in use");
 }
 
 result<> session_pool::maintain(steady_time deadline) {
@@ -256,7 +264,8 @@ result<> session_pool::maintain(steady_time deadline) {
   auto const expired = pool.take_expired();
   while (auto one = pool.take_unchecked()) {
     lock.unlock();
-    bool const answers = one->what->query({.sql = "SELECT 1"}, deadline).has_value() && !one->what->is_broken();
+    bool const answers =
+        one->what->query({.sql = "SELECT 1"}, deadline).has_value() && !one->what->is_broken();
     one->checked = pool.clock.now();
     lock.lock();
     --pool.leased;

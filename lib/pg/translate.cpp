@@ -42,16 +42,20 @@ std::string on_node(std::string_view doing, std::string const& node) {
 // During connection start libpq hands out only a text; in verbose form it holds "FATAL:  28P01: ...".
 std::string sqlstate_in(std::string_view text) {
   auto const is_state = [](std::string_view five) {
-    return std::all_of(five.begin(), five.end(), [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
+    return std::all_of(five.begin(), five.end(),
+                       [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
   };
   for (auto at = text.find(":  "); at != std::string_view::npos; at = text.find(":  ", at + 1)) {
     auto const rest = text.substr(at + 3);
-    if (rest.size() > 6 && rest[5] == ':' && is_state(rest.substr(0, 5))) return std::string{rest.substr(0, 5)};
+    if (rest.size() > 6 && rest[5] == ':' && is_state(rest.substr(0, 5)))
+      return std::string{rest.substr(0, 5)};
   }
   return {};
 }
 
-bool says_try_later(std::string_view sqlstate) noexcept { return sqlstate.starts_with("53") || sqlstate.starts_with("57"); }
+bool says_try_later(std::string_view sqlstate) noexcept {
+  return sqlstate.starts_with("53") || sqlstate.starts_with("57");
+}
 
 }  // namespace
 
@@ -63,7 +67,8 @@ bool is_fatal(PGresult const* answer) noexcept {
 }
 
 bool is_sync_wait_warning(PGresult const* notice) noexcept {
-  // A trigger's RAISE WARNING has SQLSTATE 01000 as well; the server's own function name tells them apart in every language.
+  // A trigger's RAISE WARNING has SQLSTATE 01000 as well; the server's own function name tells them apart in
+  // every language.
   return sqlstate_of(notice) == "01000" && field(notice, PG_DIAG_SOURCE_FUNCTION) == "SyncRepWaitForLSN";
 }
 
@@ -72,12 +77,15 @@ error server_error(PGresult const* answer, std::string const& node, std::string_
   if (state.empty()) return violation_error(node, doing).with_server({}, PQresultErrorMessage(answer));
   auto code = code_of_sqlstate(state);
   if (is_fatal(answer)) code = error_code::connection_lost;
-  return error{code, on_node(doing, node) + " failed with SQLSTATE " + state + place_of(answer)}.at_node(node).with_server(
-      state, detail_of(answer));
+  return error{code, on_node(doing, node) + " failed with SQLSTATE " + state + place_of(answer)}
+      .at_node(node)
+      .with_server(state, detail_of(answer));
 }
 
-error lost_error(PGconn const* connection, PGresult const* last, std::string const& node, std::string_view doing) {
-  error lost{error_code::connection_lost, "the connection broke while " + on_node(doing, node), "connect again"};
+error lost_error(PGconn const* connection, PGresult const* last, std::string const& node,
+                 std::string_view doing) {
+  error lost{error_code::connection_lost, "the connection broke while " + on_node(doing, node),
+             "connect again"};
   std::string detail = last ? detail_of(last) : std::string{};
   if (detail.empty() && connection) detail = PQerrorMessage(connection);
   return lost.at_node(node).with_server(std::string{sqlstate_of(last)}, detail);
@@ -87,26 +95,38 @@ error connect_error(PGconn const* connection, std::string const& node) {
   std::string const text = connection ? PQerrorMessage(connection) : "out of memory";
   auto const state = sqlstate_in(text);
   auto const made = [&](error_code code, std::string what, std::string hint) {
-    return error{code, "connecting to node \"" + node + "\": " + what, std::move(hint)}.at_node(node).with_server(state, text);
+    return error{code, "connecting to node \"" + node + "\": " + what, std::move(hint)}
+        .at_node(node)
+        .with_server(state, text);
   };
   if (state.starts_with("28") || (connection && PQconnectionNeedsPassword(connection))) {
     return made(error_code::authentication_failed, "the server refused the role or its password",
-                "check the role, pg_hba.conf and where the password comes from (password file, service file or provider)");
+                "check the role, pg_hba.conf and where the password comes from (password file, service file "
+                "or provider)");
   }
-  if (state == "3D000") return made(error_code::invalid_argument, "the database does not exist", "correct dbname in the conninfo");
-  if (state.empty()) return made(error_code::node_unreachable, "no connection could be made", "check host, port, TLS and that it runs");
+  if (state == "3D000")
+    return made(error_code::invalid_argument, "the database does not exist",
+                "correct dbname in the conninfo");
+  if (state.empty())
+    return made(error_code::node_unreachable, "no connection could be made",
+                "check host, port, TLS and that it runs");
   if (says_try_later(state)) {
-    return made(error_code::node_unreachable, "the server takes no connection now (SQLSTATE " + state + ")", "try again later");
+    return made(error_code::node_unreachable, "the server takes no connection now (SQLSTATE " + state + ")",
+                "try again later");
   }
   return made(code_of_sqlstate(state), "refused with SQLSTATE " + state, {});
 }
 
 error deadline_error(std::string const& node, std::string_view doing) {
-  return error{error_code::deadline_exceeded, on_node(doing, node) + " was not over by its deadline; the session is given up"}.at_node(node);
+  return error{error_code::deadline_exceeded,
+               on_node(doing, node) + " was not over by its deadline; the session is given up"}
+      .at_node(node);
 }
 
 error violation_error(std::string const& node, std::string_view what) {
-  return error{error_code::protocol_violation, on_node(what, node) + ": the server's answer was not understood"}.at_node(node);
+  return error{error_code::protocol_violation,
+               on_node(what, node) + ": the server's answer was not understood"}
+      .at_node(node);
 }
 
 error misuse_error(std::string const& node, std::string_view what) {

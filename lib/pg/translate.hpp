@@ -1,10 +1,11 @@
-// Errors of libpq and of the server in the library's words. The one place that reads SQLSTATE and connection status.
+// Errors of libpq and of the server in the library's words. The one place that reads SQLSTATE and connection
+// status.
 #pragma once
-
-#include <libpq-fe.h>
 
 #include <string>
 #include <string_view>
+
+#include <libpq-fe.h>
 
 #include "shardway/base/error.hpp"
 

@@ -1,4 +1,5 @@
-// Reads big-endian fields from bytes and remembers the first step past the end, so that a decoder checks once per message.
+// Reads big-endian fields from bytes and remembers the first step past the end, so that a decoder checks once
+// per message.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,8 @@ class wire_reader {
   Unsigned number() noexcept {
     auto const bytes = take(sizeof(Unsigned));
     Unsigned value{};
-    for (auto const byte : bytes) value = static_cast<Unsigned>(static_cast<Unsigned>(value << 7 << 1) | static_cast<Unsigned>(byte));
+    for (auto const byte : bytes)
+      value = static_cast<Unsigned>(static_cast<Unsigned>(value << 7 << 1) | static_cast<Unsigned>(byte));
     return value;
   }
   std::uint8_t byte() noexcept { return number<std::uint8_t>(); }

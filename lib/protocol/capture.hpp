@@ -1,7 +1,9 @@
-// Capture by triggers: statement triggers on a table check the shard key of every row a transaction of ours changes and, while dual
-// writing, write its outbox rows. The frame (outbox.hpp) is the other way; a table's manifest says which.
+// Capture by triggers: statement triggers on a table check the shard key of every row a transaction of ours
+// changes and, while dual writing, write its outbox rows. The frame (outbox.hpp) is the other way; a table's
+// manifest says which.
 //
-// Nothing reaches the triggers but transaction-local settings (`shardway.capture` and its kin), so a writer without them is never captured.
+// Nothing reaches the triggers but transaction-local settings (`shardway.capture` and its kin), so a writer
+// without them is never captured.
 #pragma once
 
 #include <string>
@@ -17,7 +19,8 @@ inline namespace v0 {
 
 /// Whether the table's rows are captured by triggers. The mappings of lookups are kept by the frame alone.
 inline bool captures_by_trigger(table_state const& table) noexcept {
-  return table.manifest.capture == capture_kind::trigger && table.manifest.kind == table_kind::sharded && table.manifest.lookups.empty();
+  return table.manifest.capture == capture_kind::trigger && table.manifest.kind == table_kind::sharded &&
+         table.manifest.lookups.empty();
 }
 
 /// What the triggers of tables with `capture: TRIGGER` do in a transaction.
@@ -28,18 +31,19 @@ enum class trigger_duty : unsigned char {
 
 /// Tells the triggers of this transaction what to do, until it ends. Goes before the first savepoint.
 statement capture_statement(trigger_duty, outbox_context const&, std::vector<text_value> const& shard_key);
-/// From here on the statements of the transaction are not framed (`raw`), or are again: a raw change of a table that is captured by
-/// statement is refused (SW009). Rows that triggers or cascades change are let through: they are side effects (W13).
+/// From here on the statements of the transaction are not framed (`raw`), or are again: a raw change of a
+/// table that is captured by statement is refused (SW009). Rows that triggers or cascades change are let
+/// through: they are side effects (W13).
 statement raw_statement(bool raw);
 
-/// The triggers of one table and its leaves: for `capture: TRIGGER` with transition tables, else one that refuses raw changes.
-/// Idempotent; replaces those of the other kind. Takes SHARE ROW EXCLUSIVE on each relation: run it with a short lock_timeout.
-/// Preconditions: the table is not a reference table.
+/// The triggers of one table and its leaves: for `capture: TRIGGER` with transition tables, else one that
+/// refuses raw changes. Idempotent; replaces those of the other kind. Takes SHARE ROW EXCLUSIVE on each
+/// relation: run it with a short lock_timeout. Preconditions: the table is not a reference table.
 std::string capture_triggers_sql(table_state const&, node_role, std::vector<std::string> const& leaves);
 std::string drop_capture_sql(std::string_view table, std::vector<std::string> const& leaves);
 
-/// Last statements before COMMIT of a transaction whose triggers write the outbox: deferred triggers run now, and values are printed as the
-/// stream prints them, whatever the transaction has set.
+/// Last statements before COMMIT of a transaction whose triggers write the outbox: deferred triggers run now,
+/// and values are printed as the stream prints them, whatever the transaction has set.
 std::vector<statement> before_captured_statements();
 /// The rows of the table that this transaction's triggers captured, as they are now.
 statement captured_rows_statement(table_state const&);
@@ -49,8 +53,9 @@ struct captured_change {
   captured_row row;
   slot_id slot{};
 };
-/// Reads its answer: changes in the order they were made. A row that is not there any more is only removed; one that the transaction made
-/// and took away again is left out. Errors: `protocol_violation`, `schema_drift`.
+/// Reads its answer: changes in the order they were made. A row that is not there any more is only removed;
+/// one that the transaction made and took away again is left out. Errors: `protocol_violation`,
+/// `schema_drift`.
 result<std::vector<captured_change>> parse_captured(rows const&, table_state const&);
 
 }  // namespace v0

@@ -6,29 +6,32 @@
 #include <string_view>
 #include <vector>
 
-#include "shardway/manifest/generation.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/slot_of.hpp"
+#include "shardway/manifest/generation.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 inline std::string column_list(std::vector<std::string> const& columns, std::string_view prefix) {
   std::string sql;
-  for (auto const& column : columns) sql += (sql.empty() ? "" : ", ") + std::string(prefix) + names::quoted(column);
+  for (auto const& column : columns)
+    sql += (sql.empty() ? "" : ", ") + std::string(prefix) + names::quoted(column);
   return sql;
 }
 
 inline std::string text_list(std::vector<std::string> const& columns, std::string_view prefix) {
   std::string sql;
-  for (auto const& column : columns) sql += (sql.empty() ? "" : ", ") + std::string(prefix) + names::quoted(column) + "::text";
+  for (auto const& column : columns)
+    sql += (sql.empty() ? "" : ", ") + std::string(prefix) + names::quoted(column) + "::text";
   return sql;
 }
 
 inline std::string distinct_list(std::vector<std::string> const& columns) {
   std::string sql;
   for (auto const& column : columns)
-    sql += (sql.empty() ? "OLD." : " OR OLD.") + names::quoted(column) + " IS DISTINCT FROM NEW." + names::quoted(column);
+    sql += (sql.empty() ? "OLD." : " OR OLD.") + names::quoted(column) + " IS DISTINCT FROM NEW." +
+           names::quoted(column);
   return sql;
 }
 
@@ -63,14 +66,18 @@ inline std::string as_key(column_state const& column, std::string const& express
 }
 
 /// The same for a column of the table with a prefix such as "t.".
-inline std::string key_expression(column_state const& column, std::string const& prefix) { return as_key(column, prefix + names::quoted(column.name)); }
+inline std::string key_expression(column_state const& column, std::string const& prefix) {
+  return as_key(column, prefix + names::quoted(column.name));
+}
 
 /// shardway.slot_of over the shard key's columns with a prefix such as "OLD.".
 inline std::string slot_expression(table_state const& table, std::string const& prefix) {
   std::vector<std::string> key;
   for (auto const& name : table.manifest.shard_key) {
-    auto const column = std::find_if(table.columns.begin(), table.columns.end(), [&](column_state const& one) { return one.name == name; });
-    key.push_back(column == table.columns.end() ? prefix + names::quoted(name) : key_expression(*column, prefix));
+    auto const column = std::find_if(table.columns.begin(), table.columns.end(),
+                                     [&](column_state const& one) { return one.name == name; });
+    key.push_back(column == table.columns.end() ? prefix + names::quoted(name)
+                                                : key_expression(*column, prefix));
   }
   return slot_of_call(key);
 }

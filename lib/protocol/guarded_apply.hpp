@@ -1,7 +1,8 @@
 // The guarded apply: how a dual write reaches a shard without ever undoing something newer. Keeps I4 and I9.
 //
-// The shard's function takes the key lock and the fence's lock, then, in later statements with newer snapshots, refuses when the version's
-// epoch is not the fence's, the shard has authority, the stream has delivered the version already, or the stored version is newer.
+// The shard's function takes the key lock and the fence's lock, then, in later statements with newer
+// snapshots, refuses when the version's epoch is not the fence's, the shard has authority, the stream has
+// delivered the version already, or the stored version is newer.
 #pragma once
 
 #include <chrono>
@@ -9,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/protocol/outbox.hpp"
 #include "shardway/base/ids.hpp"
 #include "shardway/manifest/generation.hpp"
-#include "lib/protocol/outbox.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -26,15 +27,17 @@ enum class apply_outcome : unsigned char {
 };
 std::string_view name(apply_outcome) noexcept;
 
-/// One Query message that applies all rows of one write to one shard, key locks sorted, in one transaction with `synchronous_commit = off` and
-/// the given `lock_timeout`. Returns a row per change, column 0 its outcome, in the order of `changes`.
+/// One Query message that applies all rows of one write to one shard, key locks sorted, in one transaction
+/// with `synchronous_commit = off` and the given `lock_timeout`. Returns a row per change, column 0 its
+/// outcome, in the order of `changes`.
 struct apply_change {
   table_state const* table{};
   captured_statement::operation_type operation{};
   captured_row const* row{};
   slot_id slot{};
 };
-std::string apply_sql(write_id, std::vector<apply_change> const& changes, std::chrono::milliseconds lock_timeout);
+std::string apply_sql(write_id, std::vector<apply_change> const& changes,
+                      std::chrono::milliseconds lock_timeout);
 /// Reads its answer. Errors: `protocol_violation`.
 result<std::vector<apply_outcome>> parse_apply(rows const&);
 

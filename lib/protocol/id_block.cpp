@@ -21,8 +21,11 @@ GRANT EXECUTE ON FUNCTION shardway.lease_ids(text, bigint) TO )sql" +
 }
 
 statement raise_id_block_statement(std::string_view table, std::int64_t first, std::int64_t last) {
-  return {.sql = "INSERT INTO shardway.id_block AS b (relation, next_id, last_id) VALUES ($1::text, $2::int8, $3::int8) "
-                 "ON CONFLICT (relation) DO UPDATE SET next_id = greatest(b.next_id, excluded.next_id), last_id = excluded.last_id",
+  return {.sql =
+              "INSERT INTO shardway.id_block AS b (relation, next_id, last_id) VALUES ($1::text, $2::int8, "
+              "$3::int8) "
+              "ON CONFLICT (relation) DO UPDATE SET next_id = greatest(b.next_id, excluded.next_id), last_id "
+              "= excluded.last_id",
           .parameters = {std::string(table), std::to_string(first), std::to_string(last)}};
 }
 
@@ -34,8 +37,10 @@ statement lease_ids_statement(std::string_view table, std::uint32_t count) {
 
 result<std::int64_t> parse_lease(rows const& answer, std::string_view table) {
   if (answer.size() == 1 && answer.at(0, 0)) return answer.integer(0, 0);
-  return error{error_code::precondition_failed, "no block of ids could be leased for table " + std::string(table),
-               "the controller makes its row in shardway.id_block when the table begins to copy; if it is there, its ids are used up"};
+  return error{error_code::precondition_failed,
+               "no block of ids could be leased for table " + std::string(table),
+               "the controller makes its row in shardway.id_block when the table begins to copy; if it is "
+               "there, its ids are used up"};
 }
 
 }  // namespace v0

@@ -11,10 +11,12 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Table and function, in the catalog. The application's role may call the function and no more, so that ids never go back. Idempotent.
+/// Table and function, in the catalog. The application's role may call the function and no more, so that ids
+/// never go back. Idempotent.
 std::string id_block_schema_sql(std::string_view application_role);
 
-/// Makes the row of a table, or raises it: the next block begins at `first` or later, and no id is above `last`.
+/// Makes the row of a table, or raises it: the next block begins at `first` or later, and no id is above
+/// `last`.
 statement raise_id_block_statement(std::string_view table, std::int64_t first, std::int64_t last);
 
 /// Leases `count` ids. Atomic: two leases never overlap, and an answer that is lost loses its block.

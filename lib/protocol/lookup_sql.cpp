@@ -1,9 +1,9 @@
 // SQL of lookups.
 #include <set>
 
-#include "lib/protocol/lookup_text.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/lookup.hpp"
+#include "lib/protocol/lookup_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -23,17 +23,22 @@ std::string value_match(lookup_of_table const& of, std::size_t first) {
   return sql;
 }
 
-std::vector<text_value> value_parameters(std::vector<std::string> const& texts) { return {texts.begin(), texts.end()}; }
+std::vector<text_value> value_parameters(std::vector<std::string> const& texts) {
+  return {texts.begin(), texts.end()};
+}
 
 // "t.email = $1::text AND ...": columns of the base table against parameters of their own types.
 std::string base_match(table_state const& table, std::vector<std::string> const& columns, std::size_t first) {
   std::string sql;
   for (std::size_t i = 0; i < columns.size(); ++i)
-    sql += (i ? " AND t." : "t.") + names::quoted(columns[i]) + " = $" + number(first + i) + "::" + type_of(table, columns[i]);
+    sql += (i ? " AND t." : "t.") + names::quoted(columns[i]) + " = $" + number(first + i) +
+           "::" + type_of(table, columns[i]);
   return sql;
 }
 
-void append(std::vector<text_value>& to, std::vector<std::string> const& more) { to.insert(to.end(), more.begin(), more.end()); }
+void append(std::vector<text_value>& to, std::vector<std::string> const& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
 
 }  // namespace
 
@@ -45,25 +50,31 @@ std::string lookup_table_sql(lookup_of_table const& of, std::string_view applica
     columns += value_column(i) + " " + type + (type == "text" ? " COLLATE \"C\"" : "") + " NOT NULL, ";
     key += (i ? ", " : "") + value_column(i);
   }
-  return "CREATE TABLE IF NOT EXISTS " + table + " (" + columns + "shard_key text[] COLLATE \"C\" NOT NULL, row_key text[] COLLATE \"C\" NOT NULL, " +
-         "PRIMARY KEY (" + key + (of.lookup->unique ? "" : ", shard_key") + "));\nGRANT SELECT, INSERT, UPDATE ON " + table + " TO " +
-         names::quoted(application_role) + ";\n";
+  return "CREATE TABLE IF NOT EXISTS " + table + " (" + columns +
+         "shard_key text[] COLLATE \"C\" NOT NULL, row_key text[] COLLATE \"C\" NOT NULL, " +
+         "PRIMARY KEY (" + key + (of.lookup->unique ? "" : ", shard_key") +
+         "));\nGRANT SELECT, INSERT, UPDATE ON " + table + " TO " + names::quoted(application_role) + ";\n";
 }
 
 std::string lookup_state_sql(std::string_view application_role) {
-  return "CREATE TABLE IF NOT EXISTS shardway.lookup (relation text NOT NULL, name text NOT NULL, shape text NOT NULL DEFAULT '', is_ready boolean NOT NULL, "
-         "at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (relation, name));\nGRANT SELECT ON shardway.lookup TO " +
+  return "CREATE TABLE IF NOT EXISTS shardway.lookup (relation text NOT NULL, name text NOT NULL, shape text "
+         "NOT NULL DEFAULT '', is_ready boolean NOT NULL, "
+         "at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (relation, "
+         "name));\nGRANT SELECT ON shardway.lookup TO " +
          names::quoted(application_role) + ";\n";
 }
 
-statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots, bool exclusive) {
+statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots,
+                                bool exclusive) {
   std::set<std::size_t> sorted;
   for (auto const slot : slots) sorted.insert(slot.value() % locks_a_lookup);
   std::vector<std::string> numbers;
   for (auto const one : sorted) numbers.push_back(number(one));
   auto const* function = exclusive ? "pg_advisory_xact_lock" : "pg_advisory_xact_lock_shared";
-  return named("SELECT pg_catalog." + std::string(function) + "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
-               {"lookup " + of.table->manifest.table + '.' + of.lookup->name, text_array(numbers)});
+  return named(
+      "SELECT pg_catalog." + std::string(function) +
+          "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
+      {"lookup " + of.table->manifest.table + '.' + of.lookup->name, text_array(numbers)});
 }
 
 // Sorted, so that two writers never wait for each other in a circle.
@@ -74,8 +85,9 @@ statement lookup_insert_statement(std::span<lookup_entry const> entries) {
     columns += value_column(i) + ", ";
     values += "u." + value_column(i) + "::" + stored_type(of, i) + ", ";
   }
-  return named("INSERT INTO " + mapping_table(of) + " (" + columns + "shard_key, row_key) SELECT " + values + "u.s::text[], u.k::text[] FROM " +
-                   entries_from(of) + " ORDER BY 1, u.s, u.at ON CONFLICT DO NOTHING",
+  return named("INSERT INTO " + mapping_table(of) + " (" + columns + "shard_key, row_key) SELECT " + values +
+                   "u.s::text[], u.k::text[] FROM " + entries_from(of) +
+                   " ORDER BY 1, u.s, u.at ON CONFLICT DO NOTHING",
                entry_parameters(entries));
 }
 
@@ -85,17 +97,19 @@ statement lookup_holders_statement(std::span<lookup_entry const> entries) {
   for (std::size_t i = 0; i < of.lookup->columns.size(); ++i)
     match += (i ? " AND t." : "t.") + value_column(i) + " = u." + value_column(i) + "::" + stored_type(of, i);
   return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + ", " +
-                   element_list("t.row_key", of.table->manifest.key.size()) + " FROM " + entries_from(of) + " LEFT JOIN " + mapping_table(of) +
-                   " AS t ON " + match + " ORDER BY u.at",
+                   element_list("t.row_key", of.table->manifest.key.size()) + " FROM " + entries_from(of) +
+                   " LEFT JOIN " + mapping_table(of) + " AS t ON " + match + " ORDER BY u.at",
                entry_parameters(entries));
 }
 
 statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner const& from) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
-  for (auto const* owner : {&entry.owner, &from}) append(parameters, {text_array(owner->shard_key), text_array(owner->row_key)});
-  return named("UPDATE " + mapping_table(entry.of) + " AS t SET shard_key = $" + number(next) + "::text[], row_key = $" + number(next + 1) +
-                   "::text[] WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next + 2) + "::text[] AND t.row_key = $" +
+  for (auto const* owner : {&entry.owner, &from})
+    append(parameters, {text_array(owner->shard_key), text_array(owner->row_key)});
+  return named("UPDATE " + mapping_table(entry.of) + " AS t SET shard_key = $" + number(next) +
+                   "::text[], row_key = $" + number(next + 1) + "::text[] WHERE " + value_match(entry.of, 1) +
+                   " AND t.shard_key = $" + number(next + 2) + "::text[] AND t.row_key = $" +
                    number(next + 3) + "::text[]",
                std::move(parameters));
 }
@@ -104,38 +118,48 @@ statement lookup_remove_statement(lookup_entry const& entry) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
   append(parameters, {text_array(entry.owner.shard_key), text_array(entry.owner.row_key)});
-  return named("DELETE FROM " + mapping_table(entry.of) + " AS t WHERE " + value_match(entry.of, 1) + " AND t.shard_key = $" + number(next) +
-                   "::text[] AND t.row_key = $" + number(next + 1) + "::text[]",
+  return named("DELETE FROM " + mapping_table(entry.of) + " AS t WHERE " + value_match(entry.of, 1) +
+                   " AND t.shard_key = $" + number(next) + "::text[] AND t.row_key = $" + number(next + 1) +
+                   "::text[]",
                std::move(parameters));
 }
 
-statement lookup_find_statement(lookup_of_table const& of, std::vector<std::string> const& value, std::size_t limit) {
-  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + " FROM " + mapping_table(of) + " AS t WHERE " +
-                   value_match(of, 1) + " ORDER BY t.shard_key LIMIT " + number(limit),
+statement lookup_find_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+                                std::size_t limit) {
+  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + " FROM " +
+                   mapping_table(of) + " AS t WHERE " + value_match(of, 1) + " ORDER BY t.shard_key LIMIT " +
+                   number(limit),
                value_parameters(value));
 }
 
 statement lookup_ready_statement(lookup_of_table const& of) {
-  return named("SELECT coalesce((SELECT l.is_ready FROM shardway.lookup l WHERE l.relation = $1::text AND l.name = $2::text), false)",
-               {of.table->manifest.table, of.lookup->name});
+  return named(
+      "SELECT coalesce((SELECT l.is_ready FROM shardway.lookup l WHERE l.relation = $1::text AND l.name = "
+      "$2::text), false)",
+      {of.table->manifest.table, of.lookup->name});
 }
 
-statement source_find_statement(lookup_of_table const& of, std::vector<std::string> const& value, std::size_t limit) {
+statement source_find_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+                                std::size_t limit) {
   auto const& table = *of.table;
   auto const list = text_list(table.manifest.shard_key, "t.");
-  return named("SELECT DISTINCT " + list + " FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " +
-                   base_match(table, of.lookup->columns, 1) + " ORDER BY " + list + " LIMIT " + number(limit),
+  return named("SELECT DISTINCT " + list + " FROM " + names::quoted_table(table.manifest.table) +
+                   " AS t WHERE " + base_match(table, of.lookup->columns, 1) + " ORDER BY " + list +
+                   " LIMIT " + number(limit),
                value_parameters(value));
 }
 
 statement all_open_statement(std::string_view group) {
-  return named("SELECT coalesce(pg_catalog.bool_and(f.is_open), false) FROM " + names::fence(group) + " f", {});
+  return named("SELECT coalesce(pg_catalog.bool_and(f.is_open), false) FROM " + names::fence(group) + " f",
+               {});
 }
 
-statement row_holds_statement(lookup_of_table const& of, std::vector<std::string> const& value, lookup_owner const& owner) {
+statement row_holds_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+                              lookup_owner const& owner) {
   auto const& table = *of.table;
   auto parameters = value_parameters(value);
-  auto sql = "SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " + base_match(table, of.lookup->columns, 1) + " AND " +
+  auto sql = "SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " +
+             base_match(table, of.lookup->columns, 1) + " AND " +
              base_match(table, table.manifest.shard_key, parameters.size() + 1);
   append(parameters, owner.shard_key);
   if (of.lookup->unique) {

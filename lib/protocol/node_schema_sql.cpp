@@ -180,21 +180,30 @@ END $f$;
 )sql";
 
 std::string identity_sql(node_role role, std::string_view node_name, migration_manifest const& migration) {
-  return "INSERT INTO shardway.node (name, migration, role) VALUES (" + names::literal(node_name) + ", " + names::literal(migration.name) + ", '" +
-         (role == node_role::source ? "source" : "shard") + "') ON CONFLICT DO NOTHING;\n";
+  return "INSERT INTO shardway.node (name, migration, role) VALUES (" + names::literal(node_name) + ", " +
+         names::literal(migration.name) + ", '" + (role == node_role::source ? "source" : "shard") +
+         "') ON CONFLICT DO NOTHING;\n";
 }
 
 std::string grants_sql(node_role role, migration_manifest const& migration) {
   auto const application = names::quoted(migration.application_role);
   std::string sql = "GRANT USAGE ON SCHEMA shardway TO " + application +
-                    ";\nGRANT SELECT ON shardway.node, shardway.generation, shardway.incarnation, shardway.stream_progress TO " + application + ";\n";
+                    ";\nGRANT SELECT ON shardway.node, shardway.generation, shardway.incarnation, "
+                    "shardway.stream_progress TO " +
+                    application + ";\n";
   // A read served by a shard asks whether anything is parked there.
-  if (role == node_role::shard) return sql + "GRANT SELECT (relation) ON shardway.parked TO " + application + ";\n";
+  if (role == node_role::shard)
+    return sql + "GRANT SELECT (relation) ON shardway.parked TO " + application + ";\n";
   auto const mirror = names::quoted(migration.mirror_role);
-  return sql + "GRANT INSERT, SELECT ON shardway.outbox TO " + application + ";\nGRANT INSERT, UPDATE, SELECT ON shardway.client TO " + application +
-         ";\nREVOKE ALL ON FUNCTION shardway.report_calls(uuid, text, jsonb) FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION shardway.report_calls(uuid, text, jsonb) TO " + application +
-         ";\nREVOKE ALL ON FUNCTION shardway.abandon(text, int) FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION shardway.abandon(text, int) TO " + application +
-         ";\nGRANT USAGE ON SCHEMA shardway TO " + mirror + ";\nGRANT SELECT ON shardway.controller_token TO " + mirror +
+  return sql + "GRANT INSERT, SELECT ON shardway.outbox TO " + application +
+         ";\nGRANT INSERT, UPDATE, SELECT ON shardway.client TO " + application +
+         ";\nREVOKE ALL ON FUNCTION shardway.report_calls(uuid, text, jsonb) FROM PUBLIC;\nGRANT EXECUTE ON "
+         "FUNCTION shardway.report_calls(uuid, text, jsonb) TO " +
+         application +
+         ";\nREVOKE ALL ON FUNCTION shardway.abandon(text, int) FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION "
+         "shardway.abandon(text, int) TO " +
+         application + ";\nGRANT USAGE ON SCHEMA shardway TO " + mirror +
+         ";\nGRANT SELECT ON shardway.controller_token TO " + mirror +
          ";\nGRANT SELECT, INSERT, DELETE ON shardway.stream_progress TO " + mirror + ";\n";
 }
 
@@ -211,7 +220,8 @@ std::string node_schema_sql(node_role role, std::string_view node_name, migratio
   if (role == node_role::source) sql += id_block_schema_sql(migration.application_role);
   sql += identity_sql(role, node_name, migration);
   sql += grants_sql(role, migration);
-  sql += "INSERT INTO shardway.schema_version (version) VALUES (" + std::to_string(schema_version) + ") ON CONFLICT DO NOTHING;\n";
+  sql += "INSERT INTO shardway.schema_version (version) VALUES (" + std::to_string(schema_version) +
+         ") ON CONFLICT DO NOTHING;\n";
   return sql;
 }
 

@@ -1,7 +1,8 @@
-// Operations: writes that a caller names, so that a repeated one has its effect once. The record commits with the write, where authority is.
+// Operations: writes that a caller names, so that a repeated one has its effect once. The record commits with
+// the write, where authority is.
 //
-// It holds no value: the caller's id, a digest of what was asked, how many rows changed. Records older than `operation_hours_kept` are swept by
-// the clients that write operations, some with every few hundredth write.
+// It holds no value: the caller's id, a digest of what was asked, how many rows changed. Records older than
+// `operation_hours_kept` are swept by the clients that write operations, some with every few hundredth write.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ inline constexpr std::size_t operation_id_bytes_max = 128;
 /// The table, on every node, and the application role's rights on it. Idempotent.
 std::string operation_schema_sql(std::string_view application_role);
 
-/// Takes the id for this transaction. Fails with 23505 if the id is committed, and waits for a transaction that holds it.
+/// Takes the id for this transaction. Fails with 23505 if the id is committed, and waits for a transaction
+/// that holds it.
 statement claim_operation_statement(std::string_view id, std::string_view digest, write_id);
 /// How many rows the operation changed; in the same transaction.
 statement complete_operation_statement(std::string_view id, std::int64_t affected);

@@ -1,4 +1,5 @@
-// The frame around one captured statement: the change, its row version, the shard-key check and the outbox rows, in one statement.
+// The frame around one captured statement: the change, its row version, the shard-key check and the outbox
+// rows, in one statement.
 #pragma once
 
 #include <cstdint>
@@ -28,19 +29,22 @@ struct captured_statement {
 struct outbox_context {
   write_id id{};
   std::int32_t first_ordinal{};  ///< of this statement; rows count up from it
-  epoch at{};
+  shardway::epoch epoch{};
   slot_id slot{};
 };
 
 /// The columns the frame returns after the user's own: see `captured_rows`.
 inline constexpr std::string_view captured_split_column = "shardway_split";
 
-/// SQL of the frame. Parameters: the user's, then write id, first ordinal, epoch, slot, and the shard key's values in order.
-/// Raises SW005 if a changed row has another shard key. With `with_outbox` false only the check is added (the slot's authority is a shard,
-/// or the group is not dual written yet), and an image, of version 0, is returned only `with_image`.
-std::string capture_sql(captured_statement const&, table_state const&, bool with_outbox, bool with_image = false);
+/// SQL of the frame. Parameters: the user's, then write id, first ordinal, epoch, slot, and the shard key's
+/// values in order. Raises SW005 if a changed row has another shard key. With `with_outbox` false only the
+/// check is added (the slot's authority is a shard, or the group is not dual written yet), and an image, of
+/// version 0, is returned only `with_image`.
+std::string capture_sql(captured_statement const&, table_state const&, bool with_outbox,
+                        bool with_image = false);
 /// The parameters that follow the user's.
-std::vector<text_value> capture_parameters(outbox_context const&, std::vector<text_value> shard_key, bool with_outbox);
+std::vector<text_value> capture_parameters(outbox_context const&, std::vector<text_value> shard_key,
+                                           bool with_outbox);
 
 /// One changed row as it really came out, with its version.
 struct captured_row {

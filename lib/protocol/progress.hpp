@@ -1,4 +1,5 @@
-// Progress of a stream and the token of the controller: what each transaction of the engine says first and last. Keeps I5.
+// Progress of a stream and the token of the controller: what each transaction of the engine says first and
+// last. Keeps I5.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,18 @@
 namespace shardway {
 inline namespace v0 {
 
-/// First statement of every transaction of the engine: raises the node's controller token to ours or raises SW006 (`not_leader`), marks the
-/// transaction so that the stream of this node skips it, and sets `shardway.writer`.
-/// On a shard the mark is a transactional logical message; on the source it is the progress row itself, so there `advance_statement` comes next.
+/// First statement of every transaction of the engine: raises the node's controller token to ours or raises
+/// SW006 (`not_leader`), marks the transaction so that the stream of this node skips it, and sets
+/// `shardway.writer`. On a shard the mark is a transactional logical message; on the source it is the
+/// progress row itself, so there `advance_statement` comes next.
 statement engine_statement(std::int64_t token, std::string_view writer);
 
-/// The same without the mark, for a transaction that the stream of this node must read: a flip of the fence, a marker.
+/// The same without the mark, for a transaction that the stream of this node must read: a flip of the fence,
+/// a marker.
 statement engine_check_statement(std::int64_t token, std::string_view writer);
 
-/// Appends the position of a stream. On the source this is the mark of a mirror's transaction: it precedes the changes.
+/// Appends the position of a stream. On the source this is the mark of a mirror's transaction: it precedes
+/// the changes.
 statement advance_statement(std::string_view stream, stream_position const&);
 /// Deletes all but the newest rows of a stream; run it now and then, apart.
 statement trim_progress_statement(std::string_view stream);

@@ -6,7 +6,8 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// Beyond the caller's own deadline, so that the caller is the one that gives up and the server cleans up behind it.
+// Beyond the caller's own deadline, so that the caller is the one that gives up and the server cleans up
+// behind it.
 constexpr std::chrono::milliseconds grace{200};
 
 }  // namespace
@@ -20,23 +21,29 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
   if (group.empty()) return {.sql = set_limit, .parameters = {limit}, .name = "shardway_read_limit"};
   std::string first, last, at;
   for (auto const& one : expected) {
-    auto const add = [](std::string& list, unsigned value) { list.append(list.empty() ? "{" : ",").append(std::to_string(value)); };
+    auto const add = [](std::string& list, unsigned value) {
+      list.append(list.empty() ? "{" : ",").append(std::to_string(value));
+    };
     add(first, one.slots.first.value());
     add(last, one.slots.last.value());
-    add(at, one.at.value());
+    add(at, one.epoch.value());
   }
-  // An epoch later than expected is authority all the same; an older one is a node that lost it in a failover.
+  // An epoch later than expected is authority all the same; an older one is a node that lost it in a
+  // failover.
   auto const fence = names::fence(group);
   std::string const within = "f.slot_from <= w.last AND f.slot_to >= w.first";
-  return {.sql = set_limit + ", (SELECT max(g.generation) FROM shardway.generation g), "
-                 "(SELECT min(greatest(f.slot_from, w.first)) FROM unnest($2::int4[], $3::int4[], $4::int4[]) AS w (first, last, at) JOIN " +
+  return {.sql = set_limit +
+                 ", (SELECT max(g.generation) FROM shardway.generation g), "
+                 "(SELECT min(greatest(f.slot_from, w.first)) FROM unnest($2::int4[], $3::int4[], "
+                 "$4::int4[]) AS w (first, last, at) JOIN " +
                  fence + " f ON " + within + " AND NOT (f.is_open AND f.epoch >= w.at))",
           .parameters = {limit, first + "}", last + "}", at + "}"},
           .name = "shardway_read_fence_" + std::string(group)};
 }
 
 result<read_fence_answer> parse_read_fence(rows const& answer) {
-  if (answer.size() != 1) return error{error_code::protocol_violation, "the fence check of a read did not return one row"};
+  if (answer.size() != 1)
+    return error{error_code::protocol_violation, "the fence check of a read did not return one row"};
   if (answer.columns().size() < 3) return read_fence_answer{};
   read_fence_answer found;
   if (answer.at(0, 1)) {

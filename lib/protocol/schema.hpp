@@ -1,4 +1,5 @@
-// The SQL that creates, upgrades and removes our objects. Text only: `catalog` runs it, one function a transaction.
+// The SQL that creates, upgrades and removes our objects. Text only: `catalog` runs it, one function a
+// transaction.
 #pragma once
 
 #include <string>
@@ -10,39 +11,49 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Version of the schema that `node_schema_sql` creates. Older ones are upgraded in place, newer ones refused.
+/// Version of the schema that `node_schema_sql` creates. Older ones are upgraded in place, newer ones
+/// refused.
 inline constexpr int schema_version = 1;
 
-/// Tables and functions of schema `shardway` for a node. Idempotent: every statement says IF NOT EXISTS or OR REPLACE.
+/// Tables and functions of schema `shardway` for a node. Idempotent: every statement says IF NOT EXISTS or OR
+/// REPLACE.
 std::string node_schema_sql(node_role, std::string_view node_name, migration_manifest const&);
 
-/// What takes a schema of an older version to the next: `upgrade_sql(1)` goes from 1 to 2. Empty when there is nothing to do.
+/// What takes a schema of an older version to the next: `upgrade_sql(1)` goes from 1 to 2. Empty when there
+/// is nothing to do.
 std::string upgrade_sql(int from_version);
 
-/// Fence and lock relation of a group, with one closed (shard) or open (source) row for all slots at `first`. Leaves existing rows alone.
+/// Fence and lock relation of a group, with one closed (shard) or open (source) row for all slots at `first`.
+/// Leaves existing rows alone.
 std::string group_sql(node_role, std::string_view group, epoch first, std::string_view application_role);
 
-/// The write guard of one table: statement triggers for INSERT, UPDATE, DELETE and TRUNCATE on the table and on each leaf.
-/// `recording` samples foreign writers, `refusing` raises SW003. Takes SHARE ROW EXCLUSIVE on each table: run it with a short lock_timeout.
+/// The write guard of one table: statement triggers for INSERT, UPDATE, DELETE and TRUNCATE on the table and
+/// on each leaf. `recording` samples foreign writers, `refusing` raises SW003. Takes SHARE ROW EXCLUSIVE on
+/// each table: run it with a short lock_timeout.
 enum class write_guard : unsigned char { absent, recording, refusing };
 /// A session of the library passes only where it has read the fence of this group.
-std::string write_guard_sql(write_guard, std::string_view table, std::string_view group, std::vector<std::string> const& leaves);
+std::string write_guard_sql(write_guard, std::string_view table, std::string_view group,
+                            std::vector<std::string> const& leaves);
 
-/// On the source, for a table whose shard key is not part of its primary key: a row trigger that writes the old place of a row whose shard key
-/// changes to the outbox (operation k), so that the stream can take it away from its old shard.
+/// On the source, for a table whose shard key is not part of its primary key: a row trigger that writes the
+/// old place of a row whose shard key changes to the outbox (operation k), so that the stream can take it
+/// away from its old shard.
 std::string shard_key_trigger_sql(table_state const&, bool present);
 
-/// On a shard: the version column, the identity index over primary key and shard key, and the guarded apply function of a table.
+/// On a shard: the version column, the identity index over primary key and shard key, and the guarded apply
+/// function of a table.
 std::string shard_table_sql(table_state const&, std::string_view application_role);
 /// Takes them away again (finalizing).
 std::string drop_shard_table_sql(table_state const&);
 
-/// Creates outbox partitions for the hours from `now` up to `hours_ahead`, unattached first, and drops those older than `keep_hours`.
-/// One SQL function call; run it with a short lock_timeout and ignore failure: a DEFAULT partition catches what is not covered (W26).
+/// Creates outbox partitions for the hours from `now` up to `hours_ahead`, unattached first, and drops those
+/// older than `keep_hours`. One SQL function call; run it with a short lock_timeout and ignore failure: a
+/// DEFAULT partition catches what is not covered (W26).
 std::string maintain_outbox_sql(int hours_ahead, int keep_hours);
 
-/// Everything of ours on a node: triggers on user tables, publications, version columns, functions, the schema. Replication slots are dropped
-/// apart (they need their own connection). Idempotent; works on what a crash left.
+/// Everything of ours on a node: triggers on user tables, publications, version columns, functions, the
+/// schema. Replication slots are dropped apart (they need their own connection). Idempotent; works on what a
+/// crash left.
 std::string uninstall_sql(node_role, std::string_view migration);
 
 }  // namespace v0

@@ -1,15 +1,15 @@
-// XXH32 in PL/pgSQL. All arithmetic is modulo 2^32 in bigint: a value below 2^32 times a prime written as a signed 32-bit number always fits.
+// XXH32 in PL/pgSQL. All arithmetic is modulo 2^32 in bigint: a value below 2^32 times a prime written as a
+// signed 32-bit number always fits.
 #include "lib/protocol/slot_of.hpp"
-
 #include "shardway/base/ensure.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-// In the text below {+} stands for OPERATOR(pg_catalog.+) and {#} for the `#` of pg_catalog, so that no search_path changes what they mean.
-// Such operators all have one precedence: every pair is in parentheses. The five primes of the hash, first to last:
-// -1640531535, -2048144777, -1028477379, 668265263, 374761393.
+// In the text below {+} stands for OPERATOR(pg_catalog.+) and {#} for the `#` of pg_catalog, so that no
+// search_path changes what they mean. Such operators all have one precedence: every pair is in parentheses.
+// The five primes of the hash, first to last: -1640531535, -2048144777, -1028477379, 668265263, 374761393.
 constexpr std::string_view hash_sql = R"sql(
 CREATE OR REPLACE FUNCTION shardway.xxh32(input bytea) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
@@ -148,14 +148,16 @@ BEGIN
 END $body$;
 )sql";
 
-/// Four bytes of `data` from `i + offset` as a little-endian number: negative where the top bit is set, which is the same modulo 2^32.
+/// Four bytes of `data` from `i + offset` as a little-endian number: negative where the top bit is set, which
+/// is the same modulo 2^32.
 std::string lane(std::string_view offset) {
   auto const byte = [&](int more) {
     std::string const at = "(i {+} " + std::to_string(std::stoi(std::string{offset}) + more) + ")";
     std::string const got = "pg_catalog.get_byte(data, " + at + ")";
     return more == 0 ? got : "(" + got + " {<<} " + std::to_string(8 * more) + ")";
   };
-  return "CAST(((" + byte(0) + " {|} " + byte(1) + ") {|} (" + byte(2) + " {|} " + byte(3) + ")) AS pg_catalog.int8)";
+  return "CAST(((" + byte(0) + " {|} " + byte(1) + ") {|} (" + byte(2) + " {|} " + byte(3) +
+         ")) AS pg_catalog.int8)";
 }
 
 /// Replaces what stands between each pair of `open` and `close`, where it is short enough to be a mark.
@@ -177,7 +179,9 @@ std::string replace_marks(std::string_view text, char open, char close, Replacem
 std::string build() {
   auto const lanes = replace_marks(hash_sql, '@', '@', [](std::string_view offset) { return lane(offset); });
   auto const all = lanes + std::string{types_sql} + std::string{parts_sql};
-  return replace_marks(all, '{', '}', [](std::string_view symbol) { return "OPERATOR(pg_catalog." + std::string{symbol} + ")"; });
+  return replace_marks(all, '{', '}', [](std::string_view symbol) {
+    return "OPERATOR(pg_catalog." + std::string{symbol} + ")";
+  });
 }
 
 }  // namespace
@@ -191,7 +195,8 @@ std::string slot_of_call(std::span<std::string const> columns) {
   ensure(!columns.empty() && columns.size() <= 4, "a shard key has one to four columns");
   if (columns.size() == 1) return "shardway.slot_of(" + columns.front() + ")";
   std::string call = "shardway.slot_of_parts(";
-  for (auto const& column : columns) call.append(&column == columns.data() ? "" : ", ").append("shardway.key_part(" + column + ")");
+  for (auto const& column : columns)
+    call.append(&column == columns.data() ? "" : ", ").append("shardway.key_part(" + column + ")");
   return call + ")";
 }
 

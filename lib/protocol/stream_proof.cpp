@@ -6,8 +6,10 @@ namespace shardway {
 inline namespace v0 {
 
 statement stream_proof_statement(std::string_view group, slot_id slot) {
-  return {.sql = "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = " + names::literal(names::source_stream) +
-                 " ORDER BY id DESC LIMIT 1), (SELECT max(generation) FROM shardway.generation), EXISTS (SELECT relation FROM "
+  return {.sql = "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = " +
+                 names::literal(names::source_stream) +
+                 " ORDER BY id DESC LIMIT 1), (SELECT max(generation) FROM shardway.generation), EXISTS "
+                 "(SELECT relation FROM "
                  "shardway.parked), (SELECT epoch FROM " +
                  names::fence(group) + " WHERE slot_from <= $1::int4 AND slot_to >= $1::int4)",
           .parameters = {std::to_string(slot.value())},
@@ -17,14 +19,15 @@ statement stream_proof_statement(std::string_view group, slot_id slot) {
 result<stream_proof> parse_stream_proof(rows const& answer) {
   if (answer.size() != 1) return error{error_code::protocol_violation, "a shard gave no word on its stream"};
   auto const applied = lsn::parse(answer.text(0, 0));
-  stream_proof said{.applied = applied.value_or(lsn{}), .generation = 0, .parked = answer.boolean(0, 2), .at = {}};
+  stream_proof said{
+      .applied = applied.value_or(lsn{}), .generation = 0, .parked = answer.boolean(0, 2), .epoch = {}};
   if (answer.at(0, 1)) {
     BOOST_OUTCOME_TRY(auto const generation, answer.integer(0, 1));
     said.generation = static_cast<std::uint64_t>(generation);
   }
   if (answer.at(0, 3)) {
     BOOST_OUTCOME_TRY(auto const at, answer.integer(0, 3));
-    said.at = epoch{static_cast<std::uint16_t>(at)};
+    said.epoch = epoch{static_cast<std::uint16_t>(at)};
   }
   return said;
 }

@@ -1,4 +1,5 @@
-// What a shard says of its stream in the batch of a read: whether what it holds is everything up to a position of the source. Keeps I8.
+// What a shard says of its stream in the batch of a read: whether what it holds is everything up to a
+// position of the source. Keeps I8.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ struct stream_proof {
   lsn applied{};               ///< everything the source committed up to here is on the shard (I5)
   std::uint64_t generation{};  ///< the newest that has been copied to the shard
   bool parked{};               ///< a change waits beside the stream: `applied` proves nothing
-  epoch at{};                  ///< of the shard's fence row for the slot: it follows the source's flips, so it tells the source's history
+  shardway::epoch epoch{};  ///< of the shard's fence row for the slot: it follows the source's flips, so it
+                            ///< tells the source's history
 };
 
 /// Preconditions: runs in the read's own transaction, before it or in its snapshot.
@@ -25,10 +27,11 @@ statement stream_proof_statement(std::string_view group, slot_id);
 /// Errors: `protocol_violation`.
 result<stream_proof> parse_stream_proof(rows const&);
 
-/// Does it hold for a reader that routes by this generation and expects this epoch of the source? A shard that has been told a newer
-/// generation may be about to be copied again; one of another epoch follows another history of the source, and its positions mean nothing.
+/// Does it hold for a reader that routes by this generation and expects this epoch of the source? A shard
+/// that has been told a newer generation may be about to be copied again; one of another epoch follows
+/// another history of the source, and its positions mean nothing.
 constexpr bool holds(stream_proof const& said, std::uint64_t generation, epoch expected) noexcept {
-  return said.applied.is_set() && !said.parked && said.generation <= generation && said.at == expected;
+  return said.applied.is_set() && !said.parked && said.generation <= generation && said.epoch == expected;
 }
 
 }  // namespace v0

@@ -1,4 +1,5 @@
-// Values in PostgreSQL's order, from the texts it returns under the settings of our sessions (ISO dates, UTC, hex bytea).
+// Values in PostgreSQL's order, from the texts it returns under the settings of our sessions (ISO dates, UTC,
+// hex bytea).
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -45,9 +46,12 @@ struct decimal {
   std::string_view whole, fraction;
 
   explicit decimal(std::string_view text) noexcept {
-    if (text == "NaN") rank = 2;
-    else if (text == "Infinity") rank = 1;
-    else if (text == "-Infinity") rank = -1;
+    if (text == "NaN")
+      rank = 2;
+    else if (text == "Infinity")
+      rank = 1;
+    else if (text == "-Infinity")
+      rank = -1;
     if (rank != 0) return;
     negative = text.starts_with('-');
     if (negative) text.remove_prefix(1);
@@ -70,15 +74,18 @@ int compare_numerics(std::string_view a, std::string_view b) noexcept {
   return left.negative ? -size : size;
 }
 
-// "YYYY-MM-DD ..." with more digits past year 9999, " BC" at the end, or an infinity. All texts of one column have the same form.
+// "YYYY-MM-DD ..." with more digits past year 9999, " BC" at the end, or an infinity. All texts of one column
+// have the same form.
 struct moment {
   int rank{};
   std::int64_t year{};
   std::string_view rest;
 
   explicit moment(std::string_view text) noexcept {
-    if (text == "infinity") rank = 1;
-    else if (text == "-infinity") rank = -1;
+    if (text == "infinity")
+      rank = 1;
+    else if (text == "-infinity")
+      rank = -1;
     if (rank != 0) return;
     bool const before_christ = text.ends_with(" BC");
     if (before_christ) text.remove_suffix(3);
@@ -102,14 +109,19 @@ int compare_values(std::uint32_t type_oid, std::string_view a, std::string_view 
   switch (type_oid) {
     case oids::int2:
     case oids::int4:
-    case oids::int8: return compare_integers(a, b);
+    case oids::int8:
+      return compare_integers(a, b);
     case oids::float4:
-    case oids::float8: return compare_floats(a, b);
-    case oids::numeric: return compare_numerics(a, b);
+    case oids::float8:
+      return compare_floats(a, b);
+    case oids::numeric:
+      return compare_numerics(a, b);
     case oids::date:
     case oids::timestamp:
-    case oids::timestamptz: return compare_moments(a, b);
-    default: return three_way(a, b);  // bool ("f" < "t"), uuid, bytea in hex, text in collation C: by bytes
+    case oids::timestamptz:
+      return compare_moments(a, b);
+    default:
+      return three_way(a, b);  // bool ("f" < "t"), uuid, bytea in hex, text in collation C: by bytes
   }
 }
 

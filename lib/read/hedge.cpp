@@ -19,7 +19,8 @@ struct read_race::leg {
   std::vector<statement> batch;
   steady_time deadline{};
   std::function<void()> cancel;
-  std::mutex mutex{};      ///< of the two below: a cancel is sent only while the statement runs, never into the session's next use
+  std::mutex mutex{};  ///< of the two below: a cancel is sent only while the statement runs, never into the
+                       ///< session's next use
   bool is_over{};
   bool is_cancelled{};
 };
@@ -32,7 +33,8 @@ struct read_race::shared {
   std::size_t running{};
 };
 
-// Stands for a leg that was handed to a thread. Where it is thrown away unrun (the client closes), the leg ends with an error.
+// Stands for a leg that was handed to a thread. Where it is thrown away unrun (the client closes), the leg
+// ends with an error.
 struct read_race::ticket {
   ticket(std::shared_ptr<shared> of, std::shared_ptr<leg> one) : of_(std::move(of)), one_(std::move(one)) {}
   ticket(ticket const&) = delete;
@@ -40,7 +42,8 @@ struct read_race::ticket {
   ~ticket() {
     if (is_run_) return;
     std::lock_guard const lock{of_->mutex};
-    of_->finished.push_back({.leg = one_->number, .answers = error{error_code::cancelled, "the client is closed"}, .took = {}});
+    of_->finished.push_back(
+        {.leg = one_->number, .answers = error{error_code::cancelled, "the client is closed"}, .took = {}});
     --of_->running;
     of_->changed.notify_all();
   }
@@ -88,7 +91,8 @@ bool read_race::start(lent_session on, std::vector<statement> batch, steady_time
   }
   if (racer_.start([leg_of = std::make_shared<ticket>(shared_, made)] { leg_of->run(); })) return true;
   std::lock_guard const lock{shared_->mutex};
-  std::erase_if(shared_->finished, [&](finish const& one) { return one.leg == made->number; });  // the ticket has told its end
+  std::erase_if(shared_->finished,
+                [&](finish const& one) { return one.leg == made->number; });  // the ticket has told its end
   shared_->legs.pop_back();
   return false;
 }
@@ -104,7 +108,8 @@ void read_race::run(shared& of, leg& one) {
     cancelled = one.is_cancelled;
   }
   // A cancel that comes late meets this statement, and not the next borrower's.
-  if (cancelled && !one.on.link->is_broken()) (void)one.on.link->query({.sql = "SELECT 1"}, now() + clean_time);
+  if (cancelled && !one.on.link->is_broken())
+    (void)one.on.link->query({.sql = "SELECT 1"}, now() + clean_time);
   one.on = {};
   std::lock_guard const lock{of.mutex};
   of.finished.push_back(std::move(made));
@@ -114,7 +119,8 @@ void read_race::run(shared& of, leg& one) {
 
 std::optional<read_race::finish> read_race::next(steady_time until) {
   std::unique_lock lock{shared_->mutex};
-  shared_->changed.wait_until(lock, until, [this] { return !shared_->finished.empty() || shared_->running == 0; });
+  shared_->changed.wait_until(lock, until,
+                              [this] { return !shared_->finished.empty() || shared_->running == 0; });
   if (shared_->finished.empty()) return std::nullopt;
   std::optional<finish> first{std::move(shared_->finished.front())};
   shared_->finished.pop_front();

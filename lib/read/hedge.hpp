@@ -1,4 +1,5 @@
-// Hedged reads: where the chosen replica is late, the same read goes to a second node, and the first answer wins.
+// Hedged reads: where the chosen replica is late, the same read goes to a second node, and the first answer
+// wins.
 #pragma once
 
 #include <atomic>
@@ -10,14 +11,14 @@
 #include <optional>
 #include <vector>
 
-#include "shardway/base/clock.hpp"
 #include "lib/store/lent_session.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
-/// How many hedges may be sent: one for ten reads, and a few saved up. So a slow replica can't double the load on the others.
-/// Thread safety: safe.
+/// How many hedges may be sent: one for ten reads, and a few saved up. So a slow replica can't double the
+/// load on the others. Thread safety: safe.
 class hedge_budget {
  public:
   static constexpr std::int64_t reads_a_hedge = 10;
@@ -46,7 +47,8 @@ class read_racer {
   virtual ~read_racer() = default;
   /// Runs work that owns all it uses on a thread of its own. False: none is free.
   virtual bool start(std::function<void()> work) = 0;
-  /// The same for sending a cancel, which may take long where a host hears nothing. May drop it: the statement's deadline ends it then.
+  /// The same for sending a cancel, which may take long where a host hears nothing. May drop it: the
+  /// statement's deadline ends it then.
   virtual void cancel(std::function<void()> work) = 0;
   virtual void read_begun() noexcept = 0;
   /// May a hedge be sent now? Counts it.
@@ -54,9 +56,9 @@ class read_racer {
   virtual void hedge_won() noexcept = 0;
 };
 
-/// One read on up to a few nodes at once. The race does not outlive its owner's interest: what still runs is cancelled and ends by itself,
-/// and its session goes back to its pool clean.
-/// Thread safety: one thread at a time.
+/// One read on up to a few nodes at once. The race does not outlive its owner's interest: what still runs is
+/// cancelled and ends by itself, and its session goes back to its pool clean. Thread safety: one thread at a
+/// time.
 class read_race {
  public:
   struct finish {

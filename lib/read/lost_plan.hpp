@@ -8,7 +8,8 @@ inline namespace v0 {
 
 /// What a session says of such a statement inside a batch: the same batch, prepared anew, succeeds.
 inline bool is_plan_lost(error const& why) {
-  return why.code() == error_code::serialization_failure && (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
+  return why.code() == error_code::serialization_failure &&
+         (why.sqlstate() == "0A000" || why.sqlstate() == "26000");
 }
 
 }  // namespace v0

@@ -9,7 +9,9 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-error bad(std::string what) { return error{error_code::invalid_argument, "merging the rows of several nodes: " + std::move(what)}; }
+error bad(std::string what) {
+  return error{error_code::invalid_argument, "merging the rows of several nodes: " + std::move(what)};
+}
 
 bool shares_name(merge_terms const& terms, std::string_view name) {
   auto const is_it = [&](auto const& one) { return one.name == name; };
@@ -47,8 +49,10 @@ struct cursor {
 void append(std::vector<text_value>& values, rows const& from, std::size_t row) {
   for (std::size_t i = 0; i < from.columns().size(); ++i) {
     auto const value = from.at(row, i);
-    if (value) values.emplace_back(std::in_place, *value);
-    else values.emplace_back();
+    if (value)
+      values.emplace_back(std::in_place, *value);
+    else
+      values.emplace_back();
   }
 }
 
@@ -70,15 +74,18 @@ class merging {
     auto const later = [this](cursor const& a, cursor const& b) { return is_later(a, b); };
     std::ranges::pop_heap(heap_, later);
     auto const found = heap_.back();
-    if (++heap_.back().row < parts_[found.part].size()) std::ranges::push_heap(heap_, later);
-    else heap_.pop_back();
+    if (++heap_.back().row < parts_[found.part].size())
+      std::ranges::push_heap(heap_, later);
+    else
+      heap_.pop_back();
     return found;
   }
 
  private:
   bool is_later(cursor const& a, cursor const& b) const {
     for (auto const& by : keys_) {
-      auto const order = compare(by, parts_[a.part].at(a.row, by.column), parts_[b.part].at(b.row, by.column));
+      auto const order =
+          compare(by, parts_[a.part].at(a.row, by.column), parts_[b.part].at(b.row, by.column));
       if (order != 0) return order > 0;
     }
     return a.part > b.part;
@@ -92,14 +99,16 @@ class merging {
 }  // namespace
 
 result<> check_terms(merge_terms const& terms, std::size_t rows_max) {
-  if (terms.offset > 0 && terms.order_by.empty()) return bad("`offset` without `order_by` skips rows by chance");
+  if (terms.offset > 0 && terms.order_by.empty())
+    return bad("`offset` without `order_by` skips rows by chance");
   for (auto const& term : terms.order_by)
     if (term.column.empty()) return bad("a term of `order_by` names no column");
   for (auto const& one : terms.aggregates) {
     BOOST_OUTCOME_TRYV(check_aggregate(terms, one));
   }
   for (auto const& name : terms.group_by)
-    if (name.empty() || shares_name(terms, name)) return bad("two output columns are called \"" + name + "\", or one has no name");
+    if (name.empty() || shares_name(terms, name))
+      return bad("two output columns are called \"" + name + "\", or one has no name");
   auto const limit = terms.limit.value_or(0);
   if (limit > rows_max || terms.offset > rows_max - limit)
     return bad("`limit` and `offset` together are above `rows_max`");
@@ -111,12 +120,15 @@ result<merge_place> merge_place_of(merge_terms const& terms, rows const& first) 
   auto place = merge_place::here;
   for (auto const& term : terms.order_by) {
     auto const at = first.find(term.column);
-    if (!at) return bad("`order_by` names the column \"" + term.column + "\", which the statement does not return");
+    if (!at)
+      return bad("`order_by` names the column \"" + term.column + "\", which the statement does not return");
     auto const type = first.columns()[*at].type_oid;
     if (oids::is_text(type) && term.collation.empty())
       return bad("the column \"" + term.column + "\" is text, and its order is a collation's")
-          .with_hint("name the collation in `order_by`: \"C\" is merged by bytes, any other is sorted by a server");
-    bool const here = oids::is_compared_here(type) || ((type == oids::text || type == oids::varchar) && term.collation == "C");
+          .with_hint(
+              "name the collation in `order_by`: \"C\" is merged by bytes, any other is sorted by a server");
+    bool const here = oids::is_compared_here(type) ||
+                      ((type == oids::text || type == oids::varchar) && term.collation == "C");
     if (!here) place = merge_place::server;
   }
   return place;
@@ -145,10 +157,12 @@ result<rows> pick_rows(std::span<rows const> parts, rows const& numbers) {
     std::size_t part = 0;
     while (part < parts.size() && at >= parts[part].size()) at -= parts[part++].size();
     if (number < 1 || part == parts.size())
-      return error{error_code::protocol_violation, "a server that sorted the merged keys numbered a row that is not there"};
+      return error{error_code::protocol_violation,
+                   "a server that sorted the merged keys numbered a row that is not there"};
     append(values, parts[part], at);
   }
-  return rows{parts[0].columns(), numbers.size(), std::move(values), static_cast<std::int64_t>(numbers.size())};
+  return rows{parts[0].columns(), numbers.size(), std::move(values),
+              static_cast<std::int64_t>(numbers.size())};
 }
 
 }  // namespace v0

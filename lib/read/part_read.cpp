@@ -2,14 +2,16 @@
 #include <algorithm>
 
 #include "lib/read/lost_plan.hpp"
-#include "shardway/base/test_switch.hpp"
 #include "lib/read/scatter_read.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-bool is_missing_object(error const& why) { return why.sqlstate() == "42P01" || why.sqlstate() == "3F000" || why.sqlstate() == "42883"; }
+bool is_missing_object(error const& why) {
+  return why.sqlstate() == "42P01" || why.sqlstate() == "3F000" || why.sqlstate() == "42883";
+}
 
 using std::chrono::milliseconds;
 
@@ -17,8 +19,9 @@ steady_time now() { return system_clock_source().now(); }
 
 // A statement of its own before the snapshot is taken: what the snapshot sees is at least that far (R3).
 statement position_check() {
-  return {.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
-                 "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
+  return {.sql =
+              "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
+              "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
           .name = "shardway_replay"};
 }
 
@@ -29,7 +32,9 @@ statement aggregate_check(std::vector<std::string> const& names) {
     for (char const c : name) list.append(c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c});
     list += '"';
   }
-  return {.sql = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proname = ANY ($1::text[]) AND prokind IN ('a', 'w'))",
+  return {.sql =
+              "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proname = ANY ($1::text[]) AND prokind "
+              "IN ('a', 'w'))",
           .parameters = {list + "}"},
           .name = "shardway_aggregates"};
 }
@@ -42,8 +47,11 @@ class part_read {
     for (;;) {
       auto const choice = choose();
       switch (choice.place) {
-        case read_place::primary: return on_primary();
-        case read_place::wait: host_.wait_for_news(wait_end()); break;
+        case read_place::primary:
+          return on_primary();
+        case read_place::wait:
+          host_.wait_for_news(wait_end());
+          break;
         case read_place::replica: {
           auto const asked = now();
           host_.told(choice.replica, read_host::replica_news::begun, {});
@@ -79,7 +87,8 @@ class part_read {
     return all;
   }
 
-  result<part_answer> judged(std::vector<result<rows>>& answers, std::size_t first, std::string node, bool from_replica) const {
+  result<part_answer> judged(std::vector<result<rows>>& answers, std::size_t first, std::string node,
+                             bool from_replica) const {
     part_answer made{.fence = {}, .returned = {}, .node = std::move(node), .from_replica = from_replica};
     auto at = first;
     if (!request_.calls.empty()) {
@@ -111,7 +120,8 @@ class part_read {
     auto made = judged(answers.value(), 1, host_.replica_name(index), true);
     // A replica that has not replayed our own tables yet is not far enough; neither is a lost plan its fault.
     if (!made && (is_missing_object(made.error()) || is_plan_lost(made.error()))) return std::nullopt;
-    bool const conflict = !made && (made.error().code() == error_code::serialization_failure || needs_reconnect(made.error().code()));
+    bool const conflict = !made && (made.error().code() == error_code::serialization_failure ||
+                                    needs_reconnect(made.error().code()));
     if (conflict) how = read_host::replica_news::failed;
     if (conflict || (made && made.value().fence.refused)) return std::nullopt;
     how = read_host::replica_news::answered;
@@ -122,7 +132,8 @@ class part_read {
     auto const position = said.size() == 1 ? lsn::parse(said.text(0, 0)) : std::nullopt;
     auto const incarnation = said.size() == 1 ? said.integer(0, 2) : result<std::int64_t>{std::int64_t{0}};
     if (!position || !incarnation || !said.boolean(0, 1)) return false;
-    token_position const at{node.system_identifier, static_cast<std::int32_t>(incarnation.value()), *position};
+    token_position const at{node.system_identifier, static_cast<std::int32_t>(incarnation.value()),
+                            *position};
     return !request_.need.position || guard_off("token_check") || satisfies(at, *request_.need.position);
   }
 
@@ -131,7 +142,8 @@ class part_read {
     auto const statements = batch(request_.deadline);
     BOOST_OUTCOME_TRY(auto answers, lent.link->flush(statements, request_.deadline));
     auto first = judged(answers, 0, host_.primary_name(), false);
-    if (first || !is_plan_lost(first.error()) || lent.link->is_broken() || lent.link->in_transaction()) return first;
+    if (first || !is_plan_lost(first.error()) || lent.link->is_broken() || lent.link->in_transaction())
+      return first;
     BOOST_OUTCOME_TRY(auto again, lent.link->flush(statements, request_.deadline));
     return judged(again, 0, host_.primary_name(), false);
   }
@@ -144,7 +156,9 @@ class part_read {
 
 }  // namespace
 
-result<part_answer> read_part(read_host& host, part_request const& request) { return part_read{host, request}.run(); }
+result<part_answer> read_part(read_host& host, part_request const& request) {
+  return part_read{host, request}.run();
+}
 
 }  // namespace v0
 }  // namespace shardway

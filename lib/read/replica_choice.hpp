@@ -14,19 +14,22 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A replica as it was last seen. A position counts for one connection only (R4): a lost one makes `known` false.
+/// A replica as it was last seen. A position counts for one connection only (R4): a lost one makes `known`
+/// false.
 struct replica_view {
-  bool known{};              ///< polled on a connection that still stands, and in recovery then
-  token_position at{};       ///< its system, incarnation and replay position
-  bool tried{};              ///< this call has read from it already, and it was not far enough or failed
-  bool avoided{};            ///< it failed a moment ago
-  std::chrono::nanoseconds cost{};  ///< what a read there would wait, as measured; 0: not known, and so worth trying
+  bool known{};               ///< polled on a connection that still stands, and in recovery then
+  token_position position{};  ///< its system, incarnation and replay position
+  bool tried{};               ///< this call has read from it already, and it was not far enough or failed
+  bool avoided{};             ///< it failed a moment ago
+  std::chrono::nanoseconds
+      cost{};  ///< what a read there would wait, as measured; 0: not known, and so worth trying
 };
 
 /// What a read needs of a replica. Nothing: any position will do.
 struct read_need {
   std::optional<token_position> position{};
-  bool cannot_be_judged{};  ///< the token names another system or incarnation than the node has: only the primary knows (R1)
+  bool cannot_be_judged{};  ///< the token names another system or incarnation than the node has: only the
+                            ///< primary knows (R1)
 };
 
 enum class read_place : unsigned char { replica, wait, primary };
@@ -36,13 +39,15 @@ struct read_choice {
   friend bool operator==(read_choice const&, read_choice const&) = default;
 };
 
-/// Has this position everything that is needed? Positions of other systems or incarnations satisfy nothing; one replica's says nothing of
-/// another (R8).
+/// Has this position everything that is needed? Positions of other systems or incarnations satisfy nothing;
+/// one replica's says nothing of another (R8).
 constexpr bool satisfies(token_position const& at, token_position const& need) noexcept {
-  return at.system_identifier == need.system_identifier && at.incarnation == need.incarnation && at.position >= need.position;
+  return at.system_identifier == need.system_identifier && at.incarnation == need.incarnation &&
+         at.position >= need.position;
 }
 
-/// One read in so many goes to the replica whose turn it is, whatever it costs: so that its latency is measured again.
+/// One read in so many goes to the replica whose turn it is, whatever it costs: so that its latency is
+/// measured again.
 inline constexpr std::size_t explore_every = 16;
 
 /// Spreads the bits of a turn, so that neighbouring turns do not look alike.
@@ -55,15 +60,18 @@ constexpr std::size_t spread_turn(std::size_t turn) noexcept {
 
 /// May this replica answer now?
 constexpr bool is_eligible(replica_view const& one, read_need const& need) noexcept {
-  return one.known && !one.tried && !one.avoided && (!need.position || satisfies(one.at, *need.position));
+  return one.known && !one.tried && !one.avoided &&
+         (!need.position || satisfies(one.position, *need.position));
 }
 
 /// Chooses. `turn` spreads reads over replicas that would do; `may_wait`: the wait budget is not spent.
 ///
-/// Of two replicas that would do, the one whose turn it is and another, the cheaper one answers: the fastest gets the most, never all.
-/// A polled position is only a hint: the read checks again in its own batch (R3). Where no replica is far enough, waiting is worth it
-/// only for one that is known and of the right incarnation.
-constexpr read_choice choose_replica(consistency fresh, read_need const& need, std::span<replica_view const> replicas, std::size_t turn,
+/// Of two replicas that would do, the one whose turn it is and another, the cheaper one answers: the fastest
+/// gets the most, never all. A polled position is only a hint: the read checks again in its own batch (R3).
+/// Where no replica is far enough, waiting is worth it only for one that is known and of the right
+/// incarnation.
+constexpr read_choice choose_replica(consistency fresh, read_need const& need,
+                                     std::span<replica_view const> replicas, std::size_t turn,
                                      bool may_wait) noexcept {
   if (fresh == consistency::primary || need.cannot_be_judged) return {};
   if (need.position && need.position->position == unknown_position) return {};
@@ -71,8 +79,10 @@ constexpr read_choice choose_replica(consistency fresh, read_need const& need, s
   bool could_come = false;
   for (auto const& one : replicas) {
     if (is_eligible(one, need)) ++eligible;
-    could_come = could_come || (one.known && need.position && one.at.system_identifier == need.position->system_identifier &&
-                                one.at.incarnation == need.position->incarnation && !satisfies(one.at, *need.position));
+    could_come =
+        could_come ||
+        (one.known && need.position && one.position.system_identifier == need.position->system_identifier &&
+         one.position.incarnation == need.position->incarnation && !satisfies(one.position, *need.position));
   }
   if (eligible == 0) return {could_come && may_wait ? read_place::wait : read_place::primary, 0};
   auto const nth = [&](std::size_t wanted) {

@@ -1,4 +1,5 @@
-// What a client has learnt of one replica by using it: how fast it answers, and whether it is better left alone for a while. Pure.
+// What a client has learnt of one replica by using it: how fast it answers, and whether it is better left
+// alone for a while. Pure.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +13,12 @@ inline namespace v0 {
 /// Thread safety: not safe; its owner locks.
 class replica_health {
  public:
-  static constexpr std::chrono::milliseconds pause_min{250};   ///< after the first failure in a row; doubles with each further one
+  static constexpr std::chrono::milliseconds pause_min{
+      250};  ///< after the first failure in a row; doubles with each further one
   static constexpr std::chrono::milliseconds pause_max{5000};
 
-  /// It answered a look at its position. The newest answer weighs a fifth, so that one slow answer among many moves little.
+  /// It answered a look at its position. The newest answer weighs a fifth, so that one slow answer among many
+  /// moves little.
   constexpr void polled(std::chrono::nanoseconds took) noexcept {
     latency_ = latency_.count() == 0 ? took : latency_ + (took - latency_) / 5;
     latency_ = std::max(latency_, std::chrono::nanoseconds{1});
@@ -28,7 +31,8 @@ class replica_health {
   }
   /// It could not be reached, broke, or cancelled a read because of replay.
   constexpr void failed(steady_time now) noexcept {
-    auto const pause = std::min<std::chrono::milliseconds>(pause_max, pause_min * (1 << std::min(failures_, 5)));
+    auto const pause =
+        std::min<std::chrono::milliseconds>(pause_max, pause_min * (1 << std::min(failures_, 5)));
     ++failures_;
     avoid_until_ = now + pause;
   }
@@ -37,7 +41,8 @@ class replica_health {
 
   constexpr bool is_avoided(steady_time now) const noexcept { return now < avoid_until_; }
   constexpr std::chrono::nanoseconds latency() const noexcept { return latency_; }
-  /// What one more read would wait, roughly: reads under way count, so that not everybody runs to the one that was fastest just now.
+  /// What one more read would wait, roughly: reads under way count, so that not everybody runs to the one
+  /// that was fastest just now.
   constexpr std::chrono::nanoseconds cost() const noexcept { return latency_ * (1 + in_flight_); }
 
  private:

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "lib/read/lost_plan.hpp"
-#include "shardway/base/test_switch.hpp"
 #include "lib/protocol/fence.hpp"
+#include "lib/read/lost_plan.hpp"
 #include "lib/store/stop_guard.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,13 +15,14 @@ constexpr std::chrono::milliseconds lease_min{50};
 
 steady_time now() { return system_clock_source().now(); }
 
-// Asked in the read's own batch, before the read: what the read sees is at least that far (R3). A promoted replica says so here (R2).
+// Asked in the read's own batch, before the read: what the read sees is at least that far (R3). A promoted
+// replica says so here (R2).
 statement position_check() {
-  return {.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
-                 "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
+  return {.sql =
+              "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
+              "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
           .name = "shardway_replay"};
 }
-
 
 class routed_read {
  public:
@@ -32,8 +33,11 @@ class routed_read {
       if (is_stopped()) return stopped();
       auto const choice = choose();
       switch (choice.place) {
-        case read_place::primary: return on_primary();
-        case read_place::wait: host_.wait_for_news(wait_end()); break;
+        case read_place::primary:
+          return on_primary();
+        case read_place::wait:
+          host_.wait_for_news(wait_end());
+          break;
         case read_place::replica: {
           auto answer = on_replica(choice.replica);
           if (answer) return std::move(*answer);
@@ -50,7 +54,8 @@ class routed_read {
   static error stopped() { return error{error_code::cancelled, "the caller stopped a read"}; }
 
   // A stop cancels what runs; what it answers then is no answer.
-  result<std::vector<result<rows>>> flush(lent_session const& on, std::span<statement const> batch, steady_time deadline) {
+  result<std::vector<result<rows>>> flush(lent_session const& on, std::span<statement const> batch,
+                                          steady_time deadline) {
     auto answers = [&] {
       stop_guard const guard{request_.options.cancel, *on.link};
       return on.link->flush(batch, deadline);
@@ -62,7 +67,9 @@ class routed_read {
   steady_time wait_end() const { return std::min(request_.deadline, begun_ + request_.options.wait_budget); }
 
   // What a replica may take of the deadline, so that the primary can still answer.
-  steady_time lease_end() const { return std::min(request_.deadline, std::max(wait_end(), now() + lease_min)); }
+  steady_time lease_end() const {
+    return std::min(request_.deadline, std::max(wait_end(), now() + lease_min));
+  }
   steady_time replica_end() const { return now() + (request_.deadline - now()) / 2; }
 
   read_choice choose() { return choose(now() < wait_end()); }
@@ -72,8 +79,8 @@ class routed_read {
       if (index < replicas.size()) replicas[index].tried = true;
     static read_need const nothing;
     auto const& need = guard_off("token_check") ? nothing : request_.need;
-    return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas, request_.turn,
-        may_wait);
+    return choose_replica(request_.fence ? consistency::primary : request_.options.fresh, need, replicas,
+                          request_.turn, may_wait);
   }
 
   // Nothing: not far enough, or failed in a way that another node may not.
@@ -88,10 +95,14 @@ class routed_read {
 
   std::optional<result<read_answer>> ask_replica(std::size_t index, news& how) {
     auto lent = host_.lend_replica(index, lease_end());
-    if (!lent && lent.error().code() == error_code::deadline_exceeded) how = news::not_far_enough;  // our pool is busy, not the replica
+    if (!lent && lent.error().code() == error_code::deadline_exceeded)
+      how = news::not_far_enough;  // our pool is busy, not the replica
     if (!lent) return std::nullopt;
     auto const node = lent.value().link->identity();
-    if (auto* const racer = request_.options.hedge_after > std::chrono::milliseconds{0} && !request_.options.cancel.stop_possible() ? host_.racer() : nullptr) {
+    if (auto* const racer = request_.options.hedge_after > std::chrono::milliseconds{0} &&
+                                    !request_.options.cancel.stop_possible()
+                                ? host_.racer()
+                                : nullptr) {
       racer->read_begun();
       read_race race{*racer};
       if (race.start(lent.value(), {position_check(), request_.what}, replica_end())) {
@@ -104,14 +115,17 @@ class routed_read {
     return replica_said(index, node, answers, how);
   }
 
-  std::optional<result<read_answer>> replica_said(std::size_t index, node_identity const& node, result<std::vector<result<rows>>>& answers,
-                                                  news& how) {
+  std::optional<result<read_answer>> replica_said(std::size_t index, node_identity const& node,
+                                                  result<std::vector<result<rows>>>& answers, news& how) {
     how = news::failed;
     if (!answers || !answers.value()[0]) return std::nullopt;
     auto checked = check(answers.value(), node);
     auto& read = answers.value()[1];
-    // A conflict with replay (40001), or a connection that broke: the primary knows better (R5). An error of the statement is an error.
-    if (!read && (read.error().code() == error_code::serialization_failure || needs_reconnect(read.error().code()))) return std::nullopt;
+    // A conflict with replay (40001), or a connection that broke: the primary knows better (R5). An error of
+    // the statement is an error.
+    if (!read &&
+        (read.error().code() == error_code::serialization_failure || needs_reconnect(read.error().code())))
+      return std::nullopt;
     how = checked ? news::answered : news::not_far_enough;
     if (!checked) return std::nullopt;
     if (!read) return result<read_answer>{read.error()};
@@ -126,7 +140,8 @@ class routed_read {
   };
 
   // The first leg runs. Where it is late, a second one starts; the first answer that counts is the read's.
-  std::optional<result<read_answer>> raced(read_race& race, read_racer& racer, std::size_t index, node_identity const& node, news& how) {
+  std::optional<result<read_answer>> raced(read_race& race, read_racer& racer, std::size_t index,
+                                           node_identity const& node, news& how) {
     std::optional<second_leg> second;
     auto ended = race.next(now() + request_.options.hedge_after);
     if (!ended && race.running() > 0 && racer.may_hedge()) second = start_second(race, index);
@@ -136,12 +151,15 @@ class routed_read {
     return answer;
   }
 
-  std::optional<result<read_answer>> first_answer(read_race& race, read_racer& racer, std::size_t index, node_identity const& node, news& how,
-                                                  std::optional<read_race::finish> ended, std::optional<second_leg>& second) {
+  std::optional<result<read_answer>> first_answer(read_race& race, read_racer& racer, std::size_t index,
+                                                  node_identity const& node, news& how,
+                                                  std::optional<read_race::finish> ended,
+                                                  std::optional<second_leg>& second) {
     for (; ended || race.running() > 0; ended.reset()) {
       if (!ended) ended = race.next(request_.deadline);
       if (!ended) return std::nullopt;
-      auto answer = ended->leg == 0 ? replica_said(index, node, ended->answers, how) : second_said(*second, *ended);
+      auto answer =
+          ended->leg == 0 ? replica_said(index, node, ended->answers, how) : second_said(*second, *ended);
       if (!answer) continue;
       if (ended->leg == 1) racer.hedge_won();
       if (*answer) answer->value().hedged = second.has_value();
@@ -155,7 +173,10 @@ class routed_read {
     tried_.push_back(first);
     auto const choice = choose(false);
     tried_.pop_back();
-    second_leg leg{.is_replica = choice.place == read_place::replica, .is_told = false, .index = choice.replica, .node = {}};
+    second_leg leg{.is_replica = choice.place == read_place::replica,
+                   .is_told = false,
+                   .index = choice.replica,
+                   .node = {}};
     auto const lease = std::min(request_.deadline, now() + lease_min);
     auto lent = leg.is_replica ? host_.lend_replica(leg.index, lease) : host_.lend_primary(lease);
     if (!lent) return std::nullopt;
@@ -163,7 +184,9 @@ class routed_read {
     std::vector<statement> batch{position_check(), request_.what};
     // On the primary a read that is hedged may not change anything: it would be done twice.
     if (!leg.is_replica) batch = {{.sql = "BEGIN READ ONLY"}, request_.what, {.sql = "COMMIT"}};
-    if (!race.start(std::move(lent).value(), std::move(batch), leg.is_replica ? replica_end() : request_.deadline)) return std::nullopt;
+    if (!race.start(std::move(lent).value(), std::move(batch),
+                    leg.is_replica ? replica_end() : request_.deadline))
+      return std::nullopt;
     if (leg.is_replica) host_.told(leg.index, news::begun, {});
     return leg;
   }
@@ -177,8 +200,10 @@ class routed_read {
       if (!answer) tried_.push_back(leg.index);
       return answer;
     }
-    if (!ended.answers || !ended.answers.value()[1]) return std::nullopt;  // an error is the first leg's or the primary's to tell
-    return result<read_answer>{made(std::move(ended.answers.value()[1]).value(), host_.primary_name(), std::nullopt)};
+    if (!ended.answers || !ended.answers.value()[1])
+      return std::nullopt;  // an error is the first leg's or the primary's to tell
+    return result<read_answer>{
+        made(std::move(ended.answers.value()[1]).value(), host_.primary_name(), std::nullopt)};
   }
 
   // The replay position if it has everything that is needed.
@@ -187,8 +212,10 @@ class routed_read {
     auto const position = said.size() == 1 ? lsn::parse(said.text(0, 0)) : std::nullopt;
     auto const incarnation = said.size() == 1 ? said.integer(0, 2) : result<std::int64_t>{std::int64_t{0}};
     if (!position || !incarnation || !said.boolean(0, 1)) return std::nullopt;
-    token_position const at{node.system_identifier, static_cast<std::int32_t>(incarnation.value()), *position};
-    if (request_.need.position && !guard_off("token_check") && !satisfies(at, *request_.need.position)) return std::nullopt;
+    token_position const at{node.system_identifier, static_cast<std::int32_t>(incarnation.value()),
+                            *position};
+    if (request_.need.position && !guard_off("token_check") && !satisfies(at, *request_.need.position))
+      return std::nullopt;
     return position;
   }
 
@@ -207,13 +234,15 @@ class routed_read {
       BOOST_OUTCOME_TRY(auto read, query(lent));
       return made(std::move(read), host_.primary_name(), std::nullopt);
     }
-    statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
-                            fence_statement(request_.fence->group, request_.fence->slot, request_.fence->at),
-                            request_.what,
-                            {.sql = "COMMIT"}};
+    statement const batch[]{
+        {.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
+        fence_statement(request_.fence->group, request_.fence->slot, request_.fence->epoch),
+        request_.what,
+        {.sql = "COMMIT"}};
     BOOST_OUTCOME_TRY(auto answers, flush(lent, batch, request_.deadline));
     // Its table has changed since it was prepared: once more, prepared anew.
-    if (!answers[2] && is_plan_lost(answers[2].error()) && !lent.link->is_broken() && !lent.link->in_transaction()) {
+    if (!answers[2] && is_plan_lost(answers[2].error()) && !lent.link->is_broken() &&
+        !lent.link->in_transaction()) {
       BOOST_OUTCOME_TRY(answers, flush(lent, batch, request_.deadline));
     }
     for (std::size_t i = 0; i < 3; ++i)
@@ -237,7 +266,9 @@ class routed_read {
 
 }  // namespace
 
-result<read_answer> read_routed(read_host& host, read_request const& request) { return routed_read{host, request}.run(); }
+result<read_answer> read_routed(read_host& host, read_request const& request) {
+  return routed_read{host, request}.run();
+}
 
 }  // namespace v0
 }  // namespace shardway

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "shardway/base/ids.hpp"
 #include "lib/read/hedge.hpp"
 #include "lib/read/replica_choice.hpp"
 #include "lib/store/lent_session.hpp"
+#include "shardway/base/ids.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -36,20 +36,21 @@ class read_host {
 struct read_fence {
   std::string group;
   slot_id slot{};
-  epoch at{};
+  shardway::epoch epoch{};
 };
 
 struct read_request {
   statement what;
   read_options options;
   read_need need;
-  std::optional<read_fence> fence{};  ///< read where the primary is asked for by `consistency::primary`, or the statement locks rows
+  std::optional<read_fence> fence{};  ///< read where the primary is asked for by `consistency::primary`, or
+                                      ///< the statement locks rows
   std::size_t turn{};                 ///< spreads reads over replicas
   steady_time deadline{};
 };
 
-/// Errors: those of SQLSTATE; `fence_closed`, `epoch_stale` (with a fence: read again under a newer generation); `node_unreachable`.
-/// Cost: one round trip where the first choice holds.
+/// Errors: those of SQLSTATE; `fence_closed`, `epoch_stale` (with a fence: read again under a newer
+/// generation); `node_unreachable`. Cost: one round trip where the first choice holds.
 result<read_answer> read_routed(read_host& host, read_request const& request);
 
 }  // namespace v0

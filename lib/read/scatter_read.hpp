@@ -15,8 +15,8 @@ inline namespace v0 {
 /// One node's part of a read.
 struct part_request {
   statement what;
-  std::vector<std::string> calls;             ///< names to be no aggregates on this node
-  std::string group;                          ///< empty: no fence to read
+  std::vector<std::string> calls;  ///< names to be no aggregates on this node
+  std::string group;               ///< empty: no fence to read
   std::vector<expected_slots> expected;
   read_options options;
   read_need need;
@@ -32,9 +32,9 @@ struct part_answer {
   bool from_replica{};
 };
 
-/// Reads a part in one snapshot with the fence. A replica that refuses, or is not far enough, leaves it to the primary.
-/// Errors: those of SQLSTATE, `node_unreachable`, `deadline_exceeded`. A refusal of the fence is an answer: `fence.refused`.
-/// Cost: one round trip where the first choice holds.
+/// Reads a part in one snapshot with the fence. A replica that refuses, or is not far enough, leaves it to
+/// the primary. Errors: those of SQLSTATE, `node_unreachable`, `deadline_exceeded`. A refusal of the fence is
+/// an answer: `fence.refused`. Cost: one round trip where the first choice holds.
 result<part_answer> read_part(read_host& host, part_request const& request);
 
 }  // namespace v0

@@ -40,9 +40,11 @@ std::optional<std::pair<std::string, token_position>> parse_node(std::string_vie
   std::uint64_t system{}, incarnation{}, position{};
   auto const a = cut(text, '.');
   auto const b = cut(text, '.');
-  if (!is_name(name) || !read_hex(a, system) || !read_hex(b, incarnation) || !read_hex(text, position)) return std::nullopt;
+  if (!is_name(name) || !read_hex(a, system) || !read_hex(b, incarnation) || !read_hex(text, position))
+    return std::nullopt;
   if (incarnation > 0x7fffffffU) return std::nullopt;
-  return std::pair{std::string(name), token_position{system, static_cast<std::int32_t>(incarnation), lsn{position}}};
+  return std::pair{std::string(name),
+                   token_position{system, static_cast<std::int32_t>(incarnation), lsn{position}}};
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ void session_token::merge(session_token const& other) {
   for (auto const& [node, at] : other.nodes_) {
     if (nodes_.size() >= nodes_max && !nodes_.contains(node)) continue;
     auto const [held, is_new] = nodes_.emplace(node, at);
-    if (!is_new && held->second.system_identifier == at.system_identifier && is_later(at, held->second)) held->second = at;
+    if (!is_new && held->second.system_identifier == at.system_identifier && is_later(at, held->second))
+      held->second = at;
   }
 }
 
@@ -89,8 +92,8 @@ std::optional<token_position> session_token::at(std::string_view node) const {
 std::string session_token::to_string() const {
   std::string text = "1:" + hex(generation_);
   for (auto const& [node, at] : nodes_)
-    text += ";" + node + "=" + hex(at.system_identifier) + "." + hex(static_cast<std::uint32_t>(at.incarnation)) + "." +
-        hex(at.position.value());
+    text += ";" + node + "=" + hex(at.system_identifier) + "." +
+            hex(static_cast<std::uint32_t>(at.incarnation)) + "." + hex(at.position.value());
   return text;
 }
 

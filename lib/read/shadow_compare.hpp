@@ -14,7 +14,8 @@ enum class shadow_class : unsigned char {
   equal,           ///< the shard gave the same rows
   stale,           ///< not at once, but once the stream had passed the read
   different,       ///< not even then, while the source's own answer stood still
-  not_comparable,  ///< the statement depends on moment or chance, an error, other columns, or rows that never stood still
+  not_comparable,  ///< the statement depends on moment or chance, an error, other columns, or rows that never
+                   ///< stood still
 };
 std::string_view name(shadow_class) noexcept;
 
@@ -27,15 +28,16 @@ struct answer_digest {
   friend bool operator==(answer_digest const&, answer_digest const&) = default;
 };
 
-/// Values count in their text form, NULL apart from the empty text; the order of the rows counts only where `is_ordered`. Columns count by
-/// name, and by type where it is a type of the server's own. Cost: one pass over the rows.
+/// Values count in their text form, NULL apart from the empty text; the order of the rows counts only where
+/// `is_ordered`. Columns count by name, and by type where it is a type of the server's own. Cost: one pass
+/// over the rows.
 answer_digest digest_of(rows const& answer, bool is_ordered);
 
 /// The rounds after a first comparison that found no equality.
 ///
-/// Each round reads the shard once its stream has passed what the source had committed after `before` was read, then the source again. Two
-/// rounds in which the source's answer stood still and the shard's was another one make `different`: one alone may have met a row that
-/// changed and changed back.
+/// Each round reads the shard once its stream has passed what the source had committed after `before` was
+/// read, then the source again. Two rounds in which the source's answer stood still and the shard's was
+/// another one make `different`: one alone may have met a row that changed and changed back.
 class shadow_rounds {
  public:
   static constexpr unsigned rounds_max = 4;

@@ -14,18 +14,23 @@ steady_time now() { return system_clock_source().now(); }
 
 class shard_read {
  public:
-  shard_read(shard_host& host, shard_request const& request) : host_(host), request_(request), begun_(now()) {}
+  shard_read(shard_host& host, shard_request const& request)
+      : host_(host), request_(request), begun_(now()) {}
 
   std::optional<read_answer> run() {
     for (;;) {
       switch (choose()) {
-        case shard_place::source: return std::nullopt;
-        case shard_place::wait: host_.wait_for_news(request_.wait_end); break;
+        case shard_place::source:
+          return std::nullopt;
+        case shard_place::wait:
+          host_.wait_for_news(request_.wait_end);
+          break;
         case shard_place::shard: {
           auto how = shard_host::news::failed;
           auto answer = ask(how);
           if (answer || !is_behind_ || now() >= request_.wait_end) return answer;
-          host_.wait_for_news(request_.wait_end);  // another connection than the poll's: the poll was ahead of it
+          host_.wait_for_news(
+              request_.wait_end);  // another connection than the poll's: the poll was ahead of it
         }
       }
     }
@@ -46,7 +51,8 @@ class shard_read {
     return answer;
   }
 
-  // One snapshot for the proof and the read, and nothing can be written: a sequence or table of the shard is not the caller's to change.
+  // One snapshot for the proof and the read, and nothing can be written: a sequence or table of the shard is
+  // not the caller's to change.
   std::optional<read_answer> transact(shard_host::news& how) {
     auto lent = host_.lend(std::min(request_.deadline, now() + lease_min));
     if (!lent && lent.error().code() == error_code::deadline_exceeded) how = shard_host::news::not_far_enough;
@@ -63,7 +69,8 @@ class shard_read {
     auto const said = parse_stream_proof(all[1].value());
     if (!said) return std::nullopt;
     if (!proves(said.value())) {
-      is_behind_ = holds(said.value(), request_.generation, request_.expected);  // else waiting brings nothing
+      is_behind_ =
+          holds(said.value(), request_.generation, request_.expected);  // else waiting brings nothing
       return std::nullopt;
     }
     return made(std::move(all[2]).value(), said.value().applied);
@@ -93,7 +100,9 @@ class shard_read {
 
 }  // namespace
 
-std::optional<read_answer> read_on_shard(shard_host& host, shard_request const& request) { return shard_read{host, request}.run(); }
+std::optional<read_answer> read_on_shard(shard_host& host, shard_request const& request) {
+  return shard_read{host, request}.run();
+}
 
 }  // namespace v0
 }  // namespace shardway

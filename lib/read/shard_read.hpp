@@ -1,4 +1,5 @@
-// Reads that a shard serves while the source still has authority: which slots, and when the shard may answer. Keeps I8.
+// Reads that a shard serves while the source still has authority: which slots, and when the shard may answer.
+// Keeps I8.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Is the slot among `percent` of all slots? Stable: a slot that is in at one percentage is in at every higher one. The slots are spread
-/// over all shards.
+/// Is the slot among `percent` of all slots? Stable: a slot that is in at one percentage is in at every
+/// higher one. The slots are spread over all shards.
 constexpr bool served_by_shard(slot_id slot, std::uint32_t percent) noexcept {
   constexpr std::uint32_t odd = 1663;  // odd, so that each slot has a rank of its own
   return (slot.value() * odd % limits::slot_count) * 100 < percent * limits::slot_count;
@@ -49,12 +50,13 @@ class shard_host {
 
 struct shard_request {
   statement what;
-  /// Positions are the source's, of the history that `expected` belongs to: the caller has compared system and incarnation.
+  /// Positions are the source's, of the history that `expected` belongs to: the caller has compared system
+  /// and incarnation.
   read_need need;
   std::string group;
   slot_id slot{};
-  epoch expected{};             ///< of the source's authority
-  std::uint64_t generation{};   ///< by which the caller routes
+  epoch expected{};            ///< of the source's authority
+  std::uint64_t generation{};  ///< by which the caller routes
   steady_time wait_end{};
   steady_time deadline{};
 };

@@ -16,7 +16,8 @@ struct known_statement {
   lexed_statement lexed;
   std::string name;
 };
-/// What `lex_statement` and `statement_name` say, remembered by this thread for up to 512 texts. Cost: a hash of the text, if it is known.
+/// What `lex_statement` and `statement_name` say, remembered by this thread for up to 512 texts. Cost: a hash
+/// of the text, if it is known.
 std::shared_ptr<known_statement const> know_statement(std::string_view sql);
 
 }  // namespace v0

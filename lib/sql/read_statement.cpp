@@ -22,7 +22,8 @@ constexpr std::array refused_words{
     refused_word{"offset", "OFFSET skips rows of each node: give `offset` in the options"},
     refused_word{"fetch", "FETCH counts the rows of one node only: give `limit` in the options"},
     refused_word{"distinct", "DISTINCT sees the rows of one node only: give `group_by` in the options"},
-    refused_word{"group", "GROUP BY sees the rows of one node only: give `group_by` and `aggregates` in the options"},
+    refused_word{"group",
+                 "GROUP BY sees the rows of one node only: give `group_by` and `aggregates` in the options"},
     refused_word{"having", "HAVING sees the rows of one node only"},
     refused_word{"over", "a window function sees the rows of one node only"},
     refused_word{"window", "a window function sees the rows of one node only"},
@@ -33,9 +34,10 @@ constexpr std::array refused_words{
 
 // Words of the grammar that stand before a parenthesis and are no functions of a kind that combines rows.
 constexpr std::array<std::string_view, 38> grammar_words{
-    "all",   "and",  "any",      "array", "as",    "between", "by",     "case",   "cast",     "coalesce", "else",     "exists", "extract",
-    "from",  "full", "greatest", "ilike", "in",    "inner",   "is",     "join",   "lateral",  "least",    "left",     "like",   "not",
-    "nullif", "on",  "or",       "over",  "right", "row",     "select", "some",   "then",     "using",    "values",   "where"};
+    "all",   "and",     "any",     "array", "as",   "between",  "by",     "case", "cast",  "coalesce",
+    "else",  "exists",  "extract", "from",  "full", "greatest", "ilike",  "in",   "inner", "is",
+    "join",  "lateral", "least",   "left",  "like", "not",      "nullif", "on",   "or",    "over",
+    "right", "row",     "select",  "some",  "then", "using",    "values", "where"};
 
 bool is_label(token_list const& all, std::size_t at) {
   return at > 0 && (all[at - 1].is_symbol('.') || all[at - 1].is("as"));
@@ -46,7 +48,9 @@ bool is_comparison(token_list const& all, std::size_t at) {
   return all[at].is("distinct") && at > 0 && (all[at - 1].is("is") || all[at - 1].is("not"));
 }
 
-bool is_query_word(token const& t) { return t.is("select") || t.is("with") || t.is("values") || t.is("table"); }
+bool is_query_word(token const& t) {
+  return t.is("select") || t.is("with") || t.is("values") || t.is("table");
+}
 
 // For each token whether a subquery is around it.
 std::vector<bool> inside_subquery(token_list const& all) {
@@ -64,7 +68,8 @@ std::vector<bool> inside_subquery(token_list const& all) {
 
 char const* refusal_of(token_list const& all, std::size_t at) {
   if (all[at].kind != token_kind::word || is_label(all, at) || is_comparison(all, at)) return nullptr;
-  if (all[at].is("over") && (at == 0 || !all[at - 1].is_symbol(')'))) return nullptr;  // not reserved: a name, unless a call is before it
+  if (all[at].is("over") && (at == 0 || !all[at - 1].is_symbol(')')))
+    return nullptr;  // not reserved: a name, unless a call is before it
   for (auto const& one : refused_words)
     if (all[at].word == one.word) return one.why;
   return nullptr;
@@ -76,9 +81,12 @@ bool may_be_aggregate(token_list const& all, std::size_t at) {
   return std::find(grammar_words.begin(), grammar_words.end(), all[at].word) == grammar_words.end();
 }
 
-// "{" slots ":" name {"." name} {"," name {"." name}} "}": the token after it, or `at` where it is something else.
+// "{" slots ":" name {"." name} {"," name {"." name}} "}": the token after it, or `at` where it is something
+// else.
 std::size_t condition_at(token_list const& all, std::string_view sql, std::size_t at, slot_condition& found) {
-  if (!all[at].is_symbol('{') || at + 4 >= all.size() || !all[at + 1].is("slots") || !all[at + 2].is_symbol(':')) return at;
+  if (!all[at].is_symbol('{') || at + 4 >= all.size() || !all[at + 1].is("slots") ||
+      !all[at + 2].is_symbol(':'))
+    return at;
   found = {.begin = all[at].begin, .end = {}, .columns = {}};
   auto from = at + 3;
   for (auto i = from; i < all.size(); ++i) {
@@ -95,16 +103,21 @@ std::size_t condition_at(token_list const& all, std::string_view sql, std::size_
   return at;
 }
 
-// The mark restricts the statement only where it is one of its WHERE's or ON's conditions that all must hold: no OR and no NOT around it.
+// The mark restricts the statement only where it is one of its WHERE's or ON's conditions that all must hold:
+// no OR and no NOT around it.
 bool restricts(token_list const& all, std::size_t first, std::size_t past) {
   int level = 0, left = 0;  // below the level that is looked at; levels left on the way out
   bool in_condition = false;
   for (std::size_t i = first; i-- > 0;) {
     if (all[i].is_symbol(')')) ++level;
     bool const opens = all[i].is_symbol('(');
-    if (opens && level > 0) --level;
-    else if (opens) ++left;
-    else if (level == 0 && (all[i].is("or") || (all[i].is("not") && (i + 1 == first || all[i + 1].is_symbol('('))))) return false;
+    if (opens && level > 0)
+      --level;
+    else if (opens)
+      ++left;
+    else if (level == 0 &&
+             (all[i].is("or") || (all[i].is("not") && (i + 1 == first || all[i + 1].is_symbol('(')))))
+      return false;
     else if (level == 0 && (all[i].is("where") || all[i].is("on"))) {
       in_condition = true;
       break;
@@ -112,10 +125,14 @@ bool restricts(token_list const& all, std::size_t first, std::size_t past) {
   }
   level = 0;
   for (auto i = past; in_condition && i < all.size(); ++i) {
-    if (all[i].is_symbol('(')) ++level;
-    else if (all[i].is_symbol(')') && level > 0) --level;
-    else if (all[i].is_symbol(')') && left-- == 0) break;
-    else if (level == 0 && all[i].is("or")) return false;
+    if (all[i].is_symbol('('))
+      ++level;
+    else if (all[i].is_symbol(')') && level > 0)
+      --level;
+    else if (all[i].is_symbol(')') && left-- == 0)
+      break;
+    else if (level == 0 && all[i].is("or"))
+      return false;
   }
   return in_condition;
 }
@@ -143,7 +160,9 @@ scatter_statement lex_scatter(std::string_view sql, subquery_scope scope) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     slot_condition found;
     if (auto const next = condition_at(all, sql, i, found); next != i) {
-      if (!restricts(all, i, next)) return refused("{slots:...} must be a condition of its own, joined by AND, without OR or NOT around it");
+      if (!restricts(all, i, next))
+        return refused(
+            "{slots:...} must be a condition of its own, joined by AND, without OR or NOT around it");
       shape.conditions.push_back(std::move(found));
       i = next - 1;
       continue;

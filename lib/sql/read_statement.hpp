@@ -1,5 +1,5 @@
-// Takes a SELECT apart far enough to run it on several nodes and put the answers together. Pure; it refuses what it can't tell. It stands
-// beside the lexer of writes, whose tokens it reads.
+// Takes a SELECT apart far enough to run it on several nodes and put the answers together. Pure; it refuses
+// what it can't tell. It stands beside the lexer of writes, whose tokens it reads.
 #pragma once
 
 #include <cstddef>
@@ -20,29 +20,34 @@ struct slot_condition {
 
 /// What may stand inside subqueries, WITH and joined rows.
 enum class subquery_scope : unsigned char {
-  any_rows,       ///< for all one knows they combine rows of several shard keys: aggregates, LIMIT and their kin are refused there too
+  any_rows,  ///< for all one knows they combine rows of several shard keys: aggregates, LIMIT and their kin
+             ///< are refused there too
   one_shard_key,  ///< the caller vouches that each combines rows of one shard key only
 };
 
 struct scatter_statement {
-  std::string why;                         ///< not empty: why it can't be run on several nodes; holds nothing of the statement
+  std::string why;  ///< not empty: why it can't be run on several nodes; holds nothing of the statement
   std::vector<slot_condition> conditions;
-  std::vector<std::string> calls;          ///< names, folded, of what may be an aggregate or window function: a server knows
-  std::size_t body_end{};                  ///< where a semicolon or the text ends the statement
+  std::vector<std::string>
+      calls;               ///< names, folded, of what may be an aggregate or window function: a server knows
+  std::size_t body_end{};  ///< where a semicolon or the text ends the statement
   std::size_t parameter_count{};
 };
 
-/// Refused: anything but one SELECT that locks nothing; ORDER BY, LIMIT, OFFSET, FETCH, DISTINCT, GROUP BY, HAVING, window functions and set
-/// operations, whose result on all rows is not the union of the results on each node. Cost: two passes and a token list.
+/// Refused: anything but one SELECT that locks nothing; ORDER BY, LIMIT, OFFSET, FETCH, DISTINCT, GROUP BY,
+/// HAVING, window functions and set operations, whose result on all rows is not the union of the results on
+/// each node. Cost: two passes and a token list.
 scatter_statement lex_scatter(std::string_view sql, subquery_scope scope);
 
 /// The statement up to its end with `condition` in place of each mark; gets the columns of the mark.
 template <class Condition>
-std::string with_conditions(scatter_statement const& shape, std::string_view sql, Condition const& condition) {
+std::string with_conditions(scatter_statement const& shape, std::string_view sql,
+                            Condition const& condition) {
   std::string text;
   std::size_t copied = 0;
   for (auto const& one : shape.conditions) {
-    text.append(sql.substr(copied, one.begin - copied)).append(condition(std::span<std::string const>{one.columns}));
+    text.append(sql.substr(copied, one.begin - copied))
+        .append(condition(std::span<std::string const>{one.columns}));
     copied = one.end;
   }
   return text.append(sql.substr(copied, shape.body_end - copied));

@@ -10,14 +10,39 @@ namespace {
 
 using token_list = std::vector<token>;
 
-// Functions of the server that tell the time, the session, the node or chance. search_path holds pg_catalog only, so bare names are these.
-constexpr std::string_view unsteady_functions[]{
-    "now", "random", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "setseed", "nextval", "currval", "lastval",
-    "setval", "gen_random_uuid", "txid_current", "txid_current_if_assigned", "txid_current_snapshot", "current_setting", "set_config", "version",
-    "inet_client_addr", "inet_client_port", "inet_server_addr", "inet_server_port", "age", "pg_sleep", "random_normal", "uuidv7", "uuidv4"};
+// Functions of the server that tell the time, the session, the node or chance. search_path holds pg_catalog
+// only, so bare names are these.
+constexpr std::string_view unsteady_functions[]{"now",
+                                                "random",
+                                                "clock_timestamp",
+                                                "statement_timestamp",
+                                                "transaction_timestamp",
+                                                "timeofday",
+                                                "setseed",
+                                                "nextval",
+                                                "currval",
+                                                "lastval",
+                                                "setval",
+                                                "gen_random_uuid",
+                                                "txid_current",
+                                                "txid_current_if_assigned",
+                                                "txid_current_snapshot",
+                                                "current_setting",
+                                                "set_config",
+                                                "version",
+                                                "inet_client_addr",
+                                                "inet_client_port",
+                                                "inet_server_addr",
+                                                "inet_server_port",
+                                                "age",
+                                                "pg_sleep",
+                                                "random_normal",
+                                                "uuidv7",
+                                                "uuidv4"};
 // Words that are such functions without parentheses.
-constexpr std::string_view unsteady_words[]{"current_timestamp", "current_time", "current_date", "localtime", "localtimestamp", "current_user",
-                                            "session_user", "current_role", "current_catalog", "current_schema"};
+constexpr std::string_view unsteady_words[]{
+    "current_timestamp", "current_time", "current_date", "localtime",       "localtimestamp",
+    "current_user",      "session_user", "current_role", "current_catalog", "current_schema"};
 // Columns every table has, which are the node's own.
 constexpr std::string_view system_columns[]{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
 
@@ -26,8 +51,12 @@ bool is_among(std::string_view word, std::string_view const (&all)[count]) {
   return std::find(std::begin(all), std::end(all), word) != std::end(all);
 }
 
-bool is_call(token_list const& all, std::size_t at) { return at + 1 < all.size() && all[at + 1].is_symbol('('); }
-bool has_schema(token_list const& all, std::size_t at) { return at >= 2 && all[at - 1].is_symbol('.') && all[at - 2].is_name(); }
+bool is_call(token_list const& all, std::size_t at) {
+  return at + 1 < all.size() && all[at + 1].is_symbol('(');
+}
+bool has_schema(token_list const& all, std::size_t at) {
+  return at >= 2 && all[at - 1].is_symbol('.') && all[at - 2].is_name();
+}
 
 std::string_view unsteady(token_list const& all, std::size_t at) {
   auto const& one = all[at];
@@ -35,10 +64,12 @@ std::string_view unsteady(token_list const& all, std::size_t at) {
   bool const qualified = has_schema(all, at);
   if (is_call(all, at)) {
     if (qualified && all[at - 2].word != "pg_catalog") return "it calls a function of the user's";
-    if (is_among(one.word, unsteady_functions) || one.word.starts_with("pg_")) return "it calls a function whose result is the node's or the moment's";
+    if (is_among(one.word, unsteady_functions) || one.word.starts_with("pg_"))
+      return "it calls a function whose result is the node's or the moment's";
     return {};
   }
-  if (!qualified && one.kind == token_kind::word && is_among(one.word, unsteady_words)) return "it asks for the moment or the session";
+  if (!qualified && one.kind == token_kind::word && is_among(one.word, unsteady_words))
+    return "it asks for the moment or the session";
   if (is_among(one.word, system_columns)) return "it reads a system column";
   return {};
 }
@@ -47,7 +78,8 @@ std::string_view unsteady(token_list const& all, std::size_t at) {
 std::string_view chance(token_list const& all, std::size_t at) {
   auto const& one = all[at];
   if (one.is("tablesample")) return "it samples";
-  bool const cuts = one.is("limit") || one.is("offset") || (one.is("fetch") && at > 0) || (one.is("distinct") && at + 1 < all.size() && all[at + 1].is("on"));
+  bool const cuts = one.is("limit") || one.is("offset") || (one.is("fetch") && at > 0) ||
+                    (one.is("distinct") && at + 1 < all.size() && all[at + 1].is("on"));
   if (!cuts || (at > 0 && all[at - 1].is_symbol('.'))) return {};
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].is("order") && all[i + 1].is("by") && all[i].depth == one.depth) return {};
@@ -62,7 +94,8 @@ select_facts facts_of_select(std::string_view sql) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (i + 2 < all.size() && all[i].is_name() && all[i + 1].is_symbol('.') && all[i + 2].is_name())
       shape.names.push_back(all[i].word + "." + all[i + 2].word);
-    if (all[i].depth == 0 && all[i].is("order") && i + 1 < all.size() && all[i + 1].is("by")) shape.is_ordered = true;
+    if (all[i].depth == 0 && all[i].is("order") && i + 1 < all.size() && all[i + 1].is("by"))
+      shape.is_ordered = true;
     if (shape.not_comparable.empty()) shape.not_comparable = unsteady(all, i);
     if (shape.not_comparable.empty()) shape.not_comparable = chance(all, i);
   }

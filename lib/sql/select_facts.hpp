@@ -1,4 +1,5 @@
-// What a SELECT's text says of itself, as far as the choice of a node and the comparison of two answers need it. Pure; not a parser.
+// What a SELECT's text says of itself, as far as the choice of a node and the comparison of two answers need
+// it. Pure; not a parser.
 #pragma once
 
 #include <string>
@@ -9,9 +10,11 @@ namespace shardway {
 inline namespace v0 {
 
 struct select_facts {
-  std::vector<std::string> names;  ///< every "a.b" in it, folded as the server does: tables with their schema, columns with their alias
-  bool is_ordered{};               ///< ORDER BY outside parentheses: the order of the rows is part of the answer
-  /// Empty: two nodes that hold the same rows give the same answer. Else why not, in words that hold nothing of the statement.
+  std::vector<std::string> names;  ///< every "a.b" in it, folded as the server does: tables with their
+                                   ///< schema, columns with their alias
+  bool is_ordered{};  ///< ORDER BY outside parentheses: the order of the rows is part of the answer
+  /// Empty: two nodes that hold the same rows give the same answer. Else why not, in words that hold nothing
+  /// of the statement.
   std::string_view not_comparable{};
 };
 

@@ -25,7 +25,9 @@ std::size_t number_of(std::string const& digits) {
   return number;
 }
 
-bool is_symbol(token_list const& all, std::size_t at, char c) { return at < all.size() && all[at].is_symbol(c); }
+bool is_symbol(token_list const& all, std::size_t at, char c) {
+  return at < all.size() && all[at].is_symbol(c);
+}
 
 // "::bigint", "::shop.key", "::numeric(12,2)", "::text[]": what follows a value and leaves it what it is.
 std::size_t after_cast(token_list const& all, std::size_t at) {
@@ -68,9 +70,12 @@ void bind_insert(token_list const& all, std::string_view sql, statement_facts& f
   for (std::size_t row = 0; is_symbol(all, at, '('); ++row) {
     for (std::size_t column = 0; at < all.size() && column < columns.size(); ++column) {
       auto const found = value_at(all, sql, at + 1);
-      auto const ends = found && found->next < all.size() && (all[found->next].is_symbol(',') || all[found->next].is_symbol(')'));
+      auto const ends = found && found->next < all.size() &&
+                        (all[found->next].is_symbol(',') || all[found->next].is_symbol(')'));
       if (ends) facts.bound.push_back({columns[column], row, found->parameter, found->literal});
-      for (++at; at < all.size() && !(all[at].depth == 1 && all[at].is_symbol(',')) && !(all[at].depth == 0 && all[at].is_symbol(')'));) ++at;
+      for (++at; at < all.size() && !(all[at].depth == 1 && all[at].is_symbol(',')) &&
+                 !(all[at].depth == 0 && all[at].is_symbol(')'));)
+        ++at;
       if (is_symbol(all, at, ')') && all[at].depth == 0) break;
     }
     facts.rows = row + 1;
@@ -80,7 +85,8 @@ void bind_insert(token_list const& all, std::string_view sql, statement_facts& f
 }
 
 // One term between ANDs: column = value, or value = column.
-std::optional<bound_column> equality(token_list const& all, std::string_view sql, std::size_t from, std::size_t to) {
+std::optional<bound_column> equality(token_list const& all, std::string_view sql, std::size_t from,
+                                     std::size_t to) {
   auto const column_at = [&](std::size_t at) -> std::optional<std::pair<std::string, std::size_t>> {
     if (at >= to || !all[at].is_name()) return std::nullopt;
     std::size_t last = at;
@@ -99,7 +105,8 @@ std::optional<bound_column> equality(token_list const& all, std::string_view sql
 }
 
 bool ends_condition(token const& t) {
-  for (auto const* word : {"returning", "group", "order", "limit", "for", "having", "window", "offset", "fetch", "union", "intersect", "except"})
+  for (auto const* word : {"returning", "group", "order", "limit", "for", "having", "window", "offset",
+                           "fetch", "union", "intersect", "except"})
     if (t.depth == 0 && t.is(word)) return true;
   return false;
 }
@@ -151,7 +158,8 @@ void find_written(token_list const& all, statement_facts& facts) {
     if (i > 0 && !all[i - 1].is_symbol('(') && !all[i - 1].is_symbol(')')) continue;
     std::size_t at = 0;
     if (all[i].is("update")) at = i + 1;
-    if ((all[i].is("insert") && all[i + 1].is("into")) || (all[i].is("delete") && all[i + 1].is("from"))) at = i + 2;
+    if ((all[i].is("insert") && all[i + 1].is("into")) || (all[i].is("delete") && all[i + 1].is("from")))
+      at = i + 2;
     if (at == 0) continue;
     if (at < all.size() && all[at].is("only")) ++at;
     if (auto name = name_at(all, at); !name.empty()) add_once(facts.written, std::move(name));
@@ -184,8 +192,10 @@ statement_facts facts_of(std::string_view sql) {
     return facts;
   }
   facts.are_tables_known = true;
-  if (lexed.operation == operation_type::insert) bind_insert(all, sql, facts);
-  else bind_condition(all, sql, facts);
+  if (lexed.operation == operation_type::insert)
+    bind_insert(all, sql, facts);
+  else
+    bind_condition(all, sql, facts);
   return facts;
 }
 

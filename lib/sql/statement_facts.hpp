@@ -1,4 +1,5 @@
-// What a statement's text tells of the tables it touches and the keys it names, for reports. Pure; a guess never counts as knowledge.
+// What a statement's text tells of the tables it touches and the keys it names, for reports. Pure; a guess
+// never counts as knowledge.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +24,11 @@ struct bound_column {
 struct statement_facts {
   statement_kind kind{statement_kind::other};
   std::vector<std::string> written;  ///< "schema.name", or without a dot if no schema was given
-  std::vector<std::string> read;     ///< names with a schema after FROM, JOIN and USING; aliases with columns may be among them
-  bool are_tables_known{};           ///< `written` is all that the text writes; functions and triggers are not looked into
-  std::size_t rows{};                ///< rows of VALUES; 1 for a condition; 0: keys can't be told
+  std::vector<std::string>
+      read;  ///< names with a schema after FROM, JOIN and USING; aliases with columns may be among them
+  bool are_tables_known{};  ///< `written` is all that the text writes; functions and triggers are not looked
+                            ///< into
+  std::size_t rows{};       ///< rows of VALUES; 1 for a condition; 0: keys can't be told
   std::vector<bound_column> bound;
 };
 

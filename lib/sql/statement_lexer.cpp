@@ -20,7 +20,9 @@ lexed_statement other(char const* why) {
   return lexed;
 }
 
-bool starts_change(token const& t) noexcept { return t.is("insert") || t.is("update") || t.is("delete") || t.is("merge"); }
+bool starts_change(token const& t) noexcept {
+  return t.is("insert") || t.is("update") || t.is("delete") || t.is("merge");
+}
 
 // A change inside parentheses is a part of WITH: it would be carried out beside the one that is framed.
 bool hides_change(token_list const& all) {
@@ -42,21 +44,25 @@ std::size_t highest_parameter(token_list const& all) {
 
 struct target_name {
   std::string table;
-  std::string last;      // as written: what rows go by without an alias
-  std::size_t next{};    // token after it
+  std::string last;    // as written: what rows go by without an alias
+  std::size_t next{};  // token after it
 };
 
 std::optional<target_name> name_at(token_list const& all, std::string_view sql, std::size_t at) {
   if (at >= all.size() || !all[at].is_name()) return std::nullopt;
   auto const written = [&](token const& t) { return std::string(sql.substr(t.begin, t.end - t.begin)); };
-  if (at + 1 >= all.size() || !all[at + 1].is_symbol('.')) return target_name{all[at].word, written(all[at]), at + 1};
+  if (at + 1 >= all.size() || !all[at + 1].is_symbol('.'))
+    return target_name{all[at].word, written(all[at]), at + 1};
   if (at + 2 >= all.size() || !all[at + 2].is_name()) return std::nullopt;
-  if (at + 3 < all.size() && all[at + 3].is_symbol('.')) return std::nullopt;  // with a database's name: not ours to judge
+  if (at + 3 < all.size() && all[at + 3].is_symbol('.'))
+    return std::nullopt;  // with a database's name: not ours to judge
   return target_name{all[at].word + "." + all[at + 2].word, written(all[at + 2]), at + 3};
 }
 
-// The alias after a target: "AS a", or for UPDATE and DELETE a bare word that is none of those that may follow.
-std::string alias_at(token_list const& all, std::string_view sql, target_name const& target, bool may_be_bare) {
+// The alias after a target: "AS a", or for UPDATE and DELETE a bare word that is none of those that may
+// follow.
+std::string alias_at(token_list const& all, std::string_view sql, target_name const& target,
+                     bool may_be_bare) {
   auto at = target.next;
   if (at < all.size() && all[at].is_symbol('*')) ++at;
   bool const with_as = at < all.size() && all[at].is("as");
@@ -67,28 +73,33 @@ std::string alias_at(token_list const& all, std::string_view sql, target_name co
   return std::string(sql.substr(all[at].begin, all[at].end - all[at].begin));
 }
 
-// RETURNING is reserved: outside parentheses it is the clause, unless it is the label of a column or a part of a name.
+// RETURNING is reserved: outside parentheses it is the clause, unless it is the label of a column or a part
+// of a name.
 std::size_t find_returning(token_list const& all, std::size_t from) {
   for (auto i = from; i < all.size(); ++i)
-    if (all[i].depth == 0 && all[i].is("returning") && !all[i - 1].is("as") && !all[i - 1].is_symbol('.')) return i;
+    if (all[i].depth == 0 && all[i].is("returning") && !all[i - 1].is("as") && !all[i - 1].is_symbol('.'))
+      return i;
   return all.size();
 }
 
 lexed_statement lex_change(token_list const& all, std::string_view sql, std::size_t text_end) {
   lexed_statement lexed;
-  lexed.operation = all[0].is("insert") ? operation_type::insert : all[0].is("update") ? operation_type::update : operation_type::remove;
+  lexed.operation = all[0].is("insert")   ? operation_type::insert
+                    : all[0].is("update") ? operation_type::update
+                                          : operation_type::remove;
   std::size_t at = 1;
   if (lexed.operation != operation_type::update) {
     auto const* preposition = lexed.operation == operation_type::insert ? "into" : "from";
     if (all.size() < 2 || !all[1].is(preposition)) return other("its target could not be told");
     at = 2;
   }
-  if (lexed.operation != operation_type::insert && at < all.size() &&
-      all[at].is("only")) return other("it changes ONLY one table of a tree");
+  if (lexed.operation != operation_type::insert && at < all.size() && all[at].is("only"))
+    return other("it changes ONLY one table of a tree");
   auto const target = name_at(all, sql, at);
   if (!target) return other("its target could not be told");
   auto const returning = find_returning(all, target->next);
-  if (returning + 1 < all.size() && all[returning + 1].is("with")) return other("RETURNING WITH can't be framed");
+  if (returning + 1 < all.size() && all[returning + 1].is("with"))
+    return other("RETURNING WITH can't be framed");
   lexed.kind = statement_kind::change;
   lexed.table = target->table;
   lexed.alias = alias_at(all, sql, *target, lexed.operation != operation_type::insert);
@@ -103,23 +114,27 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
 bool parentheses_match(token_list const& all) {
   auto const& last = all.back();
   auto const is_below = [](token const& t) { return t.depth < 0; };
-  return last.depth == 0 && !last.is_symbol('(') && !last.is_symbol('[') && std::none_of(all.begin(), all.end(), is_below);
+  return last.depth == 0 && !last.is_symbol('(') && !last.is_symbol('[') &&
+         std::none_of(all.begin(), all.end(), is_below);
 }
 
 bool locks_rows(token_list const& all) {
   for (std::size_t i = 1; i < all.size(); ++i)
-    if (all[i - 1].is("for") && (all[i].is("update") || all[i].is("share") || all[i].is("no") || all[i].is("key"))) return true;
+    if (all[i - 1].is("for") &&
+        (all[i].is("update") || all[i].is("share") || all[i].is("no") || all[i].is("key")))
+      return true;
   return false;
 }
 
 lexed_statement lex_select(token_list const& all) {
   auto const creates = [](token const& t) { return t.is("into"); };
   if (std::any_of(all.begin(), all.end(), creates)) return other("SELECT INTO makes a table");
-  if (all[0].is("with") && std::any_of(all.begin(), all.end(), [](token const& t) { return t.depth == 0 && starts_change(t); })) {
+  if (all[0].is("with") &&
+      std::any_of(all.begin(), all.end(), [](token const& t) { return t.depth == 0 && starts_change(t); })) {
     if (!locks_rows(all)) return other("WITH before a change can't be framed");
     for (std::size_t i = 1; i < all.size(); ++i)
-      if (all[i].depth == 0 && starts_change(all[i]) && !all[i - 1].is("for") &&
-          !all[i - 1].is("key")) return other("WITH before a change can't be framed");
+      if (all[i].depth == 0 && starts_change(all[i]) && !all[i - 1].is("for") && !all[i - 1].is("key"))
+        return other("WITH before a change can't be framed");
   }
   lexed_statement lexed;
   lexed.kind = locks_rows(all) ? statement_kind::locking_select : statement_kind::select;
@@ -129,17 +144,20 @@ lexed_statement lex_select(token_list const& all) {
 
 // An item of the list that is a star: its first token, and whether it goes by a name ("o.*").
 bool is_star_item(token_list const& list, std::size_t at, std::string_view alias_word) {
-  auto const ends = [&](std::size_t i) { return i >= list.size() || (list[i].depth == 0 && list[i].is_symbol(',')); };
+  auto const ends = [&](std::size_t i) {
+    return i >= list.size() || (list[i].depth == 0 && list[i].is_symbol(','));
+  };
   bool const begins = at == 0 || (list[at - 1].depth == 0 && list[at - 1].is_symbol(','));
   if (!begins) return false;
   if (list[at].is_symbol('*')) return ends(at + 1);
-  return list[at].is_name() && list[at].word == alias_word && at + 2 < list.size() && list[at + 1].is_symbol('.') &&
-         list[at + 2].is_symbol('*') && ends(at + 3);
+  return list[at].is_name() && list[at].word == alias_word && at + 2 < list.size() &&
+         list[at + 1].is_symbol('.') && list[at + 2].is_symbol('*') && ends(at + 3);
 }
 
 std::string columns_of(table_state const& table, std::string const& alias) {
   std::string sql;
-  for (auto const& column : table.columns) sql += (sql.empty() ? "" : ", ") + alias + "." + names::quoted(column.name);
+  for (auto const& column : table.columns)
+    sql += (sql.empty() ? "" : ", ") + alias + "." + names::quoted(column.name);
   return sql;
 }
 
@@ -149,7 +167,9 @@ std::string expand(std::string_view list, std::string const& alias, table_state 
   std::string sql;
   std::size_t copied = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].depth != 0 || !is_star_item(all, i, alias_tokens.empty() ? std::string_view{} : alias_tokens[0].word)) continue;
+    if (all[i].depth != 0 ||
+        !is_star_item(all, i, alias_tokens.empty() ? std::string_view{} : alias_tokens[0].word))
+      continue;
     auto const& last = all[i].is_symbol('*') ? all[i] : all[i + 2];
     sql.append(list.substr(copied, all[i].begin - copied)).append(columns_of(table, alias));
     copied = last.end;
@@ -166,12 +186,15 @@ lexed_statement lex_statement(std::string_view sql) {
   auto text_end = all.back().end;
   while (!all.empty() && all.back().is_symbol(';')) text_end = all.back().begin, all.pop_back();
   if (all.empty()) return other("it is empty");
-  if (std::any_of(all.begin(), all.end(), [](token const& t) { return t.is_symbol(';'); })) return other("it is several statements");
+  if (std::any_of(all.begin(), all.end(), [](token const& t) { return t.is_symbol(';'); }))
+    return other("it is several statements");
   if (!parentheses_match(all)) return other("its parentheses don't match");
   if (hides_change(all)) return other("WITH holds a change, which can't be framed");
-  if (all[0].is("insert") || all[0].is("update") || all[0].is("delete")) return lex_change(all, sql, text_end);
+  if (all[0].is("insert") || all[0].is("update") || all[0].is("delete"))
+    return lex_change(all, sql, text_end);
   if (all[0].is("select") || all[0].is("values") || all[0].is("table") || all[0].is("with") ||
-      all[0].is_symbol('(')) return lex_select(all);
+      all[0].is_symbol('('))
+    return lex_select(all);
   return other("only a single INSERT, UPDATE, DELETE or SELECT is understood");
 }
 
@@ -180,7 +203,8 @@ captured_statement capture_of(lexed_statement const& lexed, std::string_view sql
   return {.operation = lexed.operation,
           .body = std::string(sql.substr(0, lexed.body_end)),
           .alias = lexed.alias,
-          .returning = lexed.returning_begin == lexed.returning_end ? std::string{} : expand(list, lexed.alias, table),
+          .returning =
+              lexed.returning_begin == lexed.returning_end ? std::string{} : expand(list, lexed.alias, table),
           .parameter_count = lexed.parameter_count};
 }
 

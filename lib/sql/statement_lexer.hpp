@@ -1,13 +1,13 @@
-// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser, and it refuses what it can't
-// tell.
+// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser,
+// and it refuses what it can't tell.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "shardway/base/result.hpp"
 #include "lib/protocol/outbox.hpp"
+#include "shardway/base/result.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -25,16 +25,16 @@ struct lexed_statement {
   captured_statement::operation_type operation{};  ///< of a change
   /// of a change: "schema.name", folded as the server does; without a dot if no schema was given
   std::string table;
-  std::string alias;                               ///< of a change: as written
-  std::size_t body_end{};                          ///< where RETURNING, the semicolon or the text ends the body
-  std::size_t returning_begin{};                   ///< the list after RETURNING, or returning_end
+  std::string alias;              ///< of a change: as written
+  std::size_t body_end{};         ///< where RETURNING, the semicolon or the text ends the body
+  std::size_t returning_begin{};  ///< the list after RETURNING, or returning_end
   std::size_t returning_end{};
-  std::size_t parameter_count{};                   ///< the highest $n
+  std::size_t parameter_count{};  ///< the highest $n
   char const* why{""};
 };
 
-/// Never fails: what it can't tell is `other`. Comments and strings of every form are skipped over, never looked into.
-/// Cost: one pass and a token list.
+/// Never fails: what it can't tell is `other`. Comments and strings of every form are skipped over, never
+/// looked into. Cost: one pass and a token list.
 lexed_statement lex_statement(std::string_view sql);
 
 /// The change ready for `capture_sql`, with * in RETURNING written out by the table's columns.

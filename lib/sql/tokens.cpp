@@ -9,7 +9,8 @@ constexpr auto npos = std::string_view::npos;
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool starts_word(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 bool continues_word(char c) noexcept { return starts_word(c) || is_digit(c) || c == '$'; }
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -24,7 +25,9 @@ class scanner {
   }
 
  private:
-  char peek(std::size_t ahead = 0) const noexcept { return at_ + ahead < sql_.size() ? sql_[at_ + ahead] : '\0'; }
+  char peek(std::size_t ahead = 0) const noexcept {
+    return at_ + ahead < sql_.size() ? sql_[at_ + ahead] : '\0';
+  }
 
   // False where a comment has no end.
   bool skip_blank() {
@@ -45,9 +48,12 @@ class scanner {
     int nested = 0;
     do {
       if (at_ >= sql_.size()) return add(token_kind::unterminated, begin, {}), false;
-      if (peek() == '/' && peek(1) == '*') ++nested, at_ += 2;
-      else if (peek() == '*' && peek(1) == '/') --nested, at_ += 2;
-      else ++at_;
+      if (peek() == '/' && peek(1) == '*')
+        ++nested, at_ += 2;
+      else if (peek() == '*' && peek(1) == '/')
+        --nested, at_ += 2;
+      else
+        ++at_;
     } while (nested > 0);
     return true;
   }
@@ -65,8 +71,10 @@ class scanner {
   void word() {
     auto const begin = at_;
     char const c = lower(peek());
-    if (peek(1) == '\'' && (c == 'e' || c == 'b' || c == 'x' || c == 'n')) return quoted(begin, at_ + 1, '\'', c == 'e');
-    // U&'..' and U&".." are literals to us: a table named in that way is refused, for its escapes are not undone here.
+    if (peek(1) == '\'' && (c == 'e' || c == 'b' || c == 'x' || c == 'n'))
+      return quoted(begin, at_ + 1, '\'', c == 'e');
+    // U&'..' and U&".." are literals to us: a table named in that way is refused, for its escapes are not
+    // undone here.
     if (c == 'u' && peek(1) == '&' && (peek(2) == '\'' || peek(2) == '"')) return unicode(begin);
     std::string text;
     while (at_ < sql_.size() && continues_word(sql_[at_])) text += lower(sql_[at_++]);
@@ -85,7 +93,9 @@ class scanner {
       if (escapes && sql_[at_] == '\\') {
         ++at_;
       } else if (sql_[at_] == mark) {
-        if (peek(1) != mark) return ++at_, add(mark == '"' ? token_kind::quoted_word : token_kind::literal, begin, std::move(text));
+        if (peek(1) != mark)
+          return ++at_,
+                 add(mark == '"' ? token_kind::quoted_word : token_kind::literal, begin, std::move(text));
         ++at_;
       }
       if (mark == '"') text += sql_[at_];
@@ -126,7 +136,9 @@ class scanner {
     if (c == '(' || c == '[') ++depth_;
   }
 
-  void add(token_kind kind, std::size_t begin, std::string text) { found_.push_back({kind, begin, at_, depth_, std::move(text)}); }
+  void add(token_kind kind, std::size_t begin, std::string text) {
+    found_.push_back({kind, begin, at_, depth_, std::move(text)});
+  }
 
   std::string_view sql_;
   std::size_t at_{};

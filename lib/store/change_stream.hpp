@@ -35,7 +35,11 @@ struct stream_relation {
 
 /// One column of a changed row.
 struct stream_value {
-  enum class kind_type : unsigned char { null, text, unchanged };  ///< unchanged: a TOAST value that the update left alone, not sent
+  enum class kind_type : unsigned char {
+    null,
+    text,
+    unchanged
+  };  ///< unchanged: a TOAST value that the update left alone, not sent
   kind_type kind{kind_type::null};
   std::string text{};
   friend bool operator==(stream_value const&, stream_value const&) = default;
@@ -43,8 +47,8 @@ struct stream_value {
 using stream_tuple = std::vector<stream_value>;
 
 struct begin_event {
-  lsn final_lsn;        ///< LSN of the commit record
-  std::uint32_t xid{};  ///< low 32 bits
+  lsn final_lsn;               ///< LSN of the commit record
+  std::uint32_t xid{};         ///< low 32 bits
   std::int64_t commit_time{};  ///< the server's clock: microseconds since 2000-01-01 UTC
 };
 struct commit_event {
@@ -78,26 +82,30 @@ struct keepalive_event {
   lsn server_position;
 };
 
-using stream_event =
-    std::variant<begin_event, commit_event, relation_event, row_event, truncate_event, message_event, keepalive_event>;
+using stream_event = std::variant<begin_event, commit_event, relation_event, row_event, truncate_event,
+                                  message_event, keepalive_event>;
 
 /// How to read one replication slot.
 struct change_stream_options {
   std::string replication_slot;
   std::vector<std::string> publications;
-  lsn start{};                               ///< 0: where the replication slot's confirmed position is
-  bool messages{};                           ///< ask for logical messages; servers of 14 and later
-  std::chrono::milliseconds status_interval{1000};  ///< > 0: how often the confirmed position is reported unasked
+  lsn start{};      ///< 0: where the replication slot's confirmed position is
+  bool messages{};  ///< ask for logical messages; servers of 14 and later
+  std::chrono::milliseconds status_interval{
+      1000};  ///< > 0: how often the confirmed position is reported unasked
 };
 
-/// An open change stream. Call `next` (or `confirm`) well within the server's wal_sender_timeout: only then are its questions answered. Thread safety: one thread at a time. Lifetime: closes its connection when destroyed.
+/// An open change stream. Call `next` (or `confirm`) well within the server's wal_sender_timeout: only then
+/// are its questions answered. Thread safety: one thread at a time. Lifetime: closes its connection when
+/// destroyed.
 class change_stream {
  public:
   virtual ~change_stream() = default;
-  /// The next event; nothing if none came by the deadline. Errors: `connection_lost`, `protocol_violation`, `stream_broken` (the replication
-  /// slot is gone or lost).
+  /// The next event; nothing if none came by the deadline. Errors: `connection_lost`, `protocol_violation`,
+  /// `stream_broken` (the replication slot is gone or lost).
   virtual result<std::optional<stream_event>> next(steady_time deadline) = 0;
-  /// Everything below `position` is durable on every consumer: the server may drop it. Sent with the next status. Never goes back (I10).
+  /// Everything below `position` is durable on every consumer: the server may drop it. Sent with the next
+  /// status. Never goes back (I10).
   virtual result<> confirm(lsn position) = 0;
 };
 

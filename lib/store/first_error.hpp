@@ -8,7 +8,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The error of the first statement that failed; success when none did. Later errors only follow from it (25P02).
+/// The error of the first statement that failed; success when none did. Later errors only follow from it
+/// (25P02).
 inline result<> first_error(std::span<result<rows> const> answers) {
   for (auto const& answer : answers)
     if (!answer) return answer.error();

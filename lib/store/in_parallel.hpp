@@ -11,13 +11,16 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Calls `work(i)` for i in [0, count), each in a thread of its own, and waits for all. The values in order, or the first error by position.
-/// Preconditions: calls share nothing that is not safe to share (a session belongs to one call). Cost: a thread a call.
+/// Calls `work(i)` for i in [0, count), each in a thread of its own, and waits for all. The values in order,
+/// or the first error by position. Preconditions: calls share nothing that is not safe to share (a session
+/// belongs to one call). Cost: a thread a call.
 template <class Work>
-auto in_parallel(std::size_t count, Work const& work) -> result<std::vector<typename decltype(work(std::size_t{}))::value_type>> {
+auto in_parallel(std::size_t count, Work const& work)
+    -> result<std::vector<typename decltype(work(std::size_t{}))::value_type>> {
   using answer = decltype(work(std::size_t{}));
   std::vector<std::future<answer>> running;
-  for (std::size_t i = 0; i < count; ++i) running.push_back(std::async(std::launch::async, [&work, i] { return work(i); }));
+  for (std::size_t i = 0; i < count; ++i)
+    running.push_back(std::async(std::launch::async, [&work, i] { return work(i); }));
   std::vector<typename answer::value_type> values;
   std::optional<error> first;
   for (auto& one : running) {

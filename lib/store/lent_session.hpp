@@ -20,7 +20,8 @@ struct connection_facts {
   std::string statistics_start;
 };
 
-/// A session lent for one call. Lifetime: goes back to its pool with the last copy of `link`, which also keeps `facts`.
+/// A session lent for one call. Lifetime: goes back to its pool with the last copy of `link`, which also
+/// keeps `facts`.
 struct lent_session {
   std::shared_ptr<session> link;
   connection_facts const* facts{};

@@ -16,9 +16,9 @@ struct hash_of_text {
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
 };
 
-/// A name that stands for this text and no other, or "" (parse each time) once 512 texts have names: a program that pastes values into its
-/// SQL would otherwise fill each server process with plans that never come again.
-/// Thread safety: safe. Cost: a hash of the text and a mutex.
+/// A name that stands for this text and no other, or "" (parse each time) once 512 texts have names: a
+/// program that pastes values into its SQL would otherwise fill each server process with plans that never
+/// come again. Thread safety: safe. Cost: a hash of the text and a mutex.
 inline std::string statement_name(std::string_view sql) {
   constexpr std::size_t names_max = 512;
   static std::mutex mutex;

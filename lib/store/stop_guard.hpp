@@ -10,9 +10,9 @@
 namespace shardway {
 inline namespace v0 {
 
-/// When it has ended no cancel is on its way any more: the server has sent its process the signal, which an idle one ignores. Inside a transaction
-/// the next statement after a stop can only be ROLLBACK, twice if the first is the one that the signal ends.
-/// Lifetime: the session outlives it.
+/// When it has ended no cancel is on its way any more: the server has sent its process the signal, which an
+/// idle one ignores. Inside a transaction the next statement after a stop can only be ROLLBACK, twice if the
+/// first is the one that the signal ends. Lifetime: the session outlives it.
 class stop_guard {
  public:
   stop_guard(std::stop_token const& token, session const& on) {

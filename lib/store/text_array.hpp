@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "shardway/store/session.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {

@@ -1,16 +1,16 @@
 #include "shardway/testing/cluster.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <thread>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/testing/spawner.hpp"
 
@@ -22,9 +22,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The reaper's input ends when this process does, however it ends; servers killed with it may still be writing for a moment.
+// The reaper's input ends when this process does, however it ends; servers killed with it may still be
+// writing for a moment.
 constexpr char const* reaper_script =
-    "cat >/dev/null; for i in 1 2 3 4 5; do rm -rf -- \"$0\" 2>/dev/null; [ -e \"$0\" ] || exit 0; sleep 1; done";
+    "cat >/dev/null; for i in 1 2 3 4 5; do rm -rf -- \"$0\" 2>/dev/null; [ -e \"$0\" ] || exit 0; sleep 1; "
+    "done";
 
 [[noreturn]] void become_reaper(int input, char const* folder) {
   ::setsid();
@@ -80,7 +82,8 @@ scratch_folder::~scratch_folder() {
   }
 }
 
-cluster::cluster(cluster_options options, std::unique_ptr<scratch_folder> folder) : options_(std::move(options)), folder_(std::move(folder)) {}
+cluster::cluster(cluster_options options, std::unique_ptr<scratch_folder> folder)
+    : options_(std::move(options)), folder_(std::move(folder)) {}
 
 cluster::~cluster() {
   for (auto* group : {&replicas_, &shard_replicas_}) group->clear();
@@ -101,13 +104,17 @@ result<std::unique_ptr<cluster>> cluster::start(cluster_options options) {
 result<void> cluster::launch_primaries() {
   shards_.resize(options_.shards);
   auto const launch = [this](std::unique_ptr<server>& place, std::string name, int major) -> result<void> {
-    BOOST_OUTCOME_TRY(place, server::launch(folder(), {.name = std::move(name), .major = major, .settings = options_.settings, .fast = options_.fast}));
+    BOOST_OUTCOME_TRY(place, server::launch(folder(), {.name = std::move(name),
+                                                       .major = major,
+                                                       .settings = options_.settings,
+                                                       .fast = options_.fast}));
     return success();
   };
   std::vector<std::function<result<void>()>> jobs;
   jobs.push_back([&] { return launch(source_, "source", options_.source_major); });
   for (std::size_t i = 0; i < shards_.size(); ++i)
-    jobs.push_back([&, i] { return launch(shards_[i], "shard" + std::to_string(i + 1), options_.shard_major); });
+    jobs.push_back(
+        [&, i] { return launch(shards_[i], "shard" + std::to_string(i + 1), options_.shard_major); });
   return in_parallel(jobs);
 }
 
@@ -123,13 +130,15 @@ result<void> cluster::launch_replicas() {
   replicas_.resize(options_.replicas);
   shard_replicas_.resize(options_.shards * options_.replicas_per_shard);
   std::vector<std::function<result<void>()>> jobs;
-  auto const follow = [](server& primary, std::unique_ptr<server>& place, replica_options options) -> result<void> {
+  auto const follow = [](server& primary, std::unique_ptr<server>& place,
+                         replica_options options) -> result<void> {
     BOOST_OUTCOME_TRY(place, primary.make_replica(std::move(options)));
     return success();
   };
   for (std::size_t i = 0; i < options_.replicas; ++i) {
     bool const lags = i + 1 == options_.replicas;
-    replica_options wanted{.name = "replica" + std::to_string(i + 1), .replay_delay = lags ? options_.replay_delay : std::chrono::milliseconds(0)};
+    replica_options wanted{.name = "replica" + std::to_string(i + 1),
+                           .replay_delay = lags ? options_.replay_delay : std::chrono::milliseconds(0)};
     jobs.push_back([&, i, wanted] { return follow(*source_, replicas_[i], wanted); });
   }
   for (std::size_t i = 0; i < shard_replicas_.size(); ++i) {

@@ -1,14 +1,14 @@
 #include "lib/testing/data_folder.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace shardway {
 inline namespace v0 {
@@ -23,28 +23,35 @@ error failed(std::string what, int reason) {
 }
 
 result<void> give(fs::path const& entry, account const& owner) {
-  if (::geteuid() == 0 && ::lchown(entry.c_str(), owner.uid, owner.gid) != 0) return failed("changing the owner of " + entry.string(), errno);
+  if (::geteuid() == 0 && ::lchown(entry.c_str(), owner.uid, owner.gid) != 0)
+    return failed("changing the owner of " + entry.string(), errno);
   return success();
 }
 
 fs::path default_prefix(int major) {
   switch (major) {
-    case 13: return SHARDWAY_POSTGRES_13_DEFAULT;
-    case 15: return SHARDWAY_POSTGRES_15_DEFAULT;
-    case 18: return SHARDWAY_POSTGRES_18_DEFAULT;
-    default: return {};
+    case 13:
+      return SHARDWAY_POSTGRES_13_DEFAULT;
+    case 15:
+      return SHARDWAY_POSTGRES_15_DEFAULT;
+    case 18:
+      return SHARDWAY_POSTGRES_18_DEFAULT;
+    default:
+      return {};
   }
 }
 
 // A cache in a folder that anyone may write to: believed only if it is ours alone.
 bool is_trusted(fs::path const& folder, account const& owner) {
-  struct stat found {};
-  return ::lstat(folder.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == owner.uid && (found.st_mode & 077) == 0;
+  struct stat found{};
+  return ::lstat(folder.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == owner.uid &&
+         (found.st_mode & 077) == 0;
 }
 
 class file_lock {
  public:
-  explicit file_lock(fs::path const& file) : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  explicit file_lock(fs::path const& file)
+      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
     if (fd_ >= 0) ::flock(fd_, LOCK_EX);
   }
   ~file_lock() {
@@ -57,9 +64,10 @@ class file_lock {
   int fd_;
 };
 
-result<void> run_initdb(fs::path const& prefix, fs::path const& data, account const& owner, fs::path const& log) {
-  return run({.argv = {(prefix / "bin" / "initdb").string(), "-D", data.string(), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                       "--locale=C.UTF-8", "--no-sync"},
+result<void> run_initdb(fs::path const& prefix, fs::path const& data, account const& owner,
+                        fs::path const& log) {
+  return run({.argv = {(prefix / "bin" / "initdb").string(), "-D", data.string(), "-U", "postgres", "-A",
+                       "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"},
               .user = owner,
               .output = log});
 }
@@ -67,15 +75,18 @@ result<void> run_initdb(fs::path const& prefix, fs::path const& data, account co
 // The name holds the program's size and time: a new minor version makes a new template.
 result<fs::path> template_folder(int major, account const& owner) {
   BOOST_OUTCOME_TRY(auto const prefix, postgres_prefix(major));
-  struct stat program {};
-  if (::stat((prefix / "bin" / "postgres").c_str(), &program) != 0) return failed("looking at PostgreSQL", errno);
+  struct stat program{};
+  if (::stat((prefix / "bin" / "postgres").c_str(), &program) != 0)
+    return failed("looking at PostgreSQL", errno);
   auto const cache = fs::temp_directory_path() / ("shardway-initdb-" + std::to_string(owner.uid));
   if (::mkdir(cache.c_str(), 0700) == 0) {
     BOOST_OUTCOME_TRYV(give(cache, owner));
   }
   if (!is_trusted(cache, owner))
-    return error{error_code::precondition_failed, cache.string() + " belongs to someone else", "remove it or set TMPDIR"};
-  auto const name = std::to_string(major) + "-" + std::to_string(program.st_size) + "-" + std::to_string(program.st_mtime);
+    return error{error_code::precondition_failed, cache.string() + " belongs to someone else",
+                 "remove it or set TMPDIR"};
+  auto const name =
+      std::to_string(major) + "-" + std::to_string(program.st_size) + "-" + std::to_string(program.st_mtime);
   auto const ready = cache / name;
   file_lock const lock(cache / (name + ".lock"));
   if (fs::exists(ready)) return ready;
@@ -110,9 +121,11 @@ result<fs::path> postgres_prefix(int major) {
   char const* chosen = std::getenv(variable.c_str());
   fs::path const wanted = chosen ? fs::path(chosen) : default_prefix(major);
   std::error_code missing;
-  auto const program = fs::canonical(wanted / "bin" / "postgres", missing);  // the servers' user may not be able to walk our path to it
+  auto const program = fs::canonical(wanted / "bin" / "postgres",
+                                     missing);  // the servers' user may not be able to walk our path to it
   if (!wanted.empty() && !missing) return program.parent_path().parent_path();
-  return error{error_code::precondition_failed, "PostgreSQL " + std::to_string(major) + " was not found at '" + wanted.string() + "'",
+  return error{error_code::precondition_failed,
+               "PostgreSQL " + std::to_string(major) + " was not found at '" + wanted.string() + "'",
                "run cmake/bootstrap, or set " + variable + " to the folder above its bin"};
 }
 
@@ -144,7 +157,8 @@ result<void> copy_tree(fs::path const& from, fs::path const& to, account const& 
     }
     walk.increment(reason);
   }
-  if (reason && reason != std::errc::no_such_file_or_directory) return failed("walking through " + from.string(), reason.value());
+  if (reason && reason != std::errc::no_such_file_or_directory)
+    return failed("walking through " + from.string(), reason.value());
   return success();
 }
 

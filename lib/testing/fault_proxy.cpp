@@ -1,17 +1,17 @@
 #include "shardway/testing/fault_proxy.hpp"
 
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 #include "lib/testing/proxied_connection.hpp"
 #include "lib/testing/server_state.hpp"
@@ -35,7 +35,8 @@ int listen_on(std::uint16_t port) {
   int const yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   auto const address = loopback(port);
-  if (::bind(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 && ::listen(fd, 128) == 0) return fd;
+  if (::bind(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 && ::listen(fd, 128) == 0)
+    return fd;
   ::close(fd);
   return -1;
 }
@@ -56,7 +57,10 @@ int connect_to(std::uint16_t port) {
 class fault_proxy::engine {
  public:
   engine(reserved_port own, std::uint16_t server_port, int listener)
-      : port(std::move(own)), server_port_(server_port), listener_(listener), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      : port(std::move(own)),
+        server_port_(server_port),
+        listener_(listener),
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         thread_([this](std::stop_token stop) { run(stop); }) {}
 
   ~engine() {
@@ -89,8 +93,10 @@ class fault_proxy::engine {
   bool set_listening(bool listening) {
     std::scoped_lock const lock(guard_);
     if (listening == (listener_ >= 0)) return true;
-    if (!listening) ::close(std::exchange(listener_, -1));
-    else listener_ = listen_on(port.number());
+    if (!listening)
+      ::close(std::exchange(listener_, -1));
+    else
+      listener_ = listen_on(port.number());
     wake();
     return !listening || listener_ >= 0;
   }
@@ -149,8 +155,10 @@ class fault_proxy::engine {
       int const yes = 1;
       ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
       int const server = connect_to(server_port_);
-      if (server < 0) ::close(client);
-      else connections.push_back(std::make_unique<proxied_connection>(client, server));
+      if (server < 0)
+        ::close(client);
+      else
+        connections.push_back(std::make_unique<proxied_connection>(client, server));
     }
   }
 
@@ -169,21 +177,24 @@ result<std::unique_ptr<fault_proxy>> fault_proxy::open(std::uint16_t server_port
   BOOST_OUTCOME_TRY(auto port, reserved_port::take());
   int const listener = listen_on(port.number());
   if (listener < 0) return error{error_code::precondition_failed, "the fault proxy can't listen on its port"};
-  return std::unique_ptr<fault_proxy>(new fault_proxy(std::make_unique<engine>(std::move(port), server_port, listener)));
+  return std::unique_ptr<fault_proxy>(
+      new fault_proxy(std::make_unique<engine>(std::move(port), server_port, listener)));
 }
 
 std::uint16_t fault_proxy::port() const noexcept { return engine_->port.number(); }
 
 std::string fault_proxy::conninfo(std::string_view database, std::string_view user) const {
-  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) + " user=" + std::string(user) +
-         " connect_timeout=10 sslmode=disable gssencmode=disable";
+  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) +
+         " user=" + std::string(user) + " connect_timeout=10 sslmode=disable gssencmode=disable";
 }
 
 result<void> fault_proxy::arm(proxy_rule rule) {
   if (rule.after_bytes.has_value() == (rule.message != 0))
     return error{error_code::invalid_argument, "proxy_rule: set exactly one of after_bytes and message"};
   if (rule.nth == 0) return error{error_code::invalid_argument, "proxy_rule: nth counts from 1"};
-  engine_->change([&] { engine_->settings.armed = armed_rule{.rule = std::move(rule), .number = ++engine_->armed_count}; });
+  engine_->change([&] {
+    engine_->settings.armed = armed_rule{.rule = std::move(rule), .number = ++engine_->armed_count};
+  });
   return success();
 }
 
@@ -228,7 +239,8 @@ unsigned fault_proxy::trips() const {
 
 result<void> fault_proxy::wait_for_trips(unsigned count, std::chrono::milliseconds timeout) {
   if (engine_->wait_for_trips(count, timeout)) return success();
-  return error{error_code::deadline_exceeded, "no rule of the fault proxy tripped", "was it armed before the traffic?"};
+  return error{error_code::deadline_exceeded, "no rule of the fault proxy tripped",
+               "was it armed before the traffic?"};
 }
 
 }  // namespace testing

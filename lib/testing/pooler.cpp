@@ -1,10 +1,10 @@
 #include "shardway/testing/pooler.hpp"
 
-#include <signal.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <thread>
+
+#include <signal.h>
 
 #include "lib/testing/server_state.hpp"
 
@@ -34,10 +34,13 @@ result<std::string> program() {
                "install Debian's package pgbouncer, or name the program in SHARDWAY_PGBOUNCER"};
 }
 
-std::string configuration(server const& behind, pooler_options const& options, std::uint16_t port, fs::path const& users) {
+std::string configuration(server const& behind, pooler_options const& options, std::uint16_t port,
+                          fs::path const& users) {
   return "[databases]\n* = host=127.0.0.1 port=" + std::to_string(behind.port()) +
-         "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = trust\npool_mode = transaction\nmax_client_conn = 500\n"
-         "auth_file = " + users.string() + "\nlisten_port = " + std::to_string(port) +
+         "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = trust\npool_mode = "
+         "transaction\nmax_client_conn = 500\n"
+         "auth_file = " +
+         users.string() + "\nlisten_port = " + std::to_string(port) +
          "\ndefault_pool_size = " + std::to_string(options.server_connections) + "\n";
 }
 
@@ -63,18 +66,25 @@ pooler::~pooler() {
   (void)wait_until([&] { return has_exited(state_->pid); }, std::chrono::seconds(5));
 }
 
-result<std::unique_ptr<pooler>> pooler::launch(fs::path const& parent, server const& behind, pooler_options options) {
+result<std::unique_ptr<pooler>> pooler::launch(fs::path const& parent, server const& behind,
+                                               pooler_options options) {
   BOOST_OUTCOME_TRY(auto const path, program());
   BOOST_OUTCOME_TRY(auto owner, server_account());
   BOOST_OUTCOME_TRY(auto port, reserved_port::take());
   auto const folder = parent / options.name;
   BOOST_OUTCOME_TRYV(make_folder(folder, owner));
-  BOOST_OUTCOME_TRY(auto const roles, behind.query("SELECT string_agg('\"' || rolname || '\" \"\"', E'\\n') FROM pg_roles WHERE rolcanlogin"));
+  BOOST_OUTCOME_TRY(
+      auto const roles,
+      behind.query(
+          "SELECT string_agg('\"' || rolname || '\" \"\"', E'\\n') FROM pg_roles WHERE rolcanlogin"));
   BOOST_OUTCOME_TRYV(write_file(folder / "users", roles + "\n", owner));
-  BOOST_OUTCOME_TRYV(write_file(folder / "pgbouncer.ini", configuration(behind, options, port.number(), folder / "users"), owner));
+  BOOST_OUTCOME_TRYV(write_file(folder / "pgbouncer.ini",
+                                configuration(behind, options, port.number(), folder / "users"), owner));
   std::unique_ptr<pooler> made(new pooler(std::make_unique<state>(state{owner, folder, std::move(port), 0})));
   auto const log = folder / "pgbouncer.log";
-  BOOST_OUTCOME_TRY(made->state_->pid, spawn({.argv = {path, (folder / "pgbouncer.ini").string()}, .user = owner, .output = log}));
+  BOOST_OUTCOME_TRY(
+      made->state_->pid,
+      spawn({.argv = {path, (folder / "pgbouncer.ini").string()}, .user = owner, .output = log}));
   bool died = false;
   auto const settled = [&] {
     died = has_exited(made->state_->pid);
@@ -82,15 +92,17 @@ result<std::unique_ptr<pooler>> pooler::launch(fs::path const& parent, server co
   };
   if (wait_until(settled, std::chrono::seconds(20)) && !died) return made;
   if (died) made->state_->pid = 0;
-  return error{error_code::node_unreachable, "a test pooler did not start; its log ends with: " + tail_of(log)}.at_node(options.name);
+  return error{error_code::node_unreachable,
+               "a test pooler did not start; its log ends with: " + tail_of(log)}
+      .at_node(options.name);
 }
 
 pid_t pooler::pid() const noexcept { return state_->pid; }
 std::uint16_t pooler::port() const noexcept { return state_->port.number(); }
 
 std::string pooler::conninfo(std::string_view database, std::string_view user) const {
-  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) + " user=" + std::string(user) +
-         " connect_timeout=10";
+  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) +
+         " user=" + std::string(user) + " connect_timeout=10";
 }
 
 }  // namespace testing

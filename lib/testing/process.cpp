@@ -1,14 +1,5 @@
 #include "lib/testing/process.hpp"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -19,6 +10,15 @@
 #include <future>
 #include <sstream>
 #include <thread>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/testing/spawner.hpp"
 
@@ -53,9 +53,10 @@ struct prepared {
   for (int number : {SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
   ::setsid();  // a Ctrl-C at the terminal is for the test, which then stops its servers itself
   int const nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing < 0 || ::dup2(nothing, 0) < 0 || ::dup2(p.output, 1) < 0 || ::dup2(p.output, 2) < 0) fail_child(p);
-  if (p.changes_user && (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setgid, p.user.gid) != 0 ||
-                         ::syscall(SYS_setuid, p.user.uid) != 0))
+  if (nothing < 0 || ::dup2(nothing, 0) < 0 || ::dup2(p.output, 1) < 0 || ::dup2(p.output, 2) < 0)
+    fail_child(p);
+  if (p.changes_user && (::syscall(SYS_setgroups, 0, nullptr) != 0 ||
+                         ::syscall(SYS_setgid, p.user.gid) != 0 || ::syscall(SYS_setuid, p.user.uid) != 0))
     fail_child(p);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail_child(p);
   if (::getppid() != p.parent || ::chdir("/") != 0) ::_exit(126);
@@ -99,12 +100,15 @@ result<pid_t> fork_and_exec(prepared p, std::string const& program) {
 result<account> server_account() {
   if (::geteuid() != 0) return account{::geteuid(), ::getegid(), {}};
   char const* chosen = std::getenv("SHARDWAY_SERVER_USER");
-  std::vector<std::string> candidates = chosen ? std::vector<std::string>{chosen} : std::vector<std::string>{"postgres", "nobody"};
+  std::vector<std::string> candidates =
+      chosen ? std::vector<std::string>{chosen} : std::vector<std::string>{"postgres", "nobody"};
   for (auto const& name : candidates) {
     passwd entry{};
     passwd* found{};
-    std::array<char, 4096> texts{};  // servers of a cluster start at once: the call without a buffer is not for several threads
-    if (::getpwnam_r(name.c_str(), &entry, texts.data(), texts.size(), &found) == 0 && found && found->pw_uid != 0)
+    std::array<char, 4096>
+        texts{};  // servers of a cluster start at once: the call without a buffer is not for several threads
+    if (::getpwnam_r(name.c_str(), &entry, texts.data(), texts.size(), &found) == 0 && found &&
+        found->pw_uid != 0)
       return account{found->pw_uid, found->pw_gid, name};
   }
   return error{error_code::precondition_failed, "no unprivileged user to run the servers as",
@@ -114,7 +118,8 @@ result<account> server_account() {
 result<pid_t> spawn(spawn_request const& request) {
   int const output = ::open(request.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (output < 0) return refused("opening " + request.output.string(), errno);
-  std::vector<std::string> const environment{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC", "HOME=/"};
+  std::vector<std::string> const environment{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC",
+                                             "HOME=/"};
   prepared p;
   p.argv = pointers(request.argv);
   p.environment = pointers(environment);

@@ -1,11 +1,11 @@
 // Child processes that die with this one.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "shardway/base/result.hpp"
 
@@ -25,7 +25,7 @@ result<account> server_account();
 struct spawn_request {
   std::vector<std::string> argv;  // argv[0] is the path of the program
   account user;
-  std::filesystem::path output;   // gets stdout and stderr
+  std::filesystem::path output;  // gets stdout and stderr
 };
 
 /// Starts a child that gets SIGKILL when this process ends. The caller waits for it.
@@ -36,7 +36,7 @@ result<void> run(spawn_request const& request);
 
 bool has_exited(pid_t child);  ///< and reaps it; false while it runs
 std::vector<pid_t> children_of(pid_t parent);
-bool is_alive(pid_t pid);      ///< false for a zombie too
+bool is_alive(pid_t pid);  ///< false for a zombie too
 std::string tail_of(std::filesystem::path const& file, std::size_t bytes = 1500);
 
 }  // namespace testing

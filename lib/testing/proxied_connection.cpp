@@ -1,10 +1,10 @@
 #include "lib/testing/proxied_connection.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace shardway {
 inline namespace v0 {
@@ -12,7 +12,8 @@ namespace testing {
 
 namespace {
 
-constexpr std::size_t held_max = 4u << 20;  // bytes read and not yet written, per direction: the sender then waits as on a full network
+constexpr std::size_t held_max =
+    4u << 20;  // bytes read and not yet written, per direction: the sender then waits as on a full network
 
 void reset(int fd) {
   linger const at_once{1, 0};
@@ -24,7 +25,8 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 }  // namespace
 
 proxied_connection::proxied_connection(int client, int server)
-    : lanes_{lane{client, server, towards::server, message_splitter(true)}, lane{server, client, towards::client, message_splitter(false)}} {}
+    : lanes_{lane{client, server, towards::server, message_splitter(true)},
+             lane{server, client, towards::client, message_splitter(false)}} {}
 
 proxied_connection::~proxied_connection() {
   ::close(lanes_[0].from);
@@ -37,14 +39,16 @@ void proxied_connection::cut() {
   is_over_ = true;
 }
 
-// A reset makes the receiver throw away what it has not read yet; what was let through before the cut has to arrive.
+// A reset makes the receiver throw away what it has not read yet; what was let through before the cut has to
+// arrive.
 void proxied_connection::end_after_delivery() {
   ::shutdown(lanes_[0].from, SHUT_RDWR);
   ::shutdown(lanes_[0].to, SHUT_RDWR);
   is_over_ = true;
 }
 
-void proxied_connection::add_polls(std::vector<pollfd>& polls, proxy_settings const& settings, proxy_clock::time_point now) const {
+void proxied_connection::add_polls(std::vector<pollfd>& polls, proxy_settings const& settings,
+                                   proxy_clock::time_point now) const {
   if (is_stalled_ || settings.is_stalled) return;
   for (auto const& one : lanes_) {
     if (!one.is_at_end && !tripped_ && one.held < held_max) polls.push_back({one.from, POLLIN, 0});
@@ -55,7 +59,8 @@ void proxied_connection::add_polls(std::vector<pollfd>& polls, proxy_settings co
 std::optional<proxy_clock::time_point> proxied_connection::next_due() const {
   std::optional<proxy_clock::time_point> earliest;
   for (auto const& one : lanes_)
-    if (!one.under_way.empty() && (!earliest || one.under_way.front().due < *earliest)) earliest = one.under_way.front().due;
+    if (!one.under_way.empty() && (!earliest || one.under_way.front().due < *earliest))
+      earliest = one.under_way.front().due;
   return earliest;
 }
 
@@ -98,7 +103,8 @@ void proxied_connection::split(lane& one, proxy_settings& settings, proxy_clock:
   while (!tripped_) {
     auto message = one.splitter.next();
     if (!message) return;
-    if (one.direction == towards::server && message->asks_for_encryption()) lanes_[1].splitter.expect_answer();
+    if (one.direction == towards::server && message->asks_for_encryption())
+      lanes_[1].splitter.expect_answer();
     bool const hit = matches(one, *message, settings);
     bool const passes = !hit || settings.armed->rule.after;
     if (passes) {
@@ -112,7 +118,8 @@ void proxied_connection::split(lane& one, proxy_settings& settings, proxy_clock:
 
 bool proxied_connection::trips_by_bytes(lane& one, std::string& bytes, proxy_settings& settings) {
   auto& armed = settings.armed;
-  if (!armed || armed->is_spent || !armed->rule.after_bytes || armed->rule.direction != one.direction) return false;
+  if (!armed || armed->is_spent || !armed->rule.after_bytes || armed->rule.direction != one.direction)
+    return false;
   if (std::exchange(one.counted_for, armed->number) != armed->number) one.counted = 0;
   auto const limit = *armed->rule.after_bytes;
   one.counted += bytes.size();
@@ -125,7 +132,9 @@ bool proxied_connection::matches(lane const& one, wire_message const& message, p
   auto& armed = settings.armed;
   if (!armed || armed->is_spent || armed->rule.message == 0) return false;
   auto const& rule = armed->rule;
-  if (rule.direction != one.direction || rule.message != message.type || !message.text().starts_with(rule.text)) return false;
+  if (rule.direction != one.direction || rule.message != message.type ||
+      !message.text().starts_with(rule.text))
+    return false;
   return ++armed->matches >= rule.nth;
 }
 
@@ -135,7 +144,8 @@ void proxied_connection::trip(proxy_settings& settings) {
   ++settings.trips;
 }
 
-void proxied_connection::hand_over(lane& one, std::string bytes, proxy_settings const& settings, proxy_clock::time_point now) {
+void proxied_connection::hand_over(lane& one, std::string bytes, proxy_settings const& settings,
+                                   proxy_clock::time_point now) {
   if (bytes.empty()) return;
   one.held += bytes.size();
   one.under_way.push_back({now + settings.delay, std::move(bytes)});
@@ -151,7 +161,8 @@ void proxied_connection::write_from(lane& one, proxy_clock::time_point now) {
     bytes.erase(0, static_cast<std::size_t>(count));
     if (bytes.empty()) one.under_way.pop_front();
   }
-  if (one.is_at_end && one.under_way.empty() && !std::exchange(one.end_was_passed_on, true)) ::shutdown(one.to, SHUT_WR);
+  if (one.is_at_end && one.under_way.empty() && !std::exchange(one.end_was_passed_on, true))
+    ::shutdown(one.to, SHUT_WR);
 }
 
 }  // namespace testing

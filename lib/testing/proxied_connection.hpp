@@ -1,8 +1,6 @@
 // One connection through a fault proxy: two sockets and the bytes under way between them.
 #pragma once
 
-#include <poll.h>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -11,8 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "shardway/testing/fault_proxy.hpp"
+#include <poll.h>
+
 #include "lib/testing/wire_framing.hpp"
+#include "shardway/testing/fault_proxy.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -42,7 +42,8 @@ class proxied_connection {
   proxied_connection(proxied_connection const&) = delete;
   proxied_connection& operator=(proxied_connection const&) = delete;
 
-  void add_polls(std::vector<pollfd>& polls, proxy_settings const& settings, proxy_clock::time_point now) const;
+  void add_polls(std::vector<pollfd>& polls, proxy_settings const& settings,
+                 proxy_clock::time_point now) const;
   /// When the next delayed bytes are due.
   std::optional<proxy_clock::time_point> next_due() const;
   void work(proxy_settings& settings, proxy_clock::time_point now);
@@ -63,8 +64,8 @@ class proxied_connection {
     message_splitter splitter;
     std::deque<chunk> under_way{};
     std::size_t held = 0;
-    std::uint64_t counted = 0;        // bytes since the rule was armed
-    std::uint64_t counted_for = 0;    // the number of that rule
+    std::uint64_t counted = 0;      // bytes since the rule was armed
+    std::uint64_t counted_for = 0;  // the number of that rule
     bool is_at_end = false;
     bool end_was_passed_on = false;
   };

@@ -1,4 +1,5 @@
-// Streaming replicas, made with the backup functions: they work the same on each version, where pg_basebackup refuses newer servers.
+// Streaming replicas, made with the backup functions: they work the same on each version, where pg_basebackup
+// refuses newer servers.
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -14,27 +15,34 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What a base backup leaves out: the primary's WAL, its replication slots, and what only a running server has.
+// What a base backup leaves out: the primary's WAL, its replication slots, and what only a running server
+// has.
 bool is_left_out(fs::path const& relative) {
   auto const top = relative.begin()->string();
   if (top == "postmaster.pid" || top == "postmaster.opts" || top == "shardway.conf") return true;
-  for (char const* folder : {"pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"})
+  for (char const* folder : {"pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots",
+                             "pg_stat_tmp", "pg_subtrans"})
     if (top == folder) return relative != fs::path(folder);
   return false;
 }
 
-result<void> copy_running(server const& primary, fs::path const& from, fs::path const& to, account const& owner) {
+result<void> copy_running(server const& primary, fs::path const& from, fs::path const& to,
+                          account const& owner) {
   plain_connection connection(primary.socket_conninfo());
   bool const is_old = primary.major() < 15;
-  BOOST_OUTCOME_TRYV(connection.first_row(is_old ? "SELECT pg_start_backup('replica', true, false)" : "SELECT pg_backup_start('replica', true)",
-                                          primary.name()));
+  BOOST_OUTCOME_TRYV(connection.first_row(
+      is_old ? "SELECT pg_start_backup('replica', true, false)" : "SELECT pg_backup_start('replica', true)",
+      primary.name()));
   BOOST_OUTCOME_TRYV(copy_tree(from, to, owner, is_left_out));
   BOOST_OUTCOME_TRYV(make_folder(to / "pg_wal" / "archive_status", owner));
-  BOOST_OUTCOME_TRY(auto const ended,
-                    connection.first_row(is_old ? "SELECT labelfile, spcmapfile FROM pg_stop_backup(false, false)"
-                                                : "SELECT labelfile, spcmapfile FROM pg_backup_stop(false)",
-                                         primary.name()));
-  if (ended.size() != 2) return error{error_code::corrupt_data, "the end of a base backup returned no label"}.at_node(primary.name());
+  BOOST_OUTCOME_TRY(
+      auto const ended,
+      connection.first_row(is_old ? "SELECT labelfile, spcmapfile FROM pg_stop_backup(false, false)"
+                                  : "SELECT labelfile, spcmapfile FROM pg_backup_stop(false)",
+                           primary.name()));
+  if (ended.size() != 2)
+    return error{error_code::corrupt_data, "the end of a base backup returned no label"}.at_node(
+        primary.name());
   BOOST_OUTCOME_TRYV(write_file(to / "backup_label", ended[0], owner));
   return write_file(to / "standby.signal", "", owner);
 }
@@ -46,14 +54,18 @@ std::string upstream(server const& primary, replica_options const& options) {
 }
 
 result<void> wait_until_streaming(server const& primary, server const& replica) {
-  auto const question = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '" + replica.name() + "'";
+  auto const question =
+      "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name = '" +
+      replica.name() + "'";
   auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (std::chrono::steady_clock::now() < deadline) {
     BOOST_OUTCOME_TRY(auto const streaming, primary.query(question));
     if (streaming != "0") return success();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  return error{error_code::deadline_exceeded, "a replica does not stream; its log ends with: " + replica.log_tail()}.at_node(replica.name());
+  return error{error_code::deadline_exceeded,
+               "a replica does not stream; its log ends with: " + replica.log_tail()}
+      .at_node(replica.name());
 }
 
 }  // namespace
@@ -70,7 +82,8 @@ result<std::unique_ptr<server>> server::make_replica(replica_options options) {
   for (auto const& [name, value] : options.settings) settings[name] = value;
   auto kind = state_->options;
   kind.name = options.name;
-  auto fresh = std::make_unique<state>(state{std::move(kind), state_->owner, state_->prefix, folder, std::move(port), 0, std::move(settings)});
+  auto fresh = std::make_unique<state>(
+      state{std::move(kind), state_->owner, state_->prefix, folder, std::move(port), 0, std::move(settings)});
   BOOST_OUTCOME_TRYV(copy_running(*this, state_->data(), fresh->data(), state_->owner));
   std::unique_ptr<server> replica(new server(std::move(fresh)));
   BOOST_OUTCOME_TRYV(replica->start());
@@ -81,7 +94,8 @@ result<std::unique_ptr<server>> server::make_replica(replica_options options) {
 result<void> server::promote() {
   BOOST_OUTCOME_TRY(auto const answer, query("SELECT pg_promote(true, 60)"));
   if (answer == "t") return success();
-  return error{error_code::deadline_exceeded, "a replica was not promoted; its log ends with: " + log_tail()}.at_node(name());
+  return error{error_code::deadline_exceeded, "a replica was not promoted; its log ends with: " + log_tail()}
+      .at_node(name());
 }
 
 }  // namespace testing

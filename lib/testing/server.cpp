@@ -1,12 +1,12 @@
 #include "shardway/testing/server.hpp"
 
-#include <signal.h>
-#include <sys/stat.h>
-
 #include <chrono>
 #include <fstream>
 #include <thread>
 #include <tuple>
+
+#include <signal.h>
+#include <sys/stat.h>
 
 #include "lib/testing/server_state.hpp"
 
@@ -62,7 +62,8 @@ void signal_all(std::vector<pid_t> const& processes, int number) {
 result<void> include_settings(fs::path const& data) {
   std::ofstream file(data / "postgresql.conf", std::ios::app);
   file << "\ninclude 'shardway.conf'\n";
-  if (!file.flush()) return error{error_code::precondition_failed, "postgresql.conf of a test server can't be written"};
+  if (!file.flush())
+    return error{error_code::precondition_failed, "postgresql.conf of a test server can't be written"};
   return success();
 }
 
@@ -86,8 +87,8 @@ result<std::unique_ptr<server>> server::launch(fs::path const& parent, server_op
   auto const folder = parent / options.name;
   BOOST_OUTCOME_TRYV(make_folder(folder, owner));
   auto settings = default_settings(options, folder, port.number());
-  auto fresh = std::make_unique<state>(state{std::move(options), std::move(owner), std::move(prefix), folder, std::move(port), 0,
-                                             std::move(settings)});
+  auto fresh = std::make_unique<state>(state{std::move(options), std::move(owner), std::move(prefix), folder,
+                                             std::move(port), 0, std::move(settings)});
   BOOST_OUTCOME_TRYV(make_data_folder(fresh->options.major, fresh->data(), fresh->owner));
   BOOST_OUTCOME_TRYV(include_settings(fresh->data()));
   std::unique_ptr<server> made(new server(std::move(fresh)));
@@ -103,13 +104,13 @@ fs::path const& server::folder() const noexcept { return state_->folder; }
 std::string server::log_tail() const { return tail_of(state_->log()); }
 
 std::string server::conninfo(std::string_view database, std::string_view user) const {
-  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) + " user=" + std::string(user) +
-         " connect_timeout=10";
+  return "host=127.0.0.1 port=" + std::to_string(port()) + " dbname=" + std::string(database) +
+         " user=" + std::string(user) + " connect_timeout=10";
 }
 
 std::string server::socket_conninfo(std::string_view database, std::string_view user) const {
-  return "host=" + folder().string() + " port=" + std::to_string(port()) + " dbname=" + std::string(database) +
-         " user=" + std::string(user) + " connect_timeout=10";
+  return "host=" + folder().string() + " port=" + std::to_string(port()) +
+         " dbname=" + std::string(database) + " user=" + std::string(user) + " connect_timeout=10";
 }
 
 result<std::string> server::query(std::string const& sql, std::string_view database) const {
@@ -121,9 +122,11 @@ result<std::string> server::query(std::string const& sql, std::string_view datab
 result<void> server::start() {
   if (state_->pid != 0) return success();
   BOOST_OUTCOME_TRYV(state_->write_settings());
-  BOOST_OUTCOME_TRY(auto const child, spawn({.argv = {(state_->prefix / "bin" / "postgres").string(), "-D", state_->data().string()},
-                                             .user = state_->owner,
-                                             .output = state_->log()}));
+  BOOST_OUTCOME_TRY(
+      auto const child,
+      spawn({.argv = {(state_->prefix / "bin" / "postgres").string(), "-D", state_->data().string()},
+             .user = state_->owner,
+             .output = state_->log()}));
   state_->pid = child;
   bool died = false;
   bool const settled = wait_until(
@@ -134,7 +137,8 @@ result<void> server::start() {
       start_timeout);
   if (died) state_->pid = 0;
   if (settled && !died) return success();
-  return error{error_code::node_unreachable, "a test server did not start; its log ends with: " + log_tail()}.at_node(name());
+  return error{error_code::node_unreachable, "a test server did not start; its log ends with: " + log_tail()}
+      .at_node(name());
 }
 
 result<void> server::kill_9() {
@@ -149,7 +153,8 @@ result<void> server::kill_9() {
     return true;
   };
   bool const reaped = wait_until([&] { return has_exited(state_->pid); }, stop_timeout);
-  if (!reaped || !wait_until(gone, stop_timeout)) return error{error_code::deadline_exceeded, "a killed server is still there"}.at_node(name());
+  if (!reaped || !wait_until(gone, stop_timeout))
+    return error{error_code::deadline_exceeded, "a killed server is still there"}.at_node(name());
   state_->pid = 0;
   return success();
 }
@@ -158,7 +163,9 @@ result<void> server::stop(stop_mode mode) {
   if (state_->pid == 0) return success();
   ::kill(state_->pid, mode == stop_mode::fast ? SIGINT : SIGQUIT);
   if (!wait_until([&] { return has_exited(state_->pid); }, stop_timeout))
-    return error{error_code::deadline_exceeded, "a test server did not stop; its log ends with: " + log_tail()}.at_node(name());
+    return error{error_code::deadline_exceeded,
+                 "a test server did not stop; its log ends with: " + log_tail()}
+        .at_node(name());
   state_->pid = 0;
   return success();
 }
@@ -169,14 +176,18 @@ result<void> server::restart() {
 }
 
 result<void> server::pause() {
-  if (state_->pid == 0) return error{error_code::precondition_failed, "a server that does not run can't be paused"}.at_node(name());
+  if (state_->pid == 0)
+    return error{error_code::precondition_failed, "a server that does not run can't be paused"}.at_node(
+        name());
   ::kill(state_->pid, SIGSTOP);
   signal_all(children_of(state_->pid), SIGSTOP);
   return success();
 }
 
 result<void> server::resume() {
-  if (state_->pid == 0) return error{error_code::precondition_failed, "a server that does not run can't be resumed"}.at_node(name());
+  if (state_->pid == 0)
+    return error{error_code::precondition_failed, "a server that does not run can't be resumed"}.at_node(
+        name());
   signal_all(children_of(state_->pid), SIGCONT);
   ::kill(state_->pid, SIGCONT);
   return success();

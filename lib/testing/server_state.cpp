@@ -1,5 +1,8 @@
 #include "lib/testing/server_state.hpp"
 
+#include <random>
+#include <utility>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -7,9 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <random>
-#include <utility>
 
 namespace shardway {
 inline namespace v0 {
@@ -56,7 +56,8 @@ result<reserved_port> reserved_port::take() {
   return error{error_code::precondition_failed, "no free port between 20000 and 31999 on this machine"};
 }
 
-reserved_port::reserved_port(reserved_port&& other) noexcept : number_(other.number_), fd_(std::exchange(other.fd_, -1)) {}
+reserved_port::reserved_port(reserved_port&& other) noexcept
+    : number_(other.number_), fd_(std::exchange(other.fd_, -1)) {}
 
 // The file stays: removing it would let two processes hold locks on two files of one name.
 reserved_port::~reserved_port() {
@@ -69,13 +70,18 @@ result<void> server::state::write_settings() const {
   return write_file(data() / "shardway.conf", text, owner);
 }
 
-result<std::vector<std::string>> plain_connection::first_row(std::string const& sql, std::string const& node) {
-  if (!is_open()) return error{error_code::node_unreachable, "connecting to a test server failed"}.at_node(node).with_server("", why());
+result<std::vector<std::string>> plain_connection::first_row(std::string const& sql,
+                                                             std::string const& node) {
+  if (!is_open())
+    return error{error_code::node_unreachable, "connecting to a test server failed"}
+        .at_node(node)
+        .with_server("", why());
   PGresult* answer = PQexec(raw_, sql.c_str());
   auto const status = PQresultStatus(answer);
   std::vector<std::string> row;
   if (status == PGRES_TUPLES_OK && PQntuples(answer) > 0)
-    for (int column = 0; column < PQnfields(answer); ++column) row.emplace_back(PQgetvalue(answer, 0, column));
+    for (int column = 0; column < PQnfields(answer); ++column)
+      row.emplace_back(PQgetvalue(answer, 0, column));
   char const* sqlstate = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
   std::string const code = sqlstate ? sqlstate : "";
   PQclear(answer);

@@ -1,9 +1,9 @@
 // What a server object holds, and the steps shared by starting, stopping and copying.
 #pragma once
 
-#include <libpq-fe.h>
-
 #include <string>
+
+#include <libpq-fe.h>
 
 #include "lib/testing/data_folder.hpp"
 #include "shardway/testing/server.hpp"
@@ -12,8 +12,8 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// A port below the range the kernel hands out, kept by a lock on a file as long as the object lives: other processes that use this
-/// library stay away from it while the server is down.
+/// A port below the range the kernel hands out, kept by a lock on a file as long as the object lives: other
+/// processes that use this library stay away from it while the server is down.
 class reserved_port {
  public:
   static result<reserved_port> take();

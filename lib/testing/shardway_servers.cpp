@@ -1,17 +1,18 @@
-// shardway_servers: a cluster of real servers for scripts. Prints its nodes as one line of JSON, obeys commands on stdin, answers each with
-// one line of JSON, and removes everything when stdin closes or a signal ends it.
-#include <poll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
+// shardway_servers: a cluster of real servers for scripts. Prints its nodes as one line of JSON, obeys
+// commands on stdin, answers each with one line of JSON, and removes everything when stdin closes or a signal
+// ends it.
 #include <charconv>
 #include <csignal>
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string>
+
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "shardway/testing/cluster.hpp"
 
@@ -26,11 +27,15 @@ using shardway::testing::cluster_options;
 using shardway::testing::server;
 
 constexpr char const* usage =
-    "shardway_servers [--source-major 13|15|18] [--shard-major 13|15|18] [--shards N] [--replicas N] [--shard-replicas N]\n"
+    "shardway_servers [--source-major 13|15|18] [--shard-major 13|15|18] [--shards N] [--replicas N] "
+    "[--shard-replicas N]\n"
     "                 [--replay-delay-ms N] [--database NAME] [--set NAME=VALUE]... [--fast]\n"
-    "Starts a source, its replicas and N shards; prints one line of JSON with their connection strings and process ids.\n"
-    "Commands on stdin, one a line: kill NAME | start NAME | stop NAME | restart NAME | pause NAME | resume NAME | promote NAME | status\n"
-    "Each is answered by one line of JSON. Runs until stdin closes, SIGINT or SIGTERM; then nothing is left.\n"
+    "Starts a source, its replicas and N shards; prints one line of JSON with their connection strings and "
+    "process ids.\n"
+    "Commands on stdin, one a line: kill NAME | start NAME | stop NAME | restart NAME | pause NAME | resume "
+    "NAME | promote NAME | status\n"
+    "Each is answered by one line of JSON. Runs until stdin closes, SIGINT or SIGTERM; then nothing is "
+    "left.\n"
     "--fast turns fsync off: enough for a kill of a process, not for a crash of the machine.\n";
 
 bool to_number(std::string const& text, auto& number) {
@@ -61,16 +66,21 @@ std::optional<cluster_options> parse(int count, char** arguments) {
   cluster_options options;
   for (int i = 1; i < count; ++i) {
     std::string const name = arguments[i];
-    if (name == "--fast") options.fast = true;
-    else if (i + 1 >= count || !take_option(options, name, arguments[++i])) return std::nullopt;
+    if (name == "--fast")
+      options.fast = true;
+    else if (i + 1 >= count || !take_option(options, name, arguments[++i]))
+      return std::nullopt;
   }
   return options;
 }
 
 json describe(cluster& fleet, server const& node) {
-  return {{"name", node.name()},  {"major", node.major()},
-          {"pid", node.pid()},    {"port", node.port()},
-          {"conninfo", fleet.conninfo(node)}, {"socket_conninfo", node.socket_conninfo(fleet.database())},
+  return {{"name", node.name()},
+          {"major", node.major()},
+          {"pid", node.pid()},
+          {"port", node.port()},
+          {"conninfo", fleet.conninfo(node)},
+          {"socket_conninfo", node.socket_conninfo(fleet.database())},
           {"log", (node.folder() / "server.log").string()}};
 }
 
@@ -82,12 +92,14 @@ json describe(cluster& fleet) {
 
 result<void> obey(server& node, std::string const& verb) {
   static std::map<std::string, result<void> (*)(server&)> const verbs{
-      {"kill", [](server& n) { return n.kill_9(); }},   {"start", [](server& n) { return n.start(); }},
-      {"stop", [](server& n) { return n.stop(); }},     {"restart", [](server& n) { return n.restart(); }},
-      {"pause", [](server& n) { return n.pause(); }},   {"resume", [](server& n) { return n.resume(); }},
+      {"kill", [](server& n) { return n.kill_9(); }},    {"start", [](server& n) { return n.start(); }},
+      {"stop", [](server& n) { return n.stop(); }},      {"restart", [](server& n) { return n.restart(); }},
+      {"pause", [](server& n) { return n.pause(); }},    {"resume", [](server& n) { return n.resume(); }},
       {"promote", [](server& n) { return n.promote(); }}};
   auto const found = verbs.find(verb);
-  if (found == verbs.end()) return error{error_code::invalid_argument, "unknown command '" + verb + "'", "kill, start, stop, restart, pause, resume, promote or status"};
+  if (found == verbs.end())
+    return error{error_code::invalid_argument, "unknown command '" + verb + "'",
+                 "kill, start, stop, restart, pause, resume, promote or status"};
   return found->second(node);
 }
 
@@ -101,14 +113,18 @@ json answer(cluster& fleet, std::string const& line) {
     return reply;
   }
   auto* node = fleet.find(name);
-  auto const outcome = node ? obey(*node, verb) : result<void>(error{error_code::invalid_argument, "there is no node '" + name + "'"});
+  auto const outcome =
+      node ? obey(*node, verb)
+           : result<void>(error{error_code::invalid_argument, "there is no node '" + name + "'"});
   reply["ok"] = static_cast<bool>(outcome);
   if (!outcome) reply["error"] = outcome.error().to_string();
   if (node) reply["pid"] = node->pid();
   return reply;
 }
 
-void print(json const& document) { std::cout << document.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl; }
+void print(json const& document) {
+  std::cout << document.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+}
 
 // False at the end of the input.
 bool obey_input(cluster& fleet, std::string& pending) {

@@ -1,13 +1,13 @@
 #include "lib/testing/spawner.hpp"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
+
+#include <signal.h>
+#include <unistd.h>
 
 namespace shardway {
 inline namespace v0 {
@@ -19,7 +19,9 @@ using job = std::packaged_task<result<pid_t>()>;
 
 class spawner {
  public:
-  spawner() { std::thread([this] { work(); }).detach(); }
+  spawner() {
+    std::thread([this] { work(); }).detach();
+  }
 
   std::future<result<pid_t>> submit(std::function<result<pid_t>()> function) {
     job fresh(std::move(function));

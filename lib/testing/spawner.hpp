@@ -1,9 +1,10 @@
-// One thread that forks for all: PR_SET_PDEATHSIG fires when the *thread* that forked ends, not only the process.
+// One thread that forks for all: PR_SET_PDEATHSIG fires when the *thread* that forked ends, not only the
+// process.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
+
+#include <sys/types.h>
 
 #include "shardway/base/result.hpp"
 
@@ -11,7 +12,8 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// Runs `work` in the thread that lives as long as the process, and waits for its answer. Thread safety: safe.
+/// Runs `work` in the thread that lives as long as the process, and waits for its answer. Thread safety:
+/// safe.
 result<pid_t> in_spawner_thread(std::function<result<pid_t>()> work);
 
 }  // namespace testing

@@ -29,7 +29,8 @@ result<std::string> wait_for_stop(std::filesystem::path const& stop_file, std::c
   auto const deadline = std::chrono::steady_clock::now() + timeout;
   while (!std::filesystem::exists(stop_file)) {
     if (std::chrono::steady_clock::now() > deadline)
-      return error{error_code::deadline_exceeded, "no process reached its stop point", "check the name in SHARDWAY_STOP_POINT"};
+      return error{error_code::deadline_exceeded, "no process reached its stop point",
+                   "check the name in SHARDWAY_STOP_POINT"};
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   std::ifstream file(stop_file);

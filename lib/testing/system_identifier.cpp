@@ -36,7 +36,8 @@ std::uint32_t word_at(std::vector<char> const& bytes, std::size_t offset) {
   return word;
 }
 
-// Where the check value lies differs between versions; it is the one place whose value is the sum of all before it.
+// Where the check value lies differs between versions; it is the one place whose value is the sum of all
+// before it.
 std::size_t find_check_value(std::vector<char> const& control) {
   for (std::size_t offset = control_size_min; offset + 4 <= control_size_max; offset += 4)
     if (word_at(control, offset) == crc32c(control.data(), offset)) return offset;
@@ -62,7 +63,8 @@ result<void> renew_system_identifier(fs::path const& data) {
   std::vector<char> control(control_size_max);
   std::ifstream(control_file, std::ios::binary).read(control.data(), control_size_max);
   auto const check_offset = find_check_value(control);
-  if (check_offset == 0) return error{error_code::corrupt_data, "pg_control of a new data folder has no valid check value"};
+  if (check_offset == 0)
+    return error{error_code::corrupt_data, "pg_control of a new data folder has no valid check value"};
   auto const identifier = fresh_identifier();
   std::memcpy(control.data(), &identifier, sizeof identifier);
   auto const check = crc32c(control.data(), check_offset);
@@ -70,8 +72,11 @@ result<void> renew_system_identifier(fs::path const& data) {
   bool written = overwrite(control_file, 0, control.data(), control.size());
   for (auto const& segment : fs::directory_iterator(data / "pg_wal"))
     if (segment.is_regular_file())
-      written = written && overwrite(segment.path(), identifier_in_wal, reinterpret_cast<char const*>(&identifier), sizeof identifier);
-  if (!written) return error{error_code::precondition_failed, "the system identifier of a new data folder can't be written"};
+      written = written && overwrite(segment.path(), identifier_in_wal,
+                                     reinterpret_cast<char const*>(&identifier), sizeof identifier);
+  if (!written)
+    return error{error_code::precondition_failed,
+                 "the system identifier of a new data folder can't be written"};
   return success();
 }
 

@@ -28,7 +28,8 @@ std::string_view wire_message::text() const {
   auto const body = std::string_view(bytes).substr(5);
   if (type != 'P') return until_zero(body);
   auto const end_of_name = body.find('\0');
-  return end_of_name == std::string_view::npos ? std::string_view{} : until_zero(body.substr(end_of_name + 1));
+  return end_of_name == std::string_view::npos ? std::string_view{}
+                                               : until_zero(body.substr(end_of_name + 1));
 }
 
 bool wire_message::asks_for_encryption() const {
@@ -37,7 +38,9 @@ bool wire_message::asks_for_encryption() const {
   return code == ssl_request || code == gss_request;
 }
 
-bool wire_message::is_startup() const { return type == startup_type && !asks_for_encryption() && number_at(bytes, 4) != cancel_request; }
+bool wire_message::is_startup() const {
+  return type == startup_type && !asks_for_encryption() && number_at(bytes, 4) != cancel_request;
+}
 
 std::optional<wire_message> message_splitter::next() {
   if (buffer_.empty()) return std::nullopt;

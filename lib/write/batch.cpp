@@ -1,13 +1,14 @@
-// One statement for many rows: rows are grouped by the node that has authority, each node's in one flush and one transaction.
+// One statement for many rows: rows are grouped by the node that has authority, each node's in one flush and
+// one transaction.
 #include "lib/write/batch.hpp"
 
 #include <algorithm>
 #include <deque>
 
-#include "lib/write/fenced_transaction.hpp"
 #include "lib/protocol/capture.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/write/fenced_batch.hpp"
+#include "lib/write/fenced_transaction.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -23,8 +24,8 @@ struct row_answer {
   rows returned;
 };
 
-result<std::vector<write_target>> locate_all(write_host& host, std::string_view table, std::span<batch_row const> all,
-                                             position_list const& which) {
+result<std::vector<write_target>> locate_all(write_host& host, std::string_view table,
+                                             std::span<batch_row const> all, position_list const& which) {
   std::vector<write_target> targets;
   for (auto const row : which) {
     BOOST_OUTCOME_TRY(auto target, host.locate(table, all[row].key));
@@ -36,17 +37,22 @@ result<std::vector<write_target>> locate_all(write_host& host, std::string_view 
 // Positions in the flush of one part.
 struct part_flush {
   std::vector<statement> all;
-  std::vector<std::size_t> fenced;  ///< for each fence statement, the row whose slot it names; they stand right before `first`
-  std::size_t first{};              ///< the first row's statement
+  std::vector<std::size_t>
+      fenced;  ///< for each fence statement, the row whose slot it names; they stand right before `first`
+  std::size_t first{};  ///< the first row's statement
   std::size_t commit{};
 };
 
 // One transaction of one node, tried until it commits, fails or its rows belong to several nodes.
 class part_run {
  public:
-  part_run(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql, std::span<batch_row const> all,
-           position_list which, write_options const& options)
-      : dual_writer_(dual_write), table_(table), sql_(sql), all_(all), which_(std::move(which)),
+  part_run(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql,
+           std::span<batch_row const> all, position_list which, write_options const& options)
+      : dual_writer_(dual_write),
+        table_(table),
+        sql_(sql),
+        all_(all),
+        which_(std::move(which)),
         call_(host, dual_write, {table, all[which_.front()].key}, options) {}
 
   /// False: authority moved in between, and the rows are to be grouped again.
@@ -76,7 +82,8 @@ class part_run {
     made_.failed_row.reset();
     made_.answer_lost = false;
     plan_ = plan_of(targets_.front());
-    if (plan_.capture != capture_level::none && captures_by_trigger(*targets_.front().table)) return in_transaction();
+    if (plan_.capture != capture_level::none && captures_by_trigger(*targets_.front().table))
+      return in_transaction();
     auto laid = lay_out();
     if (!laid) return {.end = attempt_end{end_kind::failed, laid.error()}};
     if (framed_.front().keeps_lookups) return in_transaction();
@@ -115,7 +122,8 @@ class part_run {
     for (std::size_t i = 1; plan_.fenced && i < targets_.size(); ++i) {
       auto const same_slot = [&](std::size_t other) { return targets_[other].slot == targets_[i].slot; };
       if (std::any_of(laid.fenced.begin(), laid.fenced.end(), same_slot)) continue;
-      laid.all.push_back(fence_statement(targets_[i].group->name, targets_[i].slot, call_.expected(targets_[i])));
+      laid.all.push_back(
+          fence_statement(targets_[i].group->name, targets_[i].slot, call_.expected(targets_[i])));
       laid.fenced.push_back(i);
     }
     laid.first = laid.all.size();
@@ -142,17 +150,21 @@ class part_run {
     return success();
   }
 
-  // Of the answers `arrived` have come; the others hold the error that broke the connection. COMMIT had been sent with the rest.
-  attempt_result judged(part_flush const& laid, lent_session const& on, answer_list& answers, std::size_t arrived) {
+  // Of the answers `arrived` have come; the others hold the error that broke the connection. COMMIT had been
+  // sent with the rest.
+  attempt_result judged(part_flush const& laid, lent_session const& on, answer_list& answers,
+                        std::size_t arrived) {
     auto const before_commit = std::min(arrived, laid.commit);
     for (std::size_t i = 0; i < before_commit; ++i)
       if (!answers[i]) return ended(laid, i, answers[i].error());
     auto const xid = arrived >= laid.commit && answers[laid.commit - 1].value().size() == 1
-                         ? std::string(answers[laid.commit - 1].value().text(0, 0)) : std::string{};
+                         ? std::string(answers[laid.commit - 1].value().text(0, 0))
+                         : std::string{};
     take_rows(laid, answers, before_commit);
     auto const outcome = outcome_of_commit(answers[laid.commit]);
     bool const unanswered = arrived <= laid.commit || outcome.kind == commit_outcome_kind::in_doubt;
-    auto done = unanswered ? call_.resolve(targets_.front(), plan_, on, xid, outcome.why.value_or(answers[laid.commit].error()))
+    auto done = unanswered ? call_.resolve(targets_.front(), plan_, on, xid,
+                                           outcome.why.value_or(answers[laid.commit].error()))
                            : call_.judge(targets_.front(), outcome, answers.back(), on);
     if (before_commit < laid.first + which_.size()) made_.answer_lost = true;
     return done;
@@ -162,13 +174,17 @@ class part_run {
   attempt_result ended(part_flush const& laid, std::size_t at, error const& why) {
     if (at == 0)
       return {.end = attempt_end{end_kind::failed,
-                                 error{error_code::in_doubt, "write " + call_.id().to_string() + ": its transaction could not be begun: " +
-                                                                 why.message(), "look for its rows"}.at_node(made_.node)}};
+                                 error{error_code::in_doubt,
+                                       "write " + call_.id().to_string() +
+                                           ": its transaction could not be begun: " + why.message(),
+                                       "look for its rows"}
+                                     .at_node(made_.node)}};
     auto end = end_of(why);
     auto const first_fence = laid.first - laid.fenced.size();
     if (end.kind == end_kind::refused && at >= first_fence && at < laid.first)
-      end.at = std::make_shared<write_target const>(targets_[laid.fenced[at - first_fence]]);
-    if (end.kind == end_kind::failed && at >= laid.first && at < laid.commit - 1) made_.failed_row = which_[at - laid.first];
+      end.target = std::make_shared<write_target const>(targets_[laid.fenced[at - first_fence]]);
+    if (end.kind == end_kind::failed && at >= laid.first && at < laid.commit - 1)
+      made_.failed_row = which_[at - laid.first];
     return {.end = std::move(end)};
   }
 
@@ -177,7 +193,8 @@ class part_run {
       auto const before = call_.log().affected;
       auto given = unframe(framed_[i], std::move(answers[laid.first + i]).value(), call_.log());
       if (!given) {
-        made_.answer_lost = true;  // rows that can't be read may not make a committed write look like a failure
+        made_.answer_lost =
+            true;  // rows that can't be read may not make a committed write look like a failure
         continue;
       }
       answers_[i] = {call_.log().affected - before, std::move(given).value()};
@@ -185,15 +202,18 @@ class part_run {
   }
 
   bool committed(attempt_result const& done) {
-    made_.state = done.outcome == commit_outcome_kind::committed ? part_state::committed : part_state::committed_locally;
+    made_.state = done.outcome == commit_outcome_kind::committed ? part_state::committed
+                                                                 : part_state::committed_locally;
     made_.position = done.position;
     made_.retries = call_.retries();
     made_.why.reset();
     auto const& first = targets_.front();
     if (!plan_.dual_write) return true;
-    auto second = send_second_half(dual_writer_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes}, plan_.budget,
-                                   call_.deadline());
-    if (made_.answer_lost) second = joined({.state = dual_write_state::pending, .reason = "the answer was lost"}, second);
+    auto second = send_second_half(
+        dual_writer_, {.id = call_.id(), .current = first.current, .changes = call_.log().changes},
+        plan_.budget, call_.deadline());
+    if (made_.answer_lost)
+      second = joined({.state = dual_write_state::pending, .reason = "the answer was lost"}, second);
     made_.dual_write = second.state;
     made_.dual_write_reason = second.reason;
     made_.dual_write_rows = second.rows_applied;
@@ -223,9 +243,14 @@ class part_run {
 
 class batch_call {
  public:
-  batch_call(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql, std::span<batch_row const> all,
-             batch_options const& options)
-      : host_(host), dual_writer_(dual_write), table_(table), sql_(sql), all_(all), options_(options),
+  batch_call(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql,
+             std::span<batch_row const> all, batch_options const& options)
+      : host_(host),
+        dual_writer_(dual_write),
+        table_(table),
+        sql_(sql),
+        all_(all),
+        options_(options),
         deadline_(system_clock_source().now() + options.deadline) {}
 
   result<batch_receipt> run() {
@@ -258,7 +283,8 @@ class batch_call {
 
   result<void> run_part(position_list which) {
     auto const left = std::chrono::duration_cast<milliseconds>(deadline_ - system_clock_source().now());
-    write_options const options{.isolation = options_.isolation, .deadline = std::max(milliseconds{1}, left),
+    write_options const options{.isolation = options_.isolation,
+                                .deadline = std::max(milliseconds{1}, left),
                                 .retries_max = options_.retries_max};
     part_run one{host_, dual_writer_, table_, sql_, all_, which, options};
     if (!one.run()) return group(which);
@@ -283,7 +309,8 @@ class batch_call {
     host_.crosses_shards(targets.front());
   }
   static bool one_shard(std::span<write_target const> targets) {
-    return std::all_of(targets.begin(), targets.end(), [&](auto const& one) { return one.placed == targets.front().placed; });
+    return std::all_of(targets.begin(), targets.end(),
+                       [&](auto const& one) { return one.placed == targets.front().placed; });
   }
 
   write_host& host_;
@@ -300,15 +327,20 @@ class batch_call {
 
 std::string_view name(part_state state) noexcept {
   switch (state) {
-    case part_state::committed: return "committed";
-    case part_state::committed_locally: return "committed_locally";
-    case part_state::rolled_back: return "rolled_back";
-    case part_state::in_doubt: return "in_doubt";
+    case part_state::committed:
+      return "committed";
+    case part_state::committed_locally:
+      return "committed_locally";
+    case part_state::rolled_back:
+      return "rolled_back";
+    case part_state::in_doubt:
+      return "in_doubt";
   }
   return "unknown";
 }
 
-std::vector<position_list> rows_by_node(std::span<std::size_t const> which, std::span<write_target const> targets) {
+std::vector<position_list> rows_by_node(std::span<std::size_t const> which,
+                                        std::span<write_target const> targets) {
   std::vector<position_list> parts;
   std::vector<node_index> nodes;
   for (std::size_t i = 0; i < which.size(); ++i) {
@@ -330,17 +362,21 @@ error crossing(std::string_view table, std::span<write_target const> targets) {
     if (std::find(nodes.begin(), nodes.end(), one.node_name) == nodes.end()) nodes.push_back(one.node_name);
   std::string said;
   for (auto const& node : nodes) said += (said.empty() ? "" : ", ") + node;
-  return error{error_code::cross_shard, "one transaction on table " + std::string(table) + " would change rows of several nodes (" + said +
-                                            "); nothing was written",
+  return error{error_code::cross_shard,
+               "one transaction on table " + std::string(table) + " would change rows of several nodes (" +
+                   said + "); nothing was written",
                "write each node's rows in a transaction of their own, each with an operation id"};
 }
 
-result<batch_receipt> execute_batch_fenced(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql,
-                                           std::span<batch_row const> rows, batch_options const& options) {
-  if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a batch's deadline must be above 0"};
+result<batch_receipt> execute_batch_fenced(write_host& host, dual_writer& dual_write, std::string_view table,
+                                           std::string_view sql, std::span<batch_row const> rows,
+                                           batch_options const& options) {
+  if (options.deadline <= milliseconds{0})
+    return error{error_code::invalid_argument, "a batch's deadline must be above 0"};
   if (rows.size() > batch_rows_max)
-    return error{error_code::invalid_argument, "a batch has " + std::to_string(rows.size()) + " rows; at most " +
-                                                   std::to_string(batch_rows_max) + " in one call"};
+    return error{error_code::invalid_argument, "a batch has " + std::to_string(rows.size()) +
+                                                   " rows; at most " + std::to_string(batch_rows_max) +
+                                                   " in one call"};
   if (rows.empty()) return batch_receipt{};
   return batch_call{host, dual_write, table, sql, rows, options}.run();
 }

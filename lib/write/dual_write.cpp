@@ -14,16 +14,20 @@ using std::chrono::milliseconds;
 constexpr milliseconds background_budget{1000};
 
 // Short: in a deadlock with the stream the dual write is the one that gives way (W9).
-milliseconds lock_timeout_for(milliseconds budget) { return std::clamp(budget / 2, milliseconds{5}, milliseconds{100}); }
+milliseconds lock_timeout_for(milliseconds budget) {
+  return std::clamp(budget / 2, milliseconds{5}, milliseconds{100});
+}
 
-// A shard that refused one row is alive; one that did not answer may not be, and its breaker counts that (W18).
+// A shard that refused one row is alive; one that did not answer may not be, and its breaker counts that
+// (W18).
 bool is_shard_trouble(error const& e) noexcept {
-  return needs_reconnect(e.code()) || e.code() == error_code::node_unreachable || e.code() == error_code::deadline_exceeded ||
-         e.code() == error_code::authentication_failed;
+  return needs_reconnect(e.code()) || e.code() == error_code::node_unreachable ||
+         e.code() == error_code::deadline_exceeded || e.code() == error_code::authentication_failed;
 }
 
 dual_write_result judged(std::vector<apply_outcome> const& outcomes, std::size_t expected) {
-  if (outcomes.size() != expected) return {.state = dual_write_state::pending, .reason = "the shard answered for another number of rows"};
+  if (outcomes.size() != expected)
+    return {.state = dual_write_state::pending, .reason = "the shard answered for another number of rows"};
   dual_write_result all{.state = dual_write_state::applied, .reason = {}};
   for (auto const outcome : outcomes) {
     if (outcome == apply_outcome::applied) {
@@ -37,7 +41,9 @@ dual_write_result judged(std::vector<apply_outcome> const& outcomes, std::size_t
   return all;
 }
 
-dual_write_result left_pending(std::string reason) { return {.state = dual_write_state::pending, .reason = std::move(reason)}; }
+dual_write_result left_pending(std::string reason) {
+  return {.state = dual_write_state::pending, .reason = std::move(reason)};
+}
 
 }  // namespace
 
@@ -83,11 +89,12 @@ void dual_writer::report(lane& on, bool open) {
   listener_->on_breaker({shard, open});
 }
 
-result<std::vector<apply_outcome>> dual_writer::send(session& on, dual_write_job const& job, milliseconds budget,
-    steady_time deadline) {
+result<std::vector<apply_outcome>> dual_writer::send(session& on, dual_write_job const& job,
+                                                     milliseconds budget, steady_time deadline) {
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, one.slot});
-  BOOST_OUTCOME_TRY(auto const answer, on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
+  BOOST_OUTCOME_TRY(auto const answer,
+                    on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
   return parse_apply(answer);
 }
 
@@ -95,18 +102,22 @@ dual_write_result dual_writer::tried(lane& on, dual_write_job const& job, millis
   auto const deadline = system_clock_source().now() + budget;
   auto lent = lender_.lend(node_index{job.shard}, deadline);
   bool const all_in_use = !lent && lent.error().code() == error_code::deadline_exceeded;
-  auto const outcomes = lent ? send(*lent.value().link, job, budget, deadline) : result<std::vector<apply_outcome>>{lent.error()};
+  auto const outcomes = lent ? send(*lent.value().link, job, budget, deadline)
+                             : result<std::vector<apply_outcome>>{lent.error()};
   bool const trouble = !outcomes && !all_in_use && is_shard_trouble(outcomes.error());
   bool turned{};
   {
     std::lock_guard const lock{on.mutex};
-    if (all_in_use) on.gate.gave_up();
-    else turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
+    if (all_in_use)
+      on.gate.gave_up();
+    else
+      turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
   }
   if (turned) report(on, trouble);
   if (outcomes) return judged(outcomes.value(), job.changes.size());
   auto const& why = outcomes.error();
-  return left_pending(std::string(name(why.code())) + (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")"));
+  return left_pending(std::string(name(why.code())) +
+                      (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")"));
 }
 
 dual_write_result dual_writer::try_apply(lane& on, dual_write_job const& job, milliseconds budget) {
@@ -140,7 +151,8 @@ dual_write_result dual_writer::enqueue(dual_write_job job) {
   auto const rows = job.changes.size();
   {
     std::lock_guard const lock{on.mutex};
-    if (on.stopping || on.queued_rows + rows > queue_rows_max_) return count(left_pending("the queue of the shard is full"), rows);
+    if (on.stopping || on.queued_rows + rows > queue_rows_max_)
+      return count(left_pending("the queue of the shard is full"), rows);
     on.queue.push_back(std::move(job));
     on.queued_rows += rows;
     if (!start_worker(on)) {
@@ -170,7 +182,9 @@ void dual_writer::work(lane& on) {
   }
 }
 
-dual_writer::totals_type dual_writer::totals() const noexcept { return {applied_.load(), pending_.load(), refused_.load()}; }
+dual_writer::totals_type dual_writer::totals() const noexcept {
+  return {applied_.load(), pending_.load(), refused_.load()};
+}
 
 bool dual_writer::drain(steady_time deadline) {
   std::vector<lane*> all;
@@ -180,7 +194,8 @@ bool dual_writer::drain(steady_time deadline) {
   }
   for (auto* one : all) {
     std::unique_lock lock{one->mutex};
-    if (!one->changed.wait_until(lock, deadline, [&] { return one->queue.empty() && !one->busy; })) return false;
+    if (!one->changed.wait_until(lock, deadline, [&] { return one->queue.empty() && !one->busy; }))
+      return false;
   }
   return true;
 }

@@ -1,4 +1,5 @@
-// The second half of a dual write: the guarded apply on the shard, after the source has committed. It never decides the write's fate.
+// The second half of a dual write: the guarded apply on the shard, after the source has committed. It never
+// decides the write's fate.
 #pragma once
 
 #include <atomic>
@@ -11,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "shardway/observe/events.hpp"
+#include "lib/authority/host.hpp"
 #include "lib/protocol/guarded_apply.hpp"
 #include "lib/write/breaker.hpp"
+#include "shardway/observe/events.hpp"
 #include "shardway/write/receipt.hpp"
-#include "lib/authority/host.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -27,7 +28,8 @@ struct dual_write_change {
   captured_row row;
   slot_id slot{};
   shard_id shard{};  ///< the shard the slot is placed on
-  std::shared_ptr<generation const> keeps{};  ///< what `table` points into: a transaction may have met two generations
+  std::shared_ptr<generation const>
+      keeps{};  ///< what `table` points into: a transaction may have met two generations
 };
 
 /// Everything a shard is told of one write. Owns the generation its pointers point into.
@@ -44,7 +46,8 @@ struct dual_write_result {
   std::int64_t rows_applied{};  ///< known to be on the shard by this write
 };
 
-/// Sends jobs to shards, each through its breaker; in the background through a bounded queue and one thread a shard.
+/// Sends jobs to shards, each through its breaker; in the background through a bounded queue and one thread a
+/// shard.
 ///
 /// A job that is not sent (breaker open, queue full, process ended) is brought by the stream.
 /// Thread safety: shared use is safe. Lifetime: `lender` and `listener` outlive it; `stop` before they go.
@@ -59,8 +62,8 @@ class dual_writer {
   dual_write_result apply(dual_write_job const& job, std::chrono::milliseconds budget);
   /// Hands the job to the background; always `pending`.
   dual_write_result enqueue(dual_write_job job);
-  /// Rows applied, left pending and refused since the beginning, those of the background included. A row whose answer came too late counts
-  /// as pending, though it may be on the shard.
+  /// Rows applied, left pending and refused since the beginning, those of the background included. A row
+  /// whose answer came too late counts as pending, though it may be on the shard.
   struct totals_type {
     std::uint64_t applied{}, pending{}, refused{};
   };
@@ -74,7 +77,8 @@ class dual_writer {
   struct lane;
   lane& lane_of(shard_id);
   dual_write_result try_apply(lane&, dual_write_job const&, std::chrono::milliseconds budget);
-  result<std::vector<apply_outcome>> send(session&, dual_write_job const&, std::chrono::milliseconds budget, steady_time deadline);
+  result<std::vector<apply_outcome>> send(session&, dual_write_job const&, std::chrono::milliseconds budget,
+                                          steady_time deadline);
   dual_write_result tried(lane&, dual_write_job const&, std::chrono::milliseconds budget);
   dual_write_result count(dual_write_result, std::size_t rows) noexcept;
   void report(lane&, bool open);
@@ -86,7 +90,7 @@ class dual_writer {
   std::size_t queue_rows_max_;
   std::mutex mutex_;  ///< of lanes_
   std::map<shard_id, std::unique_ptr<lane>> lanes_;
-  bool stopping_{};   ///< under mutex_
+  bool stopping_{};  ///< under mutex_
   std::atomic<std::uint64_t> applied_{}, pending_{}, refused_{};
 };
 

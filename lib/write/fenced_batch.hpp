@@ -4,16 +4,17 @@
 #include <span>
 #include <string_view>
 
-#include "shardway/write/batch.hpp"
-#include "lib/write/dual_write.hpp"
 #include "lib/authority/host.hpp"
+#include "lib/write/dual_write.hpp"
+#include "shardway/write/batch.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 /// Errors and cost: `client_session::execute_batch`.
-result<batch_receipt> execute_batch_fenced(write_host& host, dual_writer& dual_write, std::string_view table, std::string_view sql,
-                                           std::span<batch_row const> rows, batch_options const& options);
+result<batch_receipt> execute_batch_fenced(write_host& host, dual_writer& dual_write, std::string_view table,
+                                           std::string_view sql, std::span<batch_row const> rows,
+                                           batch_options const& options);
 
 }  // namespace v0
 }  // namespace shardway

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "lib/protocol/fence.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
-#include "lib/protocol/fence.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -18,9 +18,12 @@ steady_time now() { return system_clock_source().now(); }
 
 std::string begin_sql(isolation_level level) {
   switch (level) {
-    case isolation_level::read_committed: return "BEGIN ISOLATION LEVEL READ COMMITTED";
-    case isolation_level::repeatable_read: return "BEGIN ISOLATION LEVEL REPEATABLE READ";
-    case isolation_level::serializable: return "BEGIN ISOLATION LEVEL SERIALIZABLE";
+    case isolation_level::read_committed:
+      return "BEGIN ISOLATION LEVEL READ COMMITTED";
+    case isolation_level::repeatable_read:
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ";
+    case isolation_level::serializable:
+      return "BEGIN ISOLATION LEVEL SERIALIZABLE";
   }
   return "BEGIN";
 }
@@ -32,24 +35,38 @@ attempt_result ended(end_kind kind, error why) { return {.end = attempt_end{kind
 
 }  // namespace
 
-// Asked after COMMIT on the same connection: before it, or of the flushed WAL, the position may lie below the commit (R6).
-statement position_statement() { return {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}; }
-statement xid_statement() { return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"}; }
+// Asked after COMMIT on the same connection: before it, or of the flushed WAL, the position may lie below the
+// commit (R6).
+statement position_statement() {
+  return {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"};
+}
+statement xid_statement() {
+  return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"};
+}
 
 attempt_end end_of(error const& why) {
   switch (why.code()) {
     case error_code::fence_closed:
-    case error_code::epoch_stale: return {end_kind::refused, why};
+    case error_code::epoch_stale:
+      return {end_kind::refused, why};
     case error_code::serialization_failure:
-    case error_code::connection_lost: return {end_kind::again, why};
-    default: return {end_kind::failed, why};
+    case error_code::connection_lost:
+      return {end_kind::again, why};
+    default:
+      return {end_kind::failed, why};
   }
 }
 
-fenced_call::fenced_call(write_host& host, dual_writer& dual_write, write_address const& to, write_options const& options,
-    std::optional<operation_claim> operation)
-    : host_(host), dual_writer_(dual_write), to_(to), options_(options), operation_(std::move(operation)), id_(write_id::make()),
-      deadline_(now() + options.deadline), wait_(host, deadline_, options.cancel) {}
+fenced_call::fenced_call(write_host& host, dual_writer& dual_write, write_address const& to,
+                         write_options const& options, std::optional<operation_claim> operation)
+    : host_(host),
+      dual_writer_(dual_write),
+      to_(to),
+      options_(options),
+      operation_(std::move(operation)),
+      id_(write_id::make()),
+      deadline_(now() + options.deadline),
+      wait_(host, deadline_, options.cancel) {}
 
 attempt_result fenced_call::doubted(attempt_result done) {
   bool const is_in_doubt = done.end && done.end->why.code() == error_code::in_doubt;
@@ -61,16 +78,19 @@ attempt_result fenced_call::doubted(attempt_result done) {
 
 result<void> fenced_call::check_stop() const {
   if (!options_.cancel.stop_requested()) return success();
-  return error{error_code::cancelled, "the caller stopped the write to table " + std::string(to_.table) + "; nothing was written"};
+  return error{error_code::cancelled,
+               "the caller stopped the write to table " + std::string(to_.table) + "; nothing was written"};
 }
 
-// The id and its effect are the first call's. What it sent to the shard is not known here; the stream brings what is missing.
+// The id and its effect are the first call's. What it sent to the shard is not known here; the stream brings
+// what is missing.
 write_receipt fenced_call::replayed(write_target const& target, attempt_result done) {
   auto const record = std::move(*done.replayed);
   done.replayed.reset();
   done.position = position_afterwards(target);
   dual_write_result second;
-  if (plan_of(target).dual_write && record.affected > 0) second = {.state = dual_write_state::pending, .reason = "replayed"};
+  if (plan_of(target).dual_write && record.affected > 0)
+    second = {.state = dual_write_state::pending, .reason = "replayed"};
   auto made = receipt(target, std::move(done), std::move(second));
   made.id = record.id;
   made.affected = record.affected;
@@ -92,7 +112,8 @@ lsn fenced_call::position_afterwards(write_target const& target) {
   auto lent = host_.lend(target.node, now() + milliseconds{1000});
   if (lent) {
     auto const answer = lent.value().link->query(position_statement(), now() + milliseconds{1000});
-    auto const position = answer && answer.value().size() == 1 ? lsn::parse(answer.value().text(0, 0)) : std::nullopt;
+    auto const position =
+        answer && answer.value().size() == 1 ? lsn::parse(answer.value().text(0, 0)) : std::nullopt;
     if (position) {
       host_.committed(target.node_name, *lent.value().facts, *position);
       return *position;
@@ -101,20 +122,24 @@ lsn fenced_call::position_afterwards(write_target const& target) {
   return {};
 }
 
-attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome, result<rows> const& position,
-    lent_session const& on) {
+attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome,
+                                  result<rows> const& position, lent_session const& on) {
   switch (outcome.kind) {
     case commit_outcome_kind::rolled_back: {
-      auto const why = outcome.why.value_or(error{error_code::sql_error, "the server rolled the transaction back"});
+      auto const why =
+          outcome.why.value_or(error{error_code::sql_error, "the server rolled the transaction back"});
       return {.end = end_of(why)};
     }
-    case commit_outcome_kind::in_doubt: return ended(end_kind::failed, outcome.why.value_or(error{error_code::in_doubt,
-        "COMMIT was not answered"}));
+    case commit_outcome_kind::in_doubt:
+      return ended(end_kind::failed,
+                   outcome.why.value_or(error{error_code::in_doubt, "COMMIT was not answered"}));
     case commit_outcome_kind::committed:
-    case commit_outcome_kind::committed_locally: break;
+    case commit_outcome_kind::committed_locally:
+      break;
   }
   attempt_result done{.outcome = outcome.kind};
-  auto const at = position && position.value().size() == 1 ? lsn::parse(position.value().text(0, 0)) : std::nullopt;
+  auto const at =
+      position && position.value().size() == 1 ? lsn::parse(position.value().text(0, 0)) : std::nullopt;
   if (at) {
     host_.committed(target.node_name, *on.facts, *at);
     done.position = *at;
@@ -125,18 +150,21 @@ attempt_result fenced_call::judge(write_target const& target, commit_outcome con
   return done;
 }
 
-attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan, lent_session const& on, std::string xid,
-    error const& lost) {
+attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan,
+                                    lent_session const& on, std::string xid, error const& lost) {
   commit_question question{.node = target.node, .facts = *on.facts, .xid = std::move(xid)};
   // Where the statements' answers had come and nothing was captured, there is no outbox row to look for.
-  if (plan.capture == capture_level::outbox && (question.xid.empty() || !log_.changes.empty())) question.write = id_;
+  if (plan.capture == capture_level::outbox && (question.xid.empty() || !log_.changes.empty()))
+    question.write = id_;
   auto const outcome = host_.resolve(question);
-  if (outcome.kind == commit_outcome_kind::rolled_back || (outcome.kind == commit_outcome_kind::in_doubt && guard_off("retry_in_doubt")))
+  if (outcome.kind == commit_outcome_kind::rolled_back ||
+      (outcome.kind == commit_outcome_kind::in_doubt && guard_off("retry_in_doubt")))
     return ended(end_kind::again, lost);
   if (outcome.kind == commit_outcome_kind::in_doubt) {
     auto const why = outcome.why ? outcome.why->message() : lost.message();
-    return ended(end_kind::failed, error{error_code::in_doubt, "write " + id_.to_string() + " to group " + target.group->name +
-                                                                    ": whether it committed is not known: " + why,
+    return ended(end_kind::failed, error{error_code::in_doubt,
+                                         "write " + id_.to_string() + " to group " + target.group->name +
+                                             ": whether it committed is not known: " + why,
                                          "do not retry it; look for its rows"}
                                        .at_node(target.node_name));
   }
@@ -145,15 +173,21 @@ attempt_result fenced_call::resolve(write_target const& target, write_plan const
   return done;
 }
 
-dual_write_result fenced_call::second_half(write_target const& target, write_plan const& plan, attempt_result const& done) {
+dual_write_result fenced_call::second_half(write_target const& target, write_plan const& plan,
+                                           attempt_result const& done) {
   if (!plan.dual_write) return {};
-  if (stop_point("after_source_commit")) return {.state = dual_write_state::pending, .reason = "stopped by a test"};
-  if (log_.changes.empty()) return done.answer_lost ? dual_write_result{.state = dual_write_state::pending,
-      .reason = "the answer was lost"} : dual_write_result{};
-  return send_second_half(dual_writer_, {.id = id_, .current = target.current, .changes = log_.changes}, plan.budget, deadline_);
+  if (stop_point("after_source_commit"))
+    return {.state = dual_write_state::pending, .reason = "stopped by a test"};
+  if (log_.changes.empty())
+    return done.answer_lost
+               ? dual_write_result{.state = dual_write_state::pending, .reason = "the answer was lost"}
+               : dual_write_result{};
+  return send_second_half(dual_writer_, {.id = id_, .current = target.current, .changes = log_.changes},
+                          plan.budget, deadline_);
 }
 
-write_receipt fenced_call::receipt(write_target const& target, attempt_result done, dual_write_result second) {
+write_receipt fenced_call::receipt(write_target const& target, attempt_result done,
+                                   dual_write_result second) {
   write_receipt made;
   made.outcome = done.outcome;
   made.id = id_;
@@ -163,7 +197,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
   made.dual_write_rows = second.rows_applied;
   made.node = target.node_name;
   made.slot = target.slot;
-  made.at = target.group->at == stage::observing ? epoch{} : expected(target);
+  made.epoch = target.group->stage == stage::observing ? epoch{} : expected(target);
   made.generation = target.current->number;
   made.position = done.position;
   made.retries = attempts_ - 1;
@@ -175,7 +209,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
 }
 
 result<void> fenced_call::after(attempt_end const& end, write_target const& target) {
-  if (end.kind == end_kind::refused) return wait_.after(end.at ? *end.at : target, end.why);
+  if (end.kind == end_kind::refused) return wait_.after(end.target ? *end.target : target, end.why);
   // SW009: a table's capture may have been changed by a generation that is not known here yet.
   if (end.kind == end_kind::failed && end.why.sqlstate() == "SW009") {
     auto const newer = host_.refresh(target.current->number, deadline_);
@@ -185,20 +219,23 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
   if (retried_++ >= options_.retries_max) return end.why;
   auto const pause = std::min(milliseconds{1} * (1 << std::min(retried_, 6U)), milliseconds{50});
   if (now() + pause >= deadline_)
-    return error{error_code::deadline_exceeded, "the write could not be repeated before its deadline; nothing was written: " +
-        end.why.message()};
+    return error{
+        error_code::deadline_exceeded,
+        "the write could not be repeated before its deadline; nothing was written: " + end.why.message()};
   system_clock_source().sleep_until(now() + pause);
   return success();
 }
 
-// The attempt is run again as a whole: what a function read under the old authority is read anew under the next one (R10).
+// The attempt is run again as a whole: what a function read under the old authority is read anew under the
+// next one (R10).
 result<write_receipt> fenced_call::run(attempt_type const& attempt) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));
     auto ready = check_stop();
     log_ = {};
     ++attempts_;
-    auto done = ready ? attempt(*this, target) : attempt_result{.end = attempt_end{end_kind::failed, ready.error(), {}}};
+    auto done = ready ? attempt(*this, target)
+                      : attempt_result{.end = attempt_end{end_kind::failed, ready.error(), {}}};
     if (done.end) {
       auto const again = after(*done.end, target);
       if (!again) return doubt_ ? *doubt_ : again.error();

@@ -3,11 +3,11 @@
 
 #include <functional>
 
+#include "lib/authority/authority_wait.hpp"
+#include "lib/protocol/operation.hpp"
+#include "lib/write/fenced_write.hpp"
 #include "lib/write/frame.hpp"
 #include "lib/write/second_half.hpp"
-#include "lib/protocol/operation.hpp"
-#include "lib/authority/authority_wait.hpp"
-#include "lib/write/fenced_write.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -21,7 +21,8 @@ struct attempt_end {
   };
   kind_type kind{};
   error why{};
-  std::shared_ptr<write_target const> at{};  ///< of a refusal: the slot that was refused, where it is not the call's first
+  std::shared_ptr<write_target const>
+      target{};  ///< of a refusal: the slot that was refused, where it is not the call's first
 };
 /// How an error before COMMIT ends the attempt.
 attempt_end end_of(error const&);
@@ -30,10 +31,11 @@ attempt_end end_of(error const&);
 struct attempt_result {
   std::optional<attempt_end> end{};
   commit_outcome_kind outcome{commit_outcome_kind::committed};
-  lsn position{};          ///< 0: not known
+  lsn position{};  ///< 0: not known
   bool answer_lost{};
   rows returned{};
-  std::optional<operation_record> replayed{};  ///< the operation had committed before; this attempt wrote nothing
+  std::optional<operation_record>
+      replayed{};  ///< the operation had committed before; this attempt wrote nothing
 };
 
 /// What a call's operation id stands for.
@@ -44,8 +46,8 @@ struct operation_claim {
 
 class fenced_call {
  public:
-  fenced_call(write_host& host, dual_writer& dual_write, write_address const& to, write_options const& options,
-              std::optional<operation_claim> operation = {});
+  fenced_call(write_host& host, dual_writer& dual_write, write_address const& to,
+              write_options const& options, std::optional<operation_claim> operation = {});
 
   using attempt_type = std::function<attempt_result(fenced_call&, write_target const&)>;
   /// Attempts until one commits. Errors: as `execute_fenced`.
@@ -63,7 +65,9 @@ class fenced_call {
   attempt_result doubted(attempt_result);
   steady_time deadline() const noexcept { return deadline_; }
   epoch expected(write_target const& target) const noexcept { return wait_.expected(target); }
-  outbox_context context(write_target const& target) const noexcept { return {id_, log_.next_ordinal, expected(target), target.slot}; }
+  outbox_context context(write_target const& target) const noexcept {
+    return {id_, log_.next_ordinal, expected(target), target.slot};
+  }
   write_log& log() noexcept { return log_; }
 
   /// What an attempt that ended asks for: nothing once it is worth trying again, else the error to give.
@@ -74,9 +78,11 @@ class fenced_call {
   /// The statements that open a fenced transaction, the fence last.
   std::vector<statement> opening(write_target const&, write_plan const&) const;
   /// What became of a COMMIT that was not answered. Fills in the position if it committed.
-  attempt_result resolve(write_target const&, write_plan const&, lent_session const&, std::string xid, error const& lost);
+  attempt_result resolve(write_target const&, write_plan const&, lent_session const&, std::string xid,
+                         error const& lost);
   /// The same for an answered one.
-  attempt_result judge(write_target const&, commit_outcome const&, result<rows> const& position, lent_session const&);
+  attempt_result judge(write_target const&, commit_outcome const&, result<rows> const& position,
+                       lent_session const&);
 
  private:
   write_receipt receipt(write_target const&, attempt_result, dual_write_result);

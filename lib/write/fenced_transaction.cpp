@@ -1,15 +1,15 @@
 #include "lib/write/fenced_transaction.hpp"
 
-#include "lib/write/lookup_keeper.hpp"
 #include <algorithm>
 
-#include "lib/write/batch.hpp"
-#include "lib/write/operation.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/sql/statement_lexer.hpp"
 #include "lib/store/statement_name.hpp"
 #include "lib/store/stop_guard.hpp"
-#include "lib/sql/statement_lexer.hpp"
+#include "lib/write/batch.hpp"
+#include "lib/write/lookup_keeper.hpp"
+#include "lib/write/operation.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -17,7 +17,9 @@ namespace {
 
 using end_kind = attempt_end::kind_type;
 
-error refused(std::string what, std::string hint) { return error{error_code::statement_refused, std::move(what), std::move(hint)}; }
+error refused(std::string what, std::string hint) {
+  return error{error_code::statement_refused, std::move(what), std::move(hint)};
+}
 
 }  // namespace
 
@@ -67,25 +69,29 @@ result<> fenced_transaction::begin() {
 
 result<void> fenced_transaction::check_table(std::string_view table) const {
   auto const* found = target_.current->find_table(table);
-  bool const observes = target_.group->at == stage::observing;
+  bool const observes = target_.group->stage == stage::observing;
   if (!found && observes) return success();
-  if (!found) return error{error_code::unknown_table, "table " + std::string(table) + " is in no manifest of generation " +
-      std::to_string(target_.current->number)};
+  if (!found)
+    return error{error_code::unknown_table, "table " + std::string(table) +
+                                                " is in no manifest of generation " +
+                                                std::to_string(target_.current->number)};
   if (found->manifest.group == target_.group->name) return success();
   auto const* other = target_.current->find_group(found->manifest.group);
-  if (observes && other && other->at == stage::observing) return success();
-  return refused("table " + std::string(table) + " is in group " + found->manifest.group + ", and this transaction holds the fence of " +
-      target_.group->name,
+  if (observes && other && other->stage == stage::observing) return success();
+  return refused("table " + std::string(table) + " is in group " + found->manifest.group +
+                     ", and this transaction holds the fence of " + target_.group->name,
                  "write it in a transaction of its own group");
 }
 
-result<rows> fenced_transaction::execute(std::string_view table, std::string_view sql, std::vector<text_value> parameters) {
+result<rows> fenced_transaction::execute(std::string_view table, std::string_view sql,
+                                         std::vector<text_value> parameters) {
   call_.host().touches(table, nullptr, sql, parameters);
   BOOST_OUTCOME_TRYV(check_table(table));
   return change(target_, plan_, sql, std::move(parameters));
 }
 
-result<rows> fenced_transaction::execute_for(shard_key const& key, std::string_view table, std::string_view sql, std::vector<text_value> parameters) {
+result<rows> fenced_transaction::execute_for(shard_key const& key, std::string_view table,
+                                             std::string_view sql, std::vector<text_value> parameters) {
   call_.host().touches(table, &key, sql, parameters);
   BOOST_OUTCOME_TRY(auto const target, enter(table, key));
   return change(target, plan_of(target), sql, std::move(parameters));
@@ -97,7 +103,8 @@ result<> fenced_transaction::also(shard_key const& key) {
   return success();
 }
 
-// Authority of the first key can't move while this transaction lasts; a generation that says otherwise of the second is asked for anew once.
+// Authority of the first key can't move while this transaction lasts; a generation that says otherwise of the
+// second is asked for anew once.
 result<write_target> fenced_transaction::enter(std::string_view table, shard_key const& key) {
   BOOST_OUTCOME_TRYV(check_table(table));
   auto& host = call_.host();
@@ -121,21 +128,26 @@ result<void> fenced_transaction::pass_fence(write_target const& target) {
     statement const one = fence_statement(target.group->name, target.slot, call_.expected(target));
     auto const passed = send({&one, 1});
     if (!passed) {
-      if (end_of(passed.error()).kind == end_kind::refused) refused_at_ = std::make_shared<write_target const>(target);
+      if (end_of(passed.error()).kind == end_kind::refused)
+        refused_at_ = std::make_shared<write_target const>(target);
       return passed.error();
     }
   }
-  bool const first_crossing = std::all_of(others_.begin(), others_.end(), [&](auto const& other) { return other.placed == target_.placed; });
+  bool const first_crossing = std::all_of(others_.begin(), others_.end(),
+                                          [&](auto const& other) { return other.placed == target_.placed; });
   others_.push_back(target);
-  if (target.node.is_source() && target.placed != target_.placed && first_crossing) call_.host().crosses_shards(target_);
+  if (target.node.is_source() && target.placed != target_.placed && first_crossing)
+    call_.host().crosses_shards(target_);
   return success();
 }
 
-result<rows> fenced_transaction::change(write_target const& target, write_plan const& plan, std::string_view sql, std::vector<text_value> parameters) {
+result<rows> fenced_transaction::change(write_target const& target, write_plan const& plan,
+                                        std::string_view sql, std::vector<text_value> parameters) {
   if (is_captured_by_trigger(target, sql)) return change_raw(target, sql, std::move(parameters));
   announce(target);
   announce_raw(false);
-  BOOST_OUTCOME_TRY(auto const framed, frame(target, plan, call_.context(target), sql, std::move(parameters)));
+  BOOST_OUTCOME_TRY(auto const framed,
+                    frame(target, plan, call_.context(target), sql, std::move(parameters)));
   BOOST_OUTCOME_TRY(auto answer, send_with_xid(framed.what));
   auto given = unframe(framed, std::move(answer), call_.log());
   if (!given) return fail(given.error());
@@ -145,12 +157,14 @@ result<rows> fenced_transaction::change(write_target const& target, write_plan c
 result<rows> fenced_transaction::query(std::string_view sql, std::vector<text_value> parameters) {
   auto const lexed = lex_statement(sql);
   if (lexed.kind != statement_kind::select && lexed.kind != statement_kind::locking_select)
-    return refused("a query of a write transaction: only a SELECT is allowed here", "send changes with `execute`");
+    return refused("a query of a write transaction: only a SELECT is allowed here",
+                   "send changes with `execute`");
   call_.host().touches({}, nullptr, sql, parameters);
   // A function that it calls may write.
   announce(target_);
   announce_raw(true);
-  return send_with_xid({.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)});
+  return send_with_xid(
+      {.sql = std::string(sql), .parameters = std::move(parameters), .name = statement_name(sql)});
 }
 
 result<> fenced_transaction::keep_lookups() {
@@ -167,19 +181,23 @@ result<> fenced_transaction::savepoint(std::string_view name) {
   return success();
 }
 
-// What was captured since goes with its outbox rows. The fence is read again: a lock taken after the savepoint is given back (W28).
+// What was captured since goes with its outbox rows. The fence is read again: a lock taken after the
+// savepoint is given back (W28).
 result<> fenced_transaction::rollback_to(std::string_view name) {
   auto const found = marks_.find(name);
-  if (found == marks_.end()) return error{error_code::invalid_argument, "going back to a savepoint that this transaction has not set"};
+  if (found == marks_.end())
+    return error{error_code::invalid_argument, "going back to a savepoint that this transaction has not set"};
   if (failure_ && needs_reconnect(failure_->code())) return *failure_;
   failure_.reset();
   forget_announced();
   std::vector<statement> all{{.sql = "ROLLBACK TO SAVEPOINT " + names::quoted(name)}};
-  if (plan_.fenced) all.push_back(fence_statement(target_.group->name, target_.slot, call_.expected(target_)));
+  if (plan_.fenced)
+    all.push_back(fence_statement(target_.group->name, target_.slot, call_.expected(target_)));
   for (auto const& other : others_)
     if (plan_.fenced) all.push_back(fence_statement(other.group->name, other.slot, call_.expected(other)));
   BOOST_OUTCOME_TRYV(send(all));
-  call_.log().changes.erase(call_.log().changes.begin() + static_cast<std::ptrdiff_t>(found->second.changes), call_.log().changes.end());
+  call_.log().changes.erase(call_.log().changes.begin() + static_cast<std::ptrdiff_t>(found->second.changes),
+                            call_.log().changes.end());
   call_.log().lookups.resize(found->second.lookups);
   call_.log().affected = found->second.affected;
   return success();
@@ -189,7 +207,8 @@ namespace {
 
 class transaction_attempt {
  public:
-  transaction_attempt(fenced_call& call, write_target const& target, std::function<result<>(write_transaction&)> const& body)
+  transaction_attempt(fenced_call& call, write_target const& target,
+                      std::function<result<>(write_transaction&)> const& body)
       : call_(call), target_(target), plan_(plan_of(target)), body_(body) {}
 
   attempt_result run() {
@@ -212,16 +231,20 @@ class transaction_attempt {
  private:
   // A cancel that came late may end the first ROLLBACK.
   void end_transaction(lent_session const& on) {
-    for (int i = 0; i < 2 && !on.link->is_broken() && on.link->in_transaction(); ++i) (void)on.link->simple("ROLLBACK", call_.deadline());
+    for (int i = 0; i < 2 && !on.link->is_broken() && on.link->in_transaction(); ++i)
+      (void)on.link->simple("ROLLBACK", call_.deadline());
   }
 
-  // A failure that can be repeated decides, whatever the function made of it; else the function's own error is what the caller gets.
-  attempt_result roll_back(lent_session const& on, fenced_transaction const& transaction, result<> const& body) {
+  // A failure that can be repeated decides, whatever the function made of it; else the function's own error
+  // is what the caller gets.
+  attempt_result roll_back(lent_session const& on, fenced_transaction const& transaction,
+                           result<> const& body) {
     end_transaction(on);
     // Of a statement of borrowed code only the code itself has seen the error.
-    bool const is_told_by_body = !transaction.failure() || (!body && transaction.failure()->code() == error_code::sql_error);
+    bool const is_told_by_body =
+        !transaction.failure() || (!body && transaction.failure()->code() == error_code::sql_error);
     auto end = end_of(is_told_by_body ? body.error() : *transaction.failure());
-    end.at = transaction.refused_at();
+    end.target = transaction.refused_at();
     if (end.kind == end_kind::failed && !body) end.why = body.error();
     return {.end = std::move(end)};
   }
@@ -229,7 +252,8 @@ class transaction_attempt {
   attempt_result commit(lent_session const& on, fenced_transaction& transaction) {
     auto all = transaction.last_statements();
     auto const captured = all.size();
-    if (auto const& operation = call_.operation()) all.push_back(complete_operation_statement(operation->id, call_.log().affected));
+    if (auto const& operation = call_.operation())
+      all.push_back(complete_operation_statement(operation->id, call_.log().affected));
     auto const commit_at = all.size();
     all.push_back({.sql = "COMMIT"});
     all.push_back(position_statement());
@@ -237,7 +261,8 @@ class transaction_attempt {
     if (!answers) {
       auto arrived = on.link->salvaged();
       if (arrived.size() <= commit_at) {
-        bool const is_captured_known = arrived.size() >= captured && transaction.take_captured(std::span{arrived}.first(captured));
+        bool const is_captured_known =
+            arrived.size() >= captured && transaction.take_captured(std::span{arrived}.first(captured));
         return unanswered(on, transaction, answers.error(), is_captured_known);
       }
       arrived.push_back(answers.error());
@@ -246,24 +271,29 @@ class transaction_attempt {
     return judge(on, transaction, captured, commit_at, answers.value());
   }
 
-  attempt_result judge(lent_session const& on, fenced_transaction& transaction, std::size_t captured_count, std::size_t commit_at,
-                       std::vector<result<rows>> const& answers) {
+  attempt_result judge(lent_session const& on, fenced_transaction& transaction, std::size_t captured_count,
+                       std::size_t commit_at, std::vector<result<rows>> const& answers) {
     auto const outcome = outcome_of_commit(answers[commit_at]);
     auto const captured = transaction.take_captured(std::span{answers}.first(captured_count));
-    if (outcome.kind == commit_outcome_kind::in_doubt) return unanswered(on, transaction, *outcome.why, captured.has_value());
+    if (outcome.kind == commit_outcome_kind::in_doubt)
+      return unanswered(on, transaction, *outcome.why, captured.has_value());
     // The first error is why the server rolled back.
     bool const is_rolled_back = outcome.kind == commit_outcome_kind::rolled_back;
     if (!captured && is_rolled_back) return {.end = end_of(captured.error())};
-    if (is_rolled_back && commit_at > captured_count && !answers[captured_count]) return {.end = end_of(answers[captured_count].error())};
+    if (is_rolled_back && commit_at > captured_count && !answers[captured_count])
+      return {.end = end_of(answers[captured_count].error())};
     auto done = call_.judge(target_, outcome, answers[commit_at + 1], on);
     done.answer_lost = !captured;
-    if (call_.operation() && sweeps_operations(call_.id())) (void)on.link->query(sweep_operations_statement(), call_.deadline());
+    if (call_.operation() && sweeps_operations(call_.id()))
+      (void)on.link->query(sweep_operations_statement(), call_.deadline());
     return done;
   }
 
-  attempt_result unanswered(lent_session const& on, fenced_transaction const& transaction, error const& lost, bool is_captured_known) {
+  attempt_result unanswered(lent_session const& on, fenced_transaction const& transaction, error const& lost,
+                            bool is_captured_known) {
     // Nothing was written by a transaction without an xid: whether it "committed" makes no difference.
-    if (transaction.xid().empty() && call_.log().affected == 0) return {.end = attempt_end{end_kind::again, lost}};
+    if (transaction.xid().empty() && call_.log().affected == 0)
+      return {.end = attempt_end{end_kind::again, lost}};
     auto done = call_.doubted(call_.resolve(target_, plan_, on, transaction.xid(), lost));
     done.answer_lost = !is_captured_known;  // the statements' own answers had come before
     return done;
@@ -277,11 +307,13 @@ class transaction_attempt {
 
 }  // namespace
 
-attempt_result attempt_transaction(fenced_call& call, write_target const& target, std::function<result<>(write_transaction&)> const& body) {
+attempt_result attempt_transaction(fenced_call& call, write_target const& target,
+                                   std::function<result<>(write_transaction&)> const& body) {
   return transaction_attempt{call, target, body}.run();
 }
 
-attempt_result attempt_statement(fenced_call& call, write_target const& target, std::string_view sql, std::vector<text_value> const& parameters) {
+attempt_result attempt_statement(fenced_call& call, write_target const& target, std::string_view sql,
+                                 std::vector<text_value> const& parameters) {
   rows returned;
   std::function<result<>(write_transaction&)> const body = [&](write_transaction& in) -> result<> {
     BOOST_OUTCOME_TRY(returned, in.execute(target.table->manifest.table, sql, parameters));
@@ -293,9 +325,11 @@ attempt_result attempt_statement(fenced_call& call, write_target const& target, 
 }
 
 result<write_receipt> run_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
-                                 std::function<result<>(write_transaction&)> const& body, write_options const& options) {
+                                 std::function<result<>(write_transaction&)> const& body,
+                                 write_options const& options) {
   fenced_call call{host, dual_write, to, options, operation_of(to, {}, {}, options)};
-  return call.run([&](fenced_call& in, write_target const& target) { return attempt_transaction(in, target, body); });
+  return call.run(
+      [&](fenced_call& in, write_target const& target) { return attempt_transaction(in, target, body); });
 }
 
 }  // namespace v0

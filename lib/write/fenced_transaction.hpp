@@ -10,11 +10,14 @@ inline namespace v0 {
 
 class fenced_transaction final : public write_transaction {
  public:
-  fenced_transaction(fenced_call& call, write_target const& target, write_plan const& plan, lent_session const& on)
+  fenced_transaction(fenced_call& call, write_target const& target, write_plan const& plan,
+                     lent_session const& on)
       : call_(call), target_(target), plan_(plan), on_(on) {}
 
-  result<rows> execute(std::string_view table, std::string_view sql, std::vector<text_value> parameters) override;
-  result<rows> execute_for(shard_key const& key, std::string_view table, std::string_view sql, std::vector<text_value> parameters) override;
+  result<rows> execute(std::string_view table, std::string_view sql,
+                       std::vector<text_value> parameters) override;
+  result<rows> execute_for(shard_key const& key, std::string_view table, std::string_view sql,
+                           std::vector<text_value> parameters) override;
   result<> also(shard_key const& key) override;
   result<rows> query(std::string_view sql, std::vector<text_value> parameters) override;
   result<> savepoint(std::string_view name) override;
@@ -62,7 +65,8 @@ class fenced_transaction final : public write_transaction {
   result<void> check_table(std::string_view table) const;
   result<write_target> enter(std::string_view table, shard_key const& key);
   result<void> pass_fence(write_target const&);
-  result<rows> change(write_target const&, write_plan const&, std::string_view sql, std::vector<text_value> parameters);
+  result<rows> change(write_target const&, write_plan const&, std::string_view sql,
+                      std::vector<text_value> parameters);
   result<std::vector<result<rows>>> send(std::span<statement const>);
   result<rows> send_with_xid(statement const&);
   error fail(error why);
@@ -77,17 +81,20 @@ class fenced_transaction final : public write_transaction {
   std::optional<error> failure_;
   std::string xid_;
   bool is_repeat_{};
-  std::vector<statement> pending_;                            ///< settings that go ahead of the next statement
-  std::optional<std::vector<text_value>> announced_;          ///< the shard key that capture triggers compare with
-  std::optional<bool> is_raw_{false};                         ///< nothing: not known
+  std::vector<statement> pending_;                    ///< settings that go ahead of the next statement
+  std::optional<std::vector<text_value>> announced_;  ///< the shard key that capture triggers compare with
+  std::optional<bool> is_raw_{false};                 ///< nothing: not known
   change_count before_lending_;
 };
 
 /// A transaction around `body`, once.
-attempt_result attempt_transaction(fenced_call&, write_target const&, std::function<result<>(write_transaction&)> const& body);
+attempt_result attempt_transaction(fenced_call&, write_target const&,
+                                   std::function<result<>(write_transaction&)> const& body);
 
-/// One statement in a transaction of its own that is not one flush: something is to be done before its COMMIT.
-attempt_result attempt_statement(fenced_call&, write_target const&, std::string_view sql, std::vector<text_value> const& parameters);
+/// One statement in a transaction of its own that is not one flush: something is to be done before its
+/// COMMIT.
+attempt_result attempt_statement(fenced_call&, write_target const&, std::string_view sql,
+                                 std::vector<text_value> const& parameters);
 
 }  // namespace v0
 }  // namespace shardway

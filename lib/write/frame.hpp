@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/authority/host.hpp"
 #include "lib/protocol/outbox.hpp"
 #include "lib/write/dual_write.hpp"
-#include "lib/authority/host.hpp"
 #include "lib/write/write_plan.hpp"
 
 namespace shardway {
@@ -17,12 +17,12 @@ inline namespace v0 {
 struct framed_statement {
   statement what;
   std::shared_ptr<captured_statement const> capture{};  ///< empty: the statement goes unchanged
-  table_state const* table{};                   ///< of a captured one
-  std::shared_ptr<generation const> keeps{};    ///< what `table` points into
+  table_state const* table{};                           ///< of a captured one
+  std::shared_ptr<generation const> keeps{};            ///< what `table` points into
   bool with_outbox{};
-  bool keeps_lookups{};         ///< mappings of its rows are written before COMMIT
+  bool keeps_lookups{};  ///< mappings of its rows are written before COMMIT
   slot_id slot{};
-  shard_id placed{};            ///< the shard that gets what was captured
+  shard_id placed{};  ///< the shard that gets what was captured
 };
 
 /// A row as it came out, of a table with lookups.
@@ -41,8 +41,8 @@ struct write_log {
 };
 
 /// Errors: `statement_refused` with a hint; `invalid_argument` (number of parameters).
-result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&, std::string_view sql,
-    std::vector<text_value> parameters);
+result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&,
+                               std::string_view sql, std::vector<text_value> parameters);
 
 /// The user's rows; the images go to the log. Errors: those of `split_captured`.
 result<rows> unframe(framed_statement const&, rows answer, write_log&);

@@ -18,16 +18,19 @@ struct frame_made {
   std::shared_ptr<framed_text const> text;
 };
 
-// The generation is remembered by its owner, which no other can have while it is: a later one may lie at the same address.
+// The generation is remembered by its owner, which no other can have while it is: a later one may lie at the
+// same address.
 struct frames_of_thread {
   std::weak_ptr<generation const> of;
   std::unordered_map<std::string, std::vector<frame_made>, hash_of_text, std::equal_to<>> made;
 
-  bool is_of(std::shared_ptr<generation const> const& in) const noexcept { return !of.owner_before(in) && !in.owner_before(of); }
+  bool is_of(std::shared_ptr<generation const> const& in) const noexcept {
+    return !of.owner_before(in) && !in.owner_before(of);
+  }
 };
 
-std::shared_ptr<framed_text const> make(table_state const& table, lexed_statement const& lexed, std::string_view sql, bool with_outbox,
-                                        bool keeps_lookups) {
+std::shared_ptr<framed_text const> make(table_state const& table, lexed_statement const& lexed,
+                                        std::string_view sql, bool with_outbox, bool keeps_lookups) {
   auto text = std::make_shared<framed_text>();
   text->capture = capture_of(lexed, sql, table);
   text->sql = capture_sql(text->capture, table, with_outbox, keeps_lookups);
@@ -37,8 +40,10 @@ std::shared_ptr<framed_text const> make(table_state const& table, lexed_statemen
 
 }  // namespace
 
-std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in, table_state const& table,
-                                                  lexed_statement const& lexed, std::string_view sql, bool with_outbox, bool keeps_lookups) {
+std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in,
+                                                  table_state const& table, lexed_statement const& lexed,
+                                                  std::string_view sql, bool with_outbox,
+                                                  bool keeps_lookups) {
   thread_local frames_of_thread known;
   if (!known.is_of(in) || known.made.size() > texts_max) {
     known.made.clear();
@@ -47,8 +52,10 @@ std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation con
   auto found = known.made.find(sql);
   if (found == known.made.end()) found = known.made.emplace(sql, std::vector<frame_made>{}).first;
   for (auto const& one : found->second)
-    if (one.table == &table && one.with_outbox == with_outbox && one.keeps_lookups == keeps_lookups) return one.text;
-  found->second.push_back({&table, with_outbox, keeps_lookups, make(table, lexed, sql, with_outbox, keeps_lookups)});
+    if (one.table == &table && one.with_outbox == with_outbox && one.keeps_lookups == keeps_lookups)
+      return one.text;
+  found->second.push_back(
+      {&table, with_outbox, keeps_lookups, make(table, lexed, sql, with_outbox, keeps_lookups)});
   return found->second.back().text;
 }
 

@@ -1,4 +1,5 @@
-// Frames made before: the text around a statement follows from the statement, its table and the stage, so it is put together once.
+// Frames made before: the text around a statement follows from the statement, its table and the stage, so it
+// is put together once.
 #pragma once
 
 #include <memory>
@@ -19,8 +20,9 @@ struct framed_text {
 
 /// Remembered by this thread, for the generation it asked for last, up to 256 texts.
 /// Preconditions: `lexed` is of `sql` and a change of `table`, which is a table of `in`.
-std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in, table_state const& table,
-                                                  lexed_statement const& lexed, std::string_view sql, bool with_outbox, bool keeps_lookups);
+std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in,
+                                                  table_state const& table, lexed_statement const& lexed,
+                                                  std::string_view sql, bool with_outbox, bool keeps_lookups);
 
 }  // namespace v0
 }  // namespace shardway

@@ -5,12 +5,12 @@
 #include <map>
 #include <set>
 
-#include "shardway/base/stop_point.hpp"
-#include "shardway/base/test_switch.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/lookup.hpp"
-#include "shardway/route/slot.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/base/test_switch.hpp"
+#include "shardway/route/slot.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -19,9 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 using entry_list = std::vector<lookup_entry>;
 
-constexpr milliseconds aside_wait{2000};     // for one short transaction beside ours
+constexpr milliseconds aside_wait{2000};  // for one short transaction beside ours
 constexpr char aside_lock_timeout[] = "500ms";
-constexpr int claims_max = 8;                // of one value, where others claim it too
+constexpr int claims_max = 8;  // of one value, where others claim it too
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -35,10 +35,13 @@ result<std::vector<rows>> all_of(result<std::vector<result<rows>>> answers) {
   return out;
 }
 
-std::string named(lookup_of_table const& of) { return "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table; }
+std::string named(lookup_of_table const& of) {
+  return "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table;
+}
 
 error taken(lookup_of_table const& of) {
-  return error{error_code::constraint_violation, named(of) + " is unique, and another row has the value; nothing was written"}
+  return error{error_code::constraint_violation,
+               named(of) + " is unique, and another row has the value; nothing was written"}
       .with_server("23505", {});
 }
 
@@ -46,15 +49,16 @@ error taken(lookup_of_table const& of) {
 error as_retryable(error const& why, lookup_of_table const& of) {
   if (why.code() == error_code::constraint_violation) return why;
   if (why.sqlstate() != "55P03") return why.while_doing("keeping " + named(of));
-  return error{error_code::serialization_failure, named(of) + ": another writer of the value did not end in time; nothing was written"};
+  return error{error_code::serialization_failure,
+               named(of) + ": another writer of the value did not end in time; nothing was written"};
 }
 
 // The log's entries by lookup, in the order in which the rows were written.
 using grouped = std::map<std::pair<std::string_view, std::string_view>, entry_list>;
 
 std::string told_apart(lookup_entry const& entry) {
-  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + text_array(entry.texts) + text_array(entry.owner.shard_key) +
-         text_array(entry.owner.row_key);
+  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + text_array(entry.texts) +
+         text_array(entry.owner.shard_key) + text_array(entry.owner.row_key);
 }
 
 result<grouped> entries_of(std::vector<lookup_change> const& changes) {
@@ -78,13 +82,15 @@ std::vector<slot_id> slots_of(entry_list const& entries) {
 
 class keeper {
  public:
-  keeper(fenced_call& call, write_target const& target, lent_session const& on) : call_(call), target_(target), on_(on) {}
+  keeper(fenced_call& call, write_target const& target, lent_session const& on)
+      : call_(call), target_(target), on_(on) {}
 
   result<> keep(grouped const& all) {
     BOOST_OUTCOME_TRYV(lock(all));
     for (auto const& [of, entries] : all) {
       std::map<shard_id, entry_list> by_shard;
-      for (auto const& entry : entries) by_shard[lookup_shard(*target_.current, entry.value)].push_back(entry);
+      for (auto const& entry : entries)
+        by_shard[lookup_shard(*target_.current, entry.value)].push_back(entry);
       for (auto const& [shard, some] : by_shard) {
         auto const kept = some.front().of.lookup->unique ? claim(shard, some) : add(shard, some);
         if (!kept) return as_retryable(kept.error(), some.front().of);
@@ -94,15 +100,18 @@ class keeper {
   }
 
  private:
-  // Until our transaction ends nobody takes these mappings away: whoever wants to takes the same locks, and then sees our rows or none.
+  // Until our transaction ends nobody takes these mappings away: whoever wants to takes the same locks, and
+  // then sees our rows or none.
   result<> lock(grouped const& all) {
     std::vector<statement> locks;
     for (auto const& [name, entries] : all) {
       auto const& of = entries.front().of;
       if (of.lookup->unique && call_.options().isolation != isolation_level::read_committed)
-        return error{error_code::statement_refused, named(of) + " is unique: its values are claimed under READ COMMITTED only",
+        return error{error_code::statement_refused,
+                     named(of) + " is unique: its values are claimed under READ COMMITTED only",
                      "write rows of " + of.table->manifest.table + " with isolation read_committed"};
-      if (!guard_off("lookup_lock")) locks.push_back(lookup_lock_statement(of, slots_of(entries), of.lookup->unique));
+      if (!guard_off("lookup_lock"))
+        locks.push_back(lookup_lock_statement(of, slots_of(entries), of.lookup->unique));
     }
     BOOST_OUTCOME_TRYV(all_of(on_.link->flush(locks, call_.deadline())));
     return success();
@@ -117,19 +126,23 @@ class keeper {
   }
 
   // Who has each value once we have tried to.
-  result<std::vector<std::optional<lookup_owner>>> add_and_look(shard_id shard, std::span<lookup_entry const> entries) {
+  result<std::vector<std::optional<lookup_owner>>> add_and_look(shard_id shard,
+                                                                std::span<lookup_entry const> entries) {
     BOOST_OUTCOME_TRY(auto aside, call_.host().lend_aside(node_index{shard}, aside_until()));
     statement const both[]{lookup_insert_statement(entries), lookup_holders_statement(entries)};
     BOOST_OUTCOME_TRY(auto const answers, all_of(aside.link->flush(both, aside_until())));
     std::vector<std::optional<lookup_owner>> holders;
-    for (std::size_t i = 0; i < answers[1].size(); ++i) holders.push_back(parse_holder(entries[i].of, answers[1], i));
+    for (std::size_t i = 0; i < answers[1].size(); ++i)
+      holders.push_back(parse_holder(entries[i].of, answers[1], i));
     return holders;
   }
 
   result<> claim(shard_id shard, entry_list const& entries) {
     BOOST_OUTCOME_TRY(auto const holders, add_and_look(shard, entries));
     for (std::size_t i = 0; i < entries.size(); ++i)
-      if (holders[i] != entries[i].owner) { BOOST_OUTCOME_TRYV(claim_from(shard, entries[i], holders[i])); }
+      if (holders[i] != entries[i].owner) {
+        BOOST_OUTCOME_TRYV(claim_from(shard, entries[i], holders[i]));
+      }
     return success();
   }
 
@@ -145,11 +158,13 @@ class keeper {
       BOOST_OUTCOME_TRY(auto const again, add_and_look(shard, {&entry, 1}));
       holder = again.front();
     }
-    return error{error_code::serialization_failure, named(entry.of) + ": the value is claimed by many writers at once; nothing was written"};
+    return error{error_code::serialization_failure,
+                 named(entry.of) + ": the value is claimed by many writers at once; nothing was written"};
   }
 
   result<bool> exists_here(lookup_entry const& entry, lookup_owner const& owner) {
-    BOOST_OUTCOME_TRY(auto const found, on_.link->query(row_holds_statement(entry.of, entry.texts, owner), call_.deadline()));
+    BOOST_OUTCOME_TRY(auto const found,
+                      on_.link->query(row_holds_statement(entry.of, entry.texts, owner), call_.deadline()));
     return !found.empty();
   }
 
@@ -160,29 +175,33 @@ class keeper {
     auto const slot = slot_of(key);
     auto const& range = generation::authority_of(*target_.group, slot);
     auto const node = range.shard ? node_index{*range.shard} : source_node;
-    auto const fence = fence_statement(target_.group->name, slot, range.at);
+    auto const fence = fence_statement(target_.group->name, slot, range.epoch);
     if (node != target_.node) return take_over_at(node, fence, shard, entry, from);
-    if (slot != target_.slot) { BOOST_OUTCOME_TRYV(on_.link->query(fence, call_.deadline())); }
+    if (slot != target_.slot) {
+      BOOST_OUTCOME_TRYV(on_.link->query(fence, call_.deadline()));
+    }
     BOOST_OUTCOME_TRY(bool const exists, exists_here(entry, from));
     if (exists) return taken(entry.of);
     return move_mapping(shard, entry, from);
   }
 
-  // The row that has the value may be in a transaction of its node: the lock waits for that to end, and keeps others off until the mapping is
-  // ours.
-  result<bool> take_over_at(node_index node, statement const& fence, shard_id shard, lookup_entry const& entry, lookup_owner const& from) {
+  // The row that has the value may be in a transaction of its node: the lock waits for that to end, and keeps
+  // others off until the mapping is ours.
+  result<bool> take_over_at(node_index node, statement const& fence, shard_id shard,
+                            lookup_entry const& entry, lookup_owner const& from) {
     BOOST_OUTCOME_TRY(auto aside, call_.host().lend_aside(node, aside_until()));
     auto done = take_over_under(aside, fence, shard, entry, from);
     if (!aside.link->is_broken()) (void)aside.link->simple("ROLLBACK", aside_until());
     return done;
   }
 
-  result<bool> take_over_under(lent_session const& aside, statement const& fence, shard_id shard, lookup_entry const& entry,
-                               lookup_owner const& from) {
+  result<bool> take_over_under(lent_session const& aside, statement const& fence, shard_id shard,
+                               lookup_entry const& entry, lookup_owner const& from) {
     std::vector<statement> all{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                                {.sql = "SET LOCAL lock_timeout = '" + std::string(aside_lock_timeout) + "'"},
                                fence};
-    if (!guard_off("lookup_lock")) all.push_back(lookup_lock_statement(entry.of, {slot_of(entry.value)}, true));
+    if (!guard_off("lookup_lock"))
+      all.push_back(lookup_lock_statement(entry.of, {slot_of(entry.value)}, true));
     all.push_back(row_holds_statement(entry.of, entry.texts, from));
     BOOST_OUTCOME_TRY(auto const answers, all_of(aside.link->flush(all, aside_until())));
     if (!answers.back().empty()) return taken(entry.of);
@@ -191,7 +210,8 @@ class keeper {
 
   result<bool> move_mapping(shard_id shard, lookup_entry const& entry, lookup_owner const& from) {
     BOOST_OUTCOME_TRY(auto aside, call_.host().lend_aside(node_index{shard}, aside_until()));
-    BOOST_OUTCOME_TRY(auto const moved, aside.link->query(lookup_takeover_statement(entry, from), aside_until()));
+    BOOST_OUTCOME_TRY(auto const moved,
+                      aside.link->query(lookup_takeover_statement(entry, from), aside_until()));
     return moved.affected() == 1;
   }
 

@@ -1,7 +1,7 @@
 // One statement in its own transaction, in one flush.
+#include "lib/protocol/capture.hpp"
 #include "lib/write/fenced_transaction.hpp"
 #include "lib/write/operation.hpp"
-#include "lib/protocol/capture.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -51,20 +51,24 @@ commit_outcome outcome_of(answer_list const& answers, flush_plan const& laid) {
 }
 
 std::string xid_in(answer_list const& answers, flush_plan const& laid) {
-  bool const known = laid.xid != laid.user && answers.size() > laid.xid && answers[laid.xid] && answers[laid.xid].value().size() == 1;
+  bool const known = laid.xid != laid.user && answers.size() > laid.xid && answers[laid.xid] &&
+                     answers[laid.xid].value().size() == 1;
   return known ? std::string(answers[laid.xid].value().text(0, 0)) : std::string{};
 }
 
 class one_shot {
  public:
-  one_shot(fenced_call& call, write_target const& target, std::string_view sql, std::vector<text_value> const& parameters)
+  one_shot(fenced_call& call, write_target const& target, std::string_view sql,
+           std::vector<text_value> const& parameters)
       : call_(call), target_(target), plan_(plan_of(target)), sql_(sql), parameters_(parameters) {}
 
   attempt_result run() {
     // COMMIT waits for the claim's answer, or for the caller's stop.
-    if (call_.operation() || call_.options().cancel.stop_possible()) return attempt_statement(call_, target_, sql_, parameters_);
+    if (call_.operation() || call_.options().cancel.stop_possible())
+      return attempt_statement(call_, target_, sql_, parameters_);
     // What its triggers have captured is read before COMMIT.
-    if (plan_.capture != capture_level::none && captures_by_trigger(*target_.table)) return attempt_statement(call_, target_, sql_, parameters_);
+    if (plan_.capture != capture_level::none && captures_by_trigger(*target_.table))
+      return attempt_statement(call_, target_, sql_, parameters_);
     auto framed = frame(target_, plan_, call_.context(target_), sql_, parameters_);
     if (!framed) return failed(framed.error());
     if (framed.value().keeps_lookups) return attempt_statement(call_, target_, sql_, parameters_);
@@ -79,22 +83,26 @@ class one_shot {
  private:
   static attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, std::move(why)}}; }
 
-  // A statement that commits by itself may have done so before its session ended; inside a transaction block nothing remains.
-  // Where BEGIN alone failed there is no block: the statement after it has committed by itself, if it was not itself refused.
-  attempt_result end_before_commit(answer_list const& answers, flush_plan const& laid, lent_session const& on, error const& why) {
+  // A statement that commits by itself may have done so before its session ended; inside a transaction block
+  // nothing remains. Where BEGIN alone failed there is no block: the statement after it has committed by
+  // itself, if it was not itself refused.
+  attempt_result end_before_commit(answer_list const& answers, flush_plan const& laid, lent_session const& on,
+                                   error const& why) {
     bool const is_alone = laid.commit == laid.user || !answers.front();
-    bool const has_failed = answers.size() > laid.user && !answers[laid.user] && !needs_reconnect(answers[laid.user].error().code());
+    bool const has_failed = answers.size() > laid.user && !answers[laid.user] &&
+                            !needs_reconnect(answers[laid.user].error().code());
     if (is_alone && !has_failed) return call_.resolve(target_, plan_, on, {}, why);
     return {.end = end_of(why)};
   }
 
-  attempt_result judged(flush_plan const& laid, framed_statement const& framed, lent_session const& on, answer_list& answers) {
+  attempt_result judged(flush_plan const& laid, framed_statement const& framed, lent_session const& on,
+                        answer_list& answers) {
     if (auto const why = first_error(answers, laid)) return end_before_commit(answers, laid, on, *why);
     auto const outcome = outcome_of(answers, laid);
     auto const xid = xid_in(answers, laid);
     auto returned = unframe(framed, std::move(answers[laid.user]).value(), call_.log());
-    if (outcome.kind == commit_outcome_kind::in_doubt) return with_rows(call_.resolve(target_, plan_, on, xid, *outcome.why),
-        std::move(returned));
+    if (outcome.kind == commit_outcome_kind::in_doubt)
+      return with_rows(call_.resolve(target_, plan_, on, xid, *outcome.why), std::move(returned));
     return with_rows(call_.judge(target_, outcome, answers[laid.position], on), std::move(returned));
   }
 
@@ -106,7 +114,8 @@ class one_shot {
   }
 
   // What arrived before the connection broke may already say it all.
-  attempt_result broken(flush_plan const& laid, framed_statement const& framed, lent_session const& on, error const& lost) {
+  attempt_result broken(flush_plan const& laid, framed_statement const& framed, lent_session const& on,
+                        error const& lost) {
     auto arrived = on.link->salvaged();
     if (auto const why = first_error(arrived, laid)) return end_before_commit(arrived, laid, on, *why);
     auto const xid = xid_in(arrived, laid);
@@ -128,10 +137,13 @@ class one_shot {
 
 }  // namespace
 
-result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& to, std::string_view sql,
-                                     std::vector<text_value> parameters, write_options const& options) {
+result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
+                                     std::string_view sql, std::vector<text_value> parameters,
+                                     write_options const& options) {
   fenced_call call{host, dual_write, to, options, operation_of(to, sql, parameters, options)};
-  return call.run([&](fenced_call& in, write_target const& target) { return one_shot{in, target, sql, parameters}.run(); });
+  return call.run([&](fenced_call& in, write_target const& target) {
+    return one_shot{in, target, sql, parameters}.run();
+  });
 }
 
 }  // namespace v0

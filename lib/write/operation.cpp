@@ -1,8 +1,8 @@
 #include "lib/write/operation.hpp"
 
-#include <openssl/evp.h>
-
 #include <memory>
+
+#include <openssl/evp.h>
 
 #include "shardway/base/ensure.hpp"
 
@@ -17,7 +17,9 @@ constexpr char asking[] = "asking the node that had the slot before for an opera
 
 class digest {
  public:
-  digest() { ensure(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "OpenSSL has SHA-256"); }
+  digest() {
+    ensure(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "OpenSSL has SHA-256");
+  }
   void add(std::string_view bytes) {
     add_number(bytes.size());
     ensure(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "OpenSSL has SHA-256");
@@ -49,8 +51,9 @@ attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, 
 // The same id with another content is never executed (W3).
 attempt_result compared(fenced_call const& call, write_target const& target, operation_record record) {
   if (record.digest == call.operation()->digest) return {.replayed = std::move(record)};
-  return failed(error{error_code::write_id_mismatch, "the operation id was used before, for another write than this one to table " +
-                                                         target.table->manifest.table + "; nothing was written",
+  return failed(error{error_code::write_id_mismatch,
+                      "the operation id was used before, for another write than this one to table " +
+                          target.table->manifest.table + "; nothing was written",
                       "give each operation an id of its own, and repeat it with exactly the same content"}
                     .at_node(target.node_name));
 }
@@ -62,8 +65,8 @@ result<std::optional<operation_record>> find(session& on, std::string_view id, s
 
 }  // namespace
 
-std::string operation_digest(std::string_view id, std::string_view table, shard_key const& key, std::string_view sql,
-                             std::span<text_value const> parameters) {
+std::string operation_digest(std::string_view id, std::string_view table, shard_key const& key,
+                             std::string_view sql, std::span<text_value const> parameters) {
   digest all;
   all.add(id);
   all.add(table);
@@ -77,17 +80,20 @@ std::string operation_digest(std::string_view id, std::string_view table, shard_
   return all.hex();
 }
 
-std::optional<operation_claim> operation_of(write_address const& to, std::string_view sql, std::span<text_value const> parameters,
+std::optional<operation_claim> operation_of(write_address const& to, std::string_view sql,
+                                            std::span<text_value const> parameters,
                                             write_options const& options) {
   if (options.operation_id.empty()) return std::nullopt;
-  return operation_claim{options.operation_id, operation_digest(options.operation_id, to.table, to.key, sql, parameters)};
+  return operation_claim{options.operation_id,
+                         operation_digest(options.operation_id, to.table, to.key, sql, parameters)};
 }
 
 bool sweeps_operations(write_id id) noexcept { return id.bytes().back() == 0; }
 
 std::optional<attempt_result> operation_elsewhere(fenced_call& call, write_target const& target) {
   // A finalized group needs its source no more.
-  bool const may_have_moved = !target.shard_key.empty() && target.group->at != stage::finalized && call.expected(target) > first_epoch;
+  bool const may_have_moved = !target.shard_key.empty() && target.group->stage != stage::finalized &&
+                              call.expected(target) > first_epoch;
   if (!call.operation() || !may_have_moved) return std::nullopt;
   auto const before = target.node.is_source() ? node_index{target.placed} : source_node;
   auto lent = call.host().lend(before, call.deadline());
@@ -103,7 +109,8 @@ attempt_result operation_repeated(fenced_call& call, write_target const& target,
   if (!found) return {.end = end_of(found.error())};
   // Swept, or taken away, in between: the claim will pass.
   if (!found.value())
-    return {.end = attempt_end{end_kind::again, error{error_code::serialization_failure, "an operation's record went away"}}};
+    return {.end = attempt_end{end_kind::again,
+                               error{error_code::serialization_failure, "an operation's record went away"}}};
   return compared(call, target, std::move(*found.value()));
 }
 

@@ -5,10 +5,14 @@ inline namespace v0 {
 
 std::string_view name(dual_write_state state) noexcept {
   switch (state) {
-    case dual_write_state::none: return "none";
-    case dual_write_state::applied: return "applied";
-    case dual_write_state::pending: return "pending";
-    case dual_write_state::refused: return "refused";
+    case dual_write_state::none:
+      return "none";
+    case dual_write_state::applied:
+      return "applied";
+    case dual_write_state::pending:
+      return "pending";
+    case dual_write_state::refused:
+      return "refused";
   }
   return "unknown";
 }

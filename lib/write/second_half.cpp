@@ -26,7 +26,8 @@ dual_write_result joined(dual_write_result all, dual_write_result const& more) {
   return all;
 }
 
-dual_write_result send_second_half(dual_writer& to, captured_changes changes, milliseconds budget, steady_time deadline) {
+dual_write_result send_second_half(dual_writer& to, captured_changes changes, milliseconds budget,
+                                   steady_time deadline) {
   bool const in_background = budget.count() == 0;
   auto const until = std::min(deadline, system_clock_source().now() + budget);
   dual_write_result all;

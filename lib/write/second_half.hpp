@@ -20,7 +20,8 @@ std::vector<dual_write_job> jobs_of(captured_changes);
 dual_write_result joined(dual_write_result, dual_write_result const& more);
 
 /// Sends every job: now and within `budget` for all together, or to the background where it is 0.
-dual_write_result send_second_half(dual_writer&, captured_changes, std::chrono::milliseconds budget, steady_time deadline);
+dual_write_result send_second_half(dual_writer&, captured_changes, std::chrono::milliseconds budget,
+                                   steady_time deadline);
 
 }  // namespace v0
 }  // namespace shardway

@@ -1,5 +1,5 @@
-// examples/adopt_a_service: the service as it was, on one PostgreSQL, and after its few changed lines, from observing to sharded. They must not
-// be told apart; and the README shows the difference as it is.
+// examples/adopt_a_service: the service as it was, on one PostgreSQL, and after its few changed lines, from
+// observing to sharded. They must not be told apart; and the README shows the difference as it is.
 #include <cstdio>
 #include <sstream>
 
@@ -34,17 +34,21 @@ std::string output_of(std::string const& command) {
 std::vector<std::string> changed_lines(std::vector<std::string> const& diff) {
   std::vector<std::string> changed;
   for (auto const& line : diff)
-    if ((line.starts_with('+') || line.starts_with('-')) && !line.starts_with("+++") && !line.starts_with("---")) changed.push_back(line);
+    if ((line.starts_with('+') || line.starts_with('-')) && !line.starts_with("+++") &&
+        !line.starts_with("---"))
+      changed.push_back(line);
   return changed;
 }
 
 std::vector<std::string> real_change() {
-  return changed_lines(lines_of(output_of("cd '" ADOPT_FOLDER "' && diff -U0 before/order_service.cpp after/order_service.cpp")));
+  return changed_lines(lines_of(
+      output_of("cd '" ADOPT_FOLDER "' && diff -U0 before/order_service.cpp after/order_service.cpp")));
 }
 
 TEST(adopting_a_service, changes_fewer_than_20_lines) {
   auto const changed = real_change();
-  auto const added = std::count_if(changed.begin(), changed.end(), [](auto const& line) { return line.starts_with('+'); });
+  auto const added =
+      std::count_if(changed.begin(), changed.end(), [](auto const& line) { return line.starts_with('+'); });
   EXPECT_GT(added, 0);
   EXPECT_LT(added, 20);
   EXPECT_LT(static_cast<std::ptrdiff_t>(changed.size()) - added, 20);
@@ -65,14 +69,17 @@ class adoption : public migration_fixture {
     run_on(fleet_->source(), "CREATE DATABASE plain");
     auto plain = value_of(connect({.node = "plain", .conninfo = plain_address()}));
     require(plain->simple(schema));
-    run_on(fleet_->source(), "GRANT CREATE ON DATABASE postgres TO shop_owner; SET ROLE shop_owner;" + schema +
-                                 "GRANT USAGE ON SCHEMA store TO app; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA store TO app; RESET ROLE");
+    run_on(fleet_->source(), "GRANT CREATE ON DATABASE postgres TO shop_owner; SET ROLE shop_owner;" +
+                                 schema +
+                                 "GRANT USAGE ON SCHEMA store TO app; GRANT SELECT, INSERT, UPDATE, DELETE "
+                                 "ON ALL TABLES IN SCHEMA store TO app; RESET ROLE");
     require(apply_manifests(options_, manifests()));
   }
   static std::vector<table_manifest> manifests() {
     std::vector<table_manifest> tables;
     for (auto const* name : {"customers", "orders", "lines", "coupons"}) {
-      auto file = parse_table_manifest(content_of(std::string(ADOPT_FOLDER "/manifests/") + name + ".txtpb"), name);
+      auto file =
+          parse_table_manifest(content_of(std::string(ADOPT_FOLDER "/manifests/") + name + ".txtpb"), name);
       EXPECT_TRUE(file.findings.empty()) << name;
       tables.push_back(std::move(file.manifest));
     }
@@ -88,9 +95,17 @@ class adoption : public migration_fixture {
     return all;
   }
   static constexpr char by_statement[] = "shardway_capture";
-  static constexpr char by_trigger[] = "shardway_capture_delete,shardway_capture_insert,shardway_capture_truncate,shardway_capture_update";
-  std::string capture_triggers() { return on_source("SELECT string_agg(DISTINCT tgname::text, ',' ORDER BY tgname::text) FROM pg_trigger WHERE tgname LIKE 'shardway\\_capture%'"); }
-  std::string plain_address() const { return "host=" + fleet_->source().folder().string() + " port=" + std::to_string(fleet_->source().port()) + " dbname=plain user=postgres"; }
+  static constexpr char by_trigger[] =
+      "shardway_capture_delete,shardway_capture_insert,shardway_capture_truncate,shardway_capture_update";
+  std::string capture_triggers() {
+    return on_source(
+        "SELECT string_agg(DISTINCT tgname::text, ',' ORDER BY tgname::text) FROM pg_trigger WHERE tgname "
+        "LIKE 'shardway\\_capture%'");
+  }
+  std::string plain_address() const {
+    return "host=" + fleet_->source().folder().string() + " port=" + std::to_string(fleet_->source().port()) +
+           " dbname=plain user=postgres";
+  }
   std::string application_address() const { return address(fleet_->source()) + " user=app"; }
 
   /// Everything the service does for one customer, and what it answered.
@@ -126,14 +141,17 @@ class adoption : public migration_fixture {
   std::int64_t totals(std::string const& column) {
     std::int64_t sum = 0;
     for (std::size_t i = 0; i < fleet_->shard_count(); ++i)
-      sum += std::stoll(on_shard(i, "SELECT coalesce((SELECT " + column + " FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1), 0)"));
+      sum += std::stoll(on_shard(
+          i, "SELECT coalesce((SELECT " + column +
+                 " FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1), 0)"));
     return sum;
   }
   /// Waits until the stream has seen this many outbox rows.
   void wait_for_outbox() {
     auto const wanted = std::stoll(on_source("SELECT count(*) FROM shardway.outbox"));
     auto const until = std::chrono::steady_clock::now() + 20s;
-    while (totals("outbox") < wanted && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(20ms);
+    while (totals("outbox") < wanted && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(20ms);
     EXPECT_EQ(totals("outbox"), wanted);
   }
 };
@@ -144,31 +162,38 @@ TEST_F(adoption, the_service_answers_as_before_from_observing_to_sharded) {
   auto const after = store::connect_after(application_address());
   controller_process controller(file_);
   auto const expect_same = [&](std::int64_t first, std::int64_t last) {
-    for (auto customer = first; customer <= last; ++customer) EXPECT_EQ(play(*after, customer), play(*before, customer)) << customer;
+    for (auto customer = first; customer <= last; ++customer)
+      EXPECT_EQ(play(*after, customer), play(*before, customer)) << customer;
   };
   expect_same(1, 6);
   done(ask("advance", R"({"group": "store", "to": "replicating"})"));
   // Until dual writing the manifest may change its mind; the triggers follow.
   EXPECT_EQ(capture_triggers(), by_trigger);
-  for (auto const& [kind, wanted] : {std::pair{capture_kind::statement, by_statement}, std::pair{capture_kind::trigger, by_trigger}}) {
+  for (auto const& [kind, wanted] :
+       {std::pair{capture_kind::statement, by_statement}, std::pair{capture_kind::trigger, by_trigger}}) {
     done(ask("apply", "{\"documents\": [" + documents(kind) + "]}"));
     EXPECT_EQ(capture_triggers(), wanted);
   }
   done(ask("advance", R"({"group": "store", "to": "dual_writing"})"));
   expect_same(7, 12);
 
-  // Every row that a shard took from a dual write is found again by the stream, as a duplicate; nothing passed beside the capture.
+  // Every row that a shard took from a dual write is found again by the stream, as a duplicate; nothing
+  // passed beside the capture.
   auto app = value_of(client::open({.source = {.node = "source", .conninfo = application_address()}}));
   auto session = app.session();
   wait_for_outbox();
   auto const duplicates = totals("duplicates");
   std::int64_t applied = 0;
   for (std::int64_t customer = 30; customer < 40; ++customer) {
-    auto const wrote = value_of(in_pqxx_transaction(session, "store.customers", customer, [&](pqxx::dbtransaction& tx) {
-      tx.exec("INSERT INTO orders (customer_id, order_id) VALUES (" + std::to_string(customer) + ", 1), (" + std::to_string(customer) + ", 2)");
-      tx.exec("SELECT charge(" + std::to_string(customer) + ", 1, 0) FROM orders WHERE false");
-      tx.exec("UPDATE customers SET name = 'changed' WHERE customer_id = " + std::to_string(customer));
-    }, {.search_path = {"store"}}));
+    auto const wrote = value_of(in_pqxx_transaction(
+        session, "store.customers", customer,
+        [&](pqxx::dbtransaction& tx) {
+          tx.exec("INSERT INTO orders (customer_id, order_id) VALUES (" + std::to_string(customer) +
+                  ", 1), (" + std::to_string(customer) + ", 2)");
+          tx.exec("SELECT charge(" + std::to_string(customer) + ", 1, 0) FROM orders WHERE false");
+          tx.exec("UPDATE customers SET name = 'changed' WHERE customer_id = " + std::to_string(customer));
+        },
+        {.search_path = {"store"}}));
     applied += wrote.dual_write_rows;
     EXPECT_EQ(wrote.versions.size(), 3u);
   }
@@ -184,11 +209,14 @@ TEST_F(adoption, the_service_answers_as_before_from_observing_to_sharded) {
   done(ask("wave", R"({"group": "store", "percent": 100, "approved_by": "test"})"));
   expect_same(13, 24);
   std::int64_t placed = 0;
-  for (std::size_t i = 0; i < fleet_->shard_count(); ++i) placed += std::stoll(on_shard(i, "SELECT count(*) FROM store.orders WHERE customer_id BETWEEN 13 AND 24"));
+  for (std::size_t i = 0; i < fleet_->shard_count(); ++i)
+    placed +=
+        std::stoll(on_shard(i, "SELECT count(*) FROM store.orders WHERE customer_id BETWEEN 13 AND 24"));
   EXPECT_EQ(placed, 24);
 
   done(ask("finalize", R"({"group": "store", "approved_by": "test"})"));
-  EXPECT_NE(on_shard(0, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'shardway\\_capture%'"), "0") << "they go on comparing shard keys";
+  EXPECT_NE(on_shard(0, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'shardway\\_capture%'"), "0")
+      << "they go on comparing shard keys";
   EXPECT_EQ(on_source("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'shardway\\_capture%'"), "0");
 }
 

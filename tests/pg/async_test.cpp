@@ -1,9 +1,9 @@
 // Calls that return at once.
 #include "shardway/client/async.hpp"
 
-#include <gmock/gmock.h>
-
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 #include "shardway/testing/fault_proxy.hpp"
@@ -20,10 +20,16 @@ class async_calls : public ::testing::Test {
     return one;
   }
   static async_call insert(std::int64_t key) {
-    return {.table = "shop.orders", .key = key, .sql = "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", .parameters = {text(key)}};
+    return {.table = "shop.orders",
+            .key = key,
+            .sql = "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)",
+            .parameters = {text(key)}};
   }
   static async_call count(std::int64_t key) {
-    return {.table = "shop.orders", .key = key, .sql = "SELECT count(*) FROM shop.orders WHERE customer_id = $1", .parameters = {text(key)}};
+    return {.table = "shop.orders",
+            .key = key,
+            .sql = "SELECT count(*) FROM shop.orders WHERE customer_id = $1",
+            .parameters = {text(key)}};
   }
 };
 
@@ -32,7 +38,8 @@ TEST_F(async_calls, many_writes_run_at_once_and_their_tokens_are_read_by_the_nex
   auto service = fleet().open();
   std::vector<std::int64_t> keys;
   std::vector<std::future<result<async_receipt>>> writes;
-  for (int i = 0; i < 50; ++i) writes.push_back(async_execute(service, insert(keys.emplace_back(fresh_key()))));
+  for (int i = 0; i < 50; ++i)
+    writes.push_back(async_execute(service, insert(keys.emplace_back(fresh_key()))));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     auto const wrote = value_of(writes[i].get());
     EXPECT_EQ(wrote.receipt.affected, 1);

@@ -1,11 +1,13 @@
-// Batches, operations and several keys in one transaction where triggers capture: what needs a statement between the rows and COMMIT.
+// Batches, operations and several keys in one transaction where triggers capture: what needs a statement
+// between the rows and COMMIT.
 #include "capture_fixture.hpp"
 
 namespace {
 
 using namespace shardway_test;
 
-constexpr char insert_row[] = "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'batch') RETURNING order_id";
+constexpr char insert_row[] =
+    "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'batch') RETURNING order_id";
 
 batch_row row(std::int64_t key) { return {shard_key{key}, {text(key)}}; }
 

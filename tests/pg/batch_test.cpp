@@ -1,7 +1,7 @@
 // Batches, and transactions over several keys of one node: in every stage, on a real source and shards.
-#include <gmock/gmock.h>
-
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "shardway/testing/fault_proxy.hpp"
 #include "write_fixture.hpp"
@@ -14,7 +14,8 @@ using ::testing::Not;
 
 class batches : public writes {
  protected:
-  static constexpr char insert_sql[] = "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $2, $3) RETURNING order_id, note";
+  static constexpr char insert_sql[] =
+      "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $2, $3) RETURNING order_id, note";
 
   // A key placed on the shard given, whose slot no other test uses.
   static std::int64_t key_on(std::uint16_t shard) {
@@ -22,7 +23,9 @@ class batches : public writes {
     while (fleet().current().shard_of(slot_of(shard_key{key})) != shard_id{shard}) key = fresh_key();
     return key;
   }
-  static batch_row row(std::int64_t key, std::string note = "batch") { return {shard_key{key}, {text(key), text(key), std::move(note)}}; }
+  static batch_row row(std::int64_t key, std::string note = "batch") {
+    return {shard_key{key}, {text(key), text(key), std::move(note)}};
+  }
 
   // The slot's authority goes from the source to its shard, as a wave leaves it.
   void move(std::int64_t key, int epoch = 2) {
@@ -62,7 +65,9 @@ TEST_F(batches, observing_all_rows_are_one_transaction_and_answer_in_order) {
     EXPECT_EQ(done.rows[i].returned.text(0, 0), text(keys[i]));
     EXPECT_EQ(done.rows[i].returned.text(0, 1), "n" + text(static_cast<std::int64_t>(i)));
   }
-  EXPECT_EQ(fleet().on(source(), "SELECT count(DISTINCT xmin::text) FROM shop.orders WHERE order_id IN (" + text(keys[0]) + ", " + text(keys[49]) + ")"), "1");
+  EXPECT_EQ(fleet().on(source(), "SELECT count(DISTINCT xmin::text) FROM shop.orders WHERE order_id IN (" +
+                                     text(keys[0]) + ", " + text(keys[49]) + ")"),
+            "1");
   EXPECT_FALSE(session.token().empty());
 }
 
@@ -72,18 +77,23 @@ TEST_F(batches, dual_writing_puts_every_row_on_its_shard_in_one_write) {
   auto session = app.session();
   std::vector<batch_row> rows;
   std::vector<std::int64_t> keys;
-  for (int i = 0; i < 12; ++i) rows.push_back(row(keys.emplace_back(key_on(static_cast<std::uint16_t>(i % 2)))));
+  for (int i = 0; i < 12; ++i)
+    rows.push_back(row(keys.emplace_back(key_on(static_cast<std::uint16_t>(i % 2)))));
   auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows));
   ASSERT_EQ(done.parts.size(), 1U);
   EXPECT_EQ(done.parts[0].state, part_state::committed);
   EXPECT_EQ(done.parts[0].dual_write, dual_write_state::applied) << done.parts[0].dual_write_reason;
   EXPECT_EQ(done.parts[0].dual_write_rows, 12);
   EXPECT_EQ(outbox_rows(done.parts[0].id), "12");
-  EXPECT_EQ(fleet().on(source(), "SELECT count(DISTINCT ordinal) FROM shardway.outbox WHERE write_id = '" + done.parts[0].id.to_string() + "'"), "12");
+  EXPECT_EQ(fleet().on(source(), "SELECT count(DISTINCT ordinal) FROM shardway.outbox WHERE write_id = '" +
+                                     done.parts[0].id.to_string() + "'"),
+            "12");
   for (auto const key : keys) EXPECT_EQ(shard_note(key), "batch");
   // One message a shard is one transaction a shard.
-  EXPECT_EQ(fleet().on(fleet().servers().shard(0), "SELECT count(DISTINCT xmin::text) FROM shop.orders WHERE order_id IN (" + text(keys[0]) + ", " + text(keys[2]) +
-                                                       ", " + text(keys[10]) + ")"), "1");
+  EXPECT_EQ(fleet().on(fleet().servers().shard(0),
+                       "SELECT count(DISTINCT xmin::text) FROM shop.orders WHERE order_id IN (" +
+                           text(keys[0]) + ", " + text(keys[2]) + ", " + text(keys[10]) + ")"),
+            "1");
 }
 
 TEST_F(batches, a_row_that_fails_rolls_its_part_back_and_no_other) {
@@ -126,7 +136,9 @@ TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_be
   move(first);
   move(second);
   fleet().publish(stage::sharded);
-  auto const refused = session.execute_batch("shop.orders", "UPDATE shop.orders SET note = $3 WHERE order_id = $1 AND customer_id = $2", rows, {.single_transaction = true});
+  auto const refused = session.execute_batch(
+      "shop.orders", "UPDATE shop.orders SET note = $3 WHERE order_id = $1 AND customer_id = $2", rows,
+      {.single_transaction = true});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), error_code::cross_shard);
   EXPECT_THAT(refused.error().message(), HasSubstr("shop.orders"));
@@ -136,7 +148,8 @@ TEST_F(batches, one_transaction_over_two_nodes_is_refused_by_name_and_counted_be
   }
 }
 
-// I1: a generation from before the move sends both rows to the source; its fence refuses one slot and the rows are grouped again.
+// I1: a generation from before the move sends both rows to the source; its fence refuses one slot and the
+// rows are grouped again.
 TEST_F(batches, rows_whose_slot_moved_in_between_are_grouped_again) {
   at_stage(stage::dual_writing);
   auto const stays = key_on(0), goes = key_on(1);
@@ -166,7 +179,8 @@ TEST_F(batches, after_a_rollback_the_source_takes_them_again) {
   auto app = fleet().open();
   auto session = app.session();
   std::vector<batch_row> const rows{row(key), row(other)};
-  auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows, {.single_transaction = true}));
+  auto const done =
+      value_of(session.execute_batch("shop.orders", insert_sql, rows, {.single_transaction = true}));
   ASSERT_EQ(done.parts.size(), 1U);
   EXPECT_EQ(done.parts[0].node, "source");
   EXPECT_EQ(total_on_source({key, other}), "2");
@@ -236,9 +250,12 @@ TEST_F(batches, illegal_ones_are_refused_before_anything_is_sent) {
   auto app = fleet().open();
   auto session = app.session();
   std::vector<batch_row> const many(batch_rows_max + 1);
-  EXPECT_EQ(session.execute_batch("shop.orders", insert_sql, many).error().code(), error_code::invalid_argument);
-  EXPECT_EQ(session.execute_batch("shop.orders", insert_sql, std::vector<batch_row>(1)).error().code(), error_code::shard_key_missing);
-  EXPECT_EQ(session.execute_batch("shop.nothing", insert_sql, std::vector{row(1)}).error().code(), error_code::unknown_table);
+  EXPECT_EQ(session.execute_batch("shop.orders", insert_sql, many).error().code(),
+            error_code::invalid_argument);
+  EXPECT_EQ(session.execute_batch("shop.orders", insert_sql, std::vector<batch_row>(1)).error().code(),
+            error_code::shard_key_missing);
+  EXPECT_EQ(session.execute_batch("shop.nothing", insert_sql, std::vector{row(1)}).error().code(),
+            error_code::unknown_table);
   EXPECT_TRUE(value_of(session.execute_batch("shop.orders", insert_sql, {})).parts.empty());
 }
 
@@ -289,7 +306,8 @@ TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {
   EXPECT_EQ(app.totals().cross_shard, 0U);
 }
 
-// I1: without its own look at the second slot's fence the transaction would write on the source after that slot has moved.
+// I1: without its own look at the second slot's fence the transaction would write on the source after that
+// slot has moved.
 TEST_F(batches, the_fence_of_the_second_key_is_asked_too) {
   at_stage(stage::dual_writing);
   auto const first = key_on(0), second = key_on(0);

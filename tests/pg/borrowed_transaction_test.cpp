@@ -1,4 +1,5 @@
-// Code for libpqxx inside our transaction: what becomes of its exceptions, its COMMIT, and of changes that capture by statement can't see.
+// Code for libpqxx inside our transaction: what becomes of its exceptions, its COMMIT, and of changes that
+// capture by statement can't see.
 #include <thread>
 
 #include "capture_fixture.hpp"
@@ -35,7 +36,8 @@ TEST_F(borrowed, errors_of_the_server_come_back_by_their_sqlstate_and_nothing_is
   EXPECT_EQ(failed.error().sqlstate(), "23505");
   EXPECT_EQ(failed.error().message().find(text(key)), std::string::npos) << "a message holds no key";
   EXPECT_EQ(note_at(source(), key), "absent");
-  EXPECT_TRUE(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); })) << "the connection goes on";
+  EXPECT_TRUE(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }))
+      << "the connection goes on";
 }
 
 TEST_F(borrowed, an_exception_of_the_application_rolls_back_and_is_thrown_on) {
@@ -43,10 +45,12 @@ TEST_F(borrowed, an_exception_of_the_application_rolls_back_and_is_thrown_on) {
   auto app = fleet_->open();
   auto session = app.session();
   auto const key = fresh_key();
-  EXPECT_THROW((void)run(session, key, [&](pqxx::dbtransaction& tx) {
-    tx.exec(insert_sql(key, key));
-    throw out_of_stock{"none left"};
-  }), out_of_stock);
+  EXPECT_THROW((void)run(session, key,
+                         [&](pqxx::dbtransaction& tx) {
+                           tx.exec(insert_sql(key, key));
+                           throw out_of_stock{"none left"};
+                         }),
+               out_of_stock);
   EXPECT_EQ(note_at(source(), key), "absent");
 }
 
@@ -79,11 +83,15 @@ TEST_F(borrowed, a_serialization_failure_runs_the_code_again) {
   auto const key = fresh_key();
   require(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }));
   int runs = 0;
-  auto const done = value_of(in_pqxx_transaction(session, "shop.orders", key, [&](pqxx::dbtransaction& tx) {
-    tx.exec("SELECT count(*) FROM shop.orders WHERE order_id = " + text(key));
-    if (++runs == 1) require(source().query("UPDATE shop.orders SET note = 'between' WHERE order_id = " + text(key)));
-    tx.exec("UPDATE shop.orders SET note = note || '!' WHERE order_id = " + text(key));
-  }, {}, {.isolation = isolation_level::repeatable_read}));
+  auto const done = value_of(in_pqxx_transaction(
+      session, "shop.orders", key,
+      [&](pqxx::dbtransaction& tx) {
+        tx.exec("SELECT count(*) FROM shop.orders WHERE order_id = " + text(key));
+        if (++runs == 1)
+          require(source().query("UPDATE shop.orders SET note = 'between' WHERE order_id = " + text(key)));
+        tx.exec("UPDATE shop.orders SET note = note || '!' WHERE order_id = " + text(key));
+      },
+      {}, {.isolation = isolation_level::repeatable_read}));
   EXPECT_EQ(runs, 2);
   EXPECT_EQ(done.retries, 1U);
   EXPECT_EQ(note_at(source(), key), "between!");
@@ -116,10 +124,12 @@ TEST_F(borrowed, commit_is_the_librarys) {
   auto app = fleet_->open();
   auto session = app.session();
   auto const key = fresh_key();
-  EXPECT_THROW((void)run(session, key, [&](pqxx::dbtransaction& tx) {
-    tx.exec(insert_sql(key, key));
-    tx.commit();
-  }), pqxx::usage_error);
+  EXPECT_THROW((void)run(session, key,
+                         [&](pqxx::dbtransaction& tx) {
+                           tx.exec(insert_sql(key, key));
+                           tx.commit();
+                         }),
+               pqxx::usage_error);
   EXPECT_EQ(note_at(source(), key), "absent");
   auto const aborted = run(session, key, [&](pqxx::dbtransaction& tx) {
     tx.exec(insert_sql(key, key));
@@ -134,7 +144,8 @@ TEST_F(borrowed, a_transaction_that_the_code_ended_is_told_and_never_run_again) 
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
-  for (auto const* end : {"COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN", "COMMIT; BEGIN; SELECT shardway.refuse_fence('shop', 0, 1000)"}) {
+  for (auto const* end : {"COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN",
+                          "COMMIT; BEGIN; SELECT shardway.refuse_fence('shop', 0, 1000)"}) {
     auto const key = fresh_key();
     int runs = 0;
     auto const told = run(session, key, [&](pqxx::dbtransaction& tx) {
@@ -194,7 +205,9 @@ TEST_F(borrowed, W13_a_raw_change_is_refused_where_statements_are_captured_and_s
   auto app = fleet_->open();
   auto session = app.session();
   auto const key = fresh_key();
-  for (auto const& sql : {insert_sql(key, key), std::string("SELECT shop.add_order(") + text(key) + ", " + text(key) + ")", std::string("TRUNCATE shop.items")}) {
+  for (auto const& sql :
+       {insert_sql(key, key), std::string("SELECT shop.add_order(") + text(key) + ", " + text(key) + ")",
+        std::string("TRUNCATE shop.items")}) {
     auto const refused = run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(sql); });
     ASSERT_FALSE(refused) << sql;
     EXPECT_EQ(refused.error().code(), error_code::statement_refused);
@@ -211,18 +224,22 @@ TEST_F(borrowed, W13_a_raw_change_is_refused_where_statements_are_captured_and_s
     BOOST_OUTCOME_TRYV(tx.execute("shop.orders", insert_sql(key, key, "stamped")));
     {
       BOOST_OUTCOME_TRY(auto lent, lent_transaction::lend(tx));
-      EXPECT_EQ(lent->query_value<std::string>("SELECT note FROM shop.orders WHERE order_id = " + text(key)), "stamped+");
+      EXPECT_EQ(lent->query_value<std::string>("SELECT note FROM shop.orders WHERE order_id = " + text(key)),
+                "stamped+");
       BOOST_OUTCOME_TRYV(lent.give_back());
     }
-    BOOST_OUTCOME_TRYV(tx.execute("shop.items", "INSERT INTO shop.items VALUES ($1, 1, $1)", std::vector<text_value>{text(key)}));
+    BOOST_OUTCOME_TRYV(tx.execute("shop.items", "INSERT INTO shop.items VALUES ($1, 1, $1)",
+                                  std::vector<text_value>{text(key)}));
     BOOST_OUTCOME_TRYV(tx.savepoint("here"));
     BOOST_OUTCOME_TRYV(tx.query("SELECT 1"));
     BOOST_OUTCOME_TRYV(tx.rollback_to("here"));
-    BOOST_OUTCOME_TRYV(tx.execute("shop.items", "INSERT INTO shop.items VALUES ($1, 2, $1)", std::vector<text_value>{text(key)}));
+    BOOST_OUTCOME_TRYV(tx.execute("shop.items", "INSERT INTO shop.items VALUES ($1, 2, $1)",
+                                  std::vector<text_value>{text(key)}));
     return success();
   }));
   EXPECT_EQ(done.affected, 3);
-  auto const gone = session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)});
+  auto const gone =
+      session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)});
   EXPECT_TRUE(gone) << "a cascade is a side effect";
 }
 
@@ -247,19 +264,29 @@ TEST_F(borrowed, before_dual_writing_what_would_escape_is_told) {
   auto app = value_of(client::open(wanted));
   auto session = app.session();
   auto const key = fresh_key();
-  auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }));
+  auto const done =
+      value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); }));
   EXPECT_EQ(done.affected, 1);
   EXPECT_EQ(told->rows, 1);
-  require(session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'x' WHERE order_id = $1", {text(key)}));
+  require(session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'x' WHERE order_id = $1",
+                          {text(key)}));
   require(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("SELECT 1"); }));
   EXPECT_EQ(told->rows, 1) << "framed statements and reads are not told";
   at_stage(stage::replicating, capture_kind::statement);
   require(app.refresh());
-  require(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("UPDATE shop.orders SET note = 'y' WHERE order_id = $1", pqxx::params{key}); }));
+  require(run(session, key, [&](pqxx::dbtransaction& tx) {
+    tx.exec("UPDATE shop.orders SET note = 'y' WHERE order_id = $1", pqxx::params{key});
+  }));
   EXPECT_EQ(told->rows, 2);
   at_stage(stage::observing);
   require(app.refresh());
-  EXPECT_EQ(value_of(run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec("UPDATE shop.orders SET note = 'z' WHERE order_id = $1", pqxx::params{key}); })).affected, 1);
+  EXPECT_EQ(value_of(run(session, key,
+                         [&](pqxx::dbtransaction& tx) {
+                           tx.exec("UPDATE shop.orders SET note = 'z' WHERE order_id = $1",
+                                   pqxx::params{key});
+                         }))
+                .affected,
+            1);
   EXPECT_EQ(told->rows, 2) << "triggers will capture it";
 }
 

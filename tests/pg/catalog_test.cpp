@@ -2,21 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/pg/change_stream.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
-#include "lib/catalog/guarded.hpp"
-#include "lib/protocol/schema.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/catalog/journal.hpp"
 #include "shardway/catalog/lease.hpp"
 #include "shardway/catalog/request.hpp"
 #include "shardway/catalog/status.hpp"
 #include "shardway/pg/connect.hpp"
-#include "lib/pg/replication_slot.hpp"
-#include "lib/protocol/names.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 
@@ -49,7 +49,8 @@ generation first_generation() {
 class catalog_test : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    fleet_ = must(testing::cluster::start({.source_major = 13, .shard_major = 18, .shards = 2, .fast = true})).release();
+    fleet_ = must(testing::cluster::start({.source_major = 13, .shard_major = 18, .shards = 2, .fast = true}))
+                 .release();
   }
   static void TearDownTestSuite() { delete fleet_; }
 
@@ -59,10 +60,12 @@ class catalog_test : public ::testing::Test {
 
   void SetUp() override {
     for (auto* node : fleet_->all()) {
-      auto const made = node->query("SET client_min_messages = error; DROP SCHEMA IF EXISTS shardway CASCADE; DO $$ DECLARE r text; BEGIN"
+      auto const made = node->query(
+          "SET client_min_messages = error; DROP SCHEMA IF EXISTS shardway CASCADE; DO $$ DECLARE r text; "
+          "BEGIN"
           " FOREACH r IN ARRAY '{app,engine,mirror}'::text[] LOOP"
-                                    " IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = r) THEN EXECUTE 'CREATE ROLE ' || r || '"
-                                        " LOGIN'; END IF; END LOOP; END $$");
+          " IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = r) THEN EXECUTE 'CREATE ROLE ' || r || '"
+          " LOGIN'; END IF; END LOOP; END $$");
       must(made);
     }
     source_ = open(fleet_->source());
@@ -72,8 +75,9 @@ class catalog_test : public ::testing::Test {
   }
 
   std::vector<install_node> nodes() {
-    return {{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(),
-        node_role::shard, "shard2"}};
+    return {{source_.get(), node_role::source, "source"},
+            {shards_[0].get(), node_role::shard, "shard1"},
+            {shards_[1].get(), node_role::shard, "shard2"}};
   }
   std::vector<session*> shards() { return {shards_[0].get(), shards_[1].get()}; }
 
@@ -104,13 +108,16 @@ TEST_F(catalog_test, a_node_of_another_migration_is_refused) {
 }
 
 TEST_F(catalog_test, uninstall_takes_everything_even_a_streaming_replication_slot) {
-  must(source_->simple("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (id int PRIMARY KEY); CREATE PUBLICATION shardway_shop FOR"
-      " TABLE public.t, shardway.marker"));
+  must(
+      source_->simple("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (id int PRIMARY KEY); CREATE "
+                      "PUBLICATION shardway_shop FOR"
+                      " TABLE public.t, shardway.marker"));
   must(source_->simple(write_guard_sql(write_guard::recording, "public.t", "orders", {})));
   auto const slot = names::forward_replication_slot("shop");
   must(create_logical_replication_slot(*source_, slot, 10s));
-  auto const stream = must(open_change_stream({.node = "source", .conninfo = fleet_->conninfo(fleet_->source())},
-                                              {.replication_slot = slot, .publications = {"shardway_shop"}}));
+  auto const stream =
+      must(open_change_stream({.node = "source", .conninfo = fleet_->conninfo(fleet_->source())},
+                              {.replication_slot = slot, .publications = {"shardway_shop"}}));
   auto const listed = must(list_installed(nodes(), "shop"));
   EXPECT_EQ(listed.size(), 6u);  // replication slot, publication, trigger, three schemas
   auto const removed = must(uninstall(nodes(), "shop"));
@@ -123,7 +130,8 @@ TEST_F(catalog_test, uninstall_takes_everything_even_a_streaming_replication_slo
 TEST_F(catalog_test, a_published_generation_is_on_every_node) {
   must(publish_generation(*source_, shards(), first_generation(), 1));
   for (auto const& at : nodes()) EXPECT_EQ(must(read_newest_generation(*at.node)), first_generation());
-  must(publish_generation(*source_, shards(), first_generation(), 1));  // what a crash cut short is completed by the same call
+  must(publish_generation(*source_, shards(), first_generation(),
+                          1));  // what a crash cut short is completed by the same call
   EXPECT_EQ(must(next_generation_number(*source_, shards())), 2u);
 }
 
@@ -138,11 +146,11 @@ TEST_F(catalog_test, publishing_notifies) {
 
 TEST_F(catalog_test, an_epoch_never_goes_back) {
   auto wanted = first_generation();
-  wanted.groups[0].authority[0].at = epoch{5};
+  wanted.groups[0].authority[0].epoch = epoch{5};
   must(publish_generation(*source_, shards(), wanted, 1));
   wanted.number = 2;
-  wanted.groups[0].authority = {{{slot_id{0}, slot_id{9}}, shard_id{0}, epoch{6}, lsn{}}, {{slot_id{10}, slot_id{4095}}, std::nullopt,
-      epoch{4}, lsn{}}};
+  wanted.groups[0].authority = {{{slot_id{0}, slot_id{9}}, shard_id{0}, epoch{6}, lsn{}},
+                                {{slot_id{10}, slot_id{4095}}, std::nullopt, epoch{4}, lsn{}}};
   auto const refused = publish_generation(*source_, shards(), wanted, 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), error_code::precondition_failed);
@@ -155,7 +163,8 @@ TEST_F(catalog_test, authority_does_not_change_without_a_new_epoch) {
   must(publish_generation(*source_, shards(), wanted, 1));
   wanted.number = 2;
   wanted.groups[0].authority[0].shard = shard_id{1};
-  EXPECT_THAT(publish_generation(*source_, shards(), wanted, 1).error().message(), HasSubstr("without a new epoch"));
+  EXPECT_THAT(publish_generation(*source_, shards(), wanted, 1).error().message(),
+              HasSubstr("without a new epoch"));
 }
 
 TEST_F(catalog_test, a_number_left_on_one_shard_by_a_crash_is_not_used_again) {
@@ -163,11 +172,15 @@ TEST_F(catalog_test, a_number_left_on_one_shard_by_a_crash_is_not_used_again) {
   auto half = first_generation();
   half.number = 2;
   half.migration.mirror_role = "other";
-  must(shards_[1]->query({"INSERT INTO shardway.generation (generation, document, sha256) VALUES (2, $1, encode(sha256(convert_to($1,"
-      " 'UTF8')), 'hex'))", {encode(half)}}));
+  must(
+      shards_[1]->query({"INSERT INTO shardway.generation (generation, document, sha256) VALUES (2, $1, "
+                         "encode(sha256(convert_to($1,"
+                         " 'UTF8')), 'hex'))",
+                         {encode(half)}}));
   auto wanted = first_generation();
   wanted.number = 2;
-  EXPECT_EQ(publish_generation(*source_, shards(), wanted, 1).error().code(), error_code::precondition_failed);
+  EXPECT_EQ(publish_generation(*source_, shards(), wanted, 1).error().code(),
+            error_code::precondition_failed);
   wanted.number = must(next_generation_number(*source_, shards()));
   EXPECT_EQ(wanted.number, 3u);
   must(publish_generation(*source_, shards(), wanted, 1));
@@ -207,7 +220,8 @@ TEST_F(catalog_test, a_replaced_controller_changes_nothing) {  // X2
   EXPECT_EQ(append_journal(*source_, 1, "", "step").error().code(), error_code::not_leader);
   EXPECT_EQ(put_status(*source_, 1, "s", "{}").error().code(), error_code::not_leader);
   EXPECT_EQ(publish_generation(*source_, {}, first_generation(), 1).error().code(), error_code::not_leader);
-  EXPECT_EQ(run_guarded_text(*source_, 1, "CREATE TABLE shardway.never (a int)", 1s).error().code(), error_code::not_leader);
+  EXPECT_EQ(run_guarded_text(*source_, 1, "CREATE TABLE shardway.never (a int)", 1s).error().code(),
+            error_code::not_leader);
   EXPECT_TRUE(must(read_journal(*source_, "")).empty());
   EXPECT_FALSE(source_->in_transaction());
 }
@@ -219,7 +233,8 @@ TEST_F(catalog_test, a_request_is_served_once_and_its_result_comes_back) {
   EXPECT_EQ(taken->id, id);
   EXPECT_EQ(taken->kind, "wave");
   EXPECT_FALSE(must(take_request(*source_, 1)));
-  EXPECT_EQ(wait_for_request(*source_, id, std::chrono::steady_clock::now() + 20ms).error().code(), error_code::deadline_exceeded);
+  EXPECT_EQ(wait_for_request(*source_, id, std::chrono::steady_clock::now() + 20ms).error().code(),
+            error_code::deadline_exceeded);
   must(finish_request(*source_, 1, id, R"({"ok": true})"));
   auto const done = must(wait_for_request(*source_, id, std::chrono::steady_clock::now() + 1s));
   EXPECT_EQ(done.state, request_state::done);
@@ -250,14 +265,19 @@ TEST_F(catalog_test, whoever_decides_a_wave_first_decides) {
   EXPECT_FALSE(must(read_decision(*source_, "w1")));
   EXPECT_EQ(must(decide_wave(*source_, 1, "w1", wave_decision::commit)), wave_decision::commit);
   EXPECT_EQ(must(decide_wave(*source_, 1, "w1", wave_decision::abort)), wave_decision::commit);
-  must(source_->query({"INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ('w2', 'abort', 'client')"}));
+  must(source_->query(
+      {"INSERT INTO shardway.wave_decision (wave, decision, decided_by) VALUES ('w2', 'abort', 'client')"}));
   EXPECT_EQ(must(decide_wave(*source_, 1, "w2", wave_decision::commit)), wave_decision::abort);
 }
 
 TEST_F(catalog_test, waves_are_found_until_they_end) {
-  wave_record const wave{.wave = "w1", .group = "orders", .ranges = {{slot_id{0}, slot_id{4}}, {slot_id{10}, slot_id{12}}},
-      .before = epoch{1},
-                         .after = epoch{2}, .state = "switching", .token = 1};
+  wave_record const wave{.wave = "w1",
+                         .group = "orders",
+                         .ranges = {{slot_id{0}, slot_id{4}}, {slot_id{10}, slot_id{12}}},
+                         .before = epoch{1},
+                         .after = epoch{2},
+                         .state = "switching",
+                         .token = 1};
   must(insert_wave(*source_, wave));
   EXPECT_EQ(insert_wave(*source_, wave).error().code(), error_code::precondition_failed);
   auto const open_waves = must(unfinished_waves(*source_));
@@ -283,7 +303,11 @@ TEST_F(catalog_test, catalog_calls_join_an_open_transaction) {
 
 TEST_F(catalog_test, a_repair_makes_older_certificates_worthless) {  // V2
   EXPECT_THAT(must(certificate_gaps(*source_, {"public.orders"}, 0s))[0].why, HasSubstr("never"));
-  certificate made{.group = "orders", .relation = "public.orders", .found = verdict::equal, .row_count = 5, .as_of = lsn{0x1234}};
+  certificate made{.group = "orders",
+                   .relation = "public.orders",
+                   .found = verdict::equal,
+                   .row_count = 5,
+                   .as_of = lsn{0x1234}};
   made.started_at = must(database_now(*source_));
   must(insert_certificate(*source_, 1, made));
   EXPECT_TRUE(must(certificate_gaps(*source_, {"public.orders"}, 60s)).empty());
@@ -297,13 +321,15 @@ TEST_F(catalog_test, a_repair_makes_older_certificates_worthless) {  // V2
 }
 
 TEST_F(catalog_test, silent_and_old_clients_are_named_until_they_expire) {  // K3
-  auto const app = must(connect({.node = "source", .conninfo = fleet_->source().conninfo("postgres", "app")}));
+  auto const app =
+      must(connect({.node = "source", .conninfo = fleet_->source().conninfo("postgres", "app")}));
   must(heartbeat_client(*app, {"00000000-0000-7000-8000-000000000001", "checkout", "0.1.0", 1}));
   must(heartbeat_client(*app, {"00000000-0000-7000-8000-000000000002", "billing", "0.1.0", 2}));
   auto behind = must(clients_behind(*source_, 2, 60s));
   ASSERT_EQ(behind.size(), 1u);
   EXPECT_EQ(behind[0].application, "checkout");
-  must(source_->query({"UPDATE shardway.client SET seen_at = seen_at - interval '30 s' WHERE application = 'checkout'"}));
+  must(source_->query(
+      {"UPDATE shardway.client SET seen_at = seen_at - interval '30 s' WHERE application = 'checkout'"}));
   EXPECT_EQ(must(clients_behind(*source_, 2, 60s)).size(), 1u);  // silent, and still counted
   EXPECT_GE(must(clients_behind(*source_, 2, 60s))[0].silent_for, 30s);
   EXPECT_TRUE(must(clients_behind(*source_, 2, 20s)).empty());
@@ -313,7 +339,8 @@ TEST_F(catalog_test, silent_and_old_clients_are_named_until_they_expire) {  // K
 }
 
 TEST_F(catalog_test, a_changed_or_missing_audit_entry_shows) {  // P7
-  for (auto const* action : {"install", "approve", "wave"}) must(append_audit(*source_, "ann", action, R"({"b": 1, "a": "x"})"));
+  for (auto const* action : {"install", "approve", "wave"})
+    must(append_audit(*source_, "ann", action, R"({"b": 1, "a": "x"})"));
   auto const head = must(verify_audit(*source_));
   EXPECT_EQ(head.entries, 3);
   EXPECT_EQ(head.sha256, must(read_audit(*source_, 1))[0].sha256);

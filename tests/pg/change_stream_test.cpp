@@ -1,12 +1,13 @@
 // The change stream and its replication slot on real servers.
-#include <gmock/gmock.h>
+#include "lib/pg/change_stream.hpp"
 
 #include <algorithm>
 #include <thread>
 
-#include "nodes.hpp"
-#include "lib/pg/change_stream.hpp"
+#include <gmock/gmock.h>
+
 #include "lib/pg/replication_slot.hpp"
+#include "nodes.hpp"
 #include "shardway/testing/fault_proxy.hpp"
 
 namespace {
@@ -18,9 +19,10 @@ class stream_on : public on_version {
  protected:
   void SetUp() override {
     own = open();
-    require(own->simple("DROP TABLE IF EXISTS public.moved; CREATE TABLE public.moved (id int PRIMARY KEY, note text); "
-                        "ALTER TABLE public.moved ALTER note SET STORAGE EXTERNAL; "
-                        "DROP PUBLICATION IF EXISTS moved; CREATE PUBLICATION moved FOR TABLE public.moved"));
+    require(own->simple(
+        "DROP TABLE IF EXISTS public.moved; CREATE TABLE public.moved (id int PRIMARY KEY, note text); "
+        "ALTER TABLE public.moved ALTER note SET STORAGE EXTERNAL; "
+        "DROP PUBLICATION IF EXISTS moved; CREATE PUBLICATION moved FOR TABLE public.moved"));
     drop();
     start = value_of(create_logical_replication_slot(*own, "moved", 10s));
   }
@@ -37,10 +39,13 @@ class stream_on : public on_version {
   void wait_until_free() {
     for (int tries = 0; tries < 300 && state().is_active; ++tries) std::this_thread::sleep_for(10ms);
   }
-  change_stream_options options() const { return {.replication_slot = "moved", .publications = {"moved"}, .status_interval = 50ms}; }
+  change_stream_options options() const {
+    return {.replication_slot = "moved", .publications = {"moved"}, .status_interval = 50ms};
+  }
   std::unique_ptr<change_stream> open_stream() { return value_of(open_change_stream(where(), options())); }
 
-  // Every event but keep-alives and empty transactions (servers before 15 send them), up to and with the given number of commits.
+  // Every event but keep-alives and empty transactions (servers before 15 send them), up to and with the
+  // given number of commits.
   static std::vector<stream_event> read(change_stream& from, int commits) {
     std::vector<stream_event> events;
     auto const deadline = in(20s);
@@ -66,18 +71,22 @@ class stream_on : public on_version {
     }
     return found;
   }
-  static lsn end_of(std::vector<stream_event> const& events) { return std::get<commit_event>(events.back()).end_lsn; }
+  static lsn end_of(std::vector<stream_event> const& events) {
+    return std::get<commit_event>(events.back()).end_lsn;
+  }
 
   std::unique_ptr<session> own;
   lsn start;
 };
-INSTANTIATE_TEST_SUITE_P(servers, stream_on, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(servers, stream_on, ::testing::Values(13, 15, 18),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(stream_on, delivers_transactions_in_commit_order_with_their_rows) {
   auto stream = open_stream();
   require(own->simple("BEGIN; INSERT INTO public.moved VALUES (1, 'é'), (2, NULL); COMMIT"));
-  require(own->simple("BEGIN; UPDATE public.moved SET note = 'b' WHERE id = 1; UPDATE public.moved SET id = 3 WHERE id = 2; "
-                      "DELETE FROM public.moved WHERE id = 1; COMMIT"));
+  require(own->simple(
+      "BEGIN; UPDATE public.moved SET note = 'b' WHERE id = 1; UPDATE public.moved SET id = 3 WHERE id = 2; "
+      "DELETE FROM public.moved WHERE id = 1; COMMIT"));
   auto const events = read(*stream, 2);
   EXPECT_TRUE(std::holds_alternative<begin_event>(events.front()));
   auto const rows = rows_in(events);
@@ -106,13 +115,16 @@ TEST_P(stream_on, a_large_value_left_alone_is_not_sent_again) {  // S8
 TEST_P(stream_on, full_identity_sends_the_old_row_and_truncate_is_an_event) {
   require(own->simple("ALTER TABLE public.moved REPLICA IDENTITY FULL"));
   auto stream = open_stream();
-  require(own->simple("INSERT INTO public.moved VALUES (1, 'old'); UPDATE public.moved SET note = 'new'; TRUNCATE public.moved RESTART IDENTITY"));
+  require(
+      own->simple("INSERT INTO public.moved VALUES (1, 'old'); UPDATE public.moved SET note = 'new'; "
+                  "TRUNCATE public.moved RESTART IDENTITY"));
   auto const events = read(*stream, 1);
   auto const rows = rows_in(events);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_FALSE(rows[1].before_is_key);
   EXPECT_EQ((*rows[1].before)[1].text, "old");
-  auto const cut = std::find_if(events.begin(), events.end(), [](auto const& e) { return std::holds_alternative<truncate_event>(e); });
+  auto const cut = std::find_if(events.begin(), events.end(),
+                                [](auto const& e) { return std::holds_alternative<truncate_event>(e); });
   ASSERT_NE(cut, events.end());
   EXPECT_TRUE(std::get<truncate_event>(*cut).restart_identity);
 }
@@ -134,8 +146,9 @@ TEST_P(stream_on, logical_messages_are_asked_for_where_the_server_has_them) {
 }
 
 TEST_P(stream_on, values_do_not_depend_on_the_roles_settings) {  // V4
-  require(own->simple("ALTER ROLE postgres SET DateStyle = 'German'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'; "
-                      "ALTER ROLE postgres SET bytea_output = 'escape'"));
+  require(own->simple(
+      "ALTER ROLE postgres SET DateStyle = 'German'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'; "
+      "ALTER ROLE postgres SET bytea_output = 'escape'"));
   require(own->simple("ALTER TABLE public.moved ADD at timestamptz, ADD raw bytea"));
   auto stream = open_stream();
   require(own->simple("INSERT INTO public.moved VALUES (1, '', '2024-02-03 04:05:06+00', '\\x00ff')"));
@@ -157,7 +170,8 @@ TEST_P(stream_on, only_what_was_confirmed_is_dropped) {
     EXPECT_EQ(state().confirmed_flush, start) << "nothing was confirmed";
     require(stream->confirm(first_end));
     require(stream->confirm(start));  // never goes back
-    for (int tries = 0; tries < 100 && state().confirmed_flush != first_end; ++tries) require(stream->next(in(20ms)));
+    for (int tries = 0; tries < 100 && state().confirmed_flush != first_end; ++tries)
+      require(stream->next(in(20ms)));
     EXPECT_EQ(state().confirmed_flush, first_end);
     EXPECT_LT(first_end, end_of(second));
   }
@@ -173,7 +187,8 @@ TEST_P(stream_on, a_start_before_what_was_confirmed_is_a_gap) {  // S7
     require(own->simple("INSERT INTO public.moved VALUES (1, 'gone')"));
     auto const end = end_of(read(*stream, 1));
     require(stream->confirm(end));
-    for (int tries = 0; tries < 100 && state().confirmed_flush != end; ++tries) require(stream->next(in(20ms)));
+    for (int tries = 0; tries < 100 && state().confirmed_flush != end; ++tries)
+      require(stream->next(in(20ms)));
   }
   wait_until_free();
   auto wanted = options();
@@ -198,7 +213,9 @@ TEST_P(stream_on, answers_the_servers_questions_while_idle) {
 }
 
 TEST_P(stream_on, why_a_stream_cannot_be_opened_is_told_apart) {  // S3
-  auto const code = [&](change_stream_options const& wanted) { return open_change_stream(where(), wanted).error().code(); };
+  auto const code = [&](change_stream_options const& wanted) {
+    return open_change_stream(where(), wanted).error().code();
+  };
   auto wanted = options();
   wanted.replication_slot = "absent";
   EXPECT_EQ(code(wanted), error_code::stream_broken);
@@ -216,7 +233,9 @@ TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {  // S2
   require(own->simple("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"));
   require(node().reload());
   for (int i = 0; i < 40 && !state().is_lost(); ++i) {
-    require(own->simple("INSERT INTO public.moved SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g; TRUNCATE public.moved"));
+    require(
+        own->simple("INSERT INTO public.moved SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g; "
+                    "TRUNCATE public.moved"));
     require(own->simple("SELECT pg_switch_wal()"));
     require(own->simple("CHECKPOINT"));
   }
@@ -236,7 +255,9 @@ TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {  //
   EXPECT_EQ(late.error().code(), error_code::deadline_exceeded);
   EXPECT_FALSE(own->in_transaction());
   EXPECT_FALSE(value_of(find_replication_slot(*own, "late")));
-  EXPECT_EQ(create_logical_replication_slot(*own, "moved", 5s).error().code(), error_code::precondition_failed) << "the name is taken";
+  EXPECT_EQ(create_logical_replication_slot(*own, "moved", 5s).error().code(),
+            error_code::precondition_failed)
+      << "the name is taken";
   EXPECT_FALSE(value_of(drop_replication_slot(*own, "late")));
 }
 

@@ -1,11 +1,11 @@
 // The client as a whole: generations, the registry, a source that is down, many threads.
-#include <gmock/gmock.h>
-
 #include <atomic>
 #include <future>
 #include <map>
 #include <mutex>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 
@@ -25,9 +25,13 @@ class recorder final : public events {
 // What a host's registry would hold: by "name label" the sum of a counter, or how many durations there were.
 class registry final : public metrics {
  public:
-  void count(std::string_view name, std::string_view label, double amount) noexcept override { add(name, label, amount); }
+  void count(std::string_view name, std::string_view label, double amount) noexcept override {
+    add(name, label, amount);
+  }
   void gauge(std::string_view, std::string_view, double) noexcept override {}
-  void observe(std::string_view name, std::string_view label, double seconds) noexcept override { add(name, label, seconds > 0 ? 1 : 0); }
+  void observe(std::string_view name, std::string_view label, double seconds) noexcept override {
+    add(name, label, seconds > 0 ? 1 : 0);
+  }
   double of(std::string const& name_and_label) const {
     std::lock_guard const lock{mutex_};
     auto const found = numbers_.find(name_and_label);
@@ -55,12 +59,14 @@ class clients : public ::testing::Test {
   shardway::testing::server& source() { return fleet().servers().source(); }
   std::string registered() {
     return fleet().on(source(),
-        "SELECT coalesce(string_agg(generation::text, ','), '') FROM shardway.client WHERE application = 'test' AND seen_at > '-infinity'");
+                      "SELECT coalesce(string_agg(generation::text, ','), '') FROM shardway.client WHERE "
+                      "application = 'test' AND seen_at > '-infinity'");
   }
   static result<write_receipt> insert(client_session& in, std::int64_t key) {
-    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)",
+                      {text(key)});
   }
-  static inline std::unique_ptr<client_fleet> fleet_;
+  inline static std::unique_ptr<client_fleet> fleet_;
 };
 
 TEST_F(clients, a_new_generation_is_taken_over_and_told_in_the_registry) {
@@ -70,10 +76,12 @@ TEST_F(clients, a_new_generation_is_taken_over_and_told_in_the_registry) {
   auto app = value_of(client::open(options));
   EXPECT_EQ(registered(), std::to_string(app.generation()));
   fleet().publish();
-  for (int i = 0; i < 200 && app.generation() != fleet().current().number; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 200 && app.generation() != fleet().current().number; ++i)
+    std::this_thread::sleep_for(10ms);
   EXPECT_EQ(app.generation(), fleet().current().number);
   EXPECT_EQ(heard->generation, fleet().current().number);
-  for (int i = 0; i < 200 && registered() != std::to_string(app.generation()); ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 200 && registered() != std::to_string(app.generation()); ++i)
+    std::this_thread::sleep_for(10ms);
   EXPECT_EQ(registered(), std::to_string(app.generation()));
   app.close();
   EXPECT_EQ(registered(), "");
@@ -97,7 +105,8 @@ TEST_F(clients, options_are_checked) {
   EXPECT_EQ(client::open(options).error().code(), error_code::node_unreachable);
   auto app = fleet().open();
   auto session = app.session();
-  EXPECT_EQ(session.execute("shop.orders", 1, "DELETE FROM shop.orders", {}, {.deadline = 0ms}).error().code(),
+  EXPECT_EQ(
+      session.execute("shop.orders", 1, "DELETE FROM shop.orders", {}, {.deadline = 0ms}).error().code(),
       error_code::invalid_argument);
 }
 
@@ -140,7 +149,7 @@ TEST_F(clients, a_meter_gets_the_numbers_of_writes_and_reads) {
   require(insert(session, fresh_key()));
   require(session.read("shop.orders", key, "SELECT 1 FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(meter->of("shardway_write_seconds shop.orders"), 2);
-  EXPECT_EQ(meter->of("shardway_secondary_total applied"), 2);
+  EXPECT_EQ(meter->of("shardway_dual_writes_total applied"), 2);
   EXPECT_EQ(meter->of("shardway_reads_total primary"), 1);
 }
 
@@ -179,7 +188,8 @@ TEST_F(clients, zz_moved_slots_go_on_while_the_source_is_down) {  // K1
   fleet().assign(slot, fleet().current().shard_of(slot), 2);
   fleet().publish();
   auto options = fleet().options();
-  for (auto const& shard : fleet().current().migration.shards) options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
+  for (auto const& shard : fleet().current().migration.shards)
+    options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
   auto app = value_of(client::open(options));
   auto session = app.session();
   require(source().stop(shardway::testing::stop_mode::immediate));
@@ -187,7 +197,10 @@ TEST_F(clients, zz_moved_slots_go_on_while_the_source_is_down) {  // K1
   auto late_app = value_of(client::open(options));
   EXPECT_EQ(late_app.generation(), fleet().current().number) << "each node holds a copy";
   auto late = late_app.session();
-  EXPECT_EQ(value_of(late.execute("shop.orders", key, "UPDATE shop.orders SET note = 'x' WHERE order_id = $1", {text(key)})).affected, 1);
+  EXPECT_EQ(value_of(late.execute("shop.orders", key, "UPDATE shop.orders SET note = 'x' WHERE order_id = $1",
+                                  {text(key)}))
+                .affected,
+            1);
   EXPECT_EQ(insert(late, fresh_key()).error().code(), error_code::node_unreachable);
   require(source().start());
   for (int i = 0; i < 300; ++i) {

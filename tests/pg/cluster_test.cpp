@@ -1,15 +1,15 @@
 // Real servers of each version: started, killed, frozen, followed.
 #include "shardway/testing/cluster.hpp"
 
-#include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <set>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/value_of.hpp"
 
@@ -23,7 +23,8 @@ using shardway_test::require;
 using shardway_test::value_of;
 
 class each_version : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(servers, each_version, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(servers, each_version, ::testing::Values(13, 15, 18),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(each_version, survives_kill_9_with_its_rows) {
   auto folder = value_of(scratch_folder::make());
@@ -43,19 +44,23 @@ TEST_P(each_version, survives_kill_9_with_its_rows) {
 
 TEST_P(each_version, replica_streams_and_takes_over) {
   auto folder = value_of(scratch_folder::make());
-  auto primary = value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam(), .fast = true}));
+  auto primary =
+      value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam(), .fast = true}));
   require(primary->query("CREATE TABLE copied AS SELECT 1 AS value"));
   auto replica = value_of(primary->make_replica({.name = "follower"}));
   EXPECT_EQ(value_of(replica->query("SELECT pg_is_in_recovery()")), "t");
   require(primary->query("INSERT INTO copied VALUES (2)"));
-  for (int tries = 0; tries < 200 && value_of(replica->query("SELECT count(*) FROM copied")) != "2"; ++tries) std::this_thread::sleep_for(20ms);
+  for (int tries = 0; tries < 200 && value_of(replica->query("SELECT count(*) FROM copied")) != "2"; ++tries)
+    std::this_thread::sleep_for(20ms);
   require(primary->kill_9());
   require(replica->promote());
-  EXPECT_EQ(value_of(replica->query("INSERT INTO copied VALUES (3) RETURNING (SELECT count(*) FROM copied)")), "2");
+  EXPECT_EQ(value_of(replica->query("INSERT INTO copied VALUES (3) RETURNING (SELECT count(*) FROM copied)")),
+            "2");
 }
 
 TEST(cluster, nodes_are_distinct_and_named) {
-  auto started = value_of(cluster::start({.source_major = 13, .shards = 2, .replicas = 1, .database = "shop", .fast = true}));
+  auto started = value_of(
+      cluster::start({.source_major = 13, .shards = 2, .replicas = 1, .database = "shop", .fast = true}));
   auto& fleet = *started;
   std::set<std::string> identifiers, names;
   for (auto* node : fleet.all()) {
@@ -73,7 +78,8 @@ TEST(cluster, lagging_replica_replays_late) {
   auto& fleet = *started;
   auto const begin = std::chrono::steady_clock::now();
   require(fleet.source().query("CREATE TABLE late AS SELECT 1"));
-  while (value_of(fleet.replica(0).query("SELECT to_regclass('late') IS NOT NULL")) == "f" && std::chrono::steady_clock::now() - begin < 20s)
+  while (value_of(fleet.replica(0).query("SELECT to_regclass('late') IS NOT NULL")) == "f" &&
+         std::chrono::steady_clock::now() - begin < 20s)
     std::this_thread::sleep_for(50ms);
   auto const waited = std::chrono::steady_clock::now() - begin;
   EXPECT_GT(waited, 1400ms);

@@ -1,10 +1,9 @@
 // COMMIT was sent and its answer did not come: W1 and W2 on real servers.
-#include "lib/pg/in_doubt.hpp"
+#include <thread>
 
 #include <gmock/gmock.h>
 
-#include <thread>
-
+#include "lib/pg/in_doubt.hpp"
 #include "nodes.hpp"
 #include "shardway/testing/fault_proxy.hpp"
 
@@ -46,10 +45,13 @@ class in_doubt_on : public on_version {
     return value_of(resolve_commit(where(), evidence, in(within)));
   }
   void lose_reply() { require(front->arm({.direction = towards::client, .message = 'C', .text = "COMMIT"})); }
-  void lose_commit() { require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT"})); }
+  void lose_commit() {
+    require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT"}));
+  }
   std::unique_ptr<fault_proxy> front;
 };
-INSTANTIATE_TEST_SUITE_P(servers, in_doubt_on, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(servers, in_doubt_on, ::testing::Values(13, 15, 18),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(in_doubt_on, the_reply_was_lost_and_it_is_committed) {
   for (auto const& write : {std::optional<write_id>{}, std::optional{write_id::make()}}) {
@@ -73,7 +75,8 @@ TEST_P(in_doubt_on, the_commit_was_lost_and_nothing_remains) {
 
 TEST_P(in_doubt_on, a_backend_that_still_holds_the_transaction_is_ended_first) {
   auto tried = begin(front->conninfo(), write_id::make());
-  require(front->arm({.direction = towards::server, .message = 'Q', .text = "COMMIT", .fault = proxy_fault::stall}));
+  require(front->arm(
+      {.direction = towards::server, .message = 'Q', .text = "COMMIT", .fault = proxy_fault::stall}));
   EXPECT_EQ(tried.on->commit(in(200ms)).kind, kind::in_doubt);
   EXPECT_EQ(resolve(tried.evidence).kind, kind::rolled_back);
   front->resume();  // the COMMIT that was held back finds nobody
@@ -98,7 +101,8 @@ TEST_P(in_doubt_on, a_commit_that_waits_for_a_standby_is_not_ended) {
   auto tried = begin(front->conninfo(), write_id::make());
   EXPECT_EQ(tried.on->commit(in(300ms)).kind, kind::in_doubt);
   EXPECT_EQ(resolve(tried.evidence, 500ms).kind, kind::in_doubt);
-  EXPECT_EQ(value_of(node().query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")), "1") << "still waiting";
+  EXPECT_EQ(value_of(node().query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")), "1")
+      << "still waiting";
   require(node().query("ALTER SYSTEM RESET synchronous_standby_names"));
   require(node().reload());
   EXPECT_EQ(resolve(tried.evidence).kind, kind::committed);
@@ -145,7 +149,8 @@ class after_restart : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     folder = value_of(scratch_folder::make());
-    primary = value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam(), .fast = true}));
+    primary =
+        value_of(server::launch(folder->path(), {.name = "primary", .major = GetParam(), .fast = true}));
     require(primary->query(tables));
   }
   static commit_outcome resolve(server const& on, in_doubt_evidence const& evidence) {
@@ -154,7 +159,8 @@ class after_restart : public ::testing::TestWithParam<int> {
   std::unique_ptr<scratch_folder> folder;
   std::unique_ptr<server> primary;
 };
-INSTANTIATE_TEST_SUITE_P(servers, after_restart, ::testing::Values(13, 15, 18), ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(servers, after_restart, ::testing::Values(13, 15, 18),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(after_restart, a_crash_leaves_it_to_the_outbox_whether_it_is_committed) {
   auto with = begin(primary->conninfo(), write_id::make());
@@ -177,7 +183,9 @@ TEST_P(after_restart, an_xid_given_again_after_a_crash_is_no_evidence) {
   require(primary->start());
   bool given_again = false;
   for (int i = 0; i < 50 && !given_again; ++i) {
-    given_again = value_of(primary->query("INSERT INTO public.written VALUES (2) RETURNING pg_current_xact_id()")) == lost.evidence.xid;
+    given_again =
+        value_of(primary->query("INSERT INTO public.written VALUES (2) RETURNING pg_current_xact_id()")) ==
+        lost.evidence.xid;
   }
   ASSERT_TRUE(given_again) << "the case did not come about";
   EXPECT_EQ(resolve(*primary, lost.evidence).kind, kind::rolled_back);
@@ -196,7 +204,9 @@ TEST_P(after_restart, a_promoted_replica_tells_by_its_outbox) {
   auto const kept = begin(primary->conninfo(), write_id::make());
   EXPECT_EQ(kept.on->commit().kind, kind::committed);
   auto const target = value_of(primary->query("SELECT pg_current_wal_flush_lsn()"));
-  for (int tries = 0; tries < 500 && value_of(replica->query("SELECT pg_last_wal_replay_lsn() >= '" + target + "'")) != "t"; ++tries) {
+  for (int tries = 0;
+       tries < 500 && value_of(replica->query("SELECT pg_last_wal_replay_lsn() >= '" + target + "'")) != "t";
+       ++tries) {
     std::this_thread::sleep_for(10ms);
   }
   require(replica->pause());
@@ -209,7 +219,8 @@ TEST_P(after_restart, a_promoted_replica_tells_by_its_outbox) {
   require(replica->promote());
   EXPECT_EQ(resolve(*replica, kept.evidence).kind, kind::committed);
   auto const outcome = resolve(*replica, left_behind.evidence).kind;
-  auto const is_there = value_of(replica->query("SELECT count(*) FROM shardway.outbox WHERE write_id = '" + left_behind.evidence.write->to_string() + "'"));
+  auto const is_there = value_of(replica->query("SELECT count(*) FROM shardway.outbox WHERE write_id = '" +
+                                                left_behind.evidence.write->to_string() + "'"));
   EXPECT_EQ(outcome, is_there == "1" ? kind::committed : kind::rolled_back);
   EXPECT_EQ(resolve(*replica, unknown).kind, kind::in_doubt);
 }

@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, [](int) { stop.request_stop(); });
   auto started = shardway::controller::start(std::move(options));
   if (!started) {
-    std::fprintf(stderr, "controller: %s | %s\n", started.error().to_string().c_str(), started.error().server_detail().c_str());
+    std::fprintf(stderr, "controller: %s | %s\n", started.error().to_string().c_str(),
+                 started.error().server_detail().c_str());
     return 1;
   }
   auto const ran = started.value()->run(stop.get_token());

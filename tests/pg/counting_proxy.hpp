@@ -1,13 +1,6 @@
-// A TCP proxy in front of one server that counts round trips: how often a client sends after having been answered. Connections that never
-// carried a certain text are not counted: those of the background.
+// A TCP proxy in front of one server that counts round trips: how often a client sends after having been
+// answered. Connections that never carried a certain text are not counted: those of the background.
 #pragma once
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -18,12 +11,22 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 namespace shardway_test {
 
 /// Thread safety: the counts may be read at any time. Lifetime: destroying it cuts its connections.
 class counting_proxy {
  public:
-  counting_proxy(std::uint16_t server_port, std::string text) : server_port_(server_port), text_(std::move(text)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  counting_proxy(std::uint16_t server_port, std::string text)
+      : server_port_(server_port),
+        text_(std::move(text)),
+        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     auto at = loopback(0);
     socklen_t size = sizeof at;
     if (::bind(listener_, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(listener_, 16) != 0 ||
@@ -42,7 +45,8 @@ class counting_proxy {
   counting_proxy& operator=(counting_proxy const&) = delete;
 
   std::string conninfo(std::string const& database) const {
-    return "host=127.0.0.1 port=" + std::to_string(port_) + " dbname=" + database + " user=postgres sslmode=disable gssencmode=disable";
+    return "host=127.0.0.1 port=" + std::to_string(port_) + " dbname=" + database +
+           " user=postgres sslmode=disable gssencmode=disable";
   }
   /// Of the connections that have carried the text, from then on.
   std::uint64_t round_trips() const noexcept { return round_trips_; }
@@ -81,7 +85,9 @@ class counting_proxy {
   bool forward(int from, int to, bool* carries) {
     char room[65536];
     auto const got = ::recv(from, room, sizeof room, 0);
-    if (carries && got > 0 && std::string_view(room, static_cast<std::size_t>(got)).find(text_) != std::string_view::npos) *carries = true;
+    if (carries && got > 0 &&
+        std::string_view(room, static_cast<std::size_t>(got)).find(text_) != std::string_view::npos)
+      *carries = true;
     for (ssize_t sent = 0; sent < got;) {
       auto const went = ::send(to, room + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
       if (went <= 0) return false;

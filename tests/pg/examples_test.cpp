@@ -1,8 +1,8 @@
 // The small examples, run as a reader would run them.
-#include <gmock/gmock.h>
-
 #include <array>
 #include <cstdio>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 

@@ -1,12 +1,12 @@
 // The gate in front of a real server: what arrived, what was lost, what both sides see.
 #include "shardway/testing/fault_proxy.hpp"
 
-#include <gmock/gmock.h>
-#include <libpq-fe.h>
-
 #include <atomic>
 #include <chrono>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <libpq-fe.h>
 
 #include "shardway/testing/cluster.hpp"
 #include "support/value_of.hpp"
@@ -53,7 +53,7 @@ class gate : public ::testing::Test {
   static server& node() { return fleet->source(); }
   static std::string rows() { return value_of(node().query("SELECT count(*) FROM written")); }
 
-  static inline std::unique_ptr<cluster> fleet;
+  inline static std::unique_ptr<cluster> fleet;
   std::unique_ptr<fault_proxy> front;
 };
 
@@ -137,7 +137,8 @@ TEST_F(gate, cuts_after_exactly_that_many_bytes) {
 
 TEST_F(gate, half_open_hears_nothing_until_resumed) {
   connection client(front->conninfo());
-  require(front->arm({.direction = towards::server, .message = 'Q', .text = "INSERT", .fault = proxy_fault::stall}));
+  require(front->arm(
+      {.direction = towards::server, .message = 'Q', .text = "INSERT", .fault = proxy_fault::stall}));
   std::atomic<bool> returned{false};
   std::jthread writing([&] {
     client.run("INSERT INTO written VALUES (1)");
@@ -190,13 +191,16 @@ TEST_F(gate, an_impossible_rule_is_refused) {
 }
 
 TEST_F(gate, a_replica_behind_it_stops_and_catches_up) {
-  auto const follower = value_of(node().make_replica({.name = "behind", .primary_host = "127.0.0.1", .primary_port = front->port()}));
+  auto const follower = value_of(
+      node().make_replica({.name = "behind", .primary_host = "127.0.0.1", .primary_port = front->port()}));
   front->stall();
   require(node().query("INSERT INTO written VALUES (1)"));
   std::this_thread::sleep_for(200ms);
   EXPECT_EQ(value_of(follower->query("SELECT count(*) FROM written")), "0");
   front->resume();
-  for (int tries = 0; tries < 500 && value_of(follower->query("SELECT count(*) FROM written")) == "0"; ++tries) std::this_thread::sleep_for(20ms);
+  for (int tries = 0; tries < 500 && value_of(follower->query("SELECT count(*) FROM written")) == "0";
+       ++tries)
+    std::this_thread::sleep_for(20ms);
   EXPECT_EQ(value_of(follower->query("SELECT count(*) FROM written")), "1");
 }
 

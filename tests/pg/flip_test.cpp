@@ -14,14 +14,19 @@ using std::chrono::steady_clock;
 
 class flip_test : public protocol_fixture {
  protected:
-  static flip_request closing(slot_range slots = all_slots) { return {.group = "sales", .changes = {{slots, epoch{1}, false}}, .wave = "w1", .deadline = 5s}; }
+  static flip_request closing(slot_range slots = all_slots) {
+    return {.group = "sales", .changes = {{slots, epoch{1}, false}}, .wave = "w1", .deadline = 5s};
+  }
 
-  result<> flip_now(session& on, flip_request const& request, std::chrono::milliseconds budget, std::int64_t token = 0) {
+  result<> flip_now(session& on, flip_request const& request, std::chrono::milliseconds budget,
+                    std::int64_t token = 0) {
     return flip_within(on, request, token, 50ms, steady_clock::now() + budget, blockers_);
   }
 
   std::string locks_on_fence(session& on) {
-    return one(on, "SELECT count(*) FROM pg_locks WHERE relation = 'shardway.fence_lock_sales'::regclass AND pid <> pg_backend_pid()");
+    return one(on,
+               "SELECT count(*) FROM pg_locks WHERE relation = 'shardway.fence_lock_sales'::regclass AND pid "
+               "<> pg_backend_pid()");
   }
 
   std::vector<std::string> blockers_;
@@ -41,21 +46,27 @@ TEST_F(flip_test, closes_and_opens_parts_of_a_fence) {
   EXPECT_EQ(parts[1].slots, (slot_range{slot_id{10}, slot_id{12}}));
   EXPECT_FALSE(parts[1].open);
   EXPECT_EQ(parts[2].slots, (slot_range{slot_id{19}, slot_id{19}}));
-  require(flip_now(*source_, {.group = "sales", .changes = {{{slot_id{10}, slot_id{19}}, epoch{2}, true}}, .wave = {}}, 1s));
+  require(flip_now(*source_,
+                   {.group = "sales", .changes = {{{slot_id{10}, slot_id{19}}, epoch{2}, true}}, .wave = {}},
+                   1s));
   EXPECT_TRUE(value_of(read_fence(*source_, "sales")).at(1).open);
   EXPECT_TRUE(blockers_.empty());
 }
 
 TEST_F(flip_test, changes_all_of_a_request_or_nothing) {
   // The second change would take the epoch back.
-  flip_request const request{.group = "sales", .changes = {{{slot_id{0}, slot_id{9}}, epoch{1}, false}, {{slot_id{10}, slot_id{19}}, epoch{0}, false}}, .wave = "w1"};
+  flip_request const request{
+      .group = "sales",
+      .changes = {{{slot_id{0}, slot_id{9}}, epoch{1}, false}, {{slot_id{10}, slot_id{19}}, epoch{0}, false}},
+      .wave = "w1"};
   EXPECT_FALSE(flip_now(*source_, request, 1s));
   EXPECT_EQ(value_of(read_fence(*source_, "sales")).size(), 1u);
   EXPECT_FALSE(source_->in_transaction());
 }
 
 TEST_F(flip_test, gives_up_within_its_budget_and_names_the_blocker) {  // X3
-  auto const writer = value_of(connect({.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "checkout"}));
+  auto const writer = value_of(connect(
+      {.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "checkout"}));
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));
   auto const begun = steady_clock::now();
@@ -86,9 +97,11 @@ TEST_F(flip_test, names_a_prepared_transaction) {  // W15, M5
   EXPECT_NE(tried.error().to_string().find("prepared transaction"), std::string::npos);
 }
 
-// X4: pg_dump holds ACCESS SHARE on every table for hours: it neither stops a flip nor is it named for one that others stop.
+// X4: pg_dump holds ACCESS SHARE on every table for hours: it neither stops a flip nor is it named for one
+// that others stop.
 TEST_F(flip_test, is_not_stopped_by_a_dump) {
-  auto const dump = value_of(connect({.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "dump"}));
+  auto const dump = value_of(connect(
+      {.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "dump"}));
   run(*dump, "BEGIN; LOCK TABLE shardway.fence_lock_sales IN ACCESS SHARE MODE");
   require(flip_now(*source_, closing({slot_id{0}, slot_id{1}}), 500ms));
   auto const writer = open_source();
@@ -137,7 +150,8 @@ TEST_F(flip_test, waits_until_the_marker_has_been_passed) {  // X5
   EXPECT_EQ(early.error().code(), error_code::stall_budget_spent);
   EXPECT_EQ(early.error().node(), "shard1");
   EXPECT_NE(early.error().to_string().find(at.to_string()), std::string::npos) << "how far the stream was";
-  auto waiting = std::async(std::launch::async, [&] { return await_marker(*shard_, "source", id, steady_clock::now() + 5s); });
+  auto waiting = std::async(std::launch::async,
+                            [&] { return await_marker(*shard_, "source", id, steady_clock::now() + 5s); });
   std::this_thread::sleep_for(50ms);
   auto const stream = open_shard();
   require(stream->query(advance_statement("other", {.applied = at, .marker = id + 9, .totals = {}})));

@@ -1,8 +1,9 @@
-// How clients learn of generations: by notification, by polling, from other nodes; and what they do with one they cannot use.
-#include <gmock/gmock.h>
-
+// How clients learn of generations: by notification, by polling, from other nodes; and what they do with one
+// they cannot use.
 #include <atomic>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 #include "shardway/catalog/client_registry.hpp"
@@ -44,20 +45,25 @@ class generations : public ::testing::Test {
   static std::unique_ptr<session> open(shardway::testing::server& node) {
     return value_of(connect({.node = node.name(), .conninfo = node.conninfo()}));
   }
-  static std::uint64_t newest_on(shardway::testing::server& node) { return value_of(newest_generation_number(*open(node))); }
+  static std::uint64_t newest_on(shardway::testing::server& node) {
+    return value_of(newest_generation_number(*open(node)));
+  }
 
   /// As the controller does it.
   static void publish_as_controller() {
     auto at_source = open(source());
     std::vector<std::unique_ptr<session>> held;
     std::vector<session*> shards;
-    for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i) shards.push_back(held.emplace_back(open(fleet().servers().shard(i))).get());
+    for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i)
+      shards.push_back(held.emplace_back(open(fleet().servers().shard(i))).get());
     ++fleet().current().number;
     require(publish_generation(*at_source, shards, fleet().current(), 1));
   }
-  static void put(shardway::testing::server& node, std::uint64_t number, std::string const& document, bool right_checksum = true) {
-    require(node.query("INSERT INTO shardway.generation (generation, document, sha256) VALUES (" + std::to_string(number) + ", $d$" + document +
-                       "$d$, encode(sha256(convert_to($d$" + document + (right_checksum ? "" : "x") + "$d$, 'UTF8')), 'hex'))"));
+  static void put(shardway::testing::server& node, std::uint64_t number, std::string const& document,
+                  bool right_checksum = true) {
+    require(node.query("INSERT INTO shardway.generation (generation, document, sha256) VALUES (" +
+                       std::to_string(number) + ", $d$" + document + "$d$, encode(sha256(convert_to($d$" +
+                       document + (right_checksum ? "" : "x") + "$d$, 'UTF8')), 'hex'))"));
   }
   static std::string document_of(std::uint64_t number) {
     auto made = fleet().current();
@@ -77,9 +83,10 @@ class generations : public ::testing::Test {
   static bool can_write(client& app) {
     auto session = app.session();
     auto const key = fresh_key();
-    return bool(session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    return bool(session.execute(
+        "shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
   }
-  static inline std::unique_ptr<client_fleet> fleet_;
+  inline static std::unique_ptr<client_fleet> fleet_;
 };
 
 TEST_F(generations, a_published_one_is_heard_of_without_polling) {
@@ -107,7 +114,9 @@ TEST_F(generations, a_listener_that_lost_its_connection_listens_again) {
   options.generation_interval = 50ms;
   auto app = value_of(client::open(options));
   ASSERT_TRUE(comes_true([&] { return app.health().is_listening; }));
-  fleet().on(source(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = 'test'");
+  fleet().on(source(),
+             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND "
+             "application_name = 'test'");
   fleet().publish();
   EXPECT_TRUE(comes_true([&] { return app.generation() == fleet().current().number; }));
   EXPECT_TRUE(comes_true([&] { return app.health().is_listening; }));
@@ -127,12 +136,18 @@ TEST_F(generations, a_client_may_do_without_listening) {
 
 TEST_F(generations, one_that_cannot_be_used_is_refused_and_the_last_good_one_kept) {
   auto const good = [&](std::uint64_t number) { return document_of(number); };
-  std::vector<std::pair<std::string, std::function<void(shardway::testing::server&, std::uint64_t)>>> const spoiled{
-      {"checksum", [&](auto& node, auto number) { put(node, number, good(number), false); }},
-      {"syntax", [&](auto& node, auto number) { put(node, number, "{"); }},
-      {"newer version", [&](auto& node, auto number) { put(node, number, replaced(good(number), "\"DUAL_WRITING\"", "\"RESHARDING\"")); }},
-      {"newer field", [&](auto& node, auto number) { put(node, number, replaced(good(number), "{\"format\"", "{\"colour\":1,\"format\"")); }},
-      {"older number", [&](auto& node, auto number) { put(node, number, good(1)); }}};
+  std::vector<std::pair<std::string, std::function<void(shardway::testing::server&, std::uint64_t)>>> const
+      spoiled{{"checksum", [&](auto& node, auto number) { put(node, number, good(number), false); }},
+              {"syntax", [&](auto& node, auto number) { put(node, number, "{"); }},
+              {"newer version",
+               [&](auto& node, auto number) {
+                 put(node, number, replaced(good(number), "\"DUAL_WRITING\"", "\"RESHARDING\""));
+               }},
+              {"newer field",
+               [&](auto& node, auto number) {
+                 put(node, number, replaced(good(number), "{\"format\"", "{\"colour\":1,\"format\""));
+               }},
+              {"older number", [&](auto& node, auto number) { put(node, number, good(1)); }}};
   auto heard = std::make_shared<recorder>();
   auto options = fleet().options();
   options.listener = heard;
@@ -165,7 +180,8 @@ TEST_F(generations, a_copy_that_is_bad_on_the_source_is_taken_from_another_node)
   options.generation_interval = 20ms;
   auto app = value_of(client::open(options));
   auto const number = ++fleet().current().number;
-  for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i) put(fleet().servers().shard(i), number, document_of(number));
+  for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i)
+    put(fleet().servers().shard(i), number, document_of(number));
   put(source(), number, document_of(number), false);
   EXPECT_TRUE(comes_true([&] { return app.generation() == number; }));
 }
@@ -181,17 +197,20 @@ TEST_F(generations, a_client_cut_off_from_the_catalog_goes_on_with_what_the_node
   auto options = fleet().options();
   options.source.conninfo = gate->conninfo() + " sslmode=disable";
   options.generation_interval = 50ms;
-  for (auto const& shard : fleet().current().migration.shards) options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
+  for (auto const& shard : fleet().current().migration.shards)
+    options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
   auto app = value_of(client::open(options));
   require(gate->set_refusing(true));
   gate->cut_all();
   auto session = app.session();
-  auto const wrote = session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+  auto const wrote = session.execute(
+      "shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
   ASSERT_TRUE(wrote) << wrote.error().to_string();
   EXPECT_EQ(wrote.value().node, fleet().shard_of(slot).name());
   // What was published meanwhile is on the shards before it is on the source.
   auto const number = ++fleet().current().number;
-  for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i) put(fleet().servers().shard(i), number, document_of(number));
+  for (std::size_t i = 0; i < fleet().servers().shard_count(); ++i)
+    put(fleet().servers().shard(i), number, document_of(number));
   EXPECT_TRUE(comes_true([&] { return app.generation() == number; }));
   auto late = value_of(client::open(options));
   EXPECT_EQ(late.generation(), number) << "the newest on any node";

@@ -1,8 +1,9 @@
-// What a guard is for: the same schedule with it on, where all is well, and with it off, where the failure it prevents is there.
-// The guards of one component are taken away in that component's own test; here are those that need a whole migration or a lost answer.
-#include <gmock/gmock.h>
-
+// What a guard is for: the same schedule with it on, where all is well, and with it off, where the failure it
+// prevents is there. The guards of one component are taken away in that component's own test; here are those
+// that need a whole migration or a lost answer.
 #include <cstdlib>
+
+#include <gmock/gmock.h>
 
 #include "kill_fixture.hpp"
 #include "shardway/testing/fault_proxy.hpp"
@@ -13,15 +14,21 @@ namespace {
 class guards : public kill_fixture {
  protected:
   void open_client(std::string const& conninfo) {
-    client_.emplace(value_of(client::open({.source = {.node = "source", .conninfo = conninfo + " user=app"}, .application = "service", .resolve_deadline = 300ms})));
+    client_.emplace(value_of(client::open({.source = {.node = "source", .conninfo = conninfo + " user=app"},
+                                           .application = "service",
+                                           .resolve_deadline = 300ms})));
     session_.emplace(client_->session());
   }
   result<write_receipt> append(int number) {
-    return session_->execute("shop.orders", shard_key(std::int64_t{7}), "UPDATE shop.orders SET operations = operations || $1::bigint WHERE id = 7 AND customer_id = 7",
-                             {std::to_string(number)});
+    return session_->execute(
+        "shop.orders", shard_key(std::int64_t{7}),
+        "UPDATE shop.orders SET operations = operations || $1::bigint WHERE id = 7 AND customer_id = 7",
+        {std::to_string(number)});
   }
   std::string on_authority() {
-    auto const read = value_of(session_->read("shop.orders", shard_key(std::int64_t{7}), "SELECT operations FROM shop.orders WHERE id = 7", {}, {.fresh = consistency::primary}));
+    auto const read = value_of(session_->read("shop.orders", shard_key(std::int64_t{7}),
+                                              "SELECT operations FROM shop.orders WHERE id = 7", {},
+                                              {.fresh = consistency::primary}));
     return std::string(read.returned.text(0, 0));
   }
 
@@ -29,23 +36,31 @@ class guards : public kill_fixture {
   std::int64_t wave_stopped_at(std::string const& point, std::string const& guard) {
     run_controller(point + ":pause", guard);
     auto asked = enqueue("wave", wave_to(100));
-    for (auto reached = shardway::testing::wait_for_stop(stop_file(), 1s); !reached; reached = shardway::testing::wait_for_stop(stop_file(), 1s))
-      if (value_of(find_request(*catalog_, asked))->state == request_state::failed) asked = enqueue("wave", wave_to(100));
+    for (auto reached = shardway::testing::wait_for_stop(stop_file(), 1s); !reached;
+         reached = shardway::testing::wait_for_stop(stop_file(), 1s))
+      if (value_of(find_request(*catalog_, asked))->state == request_state::failed)
+        asked = enqueue("wave", wave_to(100));
     return asked;
   }
   // A stream that can't go on: the source's process that sends it is frozen. Nothing else needs that one.
   pid_t freeze_stream() {
-    auto const sender = static_cast<pid_t>(std::stol(on_source("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'")));
+    auto const sender = static_cast<pid_t>(std::stol(
+        on_source("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'")));
     kill(sender, SIGSTOP);
     return sender;
   }
   bool streams_have_passed(std::string const& position) {
     for (auto* shard : shards())
-      if (run_on(*shard, "SELECT applied_lsn >= '" + position + "'::pg_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1").text(0, 0) != "t") return false;
+      if (run_on(
+              *shard,
+              "SELECT applied_lsn >= '" + position +
+                  "'::pg_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1")
+              .text(0, 0) != "t")
+        return false;
     return true;
   }
-  /// A write in the last moment in which the source is open, left to a stream that is held back; another one after the wave.
-  /// `point` is where that moment is. Returns the answer to the wave.
+  /// A write in the last moment in which the source is open, left to a stream that is held back; another one
+  /// after the wave. `point` is where that moment is. Returns the answer to the wave.
   request write_at_the_last_moment(std::string const& point, std::string const& guard) {
     start();
     run_controller();
@@ -87,7 +102,8 @@ TEST_F(guards, marker_after_the_flip_waits_for_the_last_write) {
 TEST_F(guards, with_the_marker_before_the_flip_an_acknowledged_write_is_lost) {
   auto const answer = write_at_the_last_moment("wave_after_drain", "marker_after_flip");
   EXPECT_EQ(answer.state, request_state::done) << answer.error_message;
-  EXPECT_EQ(on_authority(), "{1}") << "the stream was to come late, over the acknowledged write 2 on the shard";
+  EXPECT_EQ(on_authority(), "{1}")
+      << "the stream was to come late, over the acknowledged write 2 on the shard";
 }
 
 // W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
@@ -106,12 +122,16 @@ class lost_answers : public guards {
   }
   // The second one is there for a repetition while new ones are refused.
   void open_two_connections() {
-    require(session_->write("shop.orders", shard_key(std::int64_t{8}), [this](write_transaction& in) -> result<> {
-      BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET amount = 1 WHERE id = 8 AND customer_id = 8"));
-      auto other = client_->session();
-      BOOST_OUTCOME_TRYV(other.execute("shop.orders", shard_key(std::int64_t{7}), "UPDATE shop.orders SET operations = '{1}' WHERE id = 7 AND customer_id = 7"));
-      return success();
-    }));
+    require(
+        session_->write("shop.orders", shard_key(std::int64_t{8}), [this](write_transaction& in) -> result<> {
+          BOOST_OUTCOME_TRYV(in.execute(
+              "shop.orders", "UPDATE shop.orders SET amount = 1 WHERE id = 8 AND customer_id = 8"));
+          auto other = client_->session();
+          BOOST_OUTCOME_TRYV(
+              other.execute("shop.orders", shard_key(std::int64_t{7}),
+                            "UPDATE shop.orders SET operations = '{1}' WHERE id = 7 AND customer_id = 7"));
+          return success();
+        }));
   }
   std::unique_ptr<shardway::testing::fault_proxy> gate_;
 };

@@ -1,7 +1,7 @@
 // Hedged reads: a late replica is raced, the loser is cancelled, and connections come back clean.
-#include <gmock/gmock.h>
-
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 #include "shardway/testing/fault_proxy.hpp"
@@ -11,13 +11,15 @@ namespace {
 using namespace shardway_test;
 
 // Slow on a replica, at once on the primary.
-constexpr char slow_on_replicas[] = "SELECT 1 FROM pg_sleep(CASE WHEN pg_is_in_recovery() THEN 30 ELSE 0 END)";
+constexpr char slow_on_replicas[] =
+    "SELECT 1 FROM pg_sleep(CASE WHEN pg_is_in_recovery() THEN 30 ELSE 0 END)";
 read_options const hedged{.fresh = consistency::any_replica, .hedge_after = 20ms};
 
 class hedged_reads : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    fleet_ = std::make_unique<client_fleet>(shardway::testing::cluster_options{.shards = 1, .replicas = 2, .fast = true});
+    fleet_ = std::make_unique<client_fleet>(
+        shardway::testing::cluster_options{.shards = 1, .replicas = 2, .fast = true});
     all_ = fleet_->current().migration.source.replicas;
     fleet_->on(fleet_->servers().source(), "CREATE SCHEMA other; CREATE SEQUENCE other.numbers");
   }
@@ -28,7 +30,8 @@ class hedged_reads : public ::testing::Test {
   static void soon(char const* what, Condition condition) {
     auto const end = std::chrono::steady_clock::now() + 30s;
     while (!condition()) {
-      if (std::chrono::steady_clock::now() > end) throw std::runtime_error(std::string("not in time: ") + what);
+      if (std::chrono::steady_clock::now() > end)
+        throw std::runtime_error(std::string("not in time: ") + what);
       std::this_thread::sleep_for(5ms);
     }
   }
@@ -41,21 +44,27 @@ class hedged_reads : public ::testing::Test {
     auto session = app.session();
     std::vector<std::string> seen;
     soon("every replica was seen", [&] {
-      auto const answer = value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica}));
-      if (answer.from_replica && std::find(seen.begin(), seen.end(), answer.node) == seen.end()) seen.push_back(answer.node);
+      auto const answer =
+          value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica}));
+      if (answer.from_replica && std::find(seen.begin(), seen.end(), answer.node) == seen.end())
+        seen.push_back(answer.node);
       return seen.size() == wanted;
     });
     return app;
   }
   static std::string backends(shardway::testing::server& node) {
-    return fleet().on(node, "SELECT coalesce(string_agg(pid::text, ',' ORDER BY pid), '') FROM pg_stat_activity WHERE application_name = 'test'");
+    return fleet().on(node,
+                      "SELECT coalesce(string_agg(pid::text, ',' ORDER BY pid), '') FROM pg_stat_activity "
+                      "WHERE application_name = 'test'");
   }
   static std::string sleeping(shardway::testing::server& node) {
-    return fleet().on(node, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test' AND state = 'active' AND query LIKE '%pg_sleep%'");
+    return fleet().on(node,
+                      "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test' AND state = "
+                      "'active' AND query LIKE '%pg_sleep%'");
   }
 
-  static inline std::unique_ptr<client_fleet> fleet_;
-  static inline std::vector<node_definition> all_;
+  inline static std::unique_ptr<client_fleet> fleet_;
+  inline static std::vector<node_definition> all_;
 };
 
 TEST_F(hedged_reads, the_primary_answers_for_a_slow_replica_which_is_cancelled_and_keeps_its_connection) {
@@ -70,18 +79,21 @@ TEST_F(hedged_reads, the_primary_answers_for_a_slow_replica_which_is_cancelled_a
   EXPECT_EQ(app.totals().hedges_won, 1U);
   soon("the statement is cancelled", [&] { return sleeping(replica) == "0"; });
   soon("its connection is free", [&] {
-    auto const again = value_of(session.read("shop.orders", 1, "SELECT 2", {}, {.fresh = consistency::any_replica}));
+    auto const again =
+        value_of(session.read("shop.orders", 1, "SELECT 2", {}, {.fresh = consistency::any_replica}));
     EXPECT_EQ(again.returned.text(0, 0), "2");
     return again.from_replica;
   });
-  EXPECT_TRUE(backends(replica).starts_with(before)) << "no connection was lost";  // one may be made while the first is cleaned
+  EXPECT_TRUE(backends(replica).starts_with(before))
+      << "no connection was lost";  // one may be made while the first is cleaned
 }
 
 TEST_F(hedged_reads, a_quick_replica_is_not_raced) {
   auto app = open_with({all_[0]});
   auto session = app.session();
   for (int i = 0; i < 20; ++i) {
-    auto const answer = value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica, .hedge_after = 10s}));
+    auto const answer = value_of(session.read("shop.orders", 1, "SELECT 1", {},
+                                              {.fresh = consistency::any_replica, .hedge_after = 10s}));
     EXPECT_TRUE(answer.from_replica);
     EXPECT_FALSE(answer.hedged);
   }
@@ -116,7 +128,9 @@ TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
     return raced;
   });
   gate->stall();
-  { auto const closed = std::move(app); }  // waits for no leg that hears nothing
+  {
+    auto const closed = std::move(app);
+  }  // waits for no leg that hears nothing
   gate->cut_all();
 }
 
@@ -125,8 +139,11 @@ TEST_F(hedged_reads, own_writes_are_seen_whoever_wins) {  // I8
   auto session = app.session();
   for (int i = 0; i < 30; ++i) {
     auto const key = fresh_key();
-    require(session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
-    auto const seen = value_of(session.read("shop.orders", key, "SELECT count(*) FROM shop.orders WHERE order_id = $1", {text(key)}, {.hedge_after = 1ms}));
+    require(session.execute("shop.orders", key,
+                            "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    auto const seen =
+        value_of(session.read("shop.orders", key, "SELECT count(*) FROM shop.orders WHERE order_id = $1",
+                              {text(key)}, {.hedge_after = 1ms}));
     EXPECT_EQ(seen.returned.text(0, 0), "1");
   }
 }
@@ -134,7 +151,10 @@ TEST_F(hedged_reads, own_writes_are_seen_whoever_wins) {  // I8
 TEST_F(hedged_reads, a_statement_that_changes_something_is_never_done_by_the_second_leg) {
   auto app = open_with({all_[0]});
   auto session = app.session();
-  auto const drawn = session.read("shop.orders", 1, "SELECT nextval('other.numbers') FROM pg_sleep(CASE WHEN pg_is_in_recovery() THEN 0.2 ELSE 0 END)", {}, hedged);
+  auto const drawn = session.read(
+      "shop.orders", 1,
+      "SELECT nextval('other.numbers') FROM pg_sleep(CASE WHEN pg_is_in_recovery() THEN 0.2 ELSE 0 END)", {},
+      hedged);
   EXPECT_FALSE(drawn) << "a replica refuses it";
   EXPECT_EQ(fleet().on(fleet().servers().source(), "SELECT is_called FROM other.numbers"), "f");
 }
@@ -142,10 +162,15 @@ TEST_F(hedged_reads, a_statement_that_changes_something_is_never_done_by_the_sec
 TEST_F(hedged_reads, locking_and_primary_reads_are_not_raced_and_options_are_checked) {
   auto app = open_with(all_);
   auto session = app.session();
-  auto const locking = value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders, pg_sleep(0.1) FOR UPDATE OF orders", {}, {.hedge_after = 1ms}));
+  auto const locking =
+      value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders, pg_sleep(0.1) FOR UPDATE OF orders",
+                            {}, {.hedge_after = 1ms}));
   EXPECT_FALSE(locking.hedged);
-  EXPECT_FALSE(value_of(session.read("shop.orders", 1, "SELECT 1 FROM pg_sleep(0.1)", {}, {.fresh = consistency::primary, .hedge_after = 1ms})).hedged);
-  EXPECT_EQ(session.read("shop.orders", 1, "SELECT 1", {}, {.hedge_after = -1ms}).error().code(), error_code::invalid_argument);
+  EXPECT_FALSE(value_of(session.read("shop.orders", 1, "SELECT 1 FROM pg_sleep(0.1)", {},
+                                     {.fresh = consistency::primary, .hedge_after = 1ms}))
+                   .hedged);
+  EXPECT_EQ(session.read("shop.orders", 1, "SELECT 1", {}, {.hedge_after = -1ms}).error().code(),
+            error_code::invalid_argument);
 }
 
 TEST_F(hedged_reads, a_deadline_ends_a_read_that_nobody_answers) {
@@ -157,8 +182,10 @@ TEST_F(hedged_reads, a_deadline_ends_a_read_that_nobody_answers) {
   auto session = behind.session();
   EXPECT_TRUE(session.read("shop.orders", 1, "SELECT 1"));
   gate->stall();
-  for (auto const fresh : {consistency::primary, consistency::read_your_writes, consistency::bounded_staleness, consistency::any_replica}) {
-    auto const late = session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = fresh, .deadline = 200ms, .hedge_after = 10ms});
+  for (auto const fresh : {consistency::primary, consistency::read_your_writes,
+                           consistency::bounded_staleness, consistency::any_replica}) {
+    auto const late = session.read("shop.orders", 1, "SELECT 1", {},
+                                   {.fresh = fresh, .deadline = 200ms, .hedge_after = 10ms});
     EXPECT_FALSE(late);
   }
   gate->resume();

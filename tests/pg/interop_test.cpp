@@ -2,7 +2,6 @@
 #include "shardway/pg/interop.hpp"
 
 #include <gmock/gmock.h>
-
 #include <pqxx/nontransaction>
 #include <pqxx/stream_to>
 #include <pqxx/transaction>

@@ -1,7 +1,7 @@
 // Domains and enums in the shard key, and a pinned key: through copy, stream, dual write and cutover.
+#include "lib/protocol/column_lists.hpp"
 #include "migration_fixture.hpp"
 #include "shardway/manifest/validate.hpp"
-#include "lib/protocol/column_lists.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway_test {
@@ -20,10 +20,12 @@ RESET ROLE;
 )sql";
 
 shard_key key_of(std::int64_t id) {
-  return shard_key{shard_key{id % 2 == 0 ? "north" : "süd's"}, shard_key{id % 50}, shard_key{"l" + std::to_string(id % 3)}};
+  return shard_key{shard_key{id % 2 == 0 ? "north" : "süd's"}, shard_key{id % 50},
+                   shard_key{"l" + std::to_string(id % 3)}};
 }
 
-std::string const pinned_rows = "region = 'north' AND tenant = 8 AND label = 'l2'";  // of 8, and every 150 more
+std::string const pinned_rows =
+    "region = 'north' AND tenant = 8 AND label = 'l2'";  // of 8, and every 150 more
 
 class key_types : public migration_fixture, public ::testing::WithParamInterface<int> {
  protected:
@@ -38,14 +40,19 @@ class key_types : public migration_fixture, public ::testing::WithParamInterface
     auto readings = table("shop.readings", {"id"});
     readings.group = "metering";
     readings.shard_key = {"region", "tenant", "label"};
-    require(apply_manifests(options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"}), readings}));
+    require(apply_manifests(
+        options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"}), readings}));
   }
 
   void write(client_session& session, std::int64_t id) {
-    auto const wrote = session.execute("shop.readings", key_of(id), "UPDATE shop.readings SET amount = amount + 1 WHERE id = $1::bigint", {std::to_string(id)});
+    auto const wrote = session.execute("shop.readings", key_of(id),
+                                       "UPDATE shop.readings SET amount = amount + 1 WHERE id = $1::bigint",
+                                       {std::to_string(id)});
     EXPECT_TRUE(wrote) << wrote.error().to_string() << wrote.error().server_detail();
   }
-  void wave(std::string const& kind) { done(ask(kind, R"({"group": "metering", "percent": 100, "approved_by": "test"})")); }
+  void wave(std::string const& kind) {
+    done(ask(kind, R"({"group": "metering", "percent": 100, "approved_by": "test"})"));
+  }
 };
 
 TEST_P(key_types, move_and_a_pinned_key_lands_on_its_shard) {
@@ -54,15 +61,19 @@ TEST_P(key_types, move_and_a_pinned_key_lands_on_its_shard) {
   auto const& table = *now.find_table("shop.readings");
   std::string const slot_sql = slot_expression(table, "");
   EXPECT_EQ(now.shard_of(slot_of(key_of(8))), shard_id{2});
-  EXPECT_EQ(on_source("SELECT " + slot_sql + " FROM shop.readings WHERE id = 9"), std::to_string(slot_of(key_of(9)).value()));
+  EXPECT_EQ(on_source("SELECT " + slot_sql + " FROM shop.readings WHERE id = 9"),
+            std::to_string(slot_of(key_of(9)).value()));
 
   controller_process controller(file_);
   done(ask("advance", R"({"group": "metering", "to": "replicating"})"));
   EXPECT_EQ(on_shard(2, "SELECT count(*) FROM shop.readings WHERE " + pinned_rows), "14");
-  EXPECT_EQ(on_shard(2, "SELECT count(DISTINCT " + slot_sql + ") FROM shop.readings"), "1") << "a pinned_only shard holds the pinned slot";
+  EXPECT_EQ(on_shard(2, "SELECT count(DISTINCT " + slot_sql + ") FROM shop.readings"), "1")
+      << "a pinned_only shard holds the pinned slot";
 
   done(ask("advance", R"({"group": "metering", "to": "dual_writing"})"));
-  auto service = value_of(client::open({.source = {.node = "source", .conninfo = address(fleet_->source()) + " user=app"}, .application = "key_types"}));
+  auto service = value_of(
+      client::open({.source = {.node = "source", .conninfo = address(fleet_->source()) + " user=app"},
+                    .application = "key_types"}));
   auto session = service.session();
   for (std::int64_t id = 1; id <= 40; ++id) write(session, id);
   EXPECT_EQ(on_shard(2, "SELECT amount FROM shop.readings WHERE id = 8"), "1");
@@ -73,7 +84,8 @@ TEST_P(key_types, move_and_a_pinned_key_lands_on_its_shard) {
   wave("wave");
   for (std::int64_t id = 1; id <= 40; ++id) write(session, id);
   EXPECT_EQ(on_shard(2, "SELECT amount FROM shop.readings WHERE id = 8"), "2");
-  auto const read = session.read("shop.readings", key_of(8), "SELECT amount FROM shop.readings WHERE id = 8", {});
+  auto const read =
+      session.read("shop.readings", key_of(8), "SELECT amount FROM shop.readings WHERE id = 8", {});
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_EQ(read.value().returned.text(0, 0), "2");
   done(ask("verify", R"({"group": "metering"})"));
@@ -135,9 +147,11 @@ TEST_P(key_types, a_running_controller_compares_the_migration_too) {
   start_with_readings();
   auto const now = value_of(read_newest_generation(*catalog_)).value();
   std::string documents;
-  for (auto const& held : now.tables) documents += (documents.empty() ? "" : ", ") + json_text(print(held.manifest));
+  for (auto const& held : now.tables)
+    documents += (documents.empty() ? "" : ", ") + json_text(print(held.manifest));
   auto const apply = [&](migration_manifest const& wanted) {
-    return ask("apply", R"({"migration": )" + json_text(print(wanted)) + R"(, "documents": [)" + documents + "]}");
+    return ask("apply",
+               R"({"migration": )" + json_text(print(wanted)) + R"(, "documents": [)" + documents + "]}");
   };
   controller_process controller(file_);
   done(ask("advance", R"({"group": "metering", "to": "replicating"})"));
@@ -170,7 +184,8 @@ TEST_P(key_types, columns_that_the_manifest_names_are_there) {
   EXPECT_FALSE(refused([](auto& orders) { orders.classified_columns = {"details"}; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(shards, key_types, ::testing::Values(15, 18), [](auto const& one) { return "of_" + std::to_string(one.param); });
+INSTANTIATE_TEST_SUITE_P(shards, key_types, ::testing::Values(15, 18),
+                         [](auto const& one) { return "of_" + std::to_string(one.param); });
 
 }  // namespace
 }  // namespace shardway_test

@@ -3,9 +3,9 @@
 
 #include <map>
 
+#include "lib/protocol/fence.hpp"
 #include "migration_fixture.hpp"
 #include "shardway/migrate/wave/wave.hpp"
-#include "lib/protocol/fence.hpp"
 #include "shardway/testing/stop_points.hpp"
 
 namespace shardway_test {
@@ -18,11 +18,15 @@ struct ownership {
   bool operator==(ownership const&) const = default;
 };
 
-/// Looks for slots open on two nodes for as long as it lives. Shards are read first: in waves forward a slot is closed on the source before
-/// it is open on a shard, so a source open at the later look is a breach of I1.
+/// Looks for slots open on two nodes for as long as it lives. Shards are read first: in waves forward a slot
+/// is closed on the source before it is open on a shard, so a source open at the later look is a breach of
+/// I1.
 class fence_watch {
  public:
-  fence_watch(std::string source, std::vector<std::string> shards) : source_(std::move(source)), shards_(std::move(shards)), thread_([this](std::stop_token stop) { run(stop); }) {}
+  fence_watch(std::string source, std::vector<std::string> shards)
+      : source_(std::move(source)),
+        shards_(std::move(shards)),
+        thread_([this](std::stop_token stop) { run(stop); }) {}
   std::int64_t breaches() const { return breaches_; }
   std::int64_t looks() const { return looks_; }
 
@@ -47,7 +51,8 @@ class fence_watch {
     auto const answer = on->query(read_fence_statement("sales"));
     if (!answer) return;  // before the group is prepared there is no fence
     for (auto const& row : value_of(parse_fence(answer.value())))
-      for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value(); ++slot) ++open[slot];
+      for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value(); ++slot)
+        ++open[slot];
   }
 
   std::string source_;
@@ -63,7 +68,8 @@ class kill_fixture : public migration_fixture {
     start();
     service_.emplace(address(fleet_->source()), threads);
     std::vector<std::string> shards;
-    for (std::size_t i = 0; i < fleet_->shard_count(); ++i) shards.push_back(address(fleet_->shard(i)) + " user=engine");
+    for (std::size_t i = 0; i < fleet_->shard_count(); ++i)
+      shards.push_back(address(fleet_->shard(i)) + " user=engine");
     watch_.emplace(address(fleet_->source()) + " user=engine", std::move(shards));
   }
   void TearDown() override {
@@ -79,20 +85,26 @@ class kill_fixture : public migration_fixture {
     controller_ = std::make_unique<controller_process>(file_, stop_points, guards_off);
   }
   void ensure_controller() {
-    if (!controller_ || controller_->ended_within(1ms)) controller_ = std::make_unique<controller_process>(file_);
+    if (!controller_ || controller_->ended_within(1ms))
+      controller_ = std::make_unique<controller_process>(file_);
   }
 
   std::int64_t enqueue(std::string const& kind, std::string const& arguments) {
     if (catalog_->is_broken()) catalog_ = open(fleet_->source(), "engine");
     return value_of(enqueue_request(*catalog_, kind, arguments));
   }
-  /// Repeats a request that a gate refuses, or that met a connection broken by a test: after a start, streams and mirrors need a moment.
-  request ask_until_green(std::string const& kind, std::string const& arguments, std::chrono::seconds limit = 60s) {
+  /// Repeats a request that a gate refuses, or that met a connection broken by a test: after a start, streams
+  /// and mirrors need a moment.
+  request ask_until_green(std::string const& kind, std::string const& arguments,
+                          std::chrono::seconds limit = 60s) {
     auto const until = std::chrono::steady_clock::now() + limit;
     for (;;) {
       if (catalog_->is_broken()) catalog_ = open(fleet_->source(), "engine");
       auto answer = ask(kind, arguments);
-      if (answer.state == request_state::done || (answer.error_code != "gate_red" && answer.error_code != "connection_lost") || std::chrono::steady_clock::now() > until) return answer;
+      if (answer.state == request_state::done ||
+          (answer.error_code != "gate_red" && answer.error_code != "connection_lost") ||
+          std::chrono::steady_clock::now() > until)
+        return answer;
       std::this_thread::sleep_for(200ms);
     }
   }
@@ -106,7 +118,9 @@ class kill_fixture : public migration_fixture {
     done(ask_until_green("verify", R"({"group": "sales"})"));
     ready_ = true;
   }
-  static std::string wave_to(int percent) { return R"({"group": "sales", "approved_by": "test", "percent": )" + std::to_string(percent) + "}"; }
+  static std::string wave_to(int percent) {
+    return R"({"group": "sales", "approved_by": "test", "percent": )" + std::to_string(percent) + "}";
+  }
   void wave(int percent) { done(ask_until_green("wave", wave_to(percent))); }
 
   ownership owned() {
@@ -117,7 +131,9 @@ class kill_fixture : public migration_fixture {
       auto const fence = value_of(parse_fence(value_of(on->query(read_fence_statement("sales")))));
       int slots = 0;
       for (auto const& row : fence)
-        for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value(); ++slot, ++slots) ++open[slot];
+        for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value();
+             ++slot, ++slots)
+          ++open[slot];
       return slots;
     };
     for (std::size_t i = 0; i < fleet_->shard_count(); ++i) count(fleet_->shard(i));
@@ -161,7 +177,8 @@ class kill_fixture : public migration_fixture {
     return nodes;
   }
 
-  /// The end of a test that let the copy stand: nothing lost or twice anywhere, both sides equal, each slot open on one node.
+  /// The end of a test that let the copy stand: nothing lost or twice anywhere, both sides equal, each slot
+  /// open on one node.
   void expect_whole() {
     service_->stop();
     EXPECT_EQ(service_->stale_reads(), 0);
@@ -208,14 +225,23 @@ class kill_walk : public kill_fixture {
   }
 
  private:
-  // Where the next point is one of the same step, that controller is the successor; else one that is not killed ends the step.
+  // Where the next point is one of the same step, that controller is the successor; else one that is not
+  // killed ends the step.
   void kill_at(std::string const& point, bool is_next_early) {
     bring_to(point);
     if (point.starts_with("wave")) return kill_wave(point);
     run_controller(point + ":kill");
     auto const [kind, arguments] = step_of(point);
-    auto asked = kind.empty() ? 0 : advance_asked_ ? std::exchange(advance_asked_, 0) : enqueue(kind, arguments);
-    ASSERT_NO_FATAL_FAILURE(expect_killed(point, [&] { if (point.starts_with("repair")) damage(); return kind; }, asked, arguments));
+    auto asked = kind.empty()     ? 0
+                 : advance_asked_ ? std::exchange(advance_asked_, 0)
+                                  : enqueue(kind, arguments);
+    ASSERT_NO_FATAL_FAILURE(expect_killed(
+        point,
+        [&] {
+          if (point.starts_with("repair")) damage();
+          return kind;
+        },
+        asked, arguments));
     if (is_next_early) {
       advance_asked_ = asked;
       return;
@@ -235,7 +261,10 @@ class kill_walk : public kill_fixture {
     if (point.starts_with("finalize")) wave(percent_ = 100);
     if (point.starts_with("repair")) damage();
   }
-  bool is_early(std::string const& point) const { return point.starts_with("onboard") || point.find("chunk") != std::string::npos || (!ready_ && point == "controller_after_lease"); }
+  bool is_early(std::string const& point) const {
+    return point.starts_with("onboard") || point.find("chunk") != std::string::npos ||
+           (!ready_ && point == "controller_after_lease");
+  }
 
   std::pair<std::string, std::string> step_of(std::string const& point) const {
     if (point.starts_with("finalize")) return {"finalize", R"({"group": "sales", "approved_by": "test"})"};
@@ -246,17 +275,22 @@ class kill_walk : public kill_fixture {
 
   // A row that differs on a shard, of a table that no service writes.
   void damage() {
-    run_on(fleet_->shard(0), "BEGIN; SELECT set_config('shardway.writer', 'test', true); UPDATE shop.items SET sku = 'wrong' WHERE order_id = (SELECT min(order_id) FROM shop.items); COMMIT");
+    run_on(fleet_->shard(0),
+           "BEGIN; SELECT set_config('shardway.writer', 'test', true); UPDATE shop.items SET sku = 'wrong' "
+           "WHERE order_id = (SELECT min(order_id) FROM shop.items); COMMIT");
   }
 
   template <class Again>
-  void expect_killed(std::string const& point, Again again, std::int64_t& asked, std::string const& arguments) {
-    auto const until = std::chrono::steady_clock::now() + 150s;  // on a busy machine waves spend their stall budget and are asked for again
+  void expect_killed(std::string const& point, Again again, std::int64_t& asked,
+                     std::string const& arguments) {
+    auto const until = std::chrono::steady_clock::now() +
+                       150s;  // on a busy machine waves spend their stall budget and are asked for again
     while (!controller_->ended_within(100ms)) {
       ASSERT_LT(std::chrono::steady_clock::now(), until) << "the stop point was not reached";
       if (asked == 0) continue;
       auto const state = value_of(find_request(*catalog_, asked));
-      if (state && (state->state == request_state::failed || state->state == request_state::done)) asked = enqueue(again(), arguments);
+      if (state && (state->state == request_state::failed || state->state == request_state::done))
+        asked = enqueue(again(), arguments);
     }
     ASSERT_TRUE(controller_->was_killed());
     ASSERT_EQ(value_of(shardway::testing::wait_for_stop(stop_file(), 1s)), point);
@@ -265,9 +299,11 @@ class kill_walk : public kill_fixture {
 
   std::int64_t advance_asked_{};
 
-  // A wave that was not decided is undone, one that was is completed; the request is repeated if it was left undone.
+  // A wave that was not decided is undone, one that was is completed; the request is repeated if it was left
+  // undone.
   void kill_wave(std::string const& point) {
-    static std::vector<std::string> const decided{"wave_after_commit", "wave_after_one_open", "wave_after_open", "wave_after_publish"};
+    static std::vector<std::string> const decided{"wave_after_commit", "wave_after_one_open",
+                                                  "wave_after_open", "wave_after_publish"};
     bool const completes = std::find(decided.begin(), decided.end(), point) != decided.end();
     percent_ = std::min(100, percent_ + 10);
     auto const before = owned();
@@ -281,8 +317,10 @@ class kill_walk : public kill_fixture {
     EXPECT_TRUE(soon([&] { return owned().nowhere == 0; })) << "slots stay closed on both sides";
     auto const settled = owned();
     EXPECT_EQ(settled.twice, 0);
-    if (completes) EXPECT_LT(settled.on_source, before.on_source) << "a decided wave was not completed";
-    else EXPECT_EQ(settled.on_source, before.on_source) << "an undecided wave was not undone";
+    if (completes)
+      EXPECT_LT(settled.on_source, before.on_source) << "a decided wave was not completed";
+    else
+      EXPECT_EQ(settled.on_source, before.on_source) << "an undecided wave was not undone";
     if (!completes) wave(percent_);
     EXPECT_LT(owned().on_source, before.on_source);
   }
@@ -298,7 +336,11 @@ class kill_walk : public kill_fixture {
     EXPECT_EQ(owned().on_source, 0);
     EXPECT_EQ(watch_->breaches(), 0);
     for (auto* shard : shards())
-      EXPECT_EQ(run_on(*shard, "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT attisdropped AND attrelid = 'shop.orders'::regclass").text(0, 0), "0");
+      EXPECT_EQ(run_on(*shard,
+                       "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT "
+                       "attisdropped AND attrelid = 'shop.orders'::regclass")
+                    .text(0, 0),
+                "0");
   }
 };
 

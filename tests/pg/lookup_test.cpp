@@ -1,8 +1,9 @@
-// Lookups on the request path: mappings are there before rows, values of unique lookups have one row, whoever dies in between.
-#include <gmock/gmock.h>
-
+// Lookups on the request path: mappings are there before rows, values of unique lookups have one row, whoever
+// dies in between.
 #include <future>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "lookup_fixture.hpp"
 #include "shardway/base/stop_point.hpp"
@@ -13,7 +14,8 @@ using namespace shardway_test;
 using ::testing::AnyOf;
 using ::testing::IsEmpty;
 
-std::string const insert_sql = "INSERT INTO shop.users (id, customer_id, email, phone, note) VALUES ($1, $2, $3, $4, $5)";
+std::string const insert_sql =
+    "INSERT INTO shop.users (id, customer_id, email, phone, note) VALUES ($1, $2, $3, $4, $5)";
 std::string const read_email = "SELECT id FROM shop.users WHERE email = $1 AND customer_id = $2";
 std::string const read_phone = "SELECT id FROM shop.users WHERE phone = $1 AND customer_id = $2 ORDER BY id";
 
@@ -36,8 +38,10 @@ class lookups : public ::testing::Test {
 
   void SetUp() override { app_ = std::make_unique<client>(fleet().open()); }
   client_session opened() { return app_->session(); }
-  static result<write_receipt> insert(client_session& in, user const& one, write_options const& options = {}) {
-    return in.execute("shop.users", one.customer, insert_sql, {text(one.id), text(one.customer), one.email, one.phone, one.note}, options);
+  static result<write_receipt> insert(client_session& in, user const& one,
+                                      write_options const& options = {}) {
+    return in.execute("shop.users", one.customer, insert_sql,
+                      {text(one.id), text(one.customer), one.email, one.phone, one.note}, options);
   }
   static std::string ids(rows const& found) {
     std::string out;
@@ -55,7 +59,7 @@ class lookups : public ::testing::Test {
   }
   void refresh() { value_of(app_->refresh()); }
 
-  static inline std::unique_ptr<lookup_fleet> fleet_;
+  inline static std::unique_ptr<lookup_fleet> fleet_;
   std::unique_ptr<client> app_;
 };
 
@@ -91,9 +95,13 @@ TEST_F(lookups, a_null_has_no_mapping_and_a_changed_value_leads_nowhere) {
   auto in = opened();
   auto const before = fresh_email(), after = fresh_email();
   value_of(insert(in, {customer, customer, std::nullopt, "3", ""}));
-  EXPECT_EQ(fleet().on(fleet().servers().shard(0), "SELECT count(*) FROM " + names::lookup_table("shop.users", "email") + " WHERE shard_key = '{" + text(customer) + "}'"), "0");
+  EXPECT_EQ(fleet().on(fleet().servers().shard(0), "SELECT count(*) FROM " +
+                                                       names::lookup_table("shop.users", "email") +
+                                                       " WHERE shard_key = '{" + text(customer) + "}'"),
+            "0");
   auto const change = [&](std::string const& email) {
-    value_of(in.execute("shop.users", customer, "UPDATE shop.users SET email = $1 WHERE id = $2", {email, text(customer)}));
+    value_of(in.execute("shop.users", customer, "UPDATE shop.users SET email = $1 WHERE id = $2",
+                        {email, text(customer)}));
   };
   change(before);
   EXPECT_EQ(ids_by_email(in, before), text(customer));
@@ -110,9 +118,11 @@ TEST_F(lookups, a_transaction_keeps_what_it_leaves_and_not_what_it_took_back) {
   auto const customer = fresh_key();
   auto const kept = fresh_email(), undone = fresh_email();
   value_of(in.write("shop.users", customer, [&](write_transaction& within) -> result<> {
-    BOOST_OUTCOME_TRYV(within.execute("shop.users", insert_sql, {text(customer), text(customer), kept, "4", ""}));
+    BOOST_OUTCOME_TRYV(
+        within.execute("shop.users", insert_sql, {text(customer), text(customer), kept, "4", ""}));
     BOOST_OUTCOME_TRYV(within.savepoint("s"));
-    BOOST_OUTCOME_TRYV(within.execute("shop.users", "UPDATE shop.users SET email = $1 WHERE id = $2", {undone, text(customer)}));
+    BOOST_OUTCOME_TRYV(within.execute("shop.users", "UPDATE shop.users SET email = $1 WHERE id = $2",
+                                      {undone, text(customer)}));
     return within.rollback_to("s");
   }));
   EXPECT_EQ(fleet().mapped("email", kept), text(customer));
@@ -148,7 +158,8 @@ TEST_F(lookups, a_transaction_may_hand_a_unique_value_on) {
   value_of(insert(in, {customer, customer, email, "6", ""}));
   value_of(insert(in, {customer + 1'000'000, customer, other, "6", ""}));
   auto const set_email = [](write_transaction& within, std::int64_t id, text_value value) {
-    return within.execute("shop.users", "UPDATE shop.users SET email = $1 WHERE id = $2", {std::move(value), text(id)});
+    return within.execute("shop.users", "UPDATE shop.users SET email = $1 WHERE id = $2",
+                          {std::move(value), text(id)});
   };
   value_of(in.write("shop.users", customer, [&](write_transaction& within) -> result<> {
     BOOST_OUTCOME_TRYV(set_email(within, customer, std::nullopt));
@@ -163,7 +174,10 @@ TEST_F(lookups, a_transaction_may_hand_a_unique_value_on) {
 TEST_F(lookups, a_unique_value_asks_for_read_committed) {
   auto in = opened();
   auto const customer = fresh_key();
-  EXPECT_EQ(insert(in, {customer, customer, fresh_email(), "7", ""}, {.isolation = isolation_level::repeatable_read}).error().code(),
+  EXPECT_EQ(insert(in, {customer, customer, fresh_email(), "7", ""},
+                   {.isolation = isolation_level::repeatable_read})
+                .error()
+                .code(),
             error_code::statement_refused);
 }
 
@@ -178,15 +192,19 @@ TEST_F(lookups, a_write_by_a_unique_value) {
   ASSERT_TRUE(done);
   EXPECT_EQ(done->affected, 1);
   EXPECT_FALSE(value_of(in.execute_by("shop.users", "email", fresh_email(), change, {email})));
-  EXPECT_EQ(in.execute_by("shop.users", "phone", std::string("8"), change, {email}).error().code(), error_code::invalid_argument);
-  EXPECT_EQ(in.execute_by("shop.users", "email", email, change, {email}, {.operation_id = "once"}).error().code(), error_code::invalid_argument);
+  EXPECT_EQ(in.execute_by("shop.users", "phone", std::string("8"), change, {email}).error().code(),
+            error_code::invalid_argument);
+  EXPECT_EQ(
+      in.execute_by("shop.users", "email", email, change, {email}, {.operation_id = "once"}).error().code(),
+      error_code::invalid_argument);
 }
 
 TEST_F(lookups, what_is_no_lookup_is_refused) {
   auto in = opened();
   EXPECT_EQ(in.lookup("shop.none", "email", 1).error().code(), error_code::unknown_table);
   EXPECT_EQ(in.lookup("shop.users", "name", std::string("x")).error().code(), error_code::invalid_argument);
-  EXPECT_EQ(in.lookup("shop.users", "email", 1).error().code(), error_code::invalid_argument) << "another type";
+  EXPECT_EQ(in.lookup("shop.users", "email", 1).error().code(), error_code::invalid_argument)
+      << "another type";
 }
 
 TEST_F(lookups, one_that_is_building_says_so_once_slots_have_moved) {
@@ -226,7 +244,8 @@ TEST_F(lookups, a_batch_keeps_them_too) {
     rows.push_back({customer, {text(customer), text(customer), emails.back(), "13", ""}});
   }
   EXPECT_EQ(value_of(in.execute_batch("shop.users", insert_sql, rows)).affected, 5);
-  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(fleet().mapped("email", emails[i]), rows[i].key.text_of(0));
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    EXPECT_EQ(fleet().mapped("email", emails[i]), rows[i].key.text_of(0));
   rows[0].parameters[0] = text(77'000'000);
   auto const refused = value_of(in.execute_batch("shop.users", insert_sql, {rows.data(), 1}));
   ASSERT_TRUE(refused.parts.front().why);
@@ -241,7 +260,8 @@ TEST_F(lookups, writers_with_one_connection_do_not_wait_for_themselves) {
   auto const customer = moved_customer();
   value_of(app.refresh());
   auto in = app.session();
-  for (int i = 0; i < 6; ++i) value_of(insert(in, {customer + 1'000'000 * i, customer, fresh_email(), "10", ""}));
+  for (int i = 0; i < 6; ++i)
+    value_of(insert(in, {customer + 1'000'000 * i, customer, fresh_email(), "10", ""}));
 }
 
 // A claimer stands in COMMIT, its mapping written and its row not yet there.
@@ -259,7 +279,8 @@ class slow_claim : public lookups {
       auto in = opened();
       return insert(in, {customer_, customer_, email_, "11", "slow"});
     });
-    while (fleet().on(fleet().source(), waiting) != "1" && slow_.wait_for(5ms) != std::future_status::ready) continue;
+    while (fleet().on(fleet().source(), waiting) != "1" && slow_.wait_for(5ms) != std::future_status::ready)
+      continue;
     ASSERT_EQ(fleet().on(fleet().source(), waiting), "1");
     EXPECT_EQ(fleet().mapped("email", email_), text(customer_));
   }
@@ -269,7 +290,8 @@ class slow_claim : public lookups {
     auto in = opened();
     return insert(in, {rival_, rival_, email_, "11", ""}, {.retries_max = 1});
   }
-  static constexpr char waiting[] = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 77 AND NOT granted";
+  static constexpr char waiting[] =
+      "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 77 AND NOT granted";
   std::int64_t customer_{}, rival_{};
   std::string email_;
   std::unique_ptr<session> gate_;
@@ -285,9 +307,12 @@ TEST_F(slow_claim, a_rival_on_another_node_waits_and_loses) {
 }
 
 TEST_F(slow_claim, killed_before_its_commit_it_leaves_the_value_to_a_rival) {
-  fleet().on(fleet().source(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 77 AND NOT granted");
+  fleet().on(fleet().source(),
+             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 77 "
+             "AND NOT granted");
   open_gate();
-  // The library may find that nothing was committed and run it again: exactly one of the two has the value in the end.
+  // The library may find that nothing was committed and run it again: exactly one of the two has the value in
+  // the end.
   auto const won = rival();
   auto const lost = slow_.get();
   EXPECT_NE(won.has_value(), lost.has_value());
@@ -304,7 +329,8 @@ TEST_F(slow_claim, without_the_lock_both_would_have_it) {
   EXPECT_EQ(fleet().rows_with(email_, {customer_, rival_}), 2) << "what the guard is for";
 }
 
-// Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free the value in between.
+// Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free
+// the value in between.
 TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
   std::vector<std::int64_t> customers{fresh_key(), fresh_key(), moved_customer(), moved_customer()};
   refresh();
@@ -315,7 +341,10 @@ TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
       running.push_back(std::async(std::launch::async, [&, customer] {
         auto in = opened();
         auto const done = insert(in, {customer + 10'000 * (round + 1), customer, email, "12", ""});
-        if (!done) EXPECT_THAT(done.error().code(), AnyOf(error_code::constraint_violation, error_code::serialization_failure)) << done.error().to_string();
+        if (!done)
+          EXPECT_THAT(done.error().code(),
+                      AnyOf(error_code::constraint_violation, error_code::serialization_failure))
+              << done.error().to_string();
         return done.has_value();
       }));
     int won = 0;

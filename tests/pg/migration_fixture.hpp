@@ -1,15 +1,15 @@
-// A whole migration on real servers: a source of 13, two shards, tables of one group, a controller in a process of its own, and writers
-// whose operations can be found again in the rows.
+// A whole migration on real servers: a source of 13, two shards, tables of one group, a controller in a
+// process of its own, and writers whose operations can be found again in the rows.
 #pragma once
-
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
 #include <mutex>
 #include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/request.hpp"
@@ -47,7 +47,8 @@ RESET ROLE;
 class controller_process {
  public:
   /// `stop_points` goes to SHARDWAY_STOP_POINT; `guards_off` to SHARDWAY_GUARD_OFF.
-  controller_process(std::string const& migration_file, std::string const& stop_points = {}, std::string const& guards_off = {}) {
+  controller_process(std::string const& migration_file, std::string const& stop_points = {},
+                     std::string const& guards_off = {}) {
     pid_ = fork();
     if (pid_ == 0) {
       if (!stop_points.empty()) setenv("SHARDWAY_STOP_POINT", stop_points.c_str(), 1);
@@ -95,22 +96,32 @@ class controller_process {
 class migration_fixture : public ::testing::Test {
  protected:
   void start(int shard_major = 15, std::size_t shards = 2) {
-    fleet_ = value_of(shardway::testing::cluster::start({.source_major = 13, .shard_major = shard_major, .shards = shards, .fast = true}));
+    fleet_ = value_of(shardway::testing::cluster::start(
+        {.source_major = 13, .shard_major = shard_major, .shards = shards, .fast = true}));
     migration_.name = "shop";
     migration_.source = {.name = "source", .conninfo = address(fleet_->source()), .replicas = {}};
-    for (std::size_t i = 0; i < shards; ++i) migration_.shards.push_back({.name = "shard" + std::to_string(i), .conninfo = address(fleet_->shard(i)), .replicas = {}});
+    for (std::size_t i = 0; i < shards; ++i)
+      migration_.shards.push_back(
+          {.name = "shard" + std::to_string(i), .conninfo = address(fleet_->shard(i)), .replicas = {}});
     migration_.application_role = "app";
     migration_.engine_role = "engine";
     migration_.mirror_role = "mirror";
     run_on(fleet_->source(), schema_sql);
-    run_on(fleet_->source(), roles_sql(migration_, {.role = node_role::source, .server_version = 130000, .database = "postgres", .owners = {"shop_owner"}}));
+    run_on(fleet_->source(), roles_sql(migration_, {.role = node_role::source,
+                                                    .server_version = 130000,
+                                                    .database = "postgres",
+                                                    .owners = {"shop_owner"}}));
     for (std::size_t i = 0; i < shards; ++i)
-      run_on(fleet_->shard(i), roles_sql(migration_, {.role = node_role::shard, .server_version = shard_major * 10000, .database = "postgres", .owners = {"shop_owner"}}));
+      run_on(fleet_->shard(i), roles_sql(migration_, {.role = node_role::shard,
+                                                      .server_version = shard_major * 10000,
+                                                      .database = "postgres",
+                                                      .owners = {"shop_owner"}}));
     file_ = (fleet_->folder() / "migration.txtpb").string();
     std::ofstream(file_) << print(migration_);
     options_.migration = migration_;
     options_.holder = "test";
-    require(apply_manifests(options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"})}));
+    require(
+        apply_manifests(options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"})}));
     catalog_ = open(fleet_->source(), "engine");
   }
 
@@ -135,15 +146,22 @@ class migration_fixture : public ::testing::Test {
     auto admin = value_of(connect({.node = node.name(), .conninfo = node.conninfo()}));
     return value_of(admin->simple(sql));
   }
-  std::string on_source(std::string const& sql) { return std::string(run_on(fleet_->source(), sql).text(0, 0)); }
-  std::string on_shard(std::size_t shard, std::string const& sql) { return std::string(run_on(fleet_->shard(shard), sql).text(0, 0)); }
+  std::string on_source(std::string const& sql) {
+    return std::string(run_on(fleet_->source(), sql).text(0, 0));
+  }
+  std::string on_shard(std::size_t shard, std::string const& sql) {
+    return std::string(run_on(fleet_->shard(shard), sql).text(0, 0));
+  }
 
   /// Asks the controller and waits for its answer.
   request ask(std::string const& kind, std::string const& arguments, std::chrono::milliseconds limit = 60s) {
     auto const id = value_of(enqueue_request(*catalog_, kind, arguments));
     return value_of(wait_for_request(*catalog_, id, std::chrono::steady_clock::now() + limit));
   }
-  void done(request const& answer) { ASSERT_EQ(answer.state, request_state::done) << answer.kind << ": " << answer.error_code << " " << answer.error_message; }
+  void done(request const& answer) {
+    ASSERT_EQ(answer.state, request_state::done)
+        << answer.kind << ": " << answer.error_code << " " << answer.error_message;
+  }
 
   std::uint64_t newest_generation() { return value_of(newest_generation_number(*catalog_)); }
 
@@ -157,8 +175,11 @@ class migration_fixture : public ::testing::Test {
 /// Threads that write through the library as a service would, and remember what was acknowledged.
 class writers {
  public:
-  writers(std::string const& source_address, int threads) : client_(value_of(client::open({.source = {.node = "source", .conninfo = source_address + " user=app"}, .application = "writers"}))) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this, i](std::stop_token stop) { write_until(stop, i); });
+  writers(std::string const& source_address, int threads)
+      : client_(value_of(client::open({.source = {.node = "source", .conninfo = source_address + " user=app"},
+                                       .application = "writers"}))) {
+    for (int i = 0; i < threads; ++i)
+      threads_.emplace_back([this, i](std::stop_token stop) { write_until(stop, i); });
   }
   ~writers() { stop(); }
   void stop() {
@@ -194,14 +215,17 @@ class writers {
       auto const customer = order % 200;
       write_one(session, number, order, customer);
       if (sequence % 5 == 0) read_back(session, number, order, customer);
-      std::this_thread::sleep_for(5ms);  // a mirror applies one transaction at a time: it has to keep up on a busy machine
+      std::this_thread::sleep_for(
+          5ms);  // a mirror applies one transaction at a time: it has to keep up on a busy machine
     }
   }
 
   void write_one(client_session& session, std::int64_t number, std::int64_t order, std::int64_t customer) {
-    auto const wrote = session.execute("shop.orders", shard_key(customer),
-                                       "UPDATE shop.orders SET operations = operations || $1::bigint, amount = amount + 1 WHERE id = $2::bigint AND customer_id = $3::bigint",
-                                       {std::to_string(number), std::to_string(order), std::to_string(customer)});
+    auto const wrote =
+        session.execute("shop.orders", shard_key(customer),
+                        "UPDATE shop.orders SET operations = operations || $1::bigint, amount = amount + 1 "
+                        "WHERE id = $2::bigint AND customer_id = $3::bigint",
+                        {std::to_string(number), std::to_string(order), std::to_string(customer)});
     std::lock_guard lock(mutex_);
     if (wrote) {
       log_.push_back({number, order, false});
@@ -211,16 +235,22 @@ class writers {
       log_.push_back({number, order, true});
     } else {
       ++failed_;
-      if (first_failure_.empty()) first_failure_ = wrote.error().to_string() + " " + wrote.error().server_detail();
+      if (first_failure_.empty())
+        first_failure_ = wrote.error().to_string() + " " + wrote.error().server_detail();
     }
   }
 
   void read_back(client_session& session, std::int64_t number, std::int64_t order, std::int64_t customer) {
-    auto const read = session.read("shop.orders", shard_key(customer), "SELECT 1 FROM shop.orders WHERE id = $1::bigint AND $2::bigint = ANY (operations)",
-                                   {std::to_string(order), std::to_string(number)});
+    auto const read =
+        session.read("shop.orders", shard_key(customer),
+                     "SELECT 1 FROM shop.orders WHERE id = $1::bigint AND $2::bigint = ANY (operations)",
+                     {std::to_string(order), std::to_string(number)});
     std::lock_guard lock(mutex_);
-    bool const acknowledged = !log_.empty() && std::any_of(log_.rbegin(), log_.rbegin() + std::min<std::ptrdiff_t>(50, static_cast<std::ptrdiff_t>(log_.size())),
-                                                          [&](operation const& one) { return one.number == number && !one.in_doubt; });
+    bool const acknowledged =
+        !log_.empty() &&
+        std::any_of(log_.rbegin(),
+                    log_.rbegin() + std::min<std::ptrdiff_t>(50, static_cast<std::ptrdiff_t>(log_.size())),
+                    [&](operation const& one) { return one.number == number && !one.in_doubt; });
     if (read && acknowledged && read.value().returned.empty()) ++stale_;
   }
 

@@ -1,4 +1,5 @@
-// A live migration from stage to stage and back, with writers and readers at work and the controller killed on the way.
+// A live migration from stage to stage and back, with writers and readers at work and the controller killed
+// on the way.
 #include "migration_fixture.hpp"
 
 namespace shardway_test {
@@ -8,7 +9,8 @@ class migration : public migration_fixture {
  protected:
   std::string where_is(std::int64_t order) {
     for (std::size_t i = 0; i < fleet_->shard_count(); ++i)
-      if (on_shard(i, "SELECT count(*) FROM shop.orders WHERE id = " + std::to_string(order)) == "1") return "shard" + std::to_string(i);
+      if (on_shard(i, "SELECT count(*) FROM shop.orders WHERE id = " + std::to_string(order)) == "1")
+        return "shard" + std::to_string(i);
     return "nowhere";
   }
 
@@ -58,23 +60,37 @@ TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {  /
   EXPECT_EQ(on_source("SELECT string_agg(DISTINCT result, ',') FROM shardway.certificate"), "equal");
   expect_exact(service.acknowledged(), true);
   expect_exact(service.acknowledged(), false);
-  auto const duplicates = std::stoll(on_shard(0, "SELECT duplicates FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1")) +
-                          std::stoll(on_shard(1, "SELECT duplicates FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id DESC LIMIT 1"));
+  auto const duplicates = std::stoll(on_shard(0,
+                                              "SELECT duplicates FROM shardway.stream_progress WHERE stream "
+                                              "= 'source' ORDER BY id DESC LIMIT 1")) +
+                          std::stoll(on_shard(1,
+                                              "SELECT duplicates FROM shardway.stream_progress WHERE stream "
+                                              "= 'source' ORDER BY id DESC LIMIT 1"));
   EXPECT_EQ(duplicates, service.applied_receipts());
   EXPECT_GT(duplicates, 0);
   done(ask("finalize", R"({"group": "sales", "approved_by": "test"})"));
-  EXPECT_EQ(on_shard(0, "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT attisdropped AND attrelid = 'shop.orders'::regclass"), "0");
+  EXPECT_EQ(on_shard(0,
+                     "SELECT count(*) FROM pg_attribute WHERE attname = '_shardway_version' AND NOT "
+                     "attisdropped AND attrelid = 'shop.orders'::regclass"),
+            "0");
 }
 
-// A wave whose end was never written is older than others that had theirs: the next controller leaves their fences alone (I1, K2).
+// A wave whose end was never written is older than others that had theirs: the next controller leaves their
+// fences alone (I1, K2).
 TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
   start();
-  auto const wave = [&](std::string const& kind, std::string const& more) { done(ask(kind, R"({"group": "sales", "approved_by": "test")" + more + "}")); };
-  auto const forget_the_end_of_the_first = [&](std::string const& decision) {
-    run_on(fleet_->source(), "UPDATE shardway.wave SET finished_at = NULL, state = 'switching' WHERE started_at = (SELECT min(started_at) FROM shardway.wave);"
-                             "UPDATE shardway.wave_decision SET decision = '" + decision + "' WHERE wave = (SELECT wave FROM shardway.wave ORDER BY started_at LIMIT 1)");
+  auto const wave = [&](std::string const& kind, std::string const& more) {
+    done(ask(kind, R"({"group": "sales", "approved_by": "test")" + more + "}"));
   };
-  std::string const open_slots = "SELECT coalesce(sum(slot_to - slot_from + 1), 0) FROM shardway.fence_sales WHERE is_open";
+  auto const forget_the_end_of_the_first = [&](std::string const& decision) {
+    run_on(fleet_->source(),
+           "UPDATE shardway.wave SET finished_at = NULL, state = 'switching' WHERE started_at = (SELECT "
+           "min(started_at) FROM shardway.wave);"
+           "UPDATE shardway.wave_decision SET decision = '" +
+               decision + "' WHERE wave = (SELECT wave FROM shardway.wave ORDER BY started_at LIMIT 1)");
+  };
+  std::string const open_slots =
+      "SELECT coalesce(sum(slot_to - slot_from + 1), 0) FROM shardway.fence_sales WHERE is_open";
   {
     controller_process controller(file_);
     done(ask("advance", R"({"group": "sales", "to": "dual_writing"})"));
@@ -98,12 +114,14 @@ TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
   EXPECT_EQ(on_shard(0, open_slots), "2048");
 }
 
-// I7, V2: the gate is computed from the database each time, so a restart does not lose what was found or repaired.
+// I7, V2: the gate is computed from the database each time, so a restart does not lose what was found or
+// repaired.
 TEST_F(migration, wave_needs_a_certificate_newer_than_the_last_repair_also_after_a_restart) {
   start();
   auto const refused = [&] {
     auto const answer = ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})");
-    return answer.state == request_state::failed && answer.error_code == "gate_red" && answer.error_message.find("certificates") != std::string::npos;
+    return answer.state == request_state::failed && answer.error_code == "gate_red" &&
+           answer.error_message.find("certificates") != std::string::npos;
   };
   {
     controller_process controller(file_);
@@ -111,7 +129,9 @@ TEST_F(migration, wave_needs_a_certificate_newer_than_the_last_repair_also_after
     done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
     EXPECT_TRUE(refused()) << "never verified";
     done(ask("verify", R"({"group": "sales"})"));
-    run_on(fleet_->source(), "INSERT INTO shardway.repair (relation, node, kind, key_digest) VALUES ('shop.orders', 'shard0', 'update', '0')");
+    run_on(fleet_->source(),
+           "INSERT INTO shardway.repair (relation, node, kind, key_digest) VALUES ('shop.orders', 'shard0', "
+           "'update', '0')");
     EXPECT_TRUE(refused()) << "repaired since";
     controller.kill_9();
   }

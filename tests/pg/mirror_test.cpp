@@ -11,10 +11,16 @@ class mirror_test : public stream_fixture {
  protected:
   /// Everything is copied; then slots of the first shard move there, as a wave does it.
   void SetUp() override {
-    install("CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, note text, total numeric(12,2))",
-            {table_of("shop.orders", {"id"}, {"customer_id"},
-                      {{"id", "bigint", false, true}, {"customer_id", "bigint", false, true}, {"note", "text", false, false}, {"total", "numeric(12,2)", false, false}})},
-            "INSERT INTO shop.orders SELECT n, n, (SELECT string_agg(md5((n * i)::text), '') FROM generate_series(1, 200) AS i), n FROM generate_series(1, 400) AS n");
+    install(
+        "CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL, note text, total "
+        "numeric(12,2))",
+        {table_of("shop.orders", {"id"}, {"customer_id"},
+                  {{"id", "bigint", false, true},
+                   {"customer_id", "bigint", false, true},
+                   {"note", "text", false, false},
+                   {"total", "numeric(12,2)", false, false}})},
+        "INSERT INTO shop.orders SELECT n, n, (SELECT string_agg(md5((n * i)::text), '') FROM "
+        "generate_series(1, 200) AS i), n FROM generate_series(1, 400) AS n");
     start();
     copy();
     shard_ = open(fleet_->shard(0));
@@ -36,16 +42,21 @@ class mirror_test : public stream_fixture {
   static constexpr char mine[] = " WHERE shardway.slot_of(customer_id) < 2048";
   std::string on_source() { return digest("shop.orders", "id, customer_id, note, total", mine); }
   std::string on_shard() {
-    return one(*shard_, "SELECT count(*) || ':' || coalesce(sum(hashtextextended(r::text, 0)::numeric), 0) FROM (SELECT id, customer_id, note, total FROM shop.orders) AS r");
+    return one(*shard_,
+               "SELECT count(*) || ':' || coalesce(sum(hashtextextended(r::text, 0)::numeric), 0) FROM "
+               "(SELECT id, customer_id, note, total FROM shop.orders) AS r");
   }
 
-  void write_shard(std::string const& sql) { run(*shard_, "BEGIN; SET LOCAL shardway.writer = 'client'; " + sql + "; COMMIT"); }
+  void write_shard(std::string const& sql) {
+    run(*shard_, "BEGIN; SET LOCAL shardway.writer = 'client'; " + sql + "; COMMIT");
+  }
 
   void mirrored() {
     auto const end = *lsn::parse(one(*shard_, "SELECT pg_current_wal_flush_lsn()"));
     expect_soon("the mirror has caught up", [&] {
       auto const state = engine_->mirror(shard_id{0});
-      if (state.failure) throw std::runtime_error(state.failure->to_string() + " " + state.failure->server_detail());
+      if (state.failure)
+        throw std::runtime_error(state.failure->to_string() + " " + state.failure->server_detail());
       return state.position.applied >= end;
     });
   }
@@ -54,8 +65,10 @@ class mirror_test : public stream_fixture {
 };
 
 constexpr char every_kind[] =
-    "INSERT INTO shop.orders SELECT n + 10000, customer_id, 'from the shard', n FROM shop.orders, generate_series(1, 3) AS n WHERE id % 20 = 0 ON CONFLICT DO NOTHING;"
-    "UPDATE shop.orders SET total = -total WHERE id % 3 = 0; DELETE FROM shop.orders WHERE id % 11 = 0; UPDATE shop.orders SET id = id + 5000 WHERE id % 7 = 0 AND id < 400";
+    "INSERT INTO shop.orders SELECT n + 10000, customer_id, 'from the shard', n FROM shop.orders, "
+    "generate_series(1, 3) AS n WHERE id % 20 = 0 ON CONFLICT DO NOTHING;"
+    "UPDATE shop.orders SET total = -total WHERE id % 3 = 0; DELETE FROM shop.orders WHERE id % 11 = 0; "
+    "UPDATE shop.orders SET id = id + 5000 WHERE id % 7 = 0 AND id < 400";
 
 TEST_F(mirror_test, source_gets_what_the_shard_writes_and_nothing_echoes) {  // S13
   write_shard(every_kind);
@@ -79,7 +92,8 @@ TEST_F(mirror_test, without_the_mark_its_writes_are_taken_for_foreign) {  // S13
 
 TEST_F(mirror_test, nothing_is_applied_twice_or_lost_over_errors_and_restarts) {  // S1
   {
-    shardway::testing::selected_stop_points const stops("before_mirror_commit:error:2,after_mirror_commit:error:3,after_mirror_commit:error:5");
+    shardway::testing::selected_stop_points const stops(
+        "before_mirror_commit:error:2,after_mirror_commit:error:3,after_mirror_commit:error:5");
     for (int i = 0; i < 8; ++i) write_shard("UPDATE shop.orders SET total = total + 1");
     mirrored();
   }
@@ -105,7 +119,8 @@ TEST_F(mirror_test, authority_goes_back_and_the_stream_goes_on) {  // X11
   EXPECT_EQ(one(*shard_, "SELECT count(*) FROM shop.orders WHERE note <> 'shard and source'"), "0");
 }
 
-// Finalizing the last group takes the replication slot away; a later group brings a new one, far past what was mirrored.
+// Finalizing the last group takes the replication slot away; a later group brings a new one, far past what
+// was mirrored.
 TEST_F(mirror_test, finalized_group_is_not_in_the_way_of_a_new_replication_slot) {
   write_shard("UPDATE shop.orders SET total = 1");
   mirrored();
@@ -119,7 +134,8 @@ TEST_F(mirror_test, finalized_group_is_not_in_the_way_of_a_new_replication_slot)
   require(engine_->start_mirror(shard_id{0}));
   write_shard("UPDATE shop.orders SET total = -3");
   mirrored();
-  EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders WHERE total = -3"), "0") << "a finalized group is not mirrored";
+  EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders WHERE total = -3"), "0")
+      << "a finalized group is not mirrored";
 }
 
 TEST_F(mirror_test, truncate_on_a_shard_stops_it) {  // S11

@@ -1,7 +1,7 @@
 // Reads of several keys: grouped by node, each node asked once, right while authority moves.
-#include <gmock/gmock.h>
-
 #include <set>
+
+#include <gmock/gmock.h>
 
 #include "split_fleet.hpp"
 
@@ -9,7 +9,8 @@ namespace {
 
 using namespace shardway_test;
 
-constexpr char of_keys[] = "SELECT o.order_id, o.customer_id, o.note FROM shop.orders o WHERE o.customer_id = ANY ($1)";
+constexpr char of_keys[] =
+    "SELECT o.order_id, o.customer_id, o.note FROM shop.orders o WHERE o.customer_id = ANY ($1)";
 
 class multi_read : public ::testing::Test {
  protected:
@@ -24,16 +25,21 @@ class multi_read : public ::testing::Test {
   // A shard key of two columns, with texts that an array must quote.
   static void make_notes() {
     auto& current = fleet_->fleet().current();
-    auto notes = table_of("shop.notes", "shop", {"tenant", "id"}, {column("tenant", "bigint"), column("id", "text")});
+    auto notes =
+        table_of("shop.notes", "shop", {"tenant", "id"}, {column("tenant", "bigint"), column("id", "text")});
     notes.manifest.shard_key = {"tenant", "id"};
     notes.manifest.reads = current.tables[0].manifest.reads;
     current.tables.push_back(notes);
-    std::string const rows = "CREATE TABLE shop.notes (tenant bigint, id text, PRIMARY KEY (tenant, id)); INSERT INTO shop.notes SELECT n % 3, 'a,\"{} \\' || n FROM "
-                             "generate_series(1, 90) n WHERE shardway.slot_of_parts(shardway.key_part((n % 3)::bigint), shardway.key_part('a,\"{} \\' || n)) BETWEEN ";
+    std::string const rows =
+        "CREATE TABLE shop.notes (tenant bigint, id text, PRIMARY KEY (tenant, id)); INSERT INTO shop.notes "
+        "SELECT n % 3, 'a,\"{} \\' || n FROM "
+        "generate_series(1, 90) n WHERE shardway.slot_of_parts(shardway.key_part((n % 3)::bigint), "
+        "shardway.key_part('a,\"{} \\' || n)) BETWEEN ";
     require(fleet_->source().query(rows + "0 AND 4095"));
     for (std::size_t i = 0; i < 4; ++i) {
       auto const slots = current.placement[i].slots;
-      require(fleet_->shard(i).query(rows + std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value())));
+      require(fleet_->shard(i).query(rows + std::to_string(slots.first.value()) + " AND " +
+                                     std::to_string(slots.last.value())));
     }
   }
 
@@ -53,7 +59,7 @@ class multi_read : public ::testing::Test {
       for (int i = 0; i < 3; ++i) all.insert(text(key));
     return all;
   }
-  static inline std::unique_ptr<split_fleet> fleet_;
+  inline static std::unique_ptr<split_fleet> fleet_;
 };
 
 TEST_F(multi_read, each_node_is_asked_once_for_its_own_keys) {
@@ -63,14 +69,17 @@ TEST_F(multi_read, each_node_is_asked_once_for_its_own_keys) {
   auto const read = value_of(app.session().read_many("shop.orders", wanted, of_keys));
   EXPECT_EQ(customers(read.returned), thrice(120));
   EXPECT_EQ(read.parts.size(), 5U) << "the source and four shards";
-  auto const sum = value_of(app.session().read_many("shop.orders", wanted, of_keys, {}, {.merge = {.aggregates = {{"n", aggregate_function::count_rows}}}}));
+  auto const sum =
+      value_of(app.session().read_many("shop.orders", wanted, of_keys, {},
+                                       {.merge = {.aggregates = {{"n", aggregate_function::count_rows}}}}));
   EXPECT_EQ(sum.returned.text(0, 0), "360");
 }
 
 TEST_F(multi_read, the_callers_parameters_follow_and_rows_are_merged) {
   auto app = fleet_->fleet().open();
-  auto const read = value_of(app.session().read_many("shop.orders", keys(60), std::string(of_keys) + " AND o.note = $2 AND o.order_id % 10 = $3", {"note 3", "1"},
-                                                     {.merge = {.order_by = {{.column = "customer_id", .descending = true}}, .limit = 3}}));
+  auto const read = value_of(app.session().read_many(
+      "shop.orders", keys(60), std::string(of_keys) + " AND o.note = $2 AND o.order_id % 10 = $3",
+      {"note 3", "1"}, {.merge = {.order_by = {{.column = "customer_id", .descending = true}}, .limit = 3}}));
   ASSERT_EQ(read.returned.size(), 3U);
   EXPECT_EQ(read.returned.text(0, 1), "59");
   EXPECT_EQ(read.returned.text(1, 1), "52");
@@ -81,11 +90,14 @@ TEST_F(multi_read, a_key_of_two_columns_is_two_arrays) {
   auto app = fleet_->fleet().open();
   std::vector<shard_key> wanted;
   for (int n = 1; n <= 90; ++n) wanted.push_back(shard_key{n % 3, "a,\"{} \\" + std::to_string(n)});
-  auto const some = value_of(app.session().read_many("shop.notes", wanted,
-                                                     "SELECT t.tenant, t.id FROM shop.notes t WHERE (t.tenant, t.id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))"));
+  auto const some =
+      value_of(app.session().read_many("shop.notes", wanted,
+                                       "SELECT t.tenant, t.id FROM shop.notes t WHERE (t.tenant, t.id) IN "
+                                       "(SELECT * FROM unnest($1::bigint[], $2::text[]))"));
   EXPECT_EQ(some.returned.size(), 90U);
   EXPECT_EQ(some.parts.size(), 5U);
-  auto const all = value_of(app.session().read_all("shop.notes", "SELECT t.tenant, t.id FROM shop.notes t WHERE {slots:t.tenant, t.id}"));
+  auto const all = value_of(app.session().read_all(
+      "shop.notes", "SELECT t.tenant, t.id FROM shop.notes t WHERE {slots:t.tenant, t.id}"));
   EXPECT_EQ(all.returned.size(), 90U);
   EXPECT_TRUE(all.filtered);
 }
@@ -95,9 +107,12 @@ TEST_F(multi_read, a_session_sees_what_it_wrote_on_each_node) {
   auto session = app.session();
   auto const key = fresh_key(), other = fresh_key();
   for (auto const one : {key, other})
-    require(session.execute("shop.orders", one, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)", {text(one * 100000), text(one)}));
+    require(session.execute("shop.orders", one,
+                            "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2)",
+                            {text(one * 100000), text(one)}));
   std::vector<shard_key> const both{key, other};
-  EXPECT_EQ(customers(value_of(session.read_many("shop.orders", both, of_keys)).returned), (std::multiset<std::string>{text(key), text(other)}));
+  EXPECT_EQ(customers(value_of(session.read_many("shop.orders", both, of_keys)).returned),
+            (std::multiset<std::string>{text(key), text(other)}));
 }
 
 // I1, I8. The client has an older generation.
@@ -106,10 +121,12 @@ TEST_F(multi_read, authority_that_moved_unseen_makes_the_read_begin_anew) {
   auto session = app.session();
   ASSERT_EQ(customers(value_of(session.read_many("shop.orders", keys(120), of_keys)).returned), thrice(120));
   auto const slots = fleet_->fleet().current().placement[3].slots;
-  fleet_->move(3, {slot_id{static_cast<std::uint16_t>(fleet_->part_of_shard(3, 50).last.value() + 1)}, slots.last});
+  fleet_->move(
+      3, {slot_id{static_cast<std::uint16_t>(fleet_->part_of_shard(3, 50).last.value() + 1)}, slots.last});
   {
     without_guard const off("read_fence");
-    EXPECT_NE(customers(value_of(session.read_many("shop.orders", keys(120), of_keys)).returned), thrice(120)) << "moved rows were to be missing";
+    EXPECT_NE(customers(value_of(session.read_many("shop.orders", keys(120), of_keys)).returned), thrice(120))
+        << "moved rows were to be missing";
   }
   fleet_->publish();
   auto const read = value_of(session.read_many("shop.orders", keys(120), of_keys));
@@ -120,7 +137,10 @@ TEST_F(multi_read, authority_that_moved_unseen_makes_the_read_begin_anew) {
 TEST_F(multi_read, a_node_that_fails_is_named) {
   auto app = fleet_->fleet().open();
   require(fleet_->shard(1).query("ALTER TABLE shop.items RENAME TO items_away"));
-  auto const failed = app.session().read_many("shop.items", keys(120), "SELECT i.order_id FROM shop.items i WHERE i.customer_id = ANY ($1)").error();
+  auto const failed = app.session()
+                          .read_many("shop.items", keys(120),
+                                     "SELECT i.order_id FROM shop.items i WHERE i.customer_id = ANY ($1)")
+                          .error();
   require(fleet_->shard(1).query("ALTER TABLE shop.items_away RENAME TO items"));
   EXPECT_EQ(failed.code(), error_code::sql_error);
   EXPECT_EQ(failed.node(), fleet_->shard(1).name());
@@ -130,8 +150,10 @@ TEST_F(multi_read, calls_without_keys_or_with_other_parameters_are_refused) {
   auto app = fleet_->fleet().open();
   auto session = app.session();
   EXPECT_EQ(session.read_many("shop.orders", {}, of_keys).error().code(), error_code::shard_key_missing);
-  EXPECT_EQ(session.read_many("shop.orders", keys(2), "SELECT 1").error().code(), error_code::statement_refused);
-  EXPECT_EQ(session.read_many("shop.orders", keys(2), of_keys, {"too many"}).error().code(), error_code::statement_refused);
+  EXPECT_EQ(session.read_many("shop.orders", keys(2), "SELECT 1").error().code(),
+            error_code::statement_refused);
+  EXPECT_EQ(session.read_many("shop.orders", keys(2), of_keys, {"too many"}).error().code(),
+            error_code::statement_refused);
   EXPECT_EQ(session.read_many("shop.nothing", keys(2), of_keys).error().code(), error_code::unknown_table);
   auto const missing = session.read("shop.orders", {}, "SELECT 1 FROM shop.orders").error();
   EXPECT_EQ(missing.code(), error_code::shard_key_missing);

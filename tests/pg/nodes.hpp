@@ -1,11 +1,11 @@
 // One server per version for a whole test program, and sessions on it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
@@ -15,7 +15,9 @@ namespace shardway_test {
 
 using namespace std::chrono_literals;
 
-inline shardway::steady_time in(std::chrono::milliseconds wait) { return std::chrono::steady_clock::now() + wait; }
+inline shardway::steady_time in(std::chrono::milliseconds wait) {
+  return std::chrono::steady_clock::now() + wait;
+}
 
 /// Started at first use, stopped when the program ends its tests.
 class nodes : public ::testing::Environment {
@@ -24,7 +26,8 @@ class nodes : public ::testing::Environment {
     if (!folder()) folder() = value_of(shardway::testing::scratch_folder::make());
     auto& node = all()[major];
     if (!node) {
-      node = value_of(shardway::testing::server::launch(folder()->path(), {.name = "pg" + std::to_string(major), .major = major, .fast = true}));
+      node = value_of(shardway::testing::server::launch(
+          folder()->path(), {.name = "pg" + std::to_string(major), .major = major, .fast = true}));
     }
     return *node;
   }

@@ -1,24 +1,25 @@
-// Onboarding on real servers: a source of 13 with a shop's schema, shards of 15 and 18, and roles with the rights that roles_sql gives.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// Onboarding on real servers: a source of 13 with a shop's schema, shards of 15 and 18, and roles with the
+// rights that roles_sql gives.
 #include <future>
 #include <map>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "lib/catalog/guarded.hpp"
-#include "shardway/catalog/install.hpp"
-#include "shardway/catalog/lease.hpp"
 #include "lib/migrate/onboard/finish.hpp"
 #include "lib/migrate/onboard/guard.hpp"
 #include "lib/migrate/onboard/ids.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/join.hpp"
 #include "lib/migrate/onboard/schema.hpp"
-#include "lib/protocol/schema.hpp"
-#include "shardway/migrate/preflight/roles.hpp"
-#include "shardway/pg/connect.hpp"
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
+#include "shardway/catalog/install.hpp"
+#include "shardway/catalog/lease.hpp"
+#include "shardway/migrate/preflight/roles.hpp"
+#include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
 #include "support/must.hpp"
 
@@ -75,12 +76,19 @@ migration_manifest shop() {
 }
 
 table_manifest orders_manifest() {
-  return {.table = "shop.orders", .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}, .ids = id_strategy_kind::interleaved,
+  return {.table = "shop.orders",
+          .group = "orders",
+          .shard_key = {"customer_id"},
+          .key = {"id"},
+          .ids = id_strategy_kind::interleaved,
           .drop_foreign_keys = {"orders_unrelated"}};
 }
 table_manifest events_manifest() {
-  return {.table = "shop.events", .group = "orders", .shard_key = {"customer_id"}, .key = {"id", "customer_id", "at"},
-      .drop_foreign_keys = {},
+  return {.table = "shop.events",
+          .group = "orders",
+          .shard_key = {"customer_id"},
+          .key = {"id", "customer_id", "at"},
+          .drop_foreign_keys = {},
           .triggers = trigger_policy::source_only};
 }
 table_manifest countries_manifest() {
@@ -100,18 +108,23 @@ class onboard_test : public ::testing::TestWithParam<int> {
     for (auto* node : fleet_->all()) {
       must(node->query("CREATE DATABASE " + database_));
       auto const role = node == &fleet_->source() ? node_role::source : node_role::shard;
-      run(*node, roles_sql(shop(), {.role = role, .server_version = node->major() * 10000, .database = database_,
-          .owners = {"shop_owner"}}));
+      run(*node, roles_sql(shop(), {.role = role,
+                                    .server_version = node->major() * 10000,
+                                    .database = database_,
+                                    .owners = {"shop_owner"}}));
     }
     run(fleet_->source(), shop_schema);
     source_ = open(fleet_->source());
     for (std::size_t i = 0; i < 2; ++i) shards_.push_back(open(fleet_->shard(i)));
-    must(install({{source_.get(), node_role::source, "source"}, {shards_[0].get(), node_role::shard, "shard1"}, {shards_[1].get(),
-        node_role::shard, "shard2"}}, shop()));
-    for (auto* node : {source_.get(), shards_[0].get(), shards_[1].get()}) must(raise_token(*node, 1, "test"));
+    must(install({{source_.get(), node_role::source, "source"},
+                  {shards_[0].get(), node_role::shard, "shard1"},
+                  {shards_[1].get(), node_role::shard, "shard2"}},
+                 shop()));
+    for (auto* node : {source_.get(), shards_[0].get(), shards_[1].get()})
+      must(raise_token(*node, 1, "test"));
     options_.token = 1;
-    for (auto const& manifest : {countries_manifest(), orders_manifest(), events_manifest()}) tables_.push_back(must(inspect_table(*source_,
-        manifest)));
+    for (auto const& manifest : {countries_manifest(), orders_manifest(), events_manifest()})
+      tables_.push_back(must(inspect_table(*source_, manifest)));
   }
   void TearDown() override {
     source_.reset();
@@ -123,21 +136,30 @@ class onboard_test : public ::testing::TestWithParam<int> {
   }
 
   static std::unique_ptr<testing::cluster> start(int major) {
-    auto fleet = must(testing::cluster::start({.source_major = major == 15 ? 15 : 13, .shard_major = major, .shards = 2, .fast = true}));
+    auto fleet = must(testing::cluster::start(
+        {.source_major = major == 15 ? 15 : 13, .shard_major = major, .shards = 2, .fast = true}));
     for (auto* node : fleet->all()) must(node->query("CREATE ROLE shop_owner"));
     must(fleet->source().query("CREATE ROLE source_only; GRANT shop_owner TO source_only"));
     return fleet;
   }
-  result<std::string> tried(testing::server& node, std::string const& sql) { return node.query(sql, database_); }
+  result<std::string> tried(testing::server& node, std::string const& sql) {
+    return node.query(sql, database_);
+  }
   void run(testing::server& node, std::string const& sql) { must(tried(node, sql)); }
-  std::string conninfo(testing::server& node, std::string const& role = "engine") { return node.conninfo(database_, role); }
+  std::string conninfo(testing::server& node, std::string const& role = "engine") {
+    return node.conninfo(database_, role);
+  }
   std::unique_ptr<session> open(testing::server& node, std::string const& role = "engine") {
     return must(connect({.node = node.name(), .conninfo = conninfo(node, role)}));
   }
   onboard_node source() { return {source_.get(), "source", conninfo(fleet_->source())}; }
-  onboard_node shard(std::size_t i) { return {shards_[i].get(), "shard" + std::to_string(i + 1), conninfo(fleet_->shard(i))}; }
+  onboard_node shard(std::size_t i) {
+    return {shards_[i].get(), "shard" + std::to_string(i + 1), conninfo(fleet_->shard(i))};
+  }
   std::vector<onboard_node> shards() { return {shard(0), shard(1)}; }
-  std::string ask(session& node, std::string sql) { return std::string(must(node.query({std::move(sql)})).text(0, 0)); }
+  std::string ask(session& node, std::string sql) {
+    return std::string(must(node.query({std::move(sql)})).text(0, 0));
+  }
   void bring_up() {
     must(prepare_groups(source(), shards(), {"orders", "geo"}, "app", options_));
     for (auto const& at : shards()) must(create_schema_on_shard(source(), at, shop(), tables_, options_));
@@ -161,10 +183,12 @@ TEST_P(onboard_test, inspection_shows_the_tables_shape) {
   EXPECT_EQ(tables_[1].columns[3].type, "shop.order_state");
   EXPECT_TRUE(tables_[1].columns[6].generated);
   EXPECT_TRUE(tables_[2].partitioned);
-  EXPECT_EQ(must(table_leaves(*source_, "shop.events")), (std::vector<std::string>{"shop.events_2025", "shop.events_2026"}));
+  EXPECT_EQ(must(table_leaves(*source_, "shop.events")),
+            (std::vector<std::string>{"shop.events_2025", "shop.events_2026"}));
   auto wrong = orders_manifest();
   wrong.key = {"customer_id", "id"};
-  EXPECT_THAT(inspect_table(*source_, wrong).error().message(), HasSubstr("primary key is (id), the manifest says (customer_id, id)"));
+  EXPECT_THAT(inspect_table(*source_, wrong).error().message(),
+              HasSubstr("primary key is (id), the manifest says (customer_id, id)"));
   wrong = orders_manifest();
   wrong.shard_key = {"customer"};
   EXPECT_THAT(inspect_table(*source_, wrong).error().message(), HasSubstr("no column customer"));
@@ -182,36 +206,55 @@ TEST_P(onboard_test, a_shard_gets_the_schema_and_a_second_call_changes_nothing) 
   EXPECT_THAT(report.skipped, Contains(HasSubstr("FUNCTION notes")));
   EXPECT_TRUE(must(create_schema_on_shard(source(), shard(0), shop(), tables_, options_)).created.empty());
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regclass('shop.unrelated') IS NULL"), "t");
-  EXPECT_EQ(ask(*shards_[0], "SELECT rolname FROM pg_class c JOIN pg_roles r ON r.oid = relowner WHERE c.oid = 'shop.orders'::regclass"),
-      "shop_owner");
-  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'u') AND conrelid = 'shop.orders'::regclass"), "2");
-  EXPECT_EQ(ask(*shards_[0], "SELECT to_regclass('shop.orders_mixed') IS NOT NULL AND to_regclass('shop.orders_state') IS NULL"), "t");
-  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_index WHERE indrelid = 'shop.events_2025'::regclass"), "2");
-       // key and secondary index
-  EXPECT_EQ(ask(*shards_[0], "SELECT has_table_privilege('app', 'shop.orders', 'UPDATE') AND NOT has_table_privilege('app', 'shop.orders',"
-      " 'DELETE')"
-                             " AND has_column_privilege('app', 'shop.events', 'order_id', 'UPDATE') AND has_sequence_privilege('app',"
-                                 " 'shop.orders_id_seq', 'USAGE')"), "t");
+  EXPECT_EQ(ask(*shards_[0],
+                "SELECT rolname FROM pg_class c JOIN pg_roles r ON r.oid = relowner WHERE c.oid = "
+                "'shop.orders'::regclass"),
+            "shop_owner");
+  EXPECT_EQ(ask(*shards_[0],
+                "SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'u') AND conrelid = "
+                "'shop.orders'::regclass"),
+            "2");
+  EXPECT_EQ(
+      ask(*shards_[0],
+          "SELECT to_regclass('shop.orders_mixed') IS NOT NULL AND to_regclass('shop.orders_state') IS NULL"),
+      "t");
+  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_index WHERE indrelid = 'shop.events_2025'::regclass"),
+            "2");
+  // key and secondary index
+  EXPECT_EQ(ask(*shards_[0],
+                "SELECT has_table_privilege('app', 'shop.orders', 'UPDATE') AND NOT "
+                "has_table_privilege('app', 'shop.orders',"
+                " 'DELETE')"
+                " AND has_column_privilege('app', 'shop.events', 'order_id', 'UPDATE') AND "
+                "has_sequence_privilege('app',"
+                " 'shop.orders_id_seq', 'USAGE')"),
+            "t");
   must(compare_schema(*source_, *shards_[0], tables_[1]));
-  must(shards_[0]->query({"INSERT INTO shop.orders (id, customer_id, total, _shardway_version) VALUES (1, 1, 1, 5)"}));
+  must(shards_[0]->query(
+      {"INSERT INTO shop.orders (id, customer_id, total, _shardway_version) VALUES (1, 1, 1, 5)"}));
 }
 
 TEST_P(onboard_test, drift_is_named) {
   bring_up();
-  run(fleet_->shard(0), "ALTER TABLE shop.orders ALTER COLUMN \"Mixed Case\" TYPE varchar(10), ADD COLUMN extra int, DROP COLUMN country");
+  run(fleet_->shard(0),
+      "ALTER TABLE shop.orders ALTER COLUMN \"Mixed Case\" TYPE varchar(10), ADD COLUMN extra int, DROP "
+      "COLUMN country");
   auto const drift = compare_schema(*source_, *shards_[0], tables_[1]);
   ASSERT_FALSE(drift);
   EXPECT_EQ(drift.error().code(), error_code::schema_drift);
-  EXPECT_THAT(drift.error().message(), HasSubstr("Mixed Case is text on the source, character varying(10) on the shard"));
+  EXPECT_THAT(drift.error().message(),
+              HasSubstr("Mixed Case is text on the source, character varying(10) on the shard"));
   EXPECT_THAT(drift.error().message(), HasSubstr("extra is on the shard only"));
   EXPECT_THAT(drift.error().message(), HasSubstr("country is missing"));
 }
 
 TEST_P(onboard_test, a_failing_dump_leaves_nothing) {
   must(prepare_groups(source(), shards(), {"orders", "geo"}, "app", options_));
-  run(fleet_->source(), "ALTER TABLE shop.countries OWNER TO postgres; "
-                              "ALTER TABLE shop.orders OWNER TO source_only; GRANT source_only TO engine; GRANT CREATE ON SCHEMA shop TO"
-                                  " source_only");
+  run(fleet_->source(),
+      "ALTER TABLE shop.countries OWNER TO postgres; "
+      "ALTER TABLE shop.orders OWNER TO source_only; GRANT source_only TO engine; GRANT CREATE ON SCHEMA "
+      "shop TO"
+      " source_only");
   run(fleet_->source(), "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO engine");
   auto const failed = create_schema_on_shard(source(), shard(0), shop(), tables_, options_);
   ASSERT_FALSE(failed);
@@ -225,19 +268,24 @@ TEST_P(onboard_test, indexes_foreign_keys_and_triggers_come_after_the_copy) {  /
   auto const report = must(finish_schema(source(), shard(0), tables_, options_));
   EXPECT_THAT(report.skipped, Contains(HasSubstr("orders_unrelated of shop.orders: the manifest drops it")));
   EXPECT_EQ(ask(node, "SELECT to_regclass('shop.orders_state') IS NOT NULL"), "t");
-  EXPECT_EQ(ask(node, "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND"
-      " convalidated"),
+  EXPECT_EQ(ask(node,
+                "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE contype = 'f' AND "
+                "conparentid = 0 AND"
+                " convalidated"),
             "events_order,orders_country_fkey");
   EXPECT_EQ(ask(node, "SELECT count(*) FROM pg_trigger WHERE tgname = 'touch'"), "1");
   must(finish_schema(source(), shard(0), tables_, options_));
-  run(fleet_->shard(0), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.orders_state'::regclass");
+  run(fleet_->shard(0),
+      "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.orders_state'::regclass");
   must(finish_schema(source(), shard(0), tables_, options_));
-  EXPECT_EQ(ask(node, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.orders_state'::regclass"), "t");
+  EXPECT_EQ(ask(node, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.orders_state'::regclass"),
+            "t");
 }
 
 TEST_P(onboard_test, a_foreign_key_that_does_not_hold_is_named) {
   bring_up();
-  must(shards_[0]->query({"INSERT INTO shop.orders (id, customer_id, total, country) VALUES (1, 1, 1, 'XX')"}));
+  must(shards_[0]->query(
+      {"INSERT INTO shop.orders (id, customer_id, total, country) VALUES (1, 1, 1, 'XX')"}));
   auto const failed = finish_schema(source(), shard(0), tables_, options_);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code(), error_code::constraint_violation);
@@ -246,8 +294,9 @@ TEST_P(onboard_test, a_foreign_key_that_does_not_hold_is_named) {
 
 TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {  // CP3
   bring_up();
-  auto const writer = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"),
-      .application_name = "nightly-job"}));
+  auto const writer = must(connect({.node = "source",
+                                    .conninfo = conninfo(fleet_->source(), "postgres"),
+                                    .application_name = "nightly-job"}));
   must(writer->simple("BEGIN; CREATE TEMP TABLE mine (a int)"));  // holds an xid, no lock on our tables
   options_.drain_timeout = 300ms;
   auto const late = join_publication(source(), shop(), {"orders", "geo"}, tables_, options_);
@@ -256,7 +305,9 @@ TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {  // 
   EXPECT_THAT(late.error().message(), HasSubstr("nightly-job"));
   EXPECT_FALSE(must(find_replication_slot(*source_, "shardway_shop_source")));
   options_.drain_timeout = 20s;
-  auto waiting = std::async(std::launch::async, [&] { return join_publication(source(), shop(), {"orders", "geo"}, tables_, options_); });
+  auto waiting = std::async(std::launch::async, [&] {
+    return join_publication(source(), shop(), {"orders", "geo"}, tables_, options_);
+  });
   EXPECT_EQ(waiting.wait_for(400ms), std::future_status::timeout);
   must(writer->query({"COMMIT"}));
   auto const report = must(waiting.get());
@@ -264,7 +315,7 @@ TEST_P(onboard_test, joining_waits_for_older_transactions_and_names_them) {  // 
   EXPECT_TRUE(report.consistent_point.is_set());
   EXPECT_THAT(report.waited_for, Contains(HasSubstr("nightly-job")));
   EXPECT_EQ(ask(*source_, "SELECT count(*) FROM pg_publication_tables WHERE pubname = 'shardway_shop'"), "8");
-       // 3 of ours, 2 fences, 3 tables
+  // 3 of ours, 2 fences, 3 tables
   auto const again = must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_TRUE(again.added.empty());
   EXPECT_FALSE(again.is_replication_slot_new);
@@ -275,7 +326,7 @@ TEST_P(onboard_test, a_prepared_transaction_stands_in_the_way_too) {  // W15, CP
   run(fleet_->source(), "BEGIN; INSERT INTO shop.unrelated (note) VALUES ('x'); PREPARE TRANSACTION 'held'");
   options_.drain_timeout = 200ms;
   EXPECT_THAT(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_).error().message(),
-      HasSubstr("prepared transaction held"));
+              HasSubstr("prepared transaction held"));
   run(fleet_->source(), "ROLLBACK PREPARED 'held'");
 }
 
@@ -286,14 +337,18 @@ TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {  //
   must(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (700, 7, 7)"}));
   EXPECT_EQ(ask(*source_, "SELECT relation || role_name FROM shardway.foreign_write"), "shop.ordersapp");
   must(refuse_foreign_writers({source(), shard(0)}, tables_, options_));
-  EXPECT_EQ(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"}).error().code(),
-      error_code::foreign_write_refused);
+  EXPECT_EQ(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"})
+                .error()
+                .code(),
+            error_code::foreign_write_refused);
   auto const direct = tried(fleet_->source(), "INSERT INTO shop.events_2025 VALUES (1, 1, '2025-02-02')");
   EXPECT_FALSE(direct);  // the leaf itself is guarded
   EXPECT_FALSE(tried(fleet_->shard(0), "TRUNCATE shop.orders, shop.events"));
   must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_FALSE(foreign->query({"INSERT INTO shop.orders (customer_id, number, total) VALUES (800, 8, 8)"}));
-  run(fleet_->source(), "SET client_min_messages = error; SET ROLE shop_owner; CREATE TABLE shop.events_2027 PARTITION OF shop.events FOR"
+  run(fleet_->source(),
+      "SET client_min_messages = error; SET ROLE shop_owner; CREATE TABLE shop.events_2027 PARTITION OF "
+      "shop.events FOR"
       " VALUES FROM ('2027-01-01') TO ('2028-01-01')");
   must(join_publication(source(), shop(), {"orders", "geo"}, tables_, options_));
   EXPECT_FALSE(tried(fleet_->source(), "INSERT INTO shop.events_2027 VALUES (1, 1, '2027-02-02')"));
@@ -303,8 +358,9 @@ TEST_P(onboard_test, the_guard_records_then_refuses_and_is_never_weakened) {  //
 
 TEST_P(onboard_test, a_table_that_stays_locked_is_named_with_its_holder) {
   bring_up();
-  auto const holder = must(connect({.node = "source", .conninfo = conninfo(fleet_->source(), "postgres"),
-      .application_name = "reporting"}));
+  auto const holder = must(connect({.node = "source",
+                                    .conninfo = conninfo(fleet_->source(), "postgres"),
+                                    .application_name = "reporting"}));
   must(holder->simple("BEGIN; LOCK TABLE shop.orders IN SHARE ROW EXCLUSIVE MODE"));
   options_.lock_timeout = 20ms;
   options_.retry_budget = 200ms;
@@ -316,10 +372,15 @@ TEST_P(onboard_test, a_table_that_stays_locked_is_named_with_its_holder) {
 
 TEST_P(onboard_test, interleaved_ids_never_meet) {  // X10
   bring_up();
-  must(source_->query({"INSERT INTO shop.orders (id, customer_id, number, total) VALUES (5000, 1, 100000, 1)"}));  // above its sequence
+  must(source_->query(
+      {"INSERT INTO shop.orders (id, customer_id, number, total) VALUES (5000, 1, 100000, 1)"}));  // above
+                                                                                                   // its
+                                                                                                   // sequence
   must(prepare_ids(source(), shards(), tables_, options_));
   must(prepare_ids(source(), shards(), tables_, options_));
-  auto const next = [&](session& node) { return std::stoll(ask(node, "SELECT nextval('shop.orders_id_seq')")); };
+  auto const next = [&](session& node) {
+    return std::stoll(ask(node, "SELECT nextval('shop.orders_id_seq')"));
+  };
   for (int i = 0; i < 3; ++i) {
     auto const on_source = next(*source_), on_first = next(*shards_[0]), on_second = next(*shards_[1]);
     EXPECT_GT(on_source, 15'000);
@@ -330,11 +391,14 @@ TEST_P(onboard_test, interleaved_ids_never_meet) {  // X10
   }
   must(prepare_ids(source(), shards(), tables_, options_));  // values in use: the remainders stay
   EXPECT_EQ(next(*shards_[0]) % 64, 1);
-  EXPECT_EQ(std::stoll(ask(*source_, "SELECT nextval('shop.order_number')")) % 64, 0);  // a default's sequence counts too
+  EXPECT_EQ(std::stoll(ask(*source_, "SELECT nextval('shop.order_number')")) % 64,
+            0);  // a default's sequence counts too
 }
 
 TEST_P(onboard_test, an_id_column_without_room_is_refused) {
-  run(fleet_->source(), "SET ROLE shop_owner; CREATE TABLE shop.small (id serial PRIMARY KEY, customer_id bigint NOT NULL); SELECT"
+  run(fleet_->source(),
+      "SET ROLE shop_owner; CREATE TABLE shop.small (id serial PRIMARY KEY, customer_id bigint NOT NULL); "
+      "SELECT"
       " setval('shop.small_id_seq', 2147483000)");
   auto manifest = orders_manifest();
   manifest.table = "shop.small";
@@ -345,11 +409,15 @@ TEST_P(onboard_test, an_id_column_without_room_is_refused) {
 
 TEST_P(onboard_test, the_reverse_stream_is_prepared_and_dropped) {
   bring_up();
-  EXPECT_TRUE(must(prepare_reverse(shard(0), shop(), {"orders"}, {tables_[1], tables_[2]}, options_)).is_set());
-  EXPECT_FALSE(must(prepare_reverse(shard(0), shop(), {"orders"}, {tables_[1], tables_[2]}, options_)).is_set());
-  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_publication_tables WHERE pubname = 'shardway_shop'"), "4");
+  EXPECT_TRUE(
+      must(prepare_reverse(shard(0), shop(), {"orders"}, {tables_[1], tables_[2]}, options_)).is_set());
+  EXPECT_FALSE(
+      must(prepare_reverse(shard(0), shop(), {"orders"}, {tables_[1], tables_[2]}, options_)).is_set());
+  EXPECT_EQ(ask(*shards_[0], "SELECT count(*) FROM pg_publication_tables WHERE pubname = 'shardway_shop'"),
+            "4");
   must(drop_reverse(shard(0), shop(), {tables_[1]}, options_));
-  EXPECT_TRUE(must(find_replication_slot(*shards_[0], "shardway_shop_shard1")));  // the other table still needs it
+  EXPECT_TRUE(
+      must(find_replication_slot(*shards_[0], "shardway_shop_shard1")));  // the other table still needs it
   must(drop_reverse(shard(0), shop(), {tables_[1], tables_[2]}, options_));
   must(drop_reverse(shard(0), shop(), {tables_[1], tables_[2]}, options_));
   EXPECT_FALSE(must(find_replication_slot(*shards_[0], "shardway_shop_shard1")));
@@ -358,14 +426,15 @@ TEST_P(onboard_test, the_reverse_stream_is_prepared_and_dropped) {
 TEST_P(onboard_test, a_replaced_controller_changes_no_schema) {  // X2
   must(raise_token(*shards_[0], 9, "new"));
   must(raise_token(*source_, 9, "new"));
-  EXPECT_EQ(create_schema_on_shard(source(), shard(0), shop(), tables_, options_).error().code(), error_code::not_leader);
+  EXPECT_EQ(create_schema_on_shard(source(), shard(0), shop(), tables_, options_).error().code(),
+            error_code::not_leader);
   EXPECT_EQ(join_publication(source(), shop(), {}, tables_, options_).error().code(), error_code::not_leader);
   EXPECT_EQ(prepare_ids(source(), shards(), tables_, options_).error().code(), error_code::not_leader);
   EXPECT_EQ(ask(*shards_[0], "SELECT to_regnamespace('shop') IS NULL"), "t");
 }
 
-INSTANTIATE_TEST_SUITE_P(shards, onboard_test, ::testing::Values(15, 18), [](auto const& one) { return "of_" + std::to_string(one.param);
-    });
+INSTANTIATE_TEST_SUITE_P(shards, onboard_test, ::testing::Values(15, 18),
+                         [](auto const& one) { return "of_" + std::to_string(one.param); });
 
 }  // namespace
 }  // namespace shardway

@@ -1,8 +1,8 @@
-// Writes that a caller names: one effect however often they are sent, in every stage, across moves of authority and lost COMMITs. And the
-// caller's own stop.
-#include <gmock/gmock.h>
-
+// Writes that a caller names: one effect however often they are sent, in every stage, across moves of
+// authority and lost COMMITs. And the caller's own stop.
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "shardway/testing/fault_proxy.hpp"
 #include "write_fixture.hpp"
@@ -14,17 +14,20 @@ using namespace shardway_test;
 class operations : public writes {
  protected:
   static constexpr char add_sql[] =
-      "INSERT INTO shop.orders AS o (order_id, customer_id, total) VALUES ($1, $1, 1) ON CONFLICT (order_id) DO UPDATE SET total = o.total + 1";
+      "INSERT INTO shop.orders AS o (order_id, customer_id, total) VALUES ($1, $1, 1) ON CONFLICT (order_id) "
+      "DO UPDATE SET total = o.total + 1";
   static std::string fresh_id() {
     static int next = 0;
     return "operation-" + std::to_string(++next);
   }
-  static result<write_receipt> add(client_session& in, std::int64_t key, std::string const& id, write_options options = {}) {
+  static result<write_receipt> add(client_session& in, std::int64_t key, std::string const& id,
+                                   write_options options = {}) {
     options.operation_id = id;
     return in.execute("shop.orders", key, add_sql, {text(key)}, options);
   }
   std::string effects(shardway::testing::server& node, std::int64_t key) {
-    return fleet().on(node, "SELECT coalesce(sum(total), 0)::int FROM shop.orders WHERE order_id = " + text(key));
+    return fleet().on(node,
+                      "SELECT coalesce(sum(total), 0)::int FROM shop.orders WHERE order_id = " + text(key));
   }
   shardway::testing::server& shard_at(std::int64_t key) { return fleet().shard_of(slot_of(shard_key{key})); }
   // Authority goes to the shard with the row, as a wave leaves it; and back.
@@ -45,16 +48,20 @@ class operations : public writes {
     fleet().publish(stage::dual_writing);
   }
   void copy_row(shardway::testing::server& from, shardway::testing::server& to, std::int64_t key) {
-    auto const total = fleet().on(from, "SELECT coalesce(max(total)::text, '') FROM shop.orders WHERE order_id = " + text(key));
+    auto const total = fleet().on(
+        from, "SELECT coalesce(max(total)::text, '') FROM shop.orders WHERE order_id = " + text(key));
     if (total.empty()) return;
-    require(to.query("INSERT INTO shop.orders (order_id, customer_id, total) VALUES (" + text(key) + ", " + text(key) + ", " + total +
+    require(to.query("INSERT INTO shop.orders (order_id, customer_id, total) VALUES (" + text(key) + ", " +
+                     text(key) + ", " + total +
                      ") ON CONFLICT (order_id) DO UPDATE SET total = excluded.total"));
   }
   client open_through_gate(shardway::testing::server& node, std::chrono::milliseconds resolve = 5000ms) {
     gate_ = value_of(shardway::testing::fault_proxy::open(node.port()));
     auto options = fleet().options();
-    if (node.name() == "source") options.source.conninfo = gate_->conninfo();
-    else options.nodes = {{.node = node.name(), .conninfo = gate_->conninfo()}};
+    if (node.name() == "source")
+      options.source.conninfo = gate_->conninfo();
+    else
+      options.nodes = {{.node = node.name(), .conninfo = gate_->conninfo()}};
     options.resolve_deadline = resolve;
     options.generation_interval = 60s;
     return value_of(client::open(options));
@@ -92,12 +99,15 @@ TEST_F(operations, another_content_under_the_same_id_is_refused) {  // W3
   auto const key = fresh_key();
   auto const id = fresh_id();
   require(add(session, key, id));
-  auto const refused = session.execute("shop.orders", key, "UPDATE shop.orders SET total = 100 WHERE order_id = $1 AND customer_id = $1", {text(key)}, {.operation_id = id});
+  auto const refused = session.execute(
+      "shop.orders", key, "UPDATE shop.orders SET total = 100 WHERE order_id = $1 AND customer_id = $1",
+      {text(key)}, {.operation_id = id});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), error_code::write_id_mismatch);
   EXPECT_EQ(refused.error().to_string().find(id), std::string::npos);
   EXPECT_EQ(effects(source(), key), "1");
-  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(id || digest, '') LIKE '%shop%' FROM shardway.operation"), "f");
+  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(id || digest, '') LIKE '%shop%' FROM shardway.operation"),
+            "f");
 }
 
 // I2 for operations: found where it was written, after the slot has moved, and after it has come back.
@@ -205,9 +215,11 @@ TEST_F(operations, in_doubt_is_settled_by_the_id) {
     require(gate_->set_refusing(false));
   });
   auto done = add(session, key, id);
-  // Until the node is back the caller is told that it is in doubt, never that nothing was written; repeating it is safe.
+  // Until the node is back the caller is told that it is in doubt, never that nothing was written; repeating
+  // it is safe.
   for (int i = 0; i < 100 && !done; ++i) {
-    ASSERT_THAT(done.error().code(), ::testing::AnyOf(error_code::in_doubt, error_code::node_unreachable)) << done.error().to_string();
+    ASSERT_THAT(done.error().code(), ::testing::AnyOf(error_code::in_doubt, error_code::node_unreachable))
+        << done.error().to_string();
     std::this_thread::sleep_for(50ms);
     done = add(session, key, id);
   }
@@ -242,7 +254,9 @@ TEST_F(operations, a_transaction_that_rolled_back_leaves_its_id_free) {
   auto session = app.session();
   auto const key = fresh_key();
   write_options const options{.operation_id = fresh_id()};
-  auto const bad = session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $1, NULL)", {text(key)}, options);
+  auto const bad = session.execute(
+      "shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $1, NULL)",
+      {text(key)}, options);
   EXPECT_EQ(bad.error().code(), error_code::constraint_violation);
   EXPECT_FALSE(value_of(add(session, key, options.operation_id)).replayed);
 }
@@ -258,11 +272,13 @@ TEST_F(operations, a_serialization_failure_is_tried_again_under_the_same_id) {
   int runs = 0;
   auto const body = [&](write_transaction& in) -> result<> {
     BOOST_OUTCOME_TRYV(in.query("SELECT total FROM shop.orders WHERE order_id = $1", {text(key)}));
-    if (++runs == 1) require(source().query("UPDATE shop.orders SET note = 'between' WHERE order_id = " + text(key)));
+    if (++runs == 1)
+      require(source().query("UPDATE shop.orders SET note = 'between' WHERE order_id = " + text(key)));
     BOOST_OUTCOME_TRYV(in.execute("shop.orders", add_sql, {text(key)}));
     return success();
   };
-  auto const done = value_of(session.write("shop.orders", key, body, {.isolation = isolation_level::repeatable_read, .operation_id = id}));
+  auto const done = value_of(session.write(
+      "shop.orders", key, body, {.isolation = isolation_level::repeatable_read, .operation_id = id}));
   EXPECT_EQ(runs, 2);
   EXPECT_EQ(done.retries, 1U);
   EXPECT_EQ(effects(source(), key), "2");
@@ -274,9 +290,15 @@ TEST_F(operations, records_past_their_time_are_swept_by_writes) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  require(source().query("INSERT INTO shardway.operation (id, digest, write_id, at) VALUES ('old', '', gen_random_uuid(), now() - interval '49 hours'), "
-                         "('young', '', gen_random_uuid(), now() - interval '47 hours')"));
-  auto const left = [&] { return fleet().on(source(), "SELECT string_agg(id, ' ' ORDER BY id) FROM shardway.operation WHERE id IN ('old', 'young')"); };
+  require(
+      source().query("INSERT INTO shardway.operation (id, digest, write_id, at) VALUES ('old', '', "
+                     "gen_random_uuid(), now() - interval '49 hours'), "
+                     "('young', '', gen_random_uuid(), now() - interval '47 hours')"));
+  auto const left = [&] {
+    return fleet().on(
+        source(),
+        "SELECT string_agg(id, ' ' ORDER BY id) FROM shardway.operation WHERE id IN ('old', 'young')");
+  };
   for (int i = 0; i < 6000 && left() == "old young"; ++i) require(add(session, key, fresh_id()));
   EXPECT_EQ(left(), "young");
 }
@@ -293,8 +315,10 @@ TEST_F(operations, illegal_ids_are_refused) {
 // W14: a deferred constraint fails at COMMIT. Clear error, nothing in doubt, nothing on the shard.
 TEST_F(operations, a_deferred_constraint_that_fails_at_commit_leaves_nothing) {
   at_stage(stage::dual_writing);
-  fleet().on(source(), "CREATE TABLE public.parents (id bigint PRIMARY KEY); ALTER TABLE shop.orders ADD CONSTRAINT orders_parent "
-                       "FOREIGN KEY (customer_id) REFERENCES public.parents DEFERRABLE INITIALLY DEFERRED NOT VALID");
+  fleet().on(source(),
+             "CREATE TABLE public.parents (id bigint PRIMARY KEY); ALTER TABLE shop.orders ADD CONSTRAINT "
+             "orders_parent "
+             "FOREIGN KEY (customer_id) REFERENCES public.parents DEFERRABLE INITIALLY DEFERRED NOT VALID");
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
@@ -312,7 +336,9 @@ TEST_F(operations, a_deferred_constraint_that_fails_at_commit_leaves_nothing) {
   EXPECT_EQ(app.totals().in_doubt, 0U);
   EXPECT_EQ(effects(source(), key), "0");
   EXPECT_EQ(effects(shard_at(key), key), "0");
-  EXPECT_EQ(fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE slot = " + text(slot_of(shard_key{key}).value())), "0");
+  EXPECT_EQ(fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE slot = " +
+                                     text(slot_of(shard_key{key}).value())),
+            "0");
 }
 
 // --- the caller's stop ---
@@ -324,19 +350,29 @@ TEST_F(operations, a_stop_cancels_the_running_statement_and_nothing_is_written) 
   auto const key = fresh_key();
   std::stop_source stop;
   require(insert(session, key));
-  fleet().on(source(), "CREATE OR REPLACE FUNCTION shop.slow(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT $1 FROM pg_sleep(60)'");
+  fleet().on(source(),
+             "CREATE OR REPLACE FUNCTION shop.slow(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT "
+             "$1 FROM pg_sleep(60)'");
   std::jthread const stopping([&] {
-    while (fleet().on(source(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0") std::this_thread::sleep_for(5ms);
+    while (fleet().on(source(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0")
+      std::this_thread::sleep_for(5ms);
     stop.request_stop();
   });
-  auto const done = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'slow', total = shop.slow(1) WHERE order_id = $1 AND customer_id = $1",
-                                    {text(key)}, {.cancel = stop.get_token()});
+  auto const done = session.execute(
+      "shop.orders", key,
+      "UPDATE shop.orders SET note = 'slow', total = shop.slow(1) WHERE order_id = $1 AND customer_id = $1",
+      {text(key)}, {.cancel = stop.get_token()});
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code(), error_code::cancelled);
   EXPECT_EQ(source_note(key), "new");
   EXPECT_EQ(insert(session, key).error().code(), error_code::constraint_violation) << "the session goes on";
-  EXPECT_EQ(session.execute("shop.orders", key, add_sql, {text(key)}, {.cancel = stop.get_token()}).error().code(), error_code::cancelled);
-  EXPECT_EQ(value_of(session.execute("shop.orders", key, add_sql, {text(key)}, {.cancel = std::stop_source{}.get_token()})).affected, 1);
+  EXPECT_EQ(
+      session.execute("shop.orders", key, add_sql, {text(key)}, {.cancel = stop.get_token()}).error().code(),
+      error_code::cancelled);
+  EXPECT_EQ(value_of(session.execute("shop.orders", key, add_sql, {text(key)},
+                                     {.cancel = std::stop_source{}.get_token()}))
+                .affected,
+            1);
 }
 
 TEST_F(operations, a_stop_inside_a_transaction_rolls_it_back) {
@@ -345,11 +381,13 @@ TEST_F(operations, a_stop_inside_a_transaction_rolls_it_back) {
   auto session = app.session();
   auto const key = fresh_key();
   std::stop_source stop;
-  auto const done = session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", add_sql, {text(key)}));
-    stop.request_stop();
-    return success();
-  }, {.cancel = stop.get_token()});
+  auto const done = session.write("shop.orders", key,
+                                  [&](write_transaction& in) -> result<> {
+                                    BOOST_OUTCOME_TRYV(in.execute("shop.orders", add_sql, {text(key)}));
+                                    stop.request_stop();
+                                    return success();
+                                  },
+                                  {.cancel = stop.get_token()});
   EXPECT_EQ(done.error().code(), error_code::cancelled);
   EXPECT_EQ(effects(source(), key), "0");
   EXPECT_EQ(effects(shard_at(key), key), "0");
@@ -366,7 +404,9 @@ TEST_F(operations, a_stop_ends_the_wait_for_a_fence) {
     while (app.totals().refusals == 0) std::this_thread::sleep_for(1ms);
     stop.request_stop();
   });
-  EXPECT_EQ(session.execute("shop.orders", key, add_sql, {text(key)}, {.cancel = stop.get_token()}).error().code(), error_code::cancelled);
+  EXPECT_EQ(
+      session.execute("shop.orders", key, add_sql, {text(key)}, {.cancel = stop.get_token()}).error().code(),
+      error_code::cancelled);
   EXPECT_EQ(effects(source(), key), "0");
 }
 
@@ -377,13 +417,16 @@ TEST_F(operations, a_stop_cancels_a_read) {
   auto const key = fresh_key();
   std::stop_source stop;
   std::jthread const stopping([&] {
-    while (fleet().on(source(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0") std::this_thread::sleep_for(5ms);
+    while (fleet().on(source(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0")
+      std::this_thread::sleep_for(5ms);
     stop.request_stop();
   });
-  auto const done = session.read("shop.orders", key, "SELECT pg_sleep(60)", {}, {.fresh = consistency::primary, .cancel = stop.get_token()});
+  auto const done = session.read("shop.orders", key, "SELECT pg_sleep(60)", {},
+                                 {.fresh = consistency::primary, .cancel = stop.get_token()});
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code(), error_code::cancelled);
-  EXPECT_EQ(session.read("shop.orders", key, "SELECT 1", {}, {.cancel = stop.get_token()}).error().code(), error_code::cancelled);
+  EXPECT_EQ(session.read("shop.orders", key, "SELECT 1", {}, {.cancel = stop.get_token()}).error().code(),
+            error_code::cancelled);
   EXPECT_EQ(value_of(session.read("shop.orders", key, "SELECT 1")).returned.text(0, 0), "1");
 }
 

@@ -1,10 +1,10 @@
 // The pool on real servers.
 #include "lib/pg/pool.hpp"
 
-#include <gmock/gmock.h>
-
 #include <atomic>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "nodes.hpp"
 #include "shardway/testing/fault_proxy.hpp"
@@ -18,16 +18,23 @@ using namespace shardway_test;
 class moved_clock final : public clock_source {
  public:
   steady_time now() const noexcept override { return std::chrono::steady_clock::now() + ahead.load(); }
-  std::chrono::system_clock::time_point wall() const noexcept override { return std::chrono::system_clock::now() + ahead.load(); }
+  std::chrono::system_clock::time_point wall() const noexcept override {
+    return std::chrono::system_clock::now() + ahead.load();
+  }
   void sleep_until(steady_time) const override {}
   std::atomic<std::chrono::milliseconds> ahead{0ms};
 };
 
 class pool_on : public on_version {
  protected:
-  session_pool make(std::size_t most) { return value_of(session_pool::make({.node = where(), .sessions_max = most, .idle_max = 10s}, clock)); }
+  session_pool make(std::size_t most) {
+    return value_of(session_pool::make({.node = where(), .sessions_max = most, .idle_max = 10s}, clock));
+  }
   static int pid(session_lease const& lease) { return lease->identity().backend_pid; }
-  std::string alive(int backend) const { return value_of(node().query("SELECT count(*) FROM pg_stat_activity WHERE pid = " + std::to_string(backend))); }
+  std::string alive(int backend) const {
+    return value_of(
+        node().query("SELECT count(*) FROM pg_stat_activity WHERE pid = " + std::to_string(backend)));
+  }
   void expect_gone(int backend) const {
     for (int tries = 0; tries < 200 && alive(backend) != "0"; ++tries) std::this_thread::sleep_for(10ms);
     EXPECT_EQ(alive(backend), "0");
@@ -157,7 +164,11 @@ TEST(pool, fails_at_once_while_the_node_is_down_and_comes_back) {
     if (is_up) return connect(where);
     return error{error_code::node_unreachable, "down"};
   };
-  auto pool = value_of(session_pool::make({.node = {.node = "shard1", .conninfo = nodes::of(15).conninfo()}, .backoff_min = 1s, .backoff_max = 4s, .open = open}, clock));
+  auto pool = value_of(session_pool::make({.node = {.node = "shard1", .conninfo = nodes::of(15).conninfo()},
+                                           .backoff_min = 1s,
+                                           .backoff_max = 4s,
+                                           .open = open},
+                                          clock));
   EXPECT_EQ(pool.lease(steady_time::max()).error().code(), error_code::node_unreachable);
   EXPECT_EQ(pool.lease(steady_time::max()).error().code(), error_code::node_unreachable);
   EXPECT_EQ(attempts, 1) << "the second did not try";
@@ -182,11 +193,13 @@ TEST(pool, bad_options_are_named) {
 }
 
 TEST_P(pool_on, keeps_its_minimum_warm_and_does_not_close_below_it) {
-  auto pool = value_of(session_pool::make({.node = where(), .sessions_max = 4, .sessions_min = 2, .idle_max = 10s}, clock));
+  auto pool = value_of(
+      session_pool::make({.node = where(), .sessions_max = 4, .sessions_min = 2, .idle_max = 10s}, clock));
   require(pool.maintain(in(5s)));
   EXPECT_EQ(pool.state().idle, 2u);
   {
-    auto const one = value_of(pool.lease(in(5s))), two = value_of(pool.lease(in(5s))), three = value_of(pool.lease(in(5s)));
+    auto const one = value_of(pool.lease(in(5s))), two = value_of(pool.lease(in(5s))),
+               three = value_of(pool.lease(in(5s)));
   }
   EXPECT_EQ(pool.state().idle, 3u);
   clock.ahead = 11s;
@@ -198,7 +211,9 @@ TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
   auto const gate = value_of(shardway::testing::fault_proxy::open(node().port()));
   auto const behind = connect_options{.node = "source", .conninfo = gate->conninfo()};
   auto pool = value_of(session_pool::make({.node = behind, .sessions_max = 2, .check_after = 1s}, clock));
-  { auto const one = value_of(pool.lease(in(5s))); }
+  {
+    auto const one = value_of(pool.lease(in(5s)));
+  }
   gate->stall();
   require(pool.maintain(in(5s)));
   EXPECT_EQ(pool.state().idle, 1u) << "it was used a moment ago and is not asked";

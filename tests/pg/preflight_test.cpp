@@ -1,13 +1,14 @@
 // The doctor on real servers: a good fleet passes, and each bad case is found and named.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "shardway/migrate/preflight/preflight.hpp"
 
 #include <algorithm>
 #include <map>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "shardway/catalog/install.hpp"
 #include "shardway/migrate/preflight/plan_steps.hpp"
-#include "shardway/migrate/preflight/preflight.hpp"
 #include "shardway/migrate/preflight/roles.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
@@ -38,15 +39,19 @@ class preflight_test : public ::testing::TestWithParam<int> {
 
   void SetUp() override {
     auto& fleet = fleets_[GetParam()];
-    if (!fleet) fleet = must(testing::cluster::start({.source_major = GetParam(), .shard_major = 15, .shards = 1, .fast = true}));
+    if (!fleet)
+      fleet = must(testing::cluster::start(
+          {.source_major = GetParam(), .shard_major = 15, .shards = 1, .fast = true}));
     fleet_ = fleet.get();
     database_ = "test_" + std::to_string(++count_);
     for (auto* node : fleet_->all()) {
       must(node->query("CREATE DATABASE " + database_));
       run(*node, "DO $$ BEGIN CREATE ROLE shop_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
       auto const role = node == &fleet_->source() ? node_role::source : node_role::shard;
-      run(*node, roles_sql(migration(), {.role = role, .server_version = node->major() * 10000, .database = database_,
-          .owners = {"shop_owner"}}));
+      run(*node, roles_sql(migration(), {.role = role,
+                                         .server_version = node->major() * 10000,
+                                         .database = database_,
+                                         .owners = {"shop_owner"}}));
     }
     run(source(), "GRANT CREATE ON DATABASE " + database_ + " TO shop_owner");
     run(source(), good_schema);
@@ -73,27 +78,40 @@ class preflight_test : public ::testing::TestWithParam<int> {
     return out;
   }
   static std::vector<table_manifest> tables() {
-    return {{.table = "shop.orders", .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}, .ids = id_strategy_kind::interleaved},
+    return {{.table = "shop.orders",
+             .group = "orders",
+             .shard_key = {"customer_id"},
+             .key = {"id"},
+             .ids = id_strategy_kind::interleaved},
             {.table = "shop.payments", .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}}};
   }
-  std::vector<finding> check(std::vector<table_manifest> const& manifests) { return check(migration(), manifests); }
-  std::vector<finding> check(migration_manifest const& manifest, std::vector<table_manifest> const& manifests) {
-    options_.connect = [](node_definition const& node) { return connect({.node = node.name, .conninfo = node.conninfo}); };
+  std::vector<finding> check(std::vector<table_manifest> const& manifests) {
+    return check(migration(), manifests);
+  }
+  std::vector<finding> check(migration_manifest const& manifest,
+                             std::vector<table_manifest> const& manifests) {
+    options_.connect = [](node_definition const& node) {
+      return connect({.node = node.name, .conninfo = node.conninfo});
+    };
     return must(run_preflight(manifest, manifests, options_));
   }
-  static void expect(std::vector<finding> const& list, finding_level level, std::string const& id, std::string const& node,
-      std::string const& says) {
+  static void expect(std::vector<finding> const& list, finding_level level, std::string const& id,
+                     std::string const& node, std::string const& says) {
     auto const hit = std::any_of(list.begin(), list.end(), [&](finding const& one) {
-      return one.id == id && one.level == level && one.node == node && (one.subject + ": " + one.what).find(says) != std::string::npos &&
+      return one.id == id && one.level == level && one.node == node &&
+             (one.subject + ": " + one.what).find(says) != std::string::npos &&
              (level == finding_level::pass || !one.fix.empty());
     });
-    EXPECT_TRUE(hit) << "no " << name(level) << ' ' << id << " on " << node << " with \"" << says << "\" in:\n" << listing(list, id);
+    EXPECT_TRUE(hit) << "no " << name(level) << ' ' << id << " on " << node << " with \"" << says
+                     << "\" in:\n"
+                     << listing(list, id);
   }
   static std::string listing(std::vector<finding> const& list, std::string const& id) {
     std::string out;
     for (auto const& one : list)
-      if (id.empty() || one.id == id) out += "  " + std::string(name(one.level)) + ' ' + one.id + " [" + one.node + "] " + one.subject +
-          ": " + one.what + " -> " + one.fix + '\n';
+      if (id.empty() || one.id == id)
+        out += "  " + std::string(name(one.level)) + ' ' + one.id + " [" + one.node + "] " + one.subject +
+               ": " + one.what + " -> " + one.fix + '\n';
     return out;
   }
 
@@ -130,8 +148,9 @@ TEST_P(preflight_test, roles_and_rights_that_are_missing_are_named) {  // F3, S2
   bad.application_role = "no_app";
   bad.engine_role = "weak_engine";
   bad.mirror_role = "weak_mirror";
-  std::string const make = "DO $$ BEGIN CREATE ROLE weak_engine; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
-                           "DO $$ BEGIN CREATE ROLE weak_mirror; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+  std::string const make =
+      "DO $$ BEGIN CREATE ROLE weak_engine; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+      "DO $$ BEGIN CREATE ROLE weak_mirror; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
   run(source(), make);
   run(shard(), make);
   auto const list = check(bad, tables());
@@ -140,13 +159,16 @@ TEST_P(preflight_test, roles_and_rights_that_are_missing_are_named) {  // F3, S2
   expect(list, finding_level::fail, "engine_rights", "source", "CREATE on the database");
   expect(list, finding_level::fail, "engine_rights", "shard1", "pg_read_all_stats");
   expect(list, finding_level::fail, "owner_membership", "source", "no member of shop_owner");
-  expect(list, finding_level::fail, "replication_role", "source", "shop.payments");  // its foreign key's triggers
+  expect(list, finding_level::fail, "replication_role", "source",
+         "shop.payments");  // its foreign key's triggers
   expect(list, finding_level::fail, "replication_role", "shard1", "weak_engine");
   expect(list, finding_level::fail, "owner_on_shard", "shard1", "no member");
 }
 
 TEST_P(preflight_test, an_owner_that_the_shard_lacks_and_grants_of_the_application) {
-  run(source(), "DO $$ BEGIN CREATE ROLE source_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ALTER TABLE shop.orders OWNER TO"
+  run(source(),
+      "DO $$ BEGIN CREATE ROLE source_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$; ALTER TABLE "
+      "shop.orders OWNER TO"
       " source_owner; REVOKE SELECT ON shop.payments FROM app");
   auto const list = check(tables());
   expect(list, finding_level::fail, "owner_on_shard", "shard1", "source_owner: owns onboarded tables");
@@ -154,18 +176,23 @@ TEST_P(preflight_test, an_owner_that_the_shard_lacks_and_grants_of_the_applicati
 }
 
 TEST_P(preflight_test, an_extension_that_the_shard_lacks) {
-  run(source(), "CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('a'); ALTER TABLE shop.orders ADD COLUMN mood other.mood; ALTER"
+  run(source(),
+      "CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('a'); ALTER TABLE shop.orders ADD COLUMN mood "
+      "other.mood; ALTER"
       " EXTENSION plpgsql ADD TYPE other.mood");
   expect(check(tables()), finding_level::pass, "extension", "shard1", "plpgsql");
   run(source(), "ALTER EXTENSION plpgsql DROP TYPE other.mood");
-  run(source(), "UPDATE pg_catalog.pg_extension SET extname = 'renamed' WHERE extname = 'plpgsql'; ALTER EXTENSION renamed ADD TYPE"
+  run(source(),
+      "UPDATE pg_catalog.pg_extension SET extname = 'renamed' WHERE extname = 'plpgsql'; ALTER EXTENSION "
+      "renamed ADD TYPE"
       " other.mood");
   expect(check(tables()), finding_level::fail, "extension", "shard1", "renamed");
 }
 
 TEST_P(preflight_test, transactions_in_the_way_are_named) {  // F5, W15
   run(source(), "BEGIN; INSERT INTO shop.unmoved VALUES (1); PREPARE TRANSACTION 'stuck'");
-  auto const sleeper = must(connect({.node = "source", .conninfo = source().conninfo(database_), .application_name = "nightly-job"}));
+  auto const sleeper = must(connect(
+      {.node = "source", .conninfo = source().conninfo(database_), .application_name = "nightly-job"}));
   must(sleeper->query({"BEGIN"}));
   must(sleeper->query({"SELECT pg_sleep(2.1)"}));
   auto list = check(tables());
@@ -194,18 +221,22 @@ TEST_P(preflight_test, a_schema_of_another_migration_is_refused) {
 }
 
 TEST_P(preflight_test, a_clock_that_is_too_far_off) {  // X13
-  options_.clock_difference_max = -1ms;  // no two clocks are that close
+  options_.clock_difference_max = -1ms;                // no two clocks are that close
   expect(check(tables()), finding_level::warn, "clock", "source", "ms apart");
 }
 
 TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {  // F1, S9
-  run(source(), "SET ROLE shop_owner; CREATE COLLATION shop.loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-                "CREATE TABLE shop.keys (a numeric, b text COLLATE shop.loose NOT NULL, c char(5) NOT NULL); ALTER TABLE shop.keys REPLICA"
-                    " IDENTITY NOTHING;"
-                "GRANT SELECT ON shop.keys TO app");
+  run(source(),
+      "SET ROLE shop_owner; CREATE COLLATION shop.loose (provider = icu, locale = 'und-u-ks-level2', "
+      "deterministic = false);"
+      "CREATE TABLE shop.keys (a numeric, b text COLLATE shop.loose NOT NULL, c char(5) NOT NULL); ALTER "
+      "TABLE shop.keys REPLICA"
+      " IDENTITY NOTHING;"
+      "GRANT SELECT ON shop.keys TO app");
   auto manifests = tables();
   manifests[0].key = {"customer_id"};
-  manifests.push_back({.table = "shop.keys", .group = "orders", .shard_key = {"a", "b", "c", "d"}, .key = {"a"}});
+  manifests.push_back(
+      {.table = "shop.keys", .group = "orders", .shard_key = {"a", "b", "c", "d"}, .key = {"a"}});
   manifests.push_back({.table = "shop.nowhere", .group = "orders", .shard_key = {"a"}, .key = {"a"}});
   auto const list = check(manifests);
   expect(list, finding_level::fail, "primary_key", "source", "it is (id), the manifest says (customer_id)");
@@ -220,39 +251,58 @@ TEST_P(preflight_test, keys_that_do_not_fit_the_manifest) {  // F1, S9
 }
 
 TEST_P(preflight_test, domains_and_enums_are_keys_by_the_type_under_them) {
-  run(source(), "SET ROLE shop_owner; CREATE COLLATION shop.looser (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-                "CREATE TYPE shop.region AS ENUM ('north', 'south'); CREATE DOMAIN shop.zone AS shop.region;"
-                "CREATE DOMAIN shop.number AS bigint; CREATE DOMAIN shop.tenant AS shop.number CHECK (VALUE > 0); CREATE DOMAIN shop.label AS varchar(64);"
-                "CREATE DOMAIN shop.loose_text AS text COLLATE shop.looser; CREATE DOMAIN shop.fixed AS char(5); CREATE DOMAIN shop.price AS numeric(9,2);"
-                "CREATE TABLE shop.good (id bigint PRIMARY KEY, region shop.region NOT NULL, tenant shop.tenant NOT NULL,"
-                " label shop.label NOT NULL); CREATE TABLE shop.bad (id bigint PRIMARY KEY, loose shop.loose_text NOT NULL, fixed shop.fixed NOT NULL,"
-                " price shop.price NOT NULL, zone shop.zone NOT NULL); GRANT SELECT ON shop.good, shop.bad TO app");
+  run(source(),
+      "SET ROLE shop_owner; CREATE COLLATION shop.looser (provider = icu, locale = 'und-u-ks-level2', "
+      "deterministic = false);"
+      "CREATE TYPE shop.region AS ENUM ('north', 'south'); CREATE DOMAIN shop.zone AS shop.region;"
+      "CREATE DOMAIN shop.number AS bigint; CREATE DOMAIN shop.tenant AS shop.number CHECK (VALUE > 0); "
+      "CREATE DOMAIN shop.label AS varchar(64);"
+      "CREATE DOMAIN shop.loose_text AS text COLLATE shop.looser; CREATE DOMAIN shop.fixed AS char(5); "
+      "CREATE DOMAIN shop.price AS numeric(9,2);"
+      "CREATE TABLE shop.good (id bigint PRIMARY KEY, region shop.region NOT NULL, tenant shop.tenant NOT "
+      "NULL,"
+      " label shop.label NOT NULL); CREATE TABLE shop.bad (id bigint PRIMARY KEY, loose shop.loose_text NOT "
+      "NULL, fixed shop.fixed NOT NULL,"
+      " price shop.price NOT NULL, zone shop.zone NOT NULL); GRANT SELECT ON shop.good, shop.bad TO app");
   auto manifests = tables();
-  manifests.push_back({.table = "shop.good", .group = "readings", .shard_key = {"region", "tenant", "label"}, .key = {"id"}});
-  manifests.push_back({.table = "shop.bad", .group = "others", .shard_key = {"loose", "fixed", "price", "zone"}, .key = {"id"}});
+  manifests.push_back(
+      {.table = "shop.good", .group = "readings", .shard_key = {"region", "tenant", "label"}, .key = {"id"}});
+  manifests.push_back({.table = "shop.bad",
+                       .group = "others",
+                       .shard_key = {"loose", "fixed", "price", "zone"},
+                       .key = {"id"}});
   auto const list = check(manifests);
-  expect(list, finding_level::pass, "shard_key_type", "source", "shop.good.region: shop.region, as a key text");
-  expect(list, finding_level::pass, "shard_key_type", "source", "shop.good.tenant: shop.tenant, as a key bigint");
-  expect(list, finding_level::pass, "shard_key_type", "source", "shop.good.label: shop.label, as a key character varying(64)");
+  expect(list, finding_level::pass, "shard_key_type", "source",
+         "shop.good.region: shop.region, as a key text");
+  expect(list, finding_level::pass, "shard_key_type", "source",
+         "shop.good.tenant: shop.tenant, as a key bigint");
+  expect(list, finding_level::pass, "shard_key_type", "source",
+         "shop.good.label: shop.label, as a key character varying(64)");
   expect(list, finding_level::warn, "shard_key_enum", "source", "shop.good.region");
   expect(list, finding_level::fail, "shard_key_collation", "source", "shop.bad.loose");
-  expect(list, finding_level::fail, "shard_key_type", "source", "shop.bad.fixed: type shop.fixed, as a key character(5)");
-  expect(list, finding_level::fail, "shard_key_type", "source", "shop.bad.price: type shop.price, as a key numeric(9,2)");
-  expect(list, finding_level::fail, "shard_key_type", "source", "shop.bad.zone: type shop.zone, as a key shop.region");
+  expect(list, finding_level::fail, "shard_key_type", "source",
+         "shop.bad.fixed: type shop.fixed, as a key character(5)");
+  expect(list, finding_level::fail, "shard_key_type", "source",
+         "shop.bad.price: type shop.price, as a key numeric(9,2)");
+  expect(list, finding_level::fail, "shard_key_type", "source",
+         "shop.bad.zone: type shop.zone, as a key shop.region");
 }
 
 TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {  // S12, F2
-  run(source(), "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders ENABLE ROW LEVEL"
+  run(source(),
+      "SET ROLE shop_owner; CREATE TABLE shop.child () INHERITS (shop.payments); ALTER TABLE shop.orders "
+      "ENABLE ROW LEVEL"
       " SECURITY; ALTER TABLE shop.payments FORCE ROW LEVEL SECURITY;"
-                "CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.orders ADD COLUMN pairs shop.pair[];"
-                "ALTER TABLE shop.orders ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY;"
-                "CREATE UNLOGGED TABLE shop.fast (id bigint PRIMARY KEY, customer_id bigint NOT NULL);"
-                "CREATE TABLE shop.parted (id bigint PRIMARY KEY, customer_id bigint NOT NULL) PARTITION BY RANGE (id); CREATE TABLE"
-                    " shop.parted_1 PARTITION OF shop.parted DEFAULT;"
-                "CREATE VIEW shop.view AS SELECT * FROM shop.orders");
+      "CREATE TYPE shop.pair AS (a int, b int); ALTER TABLE shop.orders ADD COLUMN pairs shop.pair[];"
+      "ALTER TABLE shop.orders ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY;"
+      "CREATE UNLOGGED TABLE shop.fast (id bigint PRIMARY KEY, customer_id bigint NOT NULL);"
+      "CREATE TABLE shop.parted (id bigint PRIMARY KEY, customer_id bigint NOT NULL) PARTITION BY RANGE "
+      "(id); CREATE TABLE"
+      " shop.parted_1 PARTITION OF shop.parted DEFAULT;"
+      "CREATE VIEW shop.view AS SELECT * FROM shop.orders");
   auto manifests = tables();
-  for (auto const* table : {"shop.fast", "shop.parted_1", "shop.view"}) manifests.push_back({.table = table, .group = "orders",
-      .shard_key = {"customer_id"}, .key = {"id"}});
+  for (auto const* table : {"shop.fast", "shop.parted_1", "shop.view"})
+    manifests.push_back({.table = table, .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}});
   auto const list = check(manifests);
   expect(list, finding_level::fail, "inheritance", "source", "shop.payments");
   expect(list, finding_level::warn, "row_security", "source", "shop.orders");
@@ -266,7 +316,9 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {  // S12, F2
 }
 
 TEST_P(preflight_test, unique_indexes_without_the_shard_key) {  // F4
-  run(source(), "SET ROLE shop_owner; CREATE UNIQUE INDEX orders_note ON shop.orders (note); CREATE UNIQUE INDEX orders_both ON shop.orders"
+  run(source(),
+      "SET ROLE shop_owner; CREATE UNIQUE INDEX orders_note ON shop.orders (note); CREATE UNIQUE INDEX "
+      "orders_both ON shop.orders"
       " (note, customer_id)");
   auto manifests = tables();
   expect(check(manifests), finding_level::fail, "unique_without_shard_key", "source", "orders_note");
@@ -277,18 +329,23 @@ TEST_P(preflight_test, unique_indexes_without_the_shard_key) {  // F4
 }
 
 TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {  // F4, W29
-  run(source(), "SET ROLE shop_owner; ALTER TABLE shop.orders ADD COLUMN supplier bigint CONSTRAINT orders_supplier REFERENCES"
+  run(source(),
+      "SET ROLE shop_owner; ALTER TABLE shop.orders ADD COLUMN supplier bigint CONSTRAINT orders_supplier "
+      "REFERENCES"
       " shop.suppliers ON DELETE CASCADE,"
-                " ADD COLUMN other bigint CONSTRAINT orders_unmoved REFERENCES shop.unmoved ON DELETE SET NULL;"
-                "ALTER TABLE shop.unmoved ADD COLUMN ref bigint CONSTRAINT unmoved_order REFERENCES shop.orders;"
-                "ALTER TABLE shop.payments DROP CONSTRAINT payments_order, ADD CONSTRAINT payments_order FOREIGN KEY (order_id) REFERENCES"
-                    " shop.orders ON DELETE CASCADE");
+      " ADD COLUMN other bigint CONSTRAINT orders_unmoved REFERENCES shop.unmoved ON DELETE SET NULL;"
+      "ALTER TABLE shop.unmoved ADD COLUMN ref bigint CONSTRAINT unmoved_order REFERENCES shop.orders;"
+      "ALTER TABLE shop.payments DROP CONSTRAINT payments_order, ADD CONSTRAINT payments_order FOREIGN KEY "
+      "(order_id) REFERENCES"
+      " shop.orders ON DELETE CASCADE");
   auto manifests = tables();
   manifests.push_back({.table = "shop.suppliers", .group = "supply", .shard_key = {"id"}, .key = {"id"}});
   auto list = check(manifests);
-  expect(list, finding_level::fail, "foreign_key", "source", "orders_supplier: from shop.orders to shop.suppliers, which is in group"
-      " supply");
-  expect(list, finding_level::fail, "foreign_key", "source", "orders_unmoved: from shop.orders to shop.unmoved, which is not moved");
+  expect(list, finding_level::fail, "foreign_key", "source",
+         "orders_supplier: from shop.orders to shop.suppliers, which is in group"
+         " supply");
+  expect(list, finding_level::fail, "foreign_key", "source",
+         "orders_unmoved: from shop.orders to shop.unmoved, which is not moved");
   expect(list, finding_level::warn, "foreign_key", "source", "unmoved_order");
   expect(list, finding_level::fail, "cascade", "source", "orders_unmoved");
   expect(list, finding_level::fail, "cascade", "source", "orders_supplier");
@@ -298,12 +355,16 @@ TEST_P(preflight_test, foreign_keys_and_cascades_across_groups) {  // F4, W29
 }
 
 TEST_P(preflight_test, triggers_that_reach_into_other_tables) {  // F4, W29
-  run(source(), "SET ROLE shop_owner; CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE shop.payments SET"
+  run(source(),
+      "SET ROLE shop_owner; CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE "
+      "shop.payments SET"
       " order_id = 1; RETURN NEW; END';"
-                "CREATE TRIGGER pay AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.pay(); CREATE TRIGGER outside AFTER"
-                    " INSERT ON shop.unmoved FOR EACH ROW EXECUTE FUNCTION shop.pay()");
+      "CREATE TRIGGER pay AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.pay(); CREATE "
+      "TRIGGER outside AFTER"
+      " INSERT ON shop.unmoved FOR EACH ROW EXECUTE FUNCTION shop.pay()");
   auto const list = check(tables());
-  expect(list, finding_level::warn, "trigger", "source", "pay on shop.orders: its function names shop.payments");
+  expect(list, finding_level::warn, "trigger", "source",
+         "pay on shop.orders: its function names shop.payments");
   expect(list, finding_level::warn, "trigger_into", "source", "outside on shop.unmoved");
 }
 
@@ -311,21 +372,26 @@ TEST_P(preflight_test, sequences_against_the_id_strategy) {
   auto manifests = tables();
   std::swap(manifests[0].ids, manifests[1].ids);
   auto list = check(manifests);
-  expect(list, finding_level::fail, "ids", "source", "shop.orders: column id takes its values from sequence shop.orders_id_seq");
+  expect(list, finding_level::fail, "ids", "source",
+         "shop.orders: column id takes its values from sequence shop.orders_id_seq");
   expect(list, finding_level::fail, "ids", "source", "shop.payments: the manifest says interleaved");
   manifests = tables();
   manifests[0].id_stride = 1;
   expect(check(manifests), finding_level::fail, "ids", "source", "id_stride");
 }
 
-INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15), [](auto const& one) { return "of_" + std::to_string(one.param);
-    });
+INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15),
+                         [](auto const& one) { return "of_" + std::to_string(one.param); });
 
 // Needs servers of its own: the settings count from the start.
 TEST(preflight_settings, servers_that_cannot_stream) {  // S21, F5
-  auto const fleet = must(testing::cluster::start({.source_major = 15, .shard_major = 13, .shards = 1,
-                                                   .settings = {{"wal_level", "replica"}, {"max_replication_slots", "0"},
-                                                       {"max_wal_senders", "0"}, {"max_slot_wal_keep_size", "100MB"}},
+  auto const fleet = must(testing::cluster::start({.source_major = 15,
+                                                   .shard_major = 13,
+                                                   .shards = 1,
+                                                   .settings = {{"wal_level", "replica"},
+                                                                {"max_replication_slots", "0"},
+                                                                {"max_wal_senders", "0"},
+                                                                {"max_slot_wal_keep_size", "100MB"}},
                                                    .fast = true}));
   migration_manifest manifest;
   manifest.name = "shop";
@@ -333,13 +399,17 @@ TEST(preflight_settings, servers_that_cannot_stream) {  // S21, F5
   manifest.shards = {{"shard1", fleet->shard(0).conninfo(), {}}};
   manifest.application_role = manifest.engine_role = manifest.mirror_role = "postgres";
   preflight_options options;
-  options.connect = [](node_definition const& node) { return connect({.node = node.name, .conninfo = node.conninfo}); };
+  options.connect = [](node_definition const& node) {
+    return connect({.node = node.name, .conninfo = node.conninfo});
+  };
   auto const list = must(run_preflight(manifest, {}, options));
   auto const fails = [&](std::string const& id, std::string const& node) {
-    return std::any_of(list.begin(), list.end(), [&](auto const& one) { return one.id == id && one.node == node &&
-        one.level != finding_level::pass; });
+    return std::any_of(list.begin(), list.end(), [&](auto const& one) {
+      return one.id == id && one.node == node && one.level != finding_level::pass;
+    });
   };
-  for (auto const* id : {"wal_level", "replication_slots", "wal_senders", "slot_wal_keep"}) EXPECT_TRUE(fails(id, "source")) << id;
+  for (auto const* id : {"wal_level", "replication_slots", "wal_senders", "slot_wal_keep"})
+    EXPECT_TRUE(fails(id, "source")) << id;
   EXPECT_TRUE(fails("server_version", "shard1"));
   EXPECT_FALSE(fails("server_version", "source"));
 }
@@ -351,9 +421,11 @@ TEST(preflight_settings, a_preflight_needs_a_way_to_connect) {
 TEST(plan_steps, a_plan_ends_where_the_manifest_says) {
   migration_manifest manifest;
   manifest.shards = {{"shard1", "", {}}};
-  std::vector<table_manifest> tables{{.table = "shop.orders", .group = "orders", .stage_until = stage::copying}};
-  auto has = [](std::vector<plan_step> const& steps, std::string const& id) { return std::any_of(steps.begin(), steps.end(),
-      [&](auto const& step) { return step.id == id; }); };
+  std::vector<table_manifest> tables{
+      {.table = "shop.orders", .group = "orders", .stage_until = stage::copying}};
+  auto has = [](std::vector<plan_step> const& steps, std::string const& id) {
+    return std::any_of(steps.begin(), steps.end(), [&](auto const& step) { return step.id == id; });
+  };
   EXPECT_TRUE(has(plan(manifest, tables), "copy"));
   EXPECT_FALSE(has(plan(manifest, tables), "wave"));
   tables[0].stage_until = stage::sharded;

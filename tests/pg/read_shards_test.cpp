@@ -1,4 +1,5 @@
-// Reads move first: shards serve a share of the slots while the source has authority. Keeps I8, whatever the stream does.
+// Reads move first: shards serve a share of the slots while the source has authority. Keeps I8, whatever the
+// stream does.
 #include "read_ahead_fixture.hpp"
 
 namespace {
@@ -42,8 +43,11 @@ TEST_F(read_shards, own_writes_are_seen_under_load_while_streams_stall) {  // I8
     threads.emplace_back([&, base](std::stop_token stop) {
       auto session = app.session();
       for (auto key = base; !stop.stop_requested(); ++key) {
-        auto const wrote = session.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
-        auto const read = session.read("shop.orders", key, "SELECT 1 FROM shop.orders WHERE order_id = $1", {text(key)});
+        auto const wrote =
+            session.execute("shop.orders", key,
+                            "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+        auto const read =
+            session.read("shop.orders", key, "SELECT 1 FROM shop.orders WHERE order_id = $1", {text(key)});
         if (wrote && read) ++(read.value().returned.empty() ? missed : seen);
       }
     });
@@ -54,9 +58,8 @@ TEST_F(read_shards, own_writes_are_seen_under_load_while_streams_stall) {  // I8
     std::this_thread::sleep_for(250ms);
   }
   auto const before = app.totals().reads_shard;
-  soon("shards took part, and the source where the stream stood", [&] {
-    return seen > 50 && app.totals().reads_shard > before + 10 && app.totals().reads_primary > 0;
-  });
+  soon("shards took part, and the source where the stream stood",
+       [&] { return seen > 50 && app.totals().reads_shard > before + 10 && app.totals().reads_primary > 0; });
   threads.clear();
   EXPECT_EQ(missed, 0);
 }
@@ -103,8 +106,10 @@ TEST_F(read_shards, a_slot_is_in_or_out) {
   for (std::int64_t key = 1; key <= 60; ++key) {
     auto const expected = served_by_shard(slot_of(key), 40);
     slots_in += expected;
-    if (expected) (void)served(session, key, patient);
-    else EXPECT_FALSE(note_of(session, key, patient).from_shard) << key;
+    if (expected)
+      (void)served(session, key, patient);
+    else
+      EXPECT_FALSE(note_of(session, key, patient).from_shard) << key;
   }
   EXPECT_GT(slots_in, 5U);
   EXPECT_LT(slots_in, 55U);
@@ -114,7 +119,10 @@ TEST_F(read_shards, primary_and_locking_reads_stay_on_the_authority) {
   auto app = open_serving();
   auto session = app.session();
   EXPECT_EQ(note_of(session, 1, {.fresh = consistency::primary}).node, "source");
-  EXPECT_EQ(value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders WHERE order_id = 0 FOR UPDATE")).node, "source");
+  EXPECT_EQ(
+      value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders WHERE order_id = 0 FOR UPDATE"))
+          .node,
+      "source");
 }
 
 TEST_F(read_shards, no_token_is_satisfied_while_a_key_is_parked) {  // R11
@@ -124,7 +132,9 @@ TEST_F(read_shards, no_token_is_satisfied_while_a_key_is_parked) {  // R11
   insert(session, key);
   (void)served(session, key, patient);
   auto& shard = fleet().servers().shard(0);
-  fleet().on(shard, "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) VALUES ('source', 'shop.orders', 'd', 'r', 'FFFF/0')");
+  fleet().on(shard,
+             "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) VALUES "
+             "('source', 'shop.orders', 'd', 'r', 'FFFF/0')");
   EXPECT_EQ(note_of(session, key).node, "source");
   (void)served(session, fresh_key_on(1), patient);  // the other shard has nothing parked
   fleet().on(shard, "DELETE FROM shardway.parked");
@@ -136,7 +146,8 @@ TEST_F(read_shards, a_shard_that_knows_a_newer_generation_is_not_asked) {
   auto session = app.session();
   auto const key = on_shard(0);
   auto& shard = fleet().servers().shard(0);
-  fleet().on(shard, "INSERT INTO shardway.generation (generation, document, sha256) VALUES (1000000, '', '')");
+  fleet().on(shard,
+             "INSERT INTO shardway.generation (generation, document, sha256) VALUES (1000000, '', '')");
   EXPECT_EQ(note_of(session, key).node, "source") << "its tables may be about to be copied again";
   fleet().on(shard, "DELETE FROM shardway.generation WHERE generation = 1000000");
   (void)served(session, key, patient);
@@ -156,8 +167,9 @@ TEST_F(read_shards, tokens_of_other_systems_and_incarnations_satisfy_nothing_and
   auto writer = app.session();
   insert(writer, fresh_key());
   auto const own = *session_token::parse(writer.token())->at("source");
-  for (auto const& at : {token_position{1, 1, lsn{1}}, token_position{own.system_identifier, own.incarnation + 1, lsn{1}},
-           token_position{own.system_identifier, own.incarnation, unknown_position}}) {
+  for (auto const& at :
+       {token_position{1, 1, lsn{1}}, token_position{own.system_identifier, own.incarnation + 1, lsn{1}},
+        token_position{own.system_identifier, own.incarnation, unknown_position}}) {
     session_token foreign;
     foreign.saw("source", at);
     auto session = app.session();
@@ -181,14 +193,18 @@ TEST_F(read_shards, only_statements_whose_tables_follow_go_to_a_shard) {
   EXPECT_TRUE(from_shard("SELECT o.note, c.name FROM shop.orders o, shop.currencies c"));
   EXPECT_TRUE(from_shard("SELECT 1 FROM shop.orders o JOIN shop.items i USING (order_id)"));
   EXPECT_FALSE(from_shard("SELECT one FROM shop.some"));
-  fleet().current().find_group("lists") == &fleet().current().groups[1] ? void(fleet().current().groups[1].at = stage::copying) : void();
+  fleet().current().find_group("lists") == &fleet().current().groups[1]
+      ? void(fleet().current().groups[1].stage = stage::copying)
+      : void();
   fleet().publish();
   require(app.refresh());
-  EXPECT_FALSE(from_shard("SELECT o.note, c.name FROM shop.orders o, shop.currencies c")) << "half of them are there";
+  EXPECT_FALSE(from_shard("SELECT o.note, c.name FROM shop.orders o, shop.currencies c"))
+      << "half of them are there";
 }
 
 TEST_F(read_shards, nothing_is_written_on_a_shard) {
-  for (auto* node : fleet().servers().all()) fleet().on(*node, "CREATE SCHEMA IF NOT EXISTS other; CREATE SEQUENCE other.numbers");
+  for (auto* node : fleet().servers().all())
+    fleet().on(*node, "CREATE SCHEMA IF NOT EXISTS other; CREATE SEQUENCE other.numbers");
   auto app = open_serving();
   auto session = app.session();
   auto const drawn = value_of(session.read("shop.orders", on_shard(0), "SELECT nextval('other.numbers')"));
@@ -203,7 +219,8 @@ TEST_F(read_shards, the_version_column_is_not_in_the_answer) {
   auto const key = fresh_key_on(0);
   insert(session, key);
   (void)served(session, key, patient);
-  auto const seen = value_of(session.read("shop.orders", key, "SELECT * FROM shop.orders WHERE order_id = $1", {text(key)}, patient));
+  auto const seen = value_of(session.read("shop.orders", key, "SELECT * FROM shop.orders WHERE order_id = $1",
+                                          {text(key)}, patient));
   ASSERT_TRUE(seen.from_shard);
   EXPECT_EQ(seen.returned.columns().size(), 5U);
   EXPECT_EQ(seen.returned.text(0, 0), text(key));
@@ -230,13 +247,16 @@ TEST_F(read_shards, reads_are_answered_in_every_stage) {
     insert(session, key, "there");
     soon("the shard has it", [&] { return note_of(session, key).from_shard; });
   }
-  for (auto const at : {stage::observing, stage::copying, stage::replicating, stage::dual_writing, stage::sharded}) {
+  for (auto const at :
+       {stage::observing, stage::copying, stage::replicating, stage::dual_writing, stage::sharded}) {
     serve(at == stage::dual_writing ? 100 : 0, 0, at);
     auto app = fleet().open();
     auto session = app.session();
-    for (auto const fresh : {consistency::primary, consistency::read_your_writes, consistency::bounded_staleness, consistency::any_replica})
+    for (auto const fresh : {consistency::primary, consistency::read_your_writes,
+                             consistency::bounded_staleness, consistency::any_replica})
       EXPECT_EQ(shown(note_of(session, key, {.fresh = fresh})), "there") << name(at);
-    EXPECT_EQ(session.read("shop.orders", key, "SELECT 1", {}, {.deadline = 0ms}).error().code(), error_code::invalid_argument);
+    EXPECT_EQ(session.read("shop.orders", key, "SELECT 1", {}, {.deadline = 0ms}).error().code(),
+              error_code::invalid_argument);
   }
 }
 
@@ -250,7 +270,9 @@ TEST_F(read_shards, zz_a_slot_that_moved_is_read_under_its_authority) {
   fleet().flip(fleet().servers().source(), slot, 2, false, "w");
   soon("the shard has followed", [&] {  // as a wave waits for its marker
     auto const at = std::to_string(slot.value());
-    return fleet().on(fleet().servers().shard(0), "SELECT epoch FROM shardway.fence_shop WHERE slot_from <= " + at + " AND slot_to >= " + at) == "2";
+    return fleet().on(fleet().servers().shard(0),
+                      "SELECT epoch FROM shardway.fence_shop WHERE slot_from <= " + at +
+                          " AND slot_to >= " + at) == "2";
   });
   fleet().flip(fleet().servers().shard(0), slot, 3, true);
   fleet().assign(slot, shard_id{0}, 3, lsn{1});
@@ -268,7 +290,8 @@ TEST_F(read_shards, zzz_a_shard_that_is_down_costs_nothing_but_the_try) {
   require(fleet().servers().shard(1).stop());
   EXPECT_EQ(note_of(session, on_shard(1)).node, "source");
   require(fleet().servers().shard(1).start());
-  soon("the shard serves again", [&] { return note_of(session, on_shard(1), {.fresh = consistency::any_replica}).from_shard; });
+  soon("the shard serves again",
+       [&] { return note_of(session, on_shard(1), {.fresh = consistency::any_replica}).from_shard; });
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Reads on real replicas: who answers, what a token forces, and that nothing foreign blocks.
-#include <gmock/gmock.h>
-
 #include <cstdlib>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
 
@@ -14,8 +14,8 @@ using namespace shardway_test;
 class reads : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    fleet_ = std::make_unique<client_fleet>(shardway::testing::cluster_options{.shards = 1, .replicas = 2, .replay_delay = 1000ms,
-        .fast = true});
+    fleet_ = std::make_unique<client_fleet>(
+        shardway::testing::cluster_options{.shards = 1, .replicas = 2, .replay_delay = 1000ms, .fast = true});
     auto const& all = fleet_->current().migration.source.replicas;
     near_ = {all[0]};
     late_ = {all[1]};
@@ -31,21 +31,25 @@ class reads : public ::testing::Test {
     auto app = fleet().open();
     auto session = app.session();
     for (int i = 0; i < 300; ++i) {
-      if (value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica})).from_replica) return app;
+      if (value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica}))
+              .from_replica)
+        return app;
       std::this_thread::sleep_for(10ms);
     }
     ADD_FAILURE() << "no replica was ever seen";
     return app;
   }
   static void insert(client_session& in, std::int64_t key) {
-    require(in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    require(in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)",
+                       {text(key)}));
   }
   static read_answer count(client_session& in, std::int64_t key, read_options const& options = {}) {
-    return value_of(in.read("shop.orders", key, "SELECT count(*) FROM shop.orders WHERE order_id = $1", {text(key)}, options));
+    return value_of(in.read("shop.orders", key, "SELECT count(*) FROM shop.orders WHERE order_id = $1",
+                            {text(key)}, options));
   }
 
-  static inline std::unique_ptr<client_fleet> fleet_;
-  static inline std::vector<node_definition> near_, late_;
+  inline static std::unique_ptr<client_fleet> fleet_;
+  inline static std::vector<node_definition> near_, late_;
 };
 
 TEST_F(reads, own_writes_are_seen_wherever_they_are_read) {  // I8, R6, R8
@@ -91,7 +95,8 @@ TEST_F(reads, without_the_tokens_check_the_own_write_is_missing) {
   auto const key = fresh_key();
   insert(session, key);
   setenv("SHARDWAY_GUARD_OFF", "token_check", 1);
-  EXPECT_EQ(count(session, key).returned.text(0, 0), "0") << "if this fails, the guard proves nothing any more";
+  EXPECT_EQ(count(session, key).returned.text(0, 0), "0")
+      << "if this fails, the guard proves nothing any more";
 }
 
 TEST_F(reads, a_token_travels_to_another_client) {
@@ -111,13 +116,16 @@ TEST_F(reads, a_token_travels_to_another_client) {
 TEST_F(reads, malformed_and_foreign_tokens_satisfy_nothing_and_block_nothing) {  // R1
   auto app = open_with(near_);
   auto const key = fresh_key();
-  for (std::string const token : {"", "junk", "1:", "1:0;source=1.1.ffffffffffffffff", "1:0;nowhere=1.1.1", "9:1;source=1.1.1"}) {
+  for (std::string const token :
+       {"", "junk", "1:", "1:0;source=1.1.ffffffffffffffff", "1:0;nowhere=1.1.1", "9:1;source=1.1.1"}) {
     auto session = app.session();
     session.adopt(token);
     auto const begun = std::chrono::steady_clock::now();
     EXPECT_EQ(count(session, key).returned.text(0, 0), "0") << token;
     EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s) << token;
-    if (token.starts_with("1:0;source=")) { EXPECT_FALSE(count(session, key).from_replica); }
+    if (token.starts_with("1:0;source=")) {
+      EXPECT_FALSE(count(session, key).from_replica);
+    }
   }
 }
 
@@ -173,17 +181,23 @@ TEST_F(reads, bounded_staleness_reads_only_a_replica_that_is_fresh_enough) {
   auto writer = app.session();
   insert(writer, fresh_key());
   std::this_thread::sleep_for(100ms);
-  EXPECT_FALSE(count(session, 1, {.fresh = consistency::bounded_staleness, .staleness_max = 200ms}).from_replica);
+  EXPECT_FALSE(
+      count(session, 1, {.fresh = consistency::bounded_staleness, .staleness_max = 200ms}).from_replica);
   std::this_thread::sleep_for(1500ms);
-  EXPECT_TRUE(count(session, 1, {.fresh = consistency::bounded_staleness, .staleness_max = 20000ms}).from_replica);
+  EXPECT_TRUE(
+      count(session, 1, {.fresh = consistency::bounded_staleness, .staleness_max = 20000ms}).from_replica);
 }
 
 TEST_F(reads, locking_reads_and_primary_reads_go_to_the_authority_and_writes_are_refused) {
   auto app = open_with(near_);
   auto session = app.session();
-  EXPECT_EQ(value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders WHERE order_id = 0 FOR UPDATE")).node, "source");
+  EXPECT_EQ(
+      value_of(session.read("shop.orders", 1, "SELECT 1 FROM shop.orders WHERE order_id = 0 FOR UPDATE"))
+          .node,
+      "source");
   EXPECT_EQ(count(session, 1, {.fresh = consistency::primary}).node, "source");
-  for (auto const* sql : {"DELETE FROM shop.orders", "WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT 1", "TRUNCATE shop.orders"})
+  for (auto const* sql : {"DELETE FROM shop.orders",
+                          "WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT 1", "TRUNCATE shop.orders"})
     EXPECT_EQ(session.read("shop.orders", 1, sql).error().code(), error_code::statement_refused) << sql;
   EXPECT_EQ(session.read("shop.orders", 1, "SELECT nothing").error().sqlstate(), "42703");
 }
@@ -192,7 +206,9 @@ TEST_F(reads, a_reference_table_is_read_from_the_source_or_its_replicas) {
   auto app = open_with(near_);
   auto session = app.session();
   require(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ('NOK', 'krone')"));
-  EXPECT_EQ(value_of(session.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = 'NOK'")).returned.text(0, 0),
+  EXPECT_EQ(
+      value_of(session.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = 'NOK'"))
+          .returned.text(0, 0),
       "krone");
 }
 
@@ -213,7 +229,8 @@ TEST_F(reads, zz_a_stopped_or_promoted_replica_answers_nothing) {  // R2, R4: la
   auto const key = fresh_key();
   insert(session, key);
   EXPECT_EQ(count(session, key).returned.text(0, 0), "1");
-  EXPECT_FALSE(count(session, key, {.fresh = consistency::any_replica}).from_replica) << "it is a primary of its own now";
+  EXPECT_FALSE(count(session, key, {.fresh = consistency::any_replica}).from_replica)
+      << "it is a primary of its own now";
 }
 
 }  // namespace

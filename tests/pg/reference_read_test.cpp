@@ -1,4 +1,5 @@
-// Reference tables: read on a shard's copy where the stream has brought what the session has seen, else on the source.
+// Reference tables: read on a shard's copy where the stream has brought what the session has seen, else on
+// the source.
 #include <set>
 
 #include "read_ahead_fixture.hpp"
@@ -10,7 +11,8 @@ using namespace shardway_test;
 class reference_read : public read_ahead {
  protected:
   static read_answer name_of(client_session& in, std::string const& code) {
-    return value_of(in.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = $1", {code}));
+    return value_of(
+        in.read("shop.currencies", {}, "SELECT name FROM shop.currencies WHERE code = $1", {code}));
   }
   static void insert(client_session& in, std::string const& code) {
     require(in.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $1)", {code}));
@@ -67,7 +69,9 @@ TEST_F(reference_read, a_join_with_a_sharded_table_stays_on_the_source) {
   insert(session, "DKK");
   every_node_answers(session, "DKK");
   for (int i = 0; i < 6; ++i) {
-    auto const joined = value_of(session.read("shop.currencies", {}, "SELECT c.code FROM shop.currencies c LEFT JOIN shop.orders o ON o.note = c.code WHERE c.code = 'DKK'"));
+    auto const joined = value_of(session.read("shop.currencies", {},
+                                              "SELECT c.code FROM shop.currencies c LEFT JOIN shop.orders o "
+                                              "ON o.note = c.code WHERE c.code = 'DKK'"));
     EXPECT_EQ(joined.node, "source");
     EXPECT_EQ(joined.returned.size(), 1U);
   }
@@ -80,7 +84,10 @@ TEST_F(reference_read, a_sharded_row_is_joined_with_the_copy_on_its_shard) {
   auto const key = fresh_key_on(1);
   read_ahead::insert(session, key, "ISK");
   soon("the shard answers", [&] {
-    auto const joined = value_of(session.read("shop.orders", key, "SELECT c.name FROM shop.orders o JOIN shop.currencies c ON c.code = o.note WHERE o.customer_id = $1", {text(key)}));
+    auto const joined = value_of(session.read(
+        "shop.orders", key,
+        "SELECT c.name FROM shop.orders o JOIN shop.currencies c ON c.code = o.note WHERE o.customer_id = $1",
+        {text(key)}));
     EXPECT_EQ(shown(joined), "ISK");
     return joined.from_shard;
   });

@@ -7,9 +7,14 @@ using namespace shardway_test;
 
 class row_helpers : public writes {
  protected:
-  shardway::testing::server& node_of(std::int64_t key) { return moved_ ? fleet().shard_of(slot_of(shard_key{key})) : source(); }
+  shardway::testing::server& node_of(std::int64_t key) {
+    return moved_ ? fleet().shard_of(slot_of(shard_key{key})) : source();
+  }
   std::string row_of(std::int64_t key) {
-    return fleet().on(node_of(key), "SELECT coalesce((SELECT customer_id || ' ' || total || ' ' || coalesce(note, 'NULL') FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')");
+    return fleet().on(node_of(key),
+                      "SELECT coalesce((SELECT customer_id || ' ' || total || ' ' || coalesce(note, 'NULL') "
+                      "FROM shop.orders WHERE order_id = " +
+                          text(key) + "), 'absent')");
   }
   void move(std::int64_t key) {
     auto const slot = slot_of(shard_key{key});
@@ -41,7 +46,8 @@ class row_helpers : public writes {
     EXPECT_EQ(value_of(session.upsert("shop.orders", id)).affected, 1);
     EXPECT_EQ(value_of(session.update("shop.orders", with({{"note", std::nullopt}}))).affected, 1);
     EXPECT_EQ(row_of(key), text(key) + " 2.50 NULL");
-    EXPECT_EQ(session.insert("shop.orders", with({{"doubled", "1"}})).error().code(), error_code::invalid_argument);
+    EXPECT_EQ(session.insert("shop.orders", with({{"doubled", "1"}})).error().code(),
+              error_code::invalid_argument);
     EXPECT_EQ(value_of(session.erase("shop.orders", id)).affected, 1);
     EXPECT_EQ(row_of(key), "absent");
     EXPECT_EQ(value_of(session.erase("shop.orders", id)).affected, 0);
@@ -81,7 +87,8 @@ TEST_F(row_helpers, upsert_never_changes_the_shard_key_in_any_stage) {
     auto session = app.session();
     auto const key = fresh_key(), other = fresh_key();
     require(session.insert("shop.orders", {{"order_id", text(key)}, {"customer_id", text(key)}}));
-    auto const refused = session.upsert("shop.orders", {{"order_id", text(key)}, {"customer_id", text(other)}, {"note", "moved"}});
+    auto const refused = session.upsert(
+        "shop.orders", {{"order_id", text(key)}, {"customer_id", text(other)}, {"note", "moved"}});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), error_code::shard_key_mismatch);
     EXPECT_EQ(row_of(key), text(key) + " 0.00 new");

@@ -1,9 +1,10 @@
-// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one PostgreSQL.
-#include <gmock/gmock.h>
-
+// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one
+// PostgreSQL.
 #include <atomic>
 #include <set>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 #include "split_fleet.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 
 using namespace shardway_test;
 
-constexpr char all_orders[] = "SELECT o.order_id, o.customer_id, o.total, o.note FROM shop.orders o WHERE {slots:o.customer_id}";
+constexpr char all_orders[] =
+    "SELECT o.order_id, o.customer_id, o.total, o.note FROM shop.orders o WHERE {slots:o.customer_id}";
 constexpr std::size_t order_count = 3 * split_fleet::customers;
 
 class scatter : public ::testing::Test {
@@ -28,10 +30,11 @@ class scatter : public ::testing::Test {
   /// Every order once and no other.
   static bool is_exact(rows const& of) {
     auto const found = ids(of);
-    return found.size() == order_count && std::set<std::string>(found.begin(), found.end()).size() == order_count;
+    return found.size() == order_count &&
+           std::set<std::string>(found.begin(), found.end()).size() == order_count;
   }
 
-  static inline std::unique_ptr<split_fleet> fleet_;
+  inline static std::unique_ptr<split_fleet> fleet_;
 };
 
 // The order of these tests is that of a migration: each moves authority a little further.
@@ -53,7 +56,8 @@ TEST_F(scatter, rows_on_both_sides_of_a_wave_are_read_once) {
   EXPECT_EQ(all.parts.size(), 5U);
   EXPECT_TRUE(all.filtered);
   without_guard const off("slot_filter");
-  EXPECT_FALSE(is_exact(value_of(app.session().read_all("shop.orders", all_orders)).returned)) << "dual-written rows were to be seen twice";
+  EXPECT_FALSE(is_exact(value_of(app.session().read_all("shop.orders", all_orders)).returned))
+      << "dual-written rows were to be seen twice";
 }
 
 // I1, I8. The client has an older generation: it still asks the source for rows that have moved.
@@ -62,11 +66,13 @@ TEST_F(scatter, authority_that_moved_unseen_makes_the_read_begin_anew) {
   auto session = app.session();
   ASSERT_TRUE(is_exact(value_of(session.read_all("shop.orders", all_orders)).returned));
   auto const slots = fleet().fleet().current().placement[1].slots;
-  slot_range const rest{slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(1, 20).last.value() + 1)}, slots.last};
+  slot_range const rest{slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(1, 20).last.value() + 1)},
+                        slots.last};
   fleet().move(1, rest);
   {
     without_guard const off("read_fence");
-    EXPECT_FALSE(is_exact(value_of(session.read_all("shop.orders", all_orders)).returned)) << "moved rows were to be missing";
+    EXPECT_FALSE(is_exact(value_of(session.read_all("shop.orders", all_orders)).returned))
+        << "moved rows were to be missing";
   }
   fleet().publish();
   auto const all = value_of(session.read_all("shop.orders", all_orders));
@@ -109,7 +115,8 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
 TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
   for (std::size_t i : {0, 2, 3}) {
     auto const last = fleet().fleet().current().placement[i].slots.last;
-    fleet().move(i, {slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(i, 20).last.value() + 1)}, last});
+    fleet().move(i,
+                 {slot_id{static_cast<std::uint16_t>(fleet().part_of_shard(i, 20).last.value() + 1)}, last});
   }
   fleet().publish();
   auto app = fleet().fleet().open();
@@ -125,7 +132,9 @@ TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
   ASSERT_FALSE(value_of(session.read_all("shop.orders", all_orders)).filtered);
   auto const number = std::to_string(fleet().fleet().current().number + 1);
   auto& shard = fleet().shard(0);
-  fleet().fleet().on(shard, "INSERT INTO shardway.generation (generation, document, sha256) SELECT " + number + ", document, sha256 FROM shardway.generation ORDER BY generation DESC LIMIT 1");
+  fleet().fleet().on(shard,
+                     "INSERT INTO shardway.generation (generation, document, sha256) SELECT " + number +
+                         ", document, sha256 FROM shardway.generation ORDER BY generation DESC LIMIT 1");
   auto const all = value_of(session.read_all("shop.orders", all_orders));
   EXPECT_TRUE(all.filtered);
   EXPECT_TRUE(is_exact(all.returned));
@@ -142,7 +151,8 @@ class scatter_replica : public ::testing::Test {
   static std::size_t count(merged_answer const& of) { return of.returned.size(); }
   merged_answer read(client_session& in) { return value_of(in.read_all("shop.orders", all_orders)); }
   static result<write_receipt> insert(client_session& in, std::int64_t key) {
-    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});
+    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)",
+                      {text(key)});
   }
   client_fleet fleet_;
 };
@@ -157,7 +167,8 @@ TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
   auto const own = read(session);
   EXPECT_EQ(count(own), 2U);
   EXPECT_FALSE(own.parts[0].from_replica);
-  EXPECT_EQ(count(value_of(app.session().read_all("shop.orders", all_orders))), 1U) << "without a token the replica will do";
+  EXPECT_EQ(count(value_of(app.session().read_all("shop.orders", all_orders))), 1U)
+      << "without a token the replica will do";
   fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_resume()");
   while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);
   EXPECT_EQ(count(read(session)), 2U);
@@ -169,8 +180,10 @@ TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer)
   auto session = app.session();
   while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);
   fleet_.on(fleet_.servers().replica(0), "SELECT pg_wal_replay_pause()");
-  require(fleet_.servers().source().query("SELECT shardway.fence_set('shop', 0, 4095, 1, false, '', NULL); SELECT shardway.fence_set('shop', 0, 4095, 2, true, '', NULL); "
-                                          "INSERT INTO shop.orders (order_id, customer_id) VALUES (3, 3)"));
+  require(
+      fleet_.servers().source().query("SELECT shardway.fence_set('shop', 0, 4095, 1, false, '', NULL); "
+                                      "SELECT shardway.fence_set('shop', 0, 4095, 2, true, '', NULL); "
+                                      "INSERT INTO shop.orders (order_id, customer_id) VALUES (3, 3)"));
   fleet_.current().groups[0].authority = {{all_slots, std::nullopt, epoch{2}, {}}};
   fleet_.publish();
   require(app.refresh());

@@ -47,7 +47,8 @@ class shadow_reads : public read_ahead {
   static std::int64_t stored(client_session& session) {
     auto const key = fresh_key_on(0);
     auto const written = insert(session, key, "mine");
-    soon("the shard has it", [&] { return engine_->stream(shard_id{0}).position.applied >= written.position; });
+    soon("the shard has it",
+         [&] { return engine_->stream(shard_id{0}).position.applied >= written.position; });
     return key;
   }
   std::shared_ptr<seen_shadows> seen_ = std::make_shared<seen_shadows>();
@@ -68,7 +69,8 @@ TEST_F(shadow_reads, all_columns_are_compared_without_the_version) {
   auto app = open();
   auto session = app.session();
   auto const key = stored(session);
-  (void)value_of(session.read("shop.orders", key, "SELECT * FROM shop.orders WHERE order_id = $1", {text(key)}));
+  (void)value_of(
+      session.read("shop.orders", key, "SELECT * FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(found(), "equal");
 }
 
@@ -90,7 +92,10 @@ TEST_F(shadow_reads, a_row_that_is_wrong_is_different_and_told_by_statement) {
   auto app = open();
   auto session = app.session();
   auto const key = stored(session);
-  fleet().on(fleet().servers().shard(0), "SET session_replication_role = replica; UPDATE shop.orders SET note = 'wrong' WHERE order_id = " + text(key));
+  fleet().on(
+      fleet().servers().shard(0),
+      "SET session_replication_role = replica; UPDATE shop.orders SET note = 'wrong' WHERE order_id = " +
+          text(key));
   EXPECT_EQ(shown(note_of(session, key)), "mine") << "the caller has the source's answer";
   EXPECT_EQ(found(), "different");
   EXPECT_EQ(seen_->fingerprints_.size(), 1U);
@@ -107,16 +112,20 @@ TEST_F(shadow_reads, a_statement_that_reads_other_keys_too_is_different) {
 }
 
 TEST_F(shadow_reads, moment_chance_and_what_only_one_node_has_can_not_be_compared) {
-  fleet().on(fleet().servers().source(), "CREATE SCHEMA IF NOT EXISTS here; CREATE TABLE IF NOT EXISTS here.only (one int)");
+  fleet().on(fleet().servers().source(),
+             "CREATE SCHEMA IF NOT EXISTS here; CREATE TABLE IF NOT EXISTS here.only (one int)");
   auto app = open();
   auto session = app.session();
-  for (auto const* sql : {"SELECT now()", "SELECT note FROM shop.orders LIMIT 1", "SELECT one FROM here.only"}) (void)value_of(session.read("shop.orders", 1, sql));
+  for (auto const* sql :
+       {"SELECT now()", "SELECT note FROM shop.orders LIMIT 1", "SELECT one FROM here.only"})
+    (void)value_of(session.read("shop.orders", 1, sql));
   soon("all are judged", [&] { return seen_->found().size() == 3; });
   EXPECT_EQ(seen_->found(), std::vector<std::string>(3, "not_comparable"));
 }
 
 TEST_F(shadow_reads, nothing_is_changed_by_one) {
-  for (auto* node : fleet().servers().all()) fleet().on(*node, "CREATE SCHEMA IF NOT EXISTS other; CREATE SEQUENCE other.shadowed");
+  for (auto* node : fleet().servers().all())
+    fleet().on(*node, "CREATE SCHEMA IF NOT EXISTS other; CREATE SEQUENCE other.shadowed");
   auto app = open();
   auto session = app.session();
   (void)value_of(session.read("shop.orders", on_shard(0), "SELECT nextval('other.shadowed')"));
@@ -144,8 +153,10 @@ TEST_F(shadow_reads, a_shard_that_does_not_answer_costs_callers_nothing) {
   (void)note_of(session, on_shard(0));
   EXPECT_EQ(found(), "equal");
   require(shard.pause());
-  for (int i = 0; i < 200; ++i) EXPECT_TRUE(session.read("shop.orders", on_shard(0), "SELECT 1", {}, {.deadline = 1000ms})) << i;
-  EXPECT_GT(app.shadow_totals().at("shop.orders").dropped, 100U) << "the queue is bounded, and what does not fit is counted";
+  for (int i = 0; i < 200; ++i)
+    EXPECT_TRUE(session.read("shop.orders", on_shard(0), "SELECT 1", {}, {.deadline = 1000ms})) << i;
+  EXPECT_GT(app.shadow_totals().at("shop.orders").dropped, 100U)
+      << "the queue is bounded, and what does not fit is counted";
   app.close();
   require(shard.resume());
 }

@@ -1,4 +1,5 @@
-// Four shards and a source with the same orders on both sides, and waves by hand over any slot range: for reads that several nodes answer.
+// Four shards and a source with the same orders on both sides, and waves by hand over any slot range: for
+// reads that several nodes answer.
 #pragma once
 
 #include <array>
@@ -15,7 +16,8 @@ class split_fleet {
 
   explicit split_fleet(std::size_t shards = 4) : fleet_({.shards = shards, .fast = true}) {
     for (auto& table : fleet_.current().tables)
-      if (table.manifest.kind == table_kind::sharded) table.manifest.reads.scatter = true, table.manifest.reads.scatter_budget = 20s;
+      if (table.manifest.kind == table_kind::sharded)
+        table.manifest.reads.scatter = true, table.manifest.reads.scatter_budget = 20s;
     owner_.fill({});
     for (auto* node : fleet_.servers().all()) insert_orders(*node);
     fleet_.publish(stage::dual_writing);
@@ -28,13 +30,17 @@ class split_fleet {
   /// The slots of shard `i` that a wave of so many percent moves.
   slot_range part_of_shard(std::size_t i, int percent) {
     auto const slots = fleet_.current().placement[i].slots;
-    return {slots.first, slot_id{static_cast<std::uint16_t>(slots.first.value() + slots.count() * static_cast<std::uint32_t>(percent) / 100 - 1)}};
+    return {slots.first,
+            slot_id{static_cast<std::uint16_t>(
+                slots.first.value() + slots.count() * static_cast<std::uint32_t>(percent) / 100 - 1)}};
   }
 
-  /// A wave: the source closes and no longer has the rows, as if its mirror lagged; then the shard opens. Not published yet.
+  /// A wave: the source closes and no longer has the rows, as if its mirror lagged; then the shard opens. Not
+  /// published yet.
   void move(std::size_t i, slot_range slots) {
     flip(source(), slots, epoch_of(slots), false);
-    fleet_.on(source(), "DELETE FROM shop.orders WHERE shardway.slot_of(customer_id) BETWEEN " + within(slots));
+    fleet_.on(source(),
+              "DELETE FROM shop.orders WHERE shardway.slot_of(customer_id) BETWEEN " + within(slots));
     open(shard(i), slots, shard_id{static_cast<std::uint16_t>(i)});
   }
   /// Back: the shard keeps the rows, as dual writing does.
@@ -47,8 +53,10 @@ class split_fleet {
     std::vector<authority_range> ranges;
     for (std::uint16_t slot = 0; slot < limits::slot_count; ++slot) {
       auto const& [shard, at_epoch] = owner_[slot];
-      if (!ranges.empty() && ranges.back().shard == shard && ranges.back().at.value() == at_epoch) ranges.back().slots.last = slot_id{slot};
-      else ranges.push_back({{slot_id{slot}, slot_id{slot}}, shard, epoch{at_epoch}, {}});
+      if (!ranges.empty() && ranges.back().shard == shard && ranges.back().epoch.value() == at_epoch)
+        ranges.back().slots.last = slot_id{slot};
+      else
+        ranges.push_back({{slot_id{slot}, slot_id{slot}}, shard, epoch{at_epoch}, {}});
     }
     fleet_.current().groups[0].authority = ranges;
     fleet_.publish(at);
@@ -66,13 +74,17 @@ class split_fleet {
     std::optional<shard_id> shard{};
     std::uint16_t at{1};
   };
-  static std::string within(slot_range slots) { return std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value()); }
+  static std::string within(slot_range slots) {
+    return std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value());
+  }
   int epoch_of(slot_range slots) { return owner_[slots.first.value()].at; }
 
   void flip(shardway::testing::server& node, slot_range slots, int at, bool open) {
-    require(node.query("BEGIN; LOCK TABLE shardway.\"fence_lock_shop\" IN EXCLUSIVE MODE; SELECT shardway.fence_set('shop', " +
-                       std::to_string(slots.first.value()) + ", " + std::to_string(slots.last.value()) + ", " + std::to_string(at) + ", " +
-                       (open ? "true" : "false") + ", '', NULL); COMMIT"));
+    require(
+        node.query("BEGIN; LOCK TABLE shardway.\"fence_lock_shop\" IN EXCLUSIVE MODE; SELECT "
+                   "shardway.fence_set('shop', " +
+                   std::to_string(slots.first.value()) + ", " + std::to_string(slots.last.value()) + ", " +
+                   std::to_string(at) + ", " + (open ? "true" : "false") + ", '', NULL); COMMIT"));
   }
   void open(shardway::testing::server& node, slot_range slots, std::optional<shard_id> to) {
     auto const at = static_cast<std::uint16_t>(epoch_of(slots) + 1);
@@ -82,10 +94,14 @@ class split_fleet {
   void insert_orders(shardway::testing::server& node) {
     std::string where = "true";
     for (std::size_t i = 0; i < fleet_.servers().shard_count(); ++i)
-      if (&node == &shard(i)) where = "shardway.slot_of(c) BETWEEN " + within(fleet_.current().placement[i].slots);
-    require(node.query("INSERT INTO shop.orders (order_id, customer_id, total, note) SELECT c * 10 + n, c, c + n / 100.0, 'note ' || c % 7 "
-                       "FROM generate_series(1::bigint, " + std::to_string(customers) + ") c, generate_series(1, 3) n WHERE " + where +
-                       " ON CONFLICT DO NOTHING"));
+      if (&node == &shard(i))
+        where = "shardway.slot_of(c) BETWEEN " + within(fleet_.current().placement[i].slots);
+    require(
+        node.query("INSERT INTO shop.orders (order_id, customer_id, total, note) SELECT c * 10 + n, c, c + n "
+                   "/ 100.0, 'note ' || c % 7 "
+                   "FROM generate_series(1::bigint, " +
+                   std::to_string(customers) + ") c, generate_series(1, 3) n WHERE " + where +
+                   " ON CONFLICT DO NOTHING"));
   }
 
   client_fleet fleet_;

@@ -1,7 +1,7 @@
-// X6: the controller is killed in mid-step, stopped, blocked; the next one, or a waiting client, brings the group where it belongs.
-#include <gmock/gmock.h>
-
+// X6: the controller is killed in mid-step, stopped, blocked; the next one, or a waiting client, brings the
+// group where it belongs.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 
 #include "kill_fixture.hpp"
 
@@ -11,25 +11,33 @@ namespace {
 class step_kill : public kill_walk {
  protected:
   std::unique_ptr<session> idle_in_transaction(std::string const& mode) {
-    auto held = value_of(connect({.node = "source", .conninfo = address(fleet_->source()) + " user=app", .application_name = "forgotten_report"}));
+    auto held = value_of(connect({.node = "source",
+                                  .conninfo = address(fleet_->source()) + " user=app",
+                                  .application_name = "forgotten_report"}));
     value_of(held->simple("BEGIN; LOCK TABLE shardway.fence_lock_sales IN " + mode + " MODE"));
     return held;
   }
   /// Everything that a controller may change, as text.
   std::string state_of_all() {
-    std::string text = on_source("SELECT coalesce(string_agg(w::text, ';' ORDER BY wave), '') FROM shardway.wave w") +
-                       on_source("SELECT coalesce(string_agg(w::text, ';' ORDER BY wave), '') FROM shardway.wave_decision w") +
-                       on_source("SELECT coalesce(string_agg(j::text, ';' ORDER BY id), '') FROM shardway.journal j") +
-                       on_source("SELECT coalesce(string_agg(a::text, ';' ORDER BY id), '') FROM shardway.audit a");
+    std::string text =
+        on_source("SELECT coalesce(string_agg(w::text, ';' ORDER BY wave), '') FROM shardway.wave w") +
+        on_source(
+            "SELECT coalesce(string_agg(w::text, ';' ORDER BY wave), '') FROM shardway.wave_decision w") +
+        on_source("SELECT coalesce(string_agg(j::text, ';' ORDER BY id), '') FROM shardway.journal j") +
+        on_source("SELECT coalesce(string_agg(a::text, ';' ORDER BY id), '') FROM shardway.audit a");
     for (auto* node : fleet_->all())
-      text += run_on(*node, "SELECT (SELECT max(generation) FROM shardway.generation) || (SELECT string_agg(t::text, ';') FROM shardway.controller_token t) || "
-                            "(SELECT string_agg(f::text, ';' ORDER BY slot_from) FROM shardway.fence_sales f)").text(0, 0);
+      text += run_on(*node,
+                     "SELECT (SELECT max(generation) FROM shardway.generation) || (SELECT "
+                     "string_agg(t::text, ';') FROM shardway.controller_token t) || "
+                     "(SELECT string_agg(f::text, ';' ORDER BY slot_from) FROM shardway.fence_sales f)")
+                  .text(0, 0);
     return text;
   }
 };
 
 TEST_F(step_kill, at_eight_points_of_one_migration) {
-  walk({"onboard_after_publication", "after_chunk_copy", "before_batch_commit", "wave_after_fence", "wave_after_drain", "wave_after_commit", "wave_after_one_open", "after_mirror_commit"});
+  walk({"onboard_after_publication", "after_chunk_copy", "before_batch_commit", "wave_after_fence",
+        "wave_after_drain", "wave_after_commit", "wave_after_one_open", "after_mirror_commit"});
 }
 
 TEST_F(step_kill, waiting_clients_take_the_range_back_when_no_controller_comes) {
@@ -41,7 +49,8 @@ TEST_F(step_kill, waiting_clients_take_the_range_back_when_no_controller_comes) 
   ASSERT_TRUE(controller_->was_killed());
   ASSERT_EQ(owned(), (ownership{.nowhere = 4096, .twice = 0, .on_source = 0}));
   auto const written = service_->acknowledged().size();
-  EXPECT_TRUE(soon([&] { return service_->acknowledged().size() > written + 100; }, 10s)) << "the writers do not go on";
+  EXPECT_TRUE(soon([&] { return service_->acknowledged().size() > written + 100; }, 10s))
+      << "the writers do not go on";
   EXPECT_EQ(owned(), (ownership{.nowhere = 0, .twice = 0, .on_source = 4096}));
   EXPECT_EQ(on_source("SELECT string_agg(decision, ',') FROM shardway.wave_decision"), "abort");
   ensure_controller();
@@ -79,8 +88,10 @@ TEST_F(step_kill, a_controller_stopped_for_longer_than_its_lease_changes_nothing
   controller_process old(file_, "wave_after_drain:pause");
   errors.reset();
   std::int64_t asked = enqueue("wave", wave_to(40));
-  for (auto reached = shardway::testing::wait_for_stop(stop_file(), 1s); !reached; reached = shardway::testing::wait_for_stop(stop_file(), 1s))
-    if (value_of(find_request(*catalog_, asked))->state == request_state::failed) asked = enqueue("wave", wave_to(40));
+  for (auto reached = shardway::testing::wait_for_stop(stop_file(), 1s); !reached;
+       reached = shardway::testing::wait_for_stop(stop_file(), 1s))
+    if (value_of(find_request(*catalog_, asked))->state == request_state::failed)
+      asked = enqueue("wave", wave_to(40));
   old.freeze();
   ensure_controller();  // waits for the lease, then undoes what was not decided
   EXPECT_TRUE(soon([&] { return owned() == ownership{.nowhere = 0, .twice = 0, .on_source = 4096}; }));
@@ -99,7 +110,8 @@ TEST_F(step_kill, a_controller_stopped_for_longer_than_its_lease_changes_nothing
   expect_whole();
 }
 
-// S17, X2: it holds the token's lock, rows and a replication slot there; none of its servers would ever notice.
+// S17, X2: it holds the token's lock, rows and a replication slot there; none of its servers would ever
+// notice.
 class hanging : public step_kill, public ::testing::WithParamInterface<char const*> {};
 
 TEST_P(hanging, inside_a_transaction_it_does_not_keep_the_next_one_from_working) {
@@ -122,7 +134,8 @@ TEST_P(hanging, inside_a_transaction_it_does_not_keep_the_next_one_from_working)
   expect_whole();
 }
 
-INSTANTIATE_TEST_SUITE_P(on, hanging, ::testing::Values("before_batch_commit", "before_mirror_commit"), [](auto const& one) { return std::string(one.param); });
+INSTANTIATE_TEST_SUITE_P(on, hanging, ::testing::Values("before_batch_commit", "before_mirror_commit"),
+                         [](auto const& one) { return std::string(one.param); });
 
 TEST_F(step_kill, a_session_idle_in_transaction_on_the_fence_ends_the_wave_and_is_named) {  // X3, X4
   begin();

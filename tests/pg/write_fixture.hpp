@@ -14,24 +14,32 @@ class writes : public ::testing::Test {
   static client_fleet& fleet() { return *fleet_; }
   shardway::testing::server& source() { return fleet().servers().source(); }
 
-  void at_stage(stage at, dual_write_mode mode = dual_write_mode::sync, std::chrono::milliseconds budget = 1000ms) {
+  void at_stage(stage at, dual_write_mode mode = dual_write_mode::sync,
+                std::chrono::milliseconds budget = 1000ms) {
     fleet().set_mode(mode, budget);
     fleet().publish(at);
   }
   result<write_receipt> insert(client_session& in, std::int64_t key, std::string note = "new") {
-    return in.execute("shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES ($1, $2, 10.5, $3)",
+    return in.execute(
+        "shop.orders", key,
+        "INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES ($1, $2, 10.5, $3)",
         {text(key), text(key), note});
   }
   std::string shard_note(std::int64_t key) {
-    return fleet().on(fleet().shard_of(slot_of(key)), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) +
-        "), 'absent')");
+    return fleet().on(
+        fleet().shard_of(slot_of(key)),
+        "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')");
   }
-  std::string source_note(std::int64_t key) { return fleet().on(source(),
-      "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " + text(key) + "), 'absent')"); }
-  std::string outbox_rows(write_id const& id) { return fleet().on(source(), "SELECT count(*) FROM shardway.outbox WHERE write_id = '" +
-      id.to_string() + "'"); }
+  std::string source_note(std::int64_t key) {
+    return fleet().on(source(), "SELECT coalesce((SELECT note FROM shop.orders WHERE order_id = " +
+                                    text(key) + "), 'absent')");
+  }
+  std::string outbox_rows(write_id const& id) {
+    return fleet().on(source(),
+                      "SELECT count(*) FROM shardway.outbox WHERE write_id = '" + id.to_string() + "'");
+  }
 
-  static inline std::unique_ptr<client_fleet> fleet_;
+  inline static std::unique_ptr<client_fleet> fleet_;
 };
 
 }  // namespace shardway_test

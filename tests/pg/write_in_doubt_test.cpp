@@ -1,11 +1,11 @@
 // Writes whose COMMIT lost its answer (W1): what is found out, what is done again and what stays in doubt.
-#include <gmock/gmock.h>
-
 #include <thread>
 
-#include "write_fixture.hpp"
+#include <gmock/gmock.h>
+
 #include "shardway/base/stop_point.hpp"
 #include "shardway/testing/fault_proxy.hpp"
+#include "write_fixture.hpp"
 
 namespace {
 
@@ -64,7 +64,8 @@ TEST_F(commits_in_doubt, a_commit_that_never_arrived_is_known_to_be_rolled_back_
   int runs = 0;
   auto const body = [&](write_transaction& in) -> result<> {
     ++runs;
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
     return success();
   };
   lose(shardway::testing::towards::server, 'P');
@@ -84,7 +85,8 @@ TEST_F(commits_in_doubt, a_transaction_whose_commit_is_lost_is_run_once) {
   lose(shardway::testing::towards::client, 'C');
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
     ++runs;
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
     return success();
   }));
   EXPECT_EQ(gate_->trips(), 1U);
@@ -95,8 +97,9 @@ TEST_F(commits_in_doubt, a_transaction_whose_commit_is_lost_is_run_once) {
 
 TEST_F(commits_in_doubt, a_function_called_by_a_query_is_not_run_again) {
   at_stage(stage::copying);
-  fleet().on(source(), "CREATE TABLE public.calls (n int); CREATE FUNCTION public.called() RETURNS int LANGUAGE sql AS "
-      "$$ INSERT INTO public.calls VALUES (1) RETURNING n $$");
+  fleet().on(source(),
+             "CREATE TABLE public.calls (n int); CREATE FUNCTION public.called() RETURNS int LANGUAGE sql AS "
+             "$$ INSERT INTO public.calls VALUES (1) RETURNING n $$");
   auto app = open_through_gate();
   auto session = app.session();
   for (bool const in_savepoint : {false, true}) {

@@ -1,17 +1,17 @@
-// Writes in every stage, on a real source and shards: what is sent, what is captured, what the shard gets, what the caller learns.
-#include <gmock/gmock.h>
-
+// Writes in every stage, on a real source and shards: what is sent, what is captured, what the shard gets,
+// what the caller learns.
 #include <thread>
 
-#include "write_fixture.hpp"
-#include "shardway/base/stop_point.hpp"
+#include <gmock/gmock.h>
+
 #include "lib/protocol/fence.hpp"
+#include "shardway/base/stop_point.hpp"
 #include "shardway/testing/fault_proxy.hpp"
+#include "write_fixture.hpp"
 
 namespace {
 
 using namespace shardway_test;
-
 
 TEST_F(writes, observing_sends_the_statement_unchanged) {
   at_stage(stage::observing);
@@ -19,7 +19,8 @@ TEST_F(writes, observing_sends_the_statement_unchanged) {
   auto session = app.session();
   auto const key = fresh_key();
   auto const done = value_of(session.execute("shop.orders", key,
-      "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $2) RETURNING note, doubled",
+                                             "WITH x AS (SELECT 1) INSERT INTO shop.orders (order_id, "
+                                             "customer_id) VALUES ($1, $2) RETURNING note, doubled",
                                              {text(key), text(key)}));
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
   EXPECT_EQ(done.dual_write, dual_write_state::none);
@@ -35,8 +36,10 @@ TEST_F(writes, a_write_that_fails_at_its_own_commit_is_not_acknowledged) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  fleet().on(source(), "CREATE TABLE public.parents (id bigint PRIMARY KEY); ALTER TABLE shop.orders ADD CONSTRAINT orders_parent "
-      "FOREIGN KEY (customer_id) REFERENCES public.parents DEFERRABLE INITIALLY DEFERRED NOT VALID");
+  fleet().on(source(),
+             "CREATE TABLE public.parents (id bigint PRIMARY KEY); ALTER TABLE shop.orders ADD CONSTRAINT "
+             "orders_parent "
+             "FOREIGN KEY (customer_id) REFERENCES public.parents DEFERRABLE INITIALLY DEFERRED NOT VALID");
   auto const orphan = insert(session, key);
   fleet().on(source(), "ALTER TABLE shop.orders DROP CONSTRAINT orders_parent; DROP TABLE public.parents");
   ASSERT_FALSE(orphan);
@@ -51,7 +54,7 @@ TEST_F(writes, copying_checks_the_key_and_leaves_no_outbox_row) {
   auto const key = fresh_key();
   auto const done = value_of(insert(session, key));
   EXPECT_EQ(done.affected, 1);
-  EXPECT_EQ(done.at, epoch{1});
+  EXPECT_EQ(done.epoch, epoch{1});
   EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(outbox_rows(done.id), "0");
   EXPECT_EQ(source_note(key), "new");
@@ -62,9 +65,10 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  auto const done = value_of(session.execute("shop.orders", key,
+  auto const done = value_of(session.execute(
+      "shop.orders", key,
       "INSERT INTO shop.orders (order_id, customer_id, total) VALUES ($1, $2, $3) RETURNING *",
-                                             {text(key), text(key), "2.25"}));
+      {text(key), text(key), "2.25"}));
   EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   ASSERT_EQ(done.versions.size(), 1U);
   EXPECT_EQ(done.versions[0].at_epoch(), epoch{1});
@@ -74,23 +78,32 @@ TEST_F(writes, dual_writing_puts_the_row_as_it_came_out_on_its_shard) {
   EXPECT_EQ(done.returned.text(0, 4), "4.50");
   EXPECT_EQ(outbox_rows(done.id), "1");
   auto& shard = fleet().shard_of(slot_of(key));
-  EXPECT_EQ(fleet().on(shard, "SELECT note || total || doubled || '/' || _shardway_version FROM shop.orders WHERE order_id = " + text(key)),
-            "new2.254.50/" + std::to_string(done.versions[0].bigint()));
-  EXPECT_EQ(fleet().on(shard, "SELECT count(*) FROM shardway.dual_applied WHERE write_id = '" + done.id.to_string() + "'"), "1");
+  EXPECT_EQ(
+      fleet().on(
+          shard,
+          "SELECT note || total || doubled || '/' || _shardway_version FROM shop.orders WHERE order_id = " +
+              text(key)),
+      "new2.254.50/" + std::to_string(done.versions[0].bigint()));
+  EXPECT_EQ(fleet().on(shard, "SELECT count(*) FROM shardway.dual_applied WHERE write_id = '" +
+                                  done.id.to_string() + "'"),
+            "1");
 
-  auto const changed = value_of(session.execute("shop.orders", key,
+  auto const changed = value_of(session.execute(
+      "shop.orders", key,
       "UPDATE shop.orders o SET note = $2 WHERE order_id = $1 AND customer_id = $3 RETURNING o.note AS said",
-                                                {text(key), "it's", text(key)}));
+      {text(key), "it's", text(key)}));
   EXPECT_EQ(changed.returned.columns()[0].name, "said");
   EXPECT_EQ(changed.returned.text(0, 0), "it's");
   EXPECT_GT(changed.versions.at(0), done.versions[0]);
   EXPECT_EQ(shard_note(key), "it's");
 
-  auto const gone = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
+  auto const gone = value_of(
+      session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(gone.dual_write, dual_write_state::applied) << gone.dual_write_reason;
   EXPECT_EQ(gone.affected, 1);
   EXPECT_EQ(shard_note(key), "absent");
-  auto const nothing = value_of(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
+  auto const nothing = value_of(
+      session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(nothing.affected, 0);
   EXPECT_EQ(nothing.dual_write, dual_write_state::none);
   EXPECT_EQ(app.totals().dual_writes_applied, 3U);
@@ -102,23 +115,34 @@ TEST_F(writes, a_transaction_of_several_statements_is_one_write) {
   auto session = app.session();
   auto const key = fresh_key();
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
     BOOST_OUTCOME_TRY(auto const two, in.execute("shop.items",
-        "INSERT INTO shop.items (order_id, line, customer_id) VALUES ($1, 1, $1), ($1, 2, $1) RETURNING line", {text(key)}));
+                                                 "INSERT INTO shop.items (order_id, line, customer_id) "
+                                                 "VALUES ($1, 1, $1), ($1, 2, $1) RETURNING line",
+                                                 {text(key)}));
     EXPECT_EQ(two.affected(), 2);
-    BOOST_OUTCOME_TRY(auto const seen, in.query("SELECT count(*) FROM shop.items WHERE order_id = $1", {text(key)}));
+    BOOST_OUTCOME_TRY(auto const seen,
+                      in.query("SELECT count(*) FROM shop.items WHERE order_id = $1", {text(key)}));
     EXPECT_EQ(seen.text(0, 0), "2");
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET note = 'twice' WHERE order_id = $1", {text(key)}));
+    BOOST_OUTCOME_TRYV(
+        in.execute("shop.orders", "UPDATE shop.orders SET note = 'twice' WHERE order_id = $1", {text(key)}));
     return success();
   }));
   EXPECT_EQ(done.affected, 4);
   EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;
   EXPECT_EQ(done.dual_write_rows, 4);
   EXPECT_EQ(outbox_rows(done.id), "4");
-  EXPECT_EQ(fleet().on(source(), "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" +
-      done.id.to_string() + "'"), "1,2,3,4");
+  EXPECT_EQ(
+      fleet().on(
+          source(),
+          "SELECT string_agg(ordinal::text, ',' ORDER BY ordinal) FROM shardway.outbox WHERE write_id = '" +
+              done.id.to_string() + "'"),
+      "1,2,3,4");
   EXPECT_EQ(shard_note(key), "twice");
-  EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)), "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)), "2");
+  EXPECT_EQ(fleet().on(fleet().shard_of(slot_of(key)),
+                       "SELECT count(*) FROM shop.items WHERE order_id = " + text(key)),
+            "2");
 }
 
 TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {  // W14
@@ -128,12 +152,15 @@ TEST_F(writes, what_a_savepoint_gave_back_is_not_written_to_the_shard) {  // W14
   auto const key = fresh_key();
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
     BOOST_OUTCOME_TRYV(in.savepoint("before it"));
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'first')",
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'first')",
         {text(key)}));
-    EXPECT_FALSE(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}))
+    EXPECT_FALSE(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)",
+                            {text(key)}))
         << "a duplicate key";
     BOOST_OUTCOME_TRYV(in.rollback_to("before it"));
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'second')",
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id, note) VALUES ($1, $1, 'second')",
         {text(key)}));
     return success();
   }));
@@ -149,7 +176,8 @@ TEST_F(writes, an_error_of_the_function_rolls_back_and_comes_out) {
   auto session = app.session();
   auto const key = fresh_key();
   auto const failed = session.write("shop.orders", key, [&](write_transaction& in) -> result<> {
-    BOOST_OUTCOME_TRYV(in.execute("shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+    BOOST_OUTCOME_TRYV(in.execute(
+        "shop.orders", "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
     return error{error_code::invalid_argument, "the customer changed their mind"};
   });
   ASSERT_FALSE(failed);
@@ -167,7 +195,8 @@ TEST_F(writes, a_row_of_another_shard_key_raises_in_each_fenced_stage) {  // W29
   for (auto const at : {stage::copying, stage::dual_writing}) {
     fleet().publish(at);
     require(app.refresh());
-    auto const refused = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'stolen' WHERE order_id = $1", {text(other)});
+    auto const refused = session.execute(
+        "shop.orders", key, "UPDATE shop.orders SET note = 'stolen' WHERE order_id = $1", {text(other)});
     ASSERT_FALSE(refused) << name(at);
     EXPECT_EQ(refused.error().code(), error_code::shard_key_mismatch);
     EXPECT_EQ(source_note(other), "new");
@@ -179,18 +208,21 @@ TEST_F(writes, what_cannot_be_captured_is_refused_before_anything_is_sent) {
   auto app = fleet().open();
   auto session = app.session();
   auto const key = fresh_key();
-  for (auto const* sql : {"WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT * FROM x", "TRUNCATE shop.orders", "SELECT 1",
-      "DELETE FROM orders",
-                          "INSERT INTO shop.currencies VALUES ('EUR', 'euro')", "DELETE FROM shop.orders; DELETE FROM shop.orders"}) {
+  for (auto const* sql :
+       {"WITH x AS (DELETE FROM shop.orders RETURNING 1) SELECT * FROM x", "TRUNCATE shop.orders", "SELECT 1",
+        "DELETE FROM orders", "INSERT INTO shop.currencies VALUES ('EUR', 'euro')",
+        "DELETE FROM shop.orders; DELETE FROM shop.orders"}) {
     auto const refused = session.execute("shop.orders", key, sql);
     ASSERT_FALSE(refused) << sql;
     EXPECT_EQ(refused.error().code(), error_code::statement_refused) << sql;
     EXPECT_NE(refused.error().hint(), "");
   }
   EXPECT_EQ(session.execute("shop.orders", key, "DELETE FROM shop.orders WHERE order_id = $1").error().code(),
-      error_code::invalid_argument);
-  EXPECT_EQ(session.execute("shop.none", key, "DELETE FROM shop.none").error().code(), error_code::unknown_table);
-  EXPECT_EQ(session.execute("shop.orders", {}, "DELETE FROM shop.orders").error().code(), error_code::shard_key_missing);
+            error_code::invalid_argument);
+  EXPECT_EQ(session.execute("shop.none", key, "DELETE FROM shop.none").error().code(),
+            error_code::unknown_table);
+  EXPECT_EQ(session.execute("shop.orders", {}, "DELETE FROM shop.orders").error().code(),
+            error_code::shard_key_missing);
 }
 
 TEST_F(writes, constraint_errors_come_out_and_leave_nothing) {
@@ -209,8 +241,8 @@ TEST_F(writes, a_reference_table_is_written_on_the_source_under_its_fence) {
   at_stage(stage::dual_writing);
   auto app = fleet().open();
   auto session = app.session();
-  auto const done = value_of(session.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK",
-      "krona"}));
+  auto const done = value_of(session.execute(
+      "shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $2) RETURNING name", {"SEK", "krona"}));
   EXPECT_EQ(done.node, "source");
   EXPECT_EQ(done.dual_write, dual_write_state::none);
   EXPECT_EQ(done.returned.text(0, 0), "krona");
@@ -248,18 +280,21 @@ TEST_F(writes, a_stopped_shard_leaves_writes_pending_and_the_breaker_open) {  //
   require(insert(session, key));
   require(shard.stop(shardway::testing::stop_mode::immediate));
   for (int i = 0; i < 8; ++i) {
-    auto const done = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key),
-        "down"}));
+    auto const done = value_of(session.execute(
+        "shop.orders", key, "UPDATE shop.orders SET note = $2 WHERE order_id = $1", {text(key), "down"}));
     EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
     EXPECT_EQ(done.dual_write, dual_write_state::pending);
-    if (i == 7) { EXPECT_THAT(done.dual_write_reason, ::testing::HasSubstr("breaker")); }
+    if (i == 7) {
+      EXPECT_THAT(done.dual_write_reason, ::testing::HasSubstr("breaker"));
+    }
   }
   EXPECT_EQ(source_note(key), "down");
   require(shard.start());
   write_receipt last;
   for (int i = 0; i < 100 && last.dual_write != dual_write_state::applied; ++i) {
     std::this_thread::sleep_for(50ms);
-    last = value_of(session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'back' WHERE order_id = $1", {text(key)}));
+    last = value_of(session.execute("shop.orders", key,
+                                    "UPDATE shop.orders SET note = 'back' WHERE order_id = $1", {text(key)}));
   }
   EXPECT_EQ(last.dual_write, dual_write_state::applied) << last.dual_write_reason;
   EXPECT_EQ(shard_note(key), "back");
@@ -274,7 +309,8 @@ TEST_F(writes, a_shard_that_hangs_costs_no_more_than_the_budget) {  // W18
   auto& shard = fleet().shard_of(slot_of(key));
   require(shard.pause());
   auto const begun = std::chrono::steady_clock::now();
-  auto const done = session.execute("shop.orders", key, "UPDATE shop.orders SET note = 'slow' WHERE order_id = $1", {text(key)});
+  auto const done = session.execute("shop.orders", key,
+                                    "UPDATE shop.orders SET note = 'slow' WHERE order_id = $1", {text(key)});
   auto const took = std::chrono::steady_clock::now() - begun;
   require(shard.resume());
   EXPECT_EQ(value_of(done).dual_write, dual_write_state::pending);
@@ -332,8 +368,10 @@ TEST_F(writes, a_deadlock_or_serialization_failure_runs_the_function_again_with_
       [&](write_transaction& in) -> result<> {
         ids.push_back(in.id());
         BOOST_OUTCOME_TRYV(in.query("SELECT note FROM shop.orders WHERE order_id = $1", {text(key)}));
-        if (ids.size() == 1) fleet().on(source(), "UPDATE shop.orders SET note = '1' WHERE order_id = " + text(key));
-        BOOST_OUTCOME_TRYV(in.execute("shop.orders", "UPDATE shop.orders SET note = note || '+' WHERE order_id = $1", {text(key)}));
+        if (ids.size() == 1)
+          fleet().on(source(), "UPDATE shop.orders SET note = '1' WHERE order_id = " + text(key));
+        BOOST_OUTCOME_TRYV(in.execute(
+            "shop.orders", "UPDATE shop.orders SET note = note || '+' WHERE order_id = $1", {text(key)}));
         return success();
       },
       {.isolation = isolation_level::repeatable_read}));

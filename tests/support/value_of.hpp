@@ -11,7 +11,8 @@
 namespace shardway_test {
 
 [[noreturn]] inline void fail_with(shardway::error const& e, std::source_location where) {
-  throw std::runtime_error(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " + e.to_string() + " " + e.server_detail());
+  throw std::runtime_error(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " +
+                           e.to_string() + " " + e.server_detail());
 }
 
 /// The value, or the end of the test.
@@ -23,7 +24,8 @@ T value_of(shardway::result<T> answer, std::source_location where = std::source_
 
 /// Like `value_of` where the value does not matter.
 template <class T>
-void require(shardway::result<T> const& answer, std::source_location where = std::source_location::current()) {
+void require(shardway::result<T> const& answer,
+             std::source_location where = std::source_location::current()) {
   if (!answer) fail_with(answer.error(), where);
 }
 

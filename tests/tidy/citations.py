@@ -77,7 +77,7 @@ class Tree:
 
     def find_programs(self):
         """The cases of each test program: of GoogleTest by CMake's name, of Python by the file's."""
-        programs = {}
+        programs: dict[str, set[str]] = {}
         for path, text in self.texts.items():
             if path.name == "CMakeLists.txt":
                 for name, sources in tests_declared(text):

@@ -132,6 +132,8 @@ def main(arguments: Sequence[str]) -> int:
     wanted = [linter for linter in LINTERS if is_chosen(linter, chosen)]
     outcomes = [run_and_print(linter, tree, is_fixing=chosen.fix) for linter in wanted]
     left_out = [linter.name for linter in LINTERS if linter not in wanted]
+    for note in dict.fromkeys(tree.notes):
+        print(note)
     if left_out:
         print(f"left out: {', '.join(left_out)}")
     tree.cache.save()

@@ -237,6 +237,13 @@ class Tidy(Scratch):
         self.commit()
         self.assertEqual(self.chosen(), ["lib/new.cpp"])
 
+    def test_a_file_that_the_build_does_not_compile_is_left_out_by_name(self):
+        self.write("lib/other.cpp", "int* other() { return 0; }\n")
+        tree = self.tree()
+        self.assertEqual(list(linters.tidy_jobs(tree)), [])
+        self.assertEqual(len(tree.notes), 1)
+        self.assertIn("lib/other.cpp", tree.notes[0])
+
     def test_a_base_that_is_no_commit_is_an_error(self):
         self.write("lib/new.cpp", "int fresh() { return 1; }\n")
         self.assertIn("nowhere is no commit", self.outcome("clang-tidy", base="nowhere").problem)

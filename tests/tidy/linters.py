@@ -1,5 +1,6 @@
 """The linters of the project: which files each looks at, how it runs, and how its output becomes findings."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,8 @@ class Tree:
     base: str | None = None
     build: Path = Path("build/dev")
     scratch: Path = Path("build/lint")
+    #: What a linter could not look at.
+    notes: list[str] = field(default_factory=list)
 
     def read(self, file: Path) -> str:
         return (self.root / file).read_text(errors="replace")
@@ -141,10 +144,24 @@ def tidy_jobs(tree: Tree) -> Iterator[Job]:
     """The C++ files whose code differs from the base. A key covers the headers of the tree in them."""
     base = tree.base or changed_files.base_of(tree.root)
     changed = changed_files.changed_since(tree.root, base)
+    built = files_built_in(tree)
     for file in tree.with_suffix(*CPP):
         if file in changed and changed_files.has_other_code(tree.root, base, file):
+            if built and file.suffix == ".cpp" and file not in built:
+                tree.notes.append(f"clang-tidy left {file} out: {tree.build} does not build it")
+                continue
             headers = sorted(included_by(tree, file))
             yield Job(key_of(*(f"{one} {tree.content_of(one)}" for one in (file, *headers))), [file])
+
+
+def files_built_in(tree: Tree) -> set[Path]:
+    """The files of the tree that the build compiles; empty if it is not configured."""
+    try:
+        commands = json.loads((tree.root / tree.build / "compile_commands.json").read_text())
+    except OSError:
+        return set()
+    places = (Path(os.path.normpath(Path(one["directory"]) / one["file"])) for one in commands)
+    return {place.relative_to(tree.root) for place in places if place.is_relative_to(tree.root)}
 
 
 def included_by(tree: Tree, file: Path) -> set[Path]:
@@ -219,7 +236,7 @@ MYPY_RUNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("bindings/python/pyproject.toml", ("bindings/python/shardway",)),
     (".mypy.ini", ("bindings/python/tests",)),
     (".mypy.ini", ("examples/shopsphere", "tests/checker", "tests/consumer")),
-    (".mypy.ini", ("tests/fuzz", "tests/golden", "tests/tidy", "bench")),
+    (".mypy.ini", ("tests/golden", "tests/tidy", "tests/fuzz", "bench")),
 )
 #: Conan has no types.
 MYPY_LEAVES_OUT = ("cmake/packaging/conan",)

@@ -26,8 +26,9 @@ inline bool is_interrupted() {
   return PyErr_CheckSignals() != 0;
 }
 
-/// Runs `call(std::stop_token)` on a thread of its own and looks for signals every 100 ms. When a handler raised (Ctrl-C), the call is asked to
-/// stop, waited for, and the exception goes on. Preconditions: the interpreter lock is held. `call` never touches Python.
+/// Runs `call(std::stop_token)` on a thread of its own and looks for signals every 100 ms. When a handler
+/// raised (Ctrl-C), the call is asked to stop, waited for, and the exception goes on. Preconditions: the
+/// interpreter lock is held. `call` never touches Python.
 template <class Call>
 auto interruptible(Call call) {
   std::stop_source stop;

@@ -1,16 +1,15 @@
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
-#include <nanobind/stl/vector.h>
-
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
 #include "bindings.hpp"
 #include "blocking.hpp"
 #include "errors.hpp"
-#include "values.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/call_reports.hpp"
 #include "shardway/catalog/certificate.hpp"
@@ -21,6 +20,7 @@
 #include "shardway/catalog/request.hpp"
 #include "shardway/catalog/status.hpp"
 #include "shardway/pg/connect.hpp"
+#include "values.hpp"
 
 namespace nb = nanobind;
 
@@ -32,7 +32,9 @@ class catalog_session {
  public:
   static catalog_session open(std::string conninfo, std::string application, int timeout_ms) {
     auto opened = without_lock([&] {
-      return connect({.node = "source", .conninfo = std::move(conninfo), .application_name = std::move(application),
+      return connect({.node = "source",
+                      .conninfo = std::move(conninfo),
+                      .application_name = std::move(application),
                       .connect_timeout = std::chrono::milliseconds{timeout_ms}});
     });
     return catalog_session{unwrap(std::move(opened))};
@@ -43,7 +45,9 @@ class catalog_session {
   auto run(Call&& call) {
     auto answer = without_lock([&] {
       std::lock_guard const held(*mutex_);
-      return session_ ? call(*session_) : decltype(call(*session_)){error{error_code::cancelled, "the catalog's connection was closed"}};
+      return session_ ? call(*session_)
+                      : decltype(call(*session_)){
+                            error{error_code::cancelled, "the catalog's connection was closed"}};
     });
     return unwrap(std::move(answer));
   }
@@ -119,13 +123,15 @@ nb::object certificate_document(catalog_session& self, std::string const& relati
   one["as_of"] = found->as_of.to_string();
   one["detail"] = found->detail;
   one["started_at"] = found->started_at;
-  one["at"] = found->at;
+  one["at"] = found->recorded_at;
   return one;
 }
 
-nb::list certificate_gap_documents(catalog_session& self, std::vector<std::string> const& relations, int age_max_s) {
+nb::list certificate_gap_documents(catalog_session& self, std::vector<std::string> const& relations,
+                                   int age_max_s) {
   nb::list all;
-  for (auto const& gap : self.run([&](session& on) { return certificate_gaps(on, relations, std::chrono::seconds{age_max_s}); })) {
+  for (auto const& gap : self.run(
+           [&](session& on) { return certificate_gaps(on, relations, std::chrono::seconds{age_max_s}); })) {
     nb::dict one;
     one["relation"] = gap.relation;
     one["why"] = gap.why;
@@ -192,7 +198,7 @@ nb::list journal_documents(catalog_session& self, std::string const& wave, std::
     one["wave"] = from.wave;
     one["step"] = from.step;
     one["detail"] = from.detail;
-    one["at"] = from.at;
+    one["at"] = from.recorded_at;
     all.append(one);
   }
   return all;
@@ -200,7 +206,8 @@ nb::list journal_documents(catalog_session& self, std::string const& wave, std::
 
 nb::list client_documents(catalog_session& self, int expire_after_s) {
   nb::list all;
-  for (auto const& from : self.run([&](session& on) { return list_clients(on, std::chrono::seconds{expire_after_s}); })) {
+  for (auto const& from :
+       self.run([&](session& on) { return list_clients(on, std::chrono::seconds{expire_after_s}); })) {
     nb::dict one;
     one["client_id"] = from.client_id;
     one["application"] = from.application;
@@ -230,27 +237,39 @@ nb::list manifest_documents(catalog_session& self) {
 
 void bind_catalog(nb::module_& module) {
   using self = catalog_session;
-  nb::class_<self>(module, "Catalog", "A session on the source's catalog. JSON documents are texts; shardway.catalog parses them.")
-      .def_static("open", &self::open, nb::arg("conninfo"), nb::arg("application") = "shardway-command", nb::arg("timeout_ms") = 5000)
+  nb::class_<self>(
+      module, "Catalog",
+      "A session on the source's catalog. JSON documents are texts; shardway.catalog parses them.")
+      .def_static("open", &self::open, nb::arg("conninfo"), nb::arg("application") = "shardway-command",
+                  nb::arg("timeout_ms") = 5000)
       .def("close", &self::close)
-      .def("enqueue_request", [](self& on, std::string const& kind, std::string const& arguments) {
-        return on.run([&](session& to) { return enqueue_request(to, kind, arguments); });
-      }, nb::arg("kind"), nb::arg("arguments"), "Asks the controller for something; the request's number.")
+      .def(
+          "enqueue_request",
+          [](self& on, std::string const& kind, std::string const& arguments) {
+            return on.run([&](session& to) { return enqueue_request(to, kind, arguments); });
+          },
+          nb::arg("kind"), nb::arg("arguments"), "Asks the controller for something; the request's number.")
       .def("find_request", &find_request_document, nb::arg("id"))
       .def("status", &status_documents, "What the controller shows of itself: name, document, age_ms.")
       .def("generation", &generation_document, "The newest generation as JSON, or None.")
       .def("lease", &lease_document)
-      .def("certificate", &certificate_document, nb::arg("relation"), "The newest certificate of a table, or None.")
+      .def("certificate", &certificate_document, nb::arg("relation"),
+           "The newest certificate of a table, or None.")
       .def("certificate_gaps", &certificate_gap_documents, nb::arg("relations"), nb::arg("age_max_s") = 0)
       .def("waves", &wave_documents, nb::arg("group") = "")
       .def("journal", &journal_documents, nb::arg("wave") = "", nb::arg("limit") = 100)
       .def("clients", &client_documents, nb::arg("expire_after_s") = 60)
       .def("observed", &observed_document, nb::arg("within_s"),
-           "The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of the source.")
+           "The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of "
+           "the source.")
       .def("manifests", &manifest_documents, "The manifests as they were applied.")
-      .def("put_manifest", [](self& on, std::string const& relation, std::string const& document) {
-        return on.run([&](session& to) { return put_manifest(to, relation, document); });
-      }, nb::arg("relation"), nb::arg("document"), "True if the document is new or differs from the one there.");
+      .def(
+          "put_manifest",
+          [](self& on, std::string const& relation, std::string const& document) {
+            return on.run([&](session& to) { return put_manifest(to, relation, document); });
+          },
+          nb::arg("relation"), nb::arg("document"),
+          "True if the document is new or differs from the one there.");
 }
 
 }  // namespace shardway::python

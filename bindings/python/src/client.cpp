@@ -1,12 +1,14 @@
-#include <nanobind/stl/function.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
-#include <nanobind/stl/vector.h>
+#include "shardway/client/client.hpp"
 
 #include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
 #include "blocking.hpp"
@@ -14,7 +16,6 @@
 #include "keys.hpp"
 #include "session.hpp"
 #include "values.hpp"
-#include "shardway/client/client.hpp"
 
 namespace nb = nanobind;
 
@@ -26,7 +27,8 @@ std::string site_of(nb::handle label) {
   auto const code = frame.attr("f_code");
   auto file = nb::cast<std::string>(code.attr("co_filename"));
   file.erase(0, file.find_last_of('/') + 1);
-  return file + ":" + std::to_string(nb::cast<long>(frame.attr("f_lineno"))) + ":" + nb::cast<std::string>(code.attr("co_name"));
+  return file + ":" + std::to_string(nb::cast<long>(frame.attr("f_lineno"))) + ":" +
+         nb::cast<std::string>(code.attr("co_name"));
 }
 
 shard_key key_or_none(nb::handle value) { return value.is_none() ? shard_key{} : key_of(value); }
@@ -36,14 +38,16 @@ consistency consistency_of(std::string_view word) {
   if (word == "read_your_writes") return consistency::read_your_writes;
   if (word == "bounded_staleness") return consistency::bounded_staleness;
   if (word == "any_replica") return consistency::any_replica;
-  raise({error_code::invalid_argument, "consistency is none of those there are", "primary, read_your_writes, bounded_staleness or any_replica"});
+  raise({error_code::invalid_argument, "consistency is none of those there are",
+         "primary, read_your_writes, bounded_staleness or any_replica"});
 }
 
 isolation_level isolation_of(std::string_view word) {
   if (word == "read_committed") return isolation_level::read_committed;
   if (word == "repeatable_read") return isolation_level::repeatable_read;
   if (word == "serializable") return isolation_level::serializable;
-  raise({error_code::invalid_argument, "isolation is none of those there are", "read_committed, repeatable_read or serializable"});
+  raise({error_code::invalid_argument, "isolation is none of those there are",
+         "read_committed, repeatable_read or serializable"});
 }
 
 nb::dict receipt_document(write_receipt const& from) {
@@ -55,7 +59,7 @@ nb::dict receipt_document(write_receipt const& from) {
   one["dual_write_rows"] = from.dual_write_rows;
   one["node"] = from.node;
   one["slot"] = from.slot.value();
-  one["epoch"] = from.at.value();
+  one["epoch"] = from.epoch.value();
   one["generation"] = from.generation;
   one["retries"] = from.retries;
   one["stalled_us"] = from.stalled.count();
@@ -79,32 +83,43 @@ nb::dict answer_document(read_answer const& from) {
 
 namespace {
 
-nb::dict execute(guarded_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
-                 double deadline, std::string const& isolation, std::string operation_id, nb::object const& call_site) {
+nb::dict execute(guarded_session& self, std::string const& table, nb::object const& key,
+                 std::string const& sql, nb::object const& parameters, double deadline,
+                 std::string const& isolation, std::string operation_id, nb::object const& call_site) {
   auto const shard = key_or_none(key);
   auto values = parameters_of(parameters);
-  write_options const options{.isolation = isolation_of(isolation), .deadline = ms(deadline), .operation_id = std::move(operation_id),
+  write_options const options{.isolation = isolation_of(isolation),
+                              .deadline = ms(deadline),
+                              .operation_id = std::move(operation_id),
                               .call_site = site_of(call_site)};
   return receipt_document(unwrap(self.alone([&](client_session& in) {
     return without_lock([&] { return in.execute(table, shard, sql, std::move(values), options); });
   })));
 }
 
-nb::dict read(guarded_session& self, std::string const& table, nb::object const& key, std::string const& sql, nb::object const& parameters,
-              std::string const& fresh, double staleness, double wait_budget, double deadline, nb::object const& call_site) {
+nb::dict read(guarded_session& self, std::string const& table, nb::object const& key, std::string const& sql,
+              nb::object const& parameters, std::string const& fresh, double staleness, double wait_budget,
+              double deadline, nb::object const& call_site) {
   auto const shard = key_or_none(key);
   auto values = parameters_of(parameters);
-  read_options const options{.fresh = consistency_of(fresh), .staleness_max = ms(staleness), .wait_budget = ms(wait_budget), .deadline = ms(deadline),
+  read_options const options{.fresh = consistency_of(fresh),
+                             .staleness_max = ms(staleness),
+                             .wait_budget = ms(wait_budget),
+                             .deadline = ms(deadline),
                              .call_site = site_of(call_site)};
   return answer_document(unwrap(self.alone([&](client_session& in) {
     return without_lock([&] { return in.read(table, shard, sql, std::move(values), options); });
   })));
 }
 
-client open(std::string conninfo, std::string application, std::size_t connections_max, double stall_budget, double connect_timeout, bool observe,
-            double report_interval, bool observe_unknown_tables, std::size_t connections_min, bool transaction_pooler) {
+client open(std::string conninfo, std::string application, std::size_t connections_max, double stall_budget,
+            double connect_timeout, bool observe, double report_interval, bool observe_unknown_tables,
+            std::size_t connections_min, bool transaction_pooler) {
   client_options options;
-  options.source = {.node = "source", .conninfo = std::move(conninfo), .application_name = application, .connect_timeout = ms(connect_timeout)};
+  options.source = {.node = "source",
+                    .conninfo = std::move(conninfo),
+                    .application_name = application,
+                    .connect_timeout = ms(connect_timeout)};
   options.application = std::move(application);
   options.connections_max = connections_max;
   options.connections_min = connections_min;
@@ -120,8 +135,9 @@ nb::dict route_document(client const& self, std::string const& table, nb::object
   auto const found = unwrap(self.route_of(table, key_or_none(key)));
   nb::dict one;
   one["slot"] = found.slot.value();
-  one["node"] = found.node.is_source() ? nb::object(nb::none()) : nb::object(nb::int_(found.node.shard()->value()));
-  one["epoch"] = found.at.value();
+  one["node"] =
+      found.node.is_source() ? nb::object(nb::none()) : nb::object(nb::int_(found.node.shard()->value()));
+  one["epoch"] = found.epoch.value();
   one["placed_on"] = found.placed.value();
   one["dual_written"] = found.dual_written;
   return one;
@@ -145,17 +161,32 @@ nb::dict totals_document(client const& self) {
 }
 
 void bind_session(nb::module_& module) {
-  nb::class_<guarded_session> session(module, "ClientSession", "A user's or request's view: it sees its own writes. One thread at a time: another gets invalid_argument.");
-  session.def("execute", &execute, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
-           nb::arg("deadline") = 30.0, nb::arg("isolation") = "read_committed", nb::arg("operation_id") = "", nb::arg("call_site") = nb::none(),
-           "One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the receipt. Placeholders are $1, $2 ...; "
+  nb::class_<guarded_session> session(module, "ClientSession",
+                                      "A user's or request's view: it sees its own writes. One thread at a "
+                                      "time: another gets invalid_argument.");
+  session
+      .def("execute", &execute, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"),
+           nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("deadline") = 30.0,
+           nb::arg("isolation") = "read_committed", nb::arg("operation_id") = "",
+           nb::arg("call_site") = nb::none(),
+           "One INSERT, UPDATE or DELETE of rows with this shard key, on the node that has authority; the "
+           "receipt. Placeholders are $1, $2 ...; "
            "times are seconds. With answer_lost it committed, and affected and rows are not known.")
-      .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
-           nb::arg("consistency") = "read_your_writes", nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
+      .def("read", &read, nb::arg("table"), nb::arg("key").none(), nb::arg("sql"),
+           nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("consistency") = "read_your_writes",
+           nb::arg("staleness_max") = 1.0, nb::arg("wait_budget") = 0.05, nb::arg("deadline") = 30.0,
            nb::arg("call_site") = nb::none(),
            "One SELECT of rows with this shard key: rows, node, from_replica, waited_us.")
-      .def("token", [](guarded_session& self) { return self.alone([](client_session& in) { return in.token(); }); }, "What the session has written and seen; give it to `adopt` where the user comes next.")
-      .def("adopt", [](guarded_session& self, std::string_view token) { self.alone([&](client_session& in) { in.adopt(token); }); }, nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.")
+      .def(
+          "token",
+          [](guarded_session& self) { return self.alone([](client_session& in) { return in.token(); }); },
+          "What the session has written and seen; give it to `adopt` where the user comes next.")
+      .def(
+          "adopt",
+          [](guarded_session& self, std::string_view token) {
+            self.alone([&](client_session& in) { in.adopt(token); });
+          },
+          nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.")
       .def("__enter__", [](nb::object self) { return self; })
       .def("__exit__", [](guarded_session&, nb::args) {});
   bind_transactions(module, session);
@@ -166,19 +197,29 @@ void bind_session(nb::module_& module) {
 
 void bind_client(nb::module_& module) {
   bind_session(module);
-  nb::class_<client>(module, "Client", "Connections and routing of one process. Safe to share between threads.")
-      .def_static("open", &open, nb::arg("conninfo"), nb::kw_only(), nb::arg("application") = "application", nb::arg("connections_max") = 8,
-                  nb::arg("stall_budget") = 5.0, nb::arg("connect_timeout") = 5.0, nb::arg("observe") = true,
-                  nb::arg("report_interval") = 5.0, nb::arg("observe_unknown_tables") = false, nb::arg("connections_min") = 0, nb::arg("transaction_pooler") = false,
-                  "Connects to the source, which names the other nodes. conninfo holds no password: use PGPASSFILE or a service file.")
+  nb::class_<client>(module, "Client",
+                     "Connections and routing of one process. Safe to share between threads.")
+      .def_static("open", &open, nb::arg("conninfo"), nb::kw_only(), nb::arg("application") = "application",
+                  nb::arg("connections_max") = 8, nb::arg("stall_budget") = 5.0,
+                  nb::arg("connect_timeout") = 5.0, nb::arg("observe") = true,
+                  nb::arg("report_interval") = 5.0, nb::arg("observe_unknown_tables") = false,
+                  nb::arg("connections_min") = 0, nb::arg("transaction_pooler") = false,
+                  "Connects to the source, which names the other nodes. conninfo holds no password: use "
+                  "PGPASSFILE or a service file.")
       .def("session", [](client& self) { return guarded_session{self.session()}; })
       .def("generation", [](client const& self) { return self.generation(); })
-      .def("refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
-           "Looks for a newer generation now; its number.")
-      .def("route_of", &route_document, nb::arg("table"), nb::arg("key").none(), "Where a call goes now; node is None for the source.")
+      .def(
+          "refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
+          "Looks for a newer generation now; its number.")
+      .def("route_of", &route_document, nb::arg("table"), nb::arg("key").none(),
+           "Where a call goes now; node is None for the source.")
       .def("totals", &totals_document, "Counts since `open`.")
-      .def("report", [](client const& self) { return nb::module_::import_("json").attr("loads")(to_json(self.report())); },
-           "What the calls since `open` were like: tables, call_sites, written_together.")
+      .def(
+          "report",
+          [](client const& self) {
+            return nb::module_::import_("json").attr("loads")(to_json(self.report()));
+          },
+          "What the calls since `open` were like: tables, call_sites, written_together.")
       .def("close", [](client& self) { without_lock([&] { self.close(); }); })
       .def("__enter__", [](nb::object self) { return self; })
       .def("__exit__", [](client& self, nb::args) { without_lock([&] { self.close(); }); });

@@ -1,28 +1,30 @@
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
-#include <nanobind/stl/vector.h>
+#include "shardway/migrate/controller/controller.hpp"
 
 #include <memory>
 #include <string>
 #include <utility>
 
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
 #include "bindings.hpp"
 #include "blocking.hpp"
 #include "errors.hpp"
-#include "migration.hpp"
-#include "values.hpp"
-#include "shardway/catalog/generation_store.hpp"
-#include "shardway/migrate/controller/controller.hpp"
 #include "lib/migrate/wave/plan.hpp"
 #include "lib/migrate/wave/publish.hpp"
+#include "migration.hpp"
+#include "shardway/catalog/generation_store.hpp"
+#include "values.hpp"
 
 namespace nb = nanobind;
 
 namespace shardway::python {
 namespace {
 
-controller_options options_for(migration_set const& self, std::string holder, double lease_wait, std::string client_programs) {
+controller_options options_for(migration_set const& self, std::string holder, double lease_wait,
+                               std::string client_programs) {
   controller_options options;
   options.migration = self.migration;
   options.holder = std::move(holder);
@@ -31,9 +33,11 @@ controller_options options_for(migration_set const& self, std::string holder, do
   return options;
 }
 
-nb::dict apply(migration_set const& self, std::string const& holder, double lease_wait, std::string const& client_programs) {
+nb::dict apply(migration_set const& self, std::string const& holder, double lease_wait,
+               std::string const& client_programs) {
   auto const options = options_for(self, holder, lease_wait, client_programs);
-  auto const report = unwrap(interruptible([&](std::stop_token) { return apply_manifests(options, self.tables); }));
+  auto const report =
+      unwrap(interruptible([&](std::stop_token) { return apply_manifests(options, self.tables); }));
   nb::dict one;
   one["changes"] = nb::cast(report.changes);
   one["generation"] = report.generation;
@@ -41,10 +45,11 @@ nb::dict apply(migration_set const& self, std::string const& holder, double leas
 }
 
 /// The controller's life. Ctrl-C is seen in `start` as well, which then ends before anything is served.
-void run_controller(migration_set const& self, std::string const& holder, double lease_wait, std::string const& client_programs,
-                    nb::object const& on_ready) {
+void run_controller(migration_set const& self, std::string const& holder, double lease_wait,
+                    std::string const& client_programs, nb::object const& on_ready) {
   auto options = options_for(self, holder, lease_wait, client_programs);
-  auto running = unwrap(interruptible([&](std::stop_token) { return controller::start(std::move(options)); }));
+  auto running =
+      unwrap(interruptible([&](std::stop_token) { return controller::start(std::move(options)); }));
   if (!on_ready.is_none()) on_ready();
   auto const release = [&] { without_lock([&] { running.reset(); }); };
   try {
@@ -80,12 +85,16 @@ struct planned_wave {
   std::uint64_t generation{};
 };
 
-result<planned_wave> look_ahead(migration_set const& self, std::string const& role, std::string const& group, std::optional<double> percent,
-                                std::optional<std::string> const& shard) {
+result<planned_wave> look_ahead(migration_set const& self, std::string const& role, std::string const& group,
+                                std::optional<double> percent, std::optional<std::string> const& shard) {
   BOOST_OUTCOME_TRY(auto opened, open_wave_nodes(self.migration, role));
   BOOST_OUTCOME_TRY(auto now, read_newest_generation(*opened.nodes.source));
-  if (!now) return error{error_code::precondition_failed, "no generation is published", "run `shardway manifest apply`"};
-  if (now->find_group(group) == nullptr) return error{error_code::invalid_argument, "there is no group " + group, "groups are listed by `shardway migrate status`"};
+  if (!now)
+    return error{error_code::precondition_failed, "no generation is published",
+                 "run `shardway manifest apply`"};
+  if (now->find_group(group) == nullptr)
+    return error{error_code::invalid_argument, "there is no group " + group,
+                 "groups are listed by `shardway migrate status`"};
   BOOST_OUTCOME_TRY(auto fences, migrate::wave::read_fences(opened.nodes, group));
   if (percent) {
     BOOST_OUTCOME_TRY(auto plan, plan_forward(*now, group, *percent, fences, "dry-run"));
@@ -94,14 +103,17 @@ result<planned_wave> look_ahead(migration_set const& self, std::string const& ro
   std::optional<shard_id> only;
   for (std::size_t i = 0; shard && i < self.migration.shards.size(); ++i)
     if (self.migration.shards[i].name == *shard) only = shard_id{static_cast<std::uint16_t>(i)};
-  if (shard && !only) return error{error_code::invalid_argument, "there is no shard " + *shard, "give a name from migration.txtpb"};
+  if (shard && !only)
+    return error{error_code::invalid_argument, "there is no shard " + *shard,
+                 "give a name from migration.txtpb"};
   BOOST_OUTCOME_TRY(auto plan, plan_back(*now, group, only, fences, "dry-run"));
   return planned_wave{std::move(plan), now->number};
 }
 
-nb::dict plan_wave(migration_set const& self, std::string const& role, std::string const& group, std::optional<double> percent,
-                   std::optional<std::string> const& shard) {
-  auto const planned = unwrap(interruptible([&](std::stop_token) { return look_ahead(self, role, group, percent, shard); }));
+nb::dict plan_wave(migration_set const& self, std::string const& role, std::string const& group,
+                   std::optional<double> percent, std::optional<std::string> const& shard) {
+  auto const planned =
+      unwrap(interruptible([&](std::stop_token) { return look_ahead(self, role, group, percent, shard); }));
   nb::dict one;
   one["group"] = group;
   one["direction"] = name(planned.plan.direction);
@@ -112,7 +124,9 @@ nb::dict plan_wave(migration_set const& self, std::string const& role, std::stri
   std::uint32_t slots = 0;
   for (auto const& from : planned.plan.ranges) {
     nb::dict range;
-    range["shard"] = from.shard.value() < self.migration.shards.size() ? self.migration.shards[from.shard.value()].name : std::string{};
+    range["shard"] = from.shard.value() < self.migration.shards.size()
+                         ? self.migration.shards[from.shard.value()].name
+                         : std::string{};
     range["slots"] = nb::make_tuple(from.slots.first.value(), from.slots.last.value());
     slots += from.slots.count();
     ranges.append(range);
@@ -126,11 +140,14 @@ nb::dict plan_wave(migration_set const& self, std::string const& role, std::stri
 
 void bind_controller(nb::class_<migration_set>& set) {
   set.def("apply", &apply, nb::arg("holder"), nb::arg("lease_wait") = 0.0, nb::arg("client_programs") = "",
-          "Installs, reads the tables' shapes and publishes the generation these manifests say. For when no controller runs.")
-      .def("run_controller", &run_controller, nb::arg("holder"), nb::arg("lease_wait") = 15.0, nb::arg("client_programs") = "",
-           nb::arg("on_ready") = nb::none(),
-           "Serves until a signal handler raises (Ctrl-C), then stops in order. `on_ready` is called when the controller acts.")
-      .def("plan_wave", &plan_wave, nb::arg("role"), nb::arg("group"), nb::arg("percent") = nb::none(), nb::arg("shard") = nb::none(),
+          "Installs, reads the tables' shapes and publishes the generation these manifests say. For when no "
+          "controller runs.")
+      .def("run_controller", &run_controller, nb::arg("holder"), nb::arg("lease_wait") = 15.0,
+           nb::arg("client_programs") = "", nb::arg("on_ready") = nb::none(),
+           "Serves until a signal handler raises (Ctrl-C), then stops in order. `on_ready` is called when "
+           "the controller acts.")
+      .def("plan_wave", &plan_wave, nb::arg("role"), nb::arg("group"), nb::arg("percent") = nb::none(),
+           nb::arg("shard") = nb::none(),
            "The slots a wave would move: forward with `percent`, back without. Reads only.");
 }
 

@@ -1,11 +1,11 @@
 #include "errors.hpp"
 
+#include <vector>
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-#include <nanobind/stl/vector.h>
 #include <nanobind/stl/tuple.h>
-
-#include <vector>
+#include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
 
@@ -29,14 +29,16 @@ std::vector<answers> error_codes() {
 
 void raise(error const& why) {
   auto const make = nb::module_::import_("shardway.errors").attr("from_code");
-  auto const made = make(name(why.code()), why.message(), why.hint(), why.node(), why.sqlstate(), why.server_detail());
+  auto const made =
+      make(name(why.code()), why.message(), why.hint(), why.node(), why.sqlstate(), why.server_detail());
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
   throw nb::python_error();
 }
 
 void bind_errors(nb::module_& module) {
-  module.def("error_codes", &error_codes,
-             "Every error code: (name, retryable, needs_reconnect, needs_operator). docs/ERRORS.md explains each.");
+  module.def(
+      "error_codes", &error_codes,
+      "Every error code: (name, retryable, needs_reconnect, needs_operator). docs/ERRORS.md explains each.");
 }
 
 }  // namespace shardway::python

@@ -1,22 +1,22 @@
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "bindings.hpp"
 #include "errors.hpp"
 #include "keys.hpp"
 #include "migration.hpp"
-#include "values.hpp"
 #include "shardway/manifest/generation.hpp"
 #include "shardway/manifest/plan.hpp"
 #include "shardway/manifest/routes.hpp"
 #include "shardway/manifest/validate.hpp"
+#include "values.hpp"
 
 namespace nb = nanobind;
 
@@ -130,13 +130,14 @@ nb::list diff_list(migration_set const& self, std::optional<std::string> const& 
 
 std::string name_of(generation const& from, std::optional<shard_id> shard) {
   if (!shard) return from.migration.source.name;
-  return shard->value() < from.migration.shards.size() ? from.migration.shards[shard->value()].name : std::to_string(shard->value());
+  return shard->value() < from.migration.shards.size() ? from.migration.shards[shard->value()].name
+                                                       : std::to_string(shard->value());
 }
 
 nb::dict group_document(generation const& from, group_state const& group) {
   nb::dict one;
   one["group"] = group.name;
-  one["stage"] = name(group.at);
+  one["stage"] = name(group.stage);
   nb::list authority;
   std::uint32_t moved = 0;
   for (auto const& range : group.authority) {
@@ -144,7 +145,7 @@ nb::dict group_document(generation const& from, group_state const& group) {
     nb::dict held;
     held["slots"] = nb::make_tuple(range.slots.first.value(), range.slots.last.value());
     held["node"] = name_of(from, range.shard);
-    held["epoch"] = range.at.value();
+    held["epoch"] = range.epoch.value();
     authority.append(held);
   }
   one["authority"] = authority;
@@ -175,22 +176,26 @@ std::vector<std::string> key_types(table_state const& table) {
   return types;
 }
 
-nb::dict explain(std::string const& document, std::string const& table, std::vector<std::string> const& values) {
+nb::dict explain(std::string const& document, std::string const& table,
+                 std::vector<std::string> const& values) {
   auto const from = decoded(document);
   auto const* const state = from.find_table(table);
-  if (state == nullptr) raise({error_code::unknown_table, "no manifest of generation " + std::to_string(from.number) + " names " + table, "write it as schema.name"});
+  if (state == nullptr)
+    raise({error_code::unknown_table,
+           "no manifest of generation " + std::to_string(from.number) + " names " + table,
+           "write it as schema.name"});
   auto const snapshot = unwrap(routes_of(from));
   auto const types = key_types(*state);
   auto const found = unwrap(snapshot->by_key(table, key_from_text(types, values)));
   nb::dict one;
   one["table"] = table;
   one["group"] = state->manifest.group;
-  one["stage"] = name(from.find_group(state->manifest.group)->at);
+  one["stage"] = name(from.find_group(state->manifest.group)->stage);
   one["shard_key"] = nb::cast(state->manifest.shard_key);
   one["types"] = nb::cast(types);
   one["slot"] = found.slot.value();
   one["authority"] = name_of(from, found.node.shard());
-  one["epoch"] = found.at.value();
+  one["epoch"] = found.epoch.value();
   one["placed_on"] = name_of(from, found.placed);
   one["dual_written"] = found.dual_written;
   one["generation"] = from.number;
@@ -202,24 +207,40 @@ nb::dict explain(std::string const& document, std::string const& table, std::vec
 void bind_manifest(nb::module_& module) {
   module.def("lint", &lint, nb::arg("migration"), nb::arg("tables"),
              "Everything wrong with the (file, text) pairs: code, file, line, column, message, hint, text.");
-  module.def("format_table", [](std::string const& text, std::string const& file) { return formatted(parse_table_manifest(text, file)); },
-             nb::arg("text"), nb::arg("file"), "The table's manifest in its one form.");
-  module.def("format_migration", [](std::string const& text, std::string const& file) { return formatted(parse_migration_manifest(text, file)); },
-             nb::arg("text"), nb::arg("file"), "The migration's manifest in its one form.");
-  module.def("generation_summary", &summary, nb::arg("document"), "Groups, stages and authority of a generation's document.");
+  module.def(
+      "format_table",
+      [](std::string const& text, std::string const& file) {
+        return formatted(parse_table_manifest(text, file));
+      },
+      nb::arg("text"), nb::arg("file"), "The table's manifest in its one form.");
+  module.def(
+      "format_migration",
+      [](std::string const& text, std::string const& file) {
+        return formatted(parse_migration_manifest(text, file));
+      },
+      nb::arg("text"), nb::arg("file"), "The migration's manifest in its one form.");
+  module.def("generation_summary", &summary, nb::arg("document"),
+             "Groups, stages and authority of a generation's document.");
   module.def("explain_route", &explain, nb::arg("document"), nb::arg("table"), nb::arg("values"),
              "Where a call with this shard key (in text form) goes by a generation's document, and why.");
   nb::class_<migration_set> set(module, "MigrationSet", "The manifests of one migration, parsed and valid.");
-  set.def_static("load", &load, nb::arg("migration"), nb::arg("tables"), "From (file, text) pairs; raises ConfigError with all findings.")
+  set.def_static("load", &load, nb::arg("migration"), nb::arg("tables"),
+                 "From (file, text) pairs; raises ConfigError with all findings.")
       .def_prop_ro("name", [](migration_set const& self) { return self.migration.name; })
       .def_prop_ro("engine_role", [](migration_set const& self) { return self.migration.engine_role; })
-      .def_prop_ro("application_role", [](migration_set const& self) { return self.migration.application_role; })
+      .def_prop_ro("application_role",
+                   [](migration_set const& self) { return self.migration.application_role; })
       .def_prop_ro("mirror_role", [](migration_set const& self) { return self.migration.mirror_role; })
       .def_prop_ro("nodes", &nodes_list, "The source, then the shards: name, conninfo, replicas.")
       .def_prop_ro("tables", &tables_list)
-      .def("conninfo", [](migration_set const& self, std::string const& role) { return conninfo_as(self.migration.source.conninfo, role); },
-           nb::arg("role"), "How to reach the source as a role.")
-      .def("diff", &diff_list, nb::arg("generation").none(), "What these manifests would change in a generation's document, or in none.");
+      .def(
+          "conninfo",
+          [](migration_set const& self, std::string const& role) {
+            return conninfo_as(self.migration.source.conninfo, role);
+          },
+          nb::arg("role"), "How to reach the source as a role.")
+      .def("diff", &diff_list, nb::arg("generation").none(),
+           "What these manifests would change in a generation's document, or in none.");
   bind_migration(set);
   bind_controller(set);
 }

@@ -28,7 +28,8 @@ nb::dict part_document(batch_part const& from) {
   return one;
 }
 
-nb::dict execute_batch(guarded_session& self, std::string const& table, std::string const& sql, nb::iterable rows, double deadline, bool single_transaction) {
+nb::dict execute_batch(guarded_session& self, std::string const& table, std::string const& sql,
+                       nb::iterable rows, double deadline, bool single_transaction) {
   std::vector<batch_row> given;
   for (auto const row : rows) given.push_back({key_of(row[0]), parameters_of(row[1])});
   batch_options const options{.deadline = ms(deadline), .single_transaction = single_transaction};
@@ -59,14 +60,21 @@ nb::dict merged_document(merged_answer const& from) {
 
 aggregate_function function_of(std::string_view word) {
   using enum aggregate_function;
-  for (auto const& [known, function] : {std::pair{std::string_view{"count_rows"}, count_rows}, {"count", count}, {"sum", sum}, {"min", min},
-                                        {"max", max}, {"avg", avg}})
+  for (auto const& [known, function] : {std::pair{std::string_view{"count_rows"}, count_rows},
+                                        {"count", count},
+                                        {"sum", sum},
+                                        {"min", min},
+                                        {"max", max},
+                                        {"avg", avg}})
     if (word == known) return function;
-  raise({error_code::invalid_argument, "an aggregate is none of those there are", "count_rows, count, sum, min, max or avg"});
+  raise({error_code::invalid_argument, "an aggregate is none of those there are",
+         "count_rows, count, sum, min, max or avg"});
 }
 
-/// Options as Python gives them: order_by (column, descending, collation), aggregates (name, function, column).
-scatter_options options_of(std::string const& fresh, double deadline, nb::handle order_by, std::optional<std::uint64_t> limit, std::uint64_t offset,
+/// Options as Python gives them: order_by (column, descending, collation), aggregates (name, function,
+/// column).
+scatter_options options_of(std::string const& fresh, double deadline, nb::handle order_by,
+                           std::optional<std::uint64_t> limit, std::uint64_t offset,
                            std::vector<std::string> group_by, nb::handle aggregates) {
   scatter_options options{.read = {.fresh = consistency_of(fresh), .deadline = ms(deadline)},
                           .merge = {.limit = limit, .offset = offset, .group_by = std::move(group_by)}};
@@ -76,17 +84,22 @@ scatter_options options_of(std::string const& fresh, double deadline, nb::handle
       continue;
     }
     auto const size = nb::len(term);
-    options.merge.order_by.push_back({.column = nb::cast<std::string>(term[0]), .descending = size > 1 && nb::cast<bool>(term[1]),
-                                      .collation = size > 2 ? nb::cast<std::string>(term[2]) : std::string{}});
+    options.merge.order_by.push_back(
+        {.column = nb::cast<std::string>(term[0]),
+         .descending = size > 1 && nb::cast<bool>(term[1]),
+         .collation = size > 2 ? nb::cast<std::string>(term[2]) : std::string{}});
   }
   for (auto const term : aggregates)
-    options.merge.aggregates.push_back({.name = nb::cast<std::string>(term[0]), .function = function_of(nb::cast<std::string>(term[1])),
-                                        .column = nb::len(term) > 2 ? nb::cast<std::string>(term[2]) : std::string{}});
+    options.merge.aggregates.push_back(
+        {.name = nb::cast<std::string>(term[0]),
+         .function = function_of(nb::cast<std::string>(term[1])),
+         .column = nb::len(term) > 2 ? nb::cast<std::string>(term[2]) : std::string{}});
   return options;
 }
 
-nb::dict read_many(guarded_session& self, std::string const& table, nb::iterable keys, std::string const& sql, nb::object const& parameters,
-                   std::string const& fresh, double deadline, nb::iterable order_by, std::optional<std::uint64_t> limit, std::uint64_t offset) {
+nb::dict read_many(guarded_session& self, std::string const& table, nb::iterable keys, std::string const& sql,
+                   nb::object const& parameters, std::string const& fresh, double deadline,
+                   nb::iterable order_by, std::optional<std::uint64_t> limit, std::uint64_t offset) {
   std::vector<shard_key> given;
   for (auto const key : keys) given.push_back(key_of(key));
   auto values = parameters_of(parameters);
@@ -96,9 +109,10 @@ nb::dict read_many(guarded_session& self, std::string const& table, nb::iterable
   })));
 }
 
-nb::dict read_all(guarded_session& self, std::string const& table, std::string const& sql, nb::object const& parameters, std::string const& fresh,
-                  double deadline, nb::iterable order_by, std::optional<std::uint64_t> limit, std::uint64_t offset, std::vector<std::string> group_by,
-                  nb::iterable aggregates) {
+nb::dict read_all(guarded_session& self, std::string const& table, std::string const& sql,
+                  nb::object const& parameters, std::string const& fresh, double deadline,
+                  nb::iterable order_by, std::optional<std::uint64_t> limit, std::uint64_t offset,
+                  std::vector<std::string> group_by, nb::iterable aggregates) {
   auto values = parameters_of(parameters);
   auto const options = options_of(fresh, deadline, order_by, limit, offset, std::move(group_by), aggregates);
   return merged_document(unwrap(self.alone([&](client_session& in) {
@@ -106,8 +120,9 @@ nb::dict read_all(guarded_session& self, std::string const& table, std::string c
   })));
 }
 
-nb::dict read_by(guarded_session& self, std::string const& table, std::string const& lookup, nb::object const& value, std::string const& sql,
-                 nb::object const& parameters, std::string const& fresh, double deadline) {
+nb::dict read_by(guarded_session& self, std::string const& table, std::string const& lookup,
+                 nb::object const& value, std::string const& sql, nb::object const& parameters,
+                 std::string const& fresh, double deadline) {
   auto const looked = key_of(value);
   auto values = parameters_of(parameters);
   read_options const options{.fresh = consistency_of(fresh), .deadline = ms(deadline)};
@@ -122,13 +137,15 @@ nb::dict read_by(guarded_session& self, std::string const& table, std::string co
   return one;
 }
 
-nb::object execute_by(guarded_session& self, std::string const& table, std::string const& lookup, nb::object const& value, std::string const& sql,
-                      nb::object const& parameters, double deadline) {
+nb::object execute_by(guarded_session& self, std::string const& table, std::string const& lookup,
+                      nb::object const& value, std::string const& sql, nb::object const& parameters,
+                      double deadline) {
   auto const looked = key_of(value);
   auto values = parameters_of(parameters);
   write_options const options{.deadline = ms(deadline)};
   auto const done = unwrap(self.alone([&](client_session& in) {
-    return without_lock([&] { return in.execute_by(table, lookup, looked, sql, std::move(values), options); });
+    return without_lock(
+        [&] { return in.execute_by(table, lookup, looked, sql, std::move(values), options); });
   }));
   return done ? nb::object(receipt_document(*done)) : nb::none();
 }
@@ -137,23 +154,31 @@ nb::object execute_by(guarded_session& self, std::string const& table, std::stri
 
 void bind_many(nb::class_<guarded_session>& session) {
   session
-      .def("execute_batch", &execute_batch, nb::arg("table"), nb::arg("sql"), nb::arg("rows"), nb::kw_only(), nb::arg("deadline") = 30.0,
-           nb::arg("single_transaction") = false,
-           "One INSERT, UPDATE or DELETE for many (key, parameters): one transaction a node. parts says what became of each, also where one failed.")
-      .def("read_many", &read_many, nb::arg("table"), nb::arg("keys"), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
-           nb::arg("consistency") = "read_your_writes", nb::arg("deadline") = 30.0, nb::arg("order_by") = nb::list(), nb::arg("limit") = nb::none(),
+      .def("execute_batch", &execute_batch, nb::arg("table"), nb::arg("sql"), nb::arg("rows"), nb::kw_only(),
+           nb::arg("deadline") = 30.0, nb::arg("single_transaction") = false,
+           "One INSERT, UPDATE or DELETE for many (key, parameters): one transaction a node. parts says what "
+           "became of each, also where one failed.")
+      .def("read_many", &read_many, nb::arg("table"), nb::arg("keys"), nb::arg("sql"),
+           nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("consistency") = "read_your_writes",
+           nb::arg("deadline") = 30.0, nb::arg("order_by") = nb::list(), nb::arg("limit") = nb::none(),
            nb::arg("offset") = 0,
-           "One SELECT of rows of several keys, each node asked once: its keys are $1 as an array (WHERE customer_id = ANY ($1)), parameters follow.")
-      .def("read_all", &read_all, nb::arg("table"), nb::arg("sql"), nb::arg("parameters") = nb::none(), nb::kw_only(),
-           nb::arg("consistency") = "read_your_writes", nb::arg("deadline") = 30.0, nb::arg("order_by") = nb::list(), nb::arg("limit") = nb::none(),
-           nb::arg("offset") = 0, nb::arg("group_by") = nb::list(), nb::arg("aggregates") = nb::list(),
-           "One SELECT of rows of any key, where the manifest allows it; {slots:alias.column} says where the shard key is. order_by: columns or "
-           "(column, descending, collation); aggregates: (name, function, column).")
-      .def("read_by", &read_by, nb::arg("table"), nb::arg("lookup"), nb::arg("value"), nb::arg("sql"), nb::arg("parameters") = nb::none(),
+           "One SELECT of rows of several keys, each node asked once: its keys are $1 as an array (WHERE "
+           "customer_id = ANY ($1)), parameters follow.")
+      .def("read_all", &read_all, nb::arg("table"), nb::arg("sql"), nb::arg("parameters") = nb::none(),
            nb::kw_only(), nb::arg("consistency") = "read_your_writes", nb::arg("deadline") = 30.0,
-           "One SELECT for each shard key that a lookup's value leads to; the shard key's columns follow the parameters.")
-      .def("execute_by", &execute_by, nb::arg("table"), nb::arg("lookup"), nb::arg("value"), nb::arg("sql"), nb::arg("parameters") = nb::none(),
-           nb::kw_only(), nb::arg("deadline") = 30.0, "One write of the row that has this value in a unique lookup; None: no row has it.");
+           nb::arg("order_by") = nb::list(), nb::arg("limit") = nb::none(), nb::arg("offset") = 0,
+           nb::arg("group_by") = nb::list(), nb::arg("aggregates") = nb::list(),
+           "One SELECT of rows of any key, where the manifest allows it; {slots:alias.column} says where the "
+           "shard key is. order_by: columns or "
+           "(column, descending, collation); aggregates: (name, function, column).")
+      .def("read_by", &read_by, nb::arg("table"), nb::arg("lookup"), nb::arg("value"), nb::arg("sql"),
+           nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("consistency") = "read_your_writes",
+           nb::arg("deadline") = 30.0,
+           "One SELECT for each shard key that a lookup's value leads to; the shard key's columns follow the "
+           "parameters.")
+      .def("execute_by", &execute_by, nb::arg("table"), nb::arg("lookup"), nb::arg("value"), nb::arg("sql"),
+           nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("deadline") = 30.0,
+           "One write of the row that has this value in a unique lookup; None: no row has it.");
 }
 
 }  // namespace shardway::python

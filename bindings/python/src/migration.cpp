@@ -1,12 +1,12 @@
 #include "migration.hpp"
 
+#include <memory>
+#include <utility>
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
-
-#include <memory>
-#include <utility>
 
 #include "bindings.hpp"
 #include "blocking.hpp"
@@ -60,7 +60,8 @@ nb::list preflight(migration_set const& self, std::string const& role, int trans
   preflight_options options;
   options.connect = [&](node_definition const& node) { return open_node(node, role); };
   options.transaction_age_max = std::chrono::seconds{transaction_age_max_s};
-  auto found = unwrap(interruptible([&](std::stop_token) { return run_preflight(self.migration, self.tables, options); }));
+  auto found = unwrap(
+      interruptible([&](std::stop_token) { return run_preflight(self.migration, self.tables, options); }));
   nb::list all;
   for (auto const& from : found) {
     nb::dict one;
@@ -93,10 +94,14 @@ nb::list plan_steps(migration_set const& self) {
 
 result<std::vector<std::string>> owners_of(session& on, std::vector<table_manifest> const& tables) {
   std::string names{"{"};
-  for (auto const& table : tables) names.append(names.size() > 1 ? ",\"" : "\"").append(table.table).append("\"");
-  BOOST_OUTCOME_TRY(auto found, on.query({.sql = "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.unnest($1::text[]) AS t (name) "
-                                                 "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) ORDER BY 1",
-                                          .parameters = {names + "}"}}));
+  for (auto const& table : tables)
+    names.append(names.size() > 1 ? ",\"" : "\"").append(table.table).append("\"");
+  BOOST_OUTCOME_TRY(
+      auto found,
+      on.query({.sql = "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM "
+                       "pg_catalog.unnest($1::text[]) AS t (name) "
+                       "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) ORDER BY 1",
+                .parameters = {names + "}"}}));
   std::vector<std::string> owners;
   for (std::size_t row = 0; row < found.size(); ++row) owners.emplace_back(found.text(row, 0));
   return owners;
@@ -107,12 +112,15 @@ struct role_script {
   std::string sql;
 };
 
-result<role_script> script_for(migration_set const& self, node_definition const& node, node_role role, std::vector<std::string> const& owners,
-                               std::string const& user) {
+result<role_script> script_for(migration_set const& self, node_definition const& node, node_role role,
+                               std::vector<std::string> const& owners, std::string const& user) {
   BOOST_OUTCOME_TRY(auto opened, open_node(node, user));
   BOOST_OUTCOME_TRY(auto database, opened->query({.sql = "SELECT pg_catalog.current_database()"}));
-  return role_script{node.name, roles_sql(self.migration, {.role = role, .server_version = opened->identity().server_version,
-                                                           .database = std::string{database.text(0, 0)}, .owners = owners})};
+  return role_script{node.name,
+                     roles_sql(self.migration, {.role = role,
+                                                .server_version = opened->identity().server_version,
+                                                .database = std::string{database.text(0, 0)},
+                                                .owners = owners})};
 }
 
 result<std::vector<role_script>> role_scripts(migration_set const& self, std::string const& user) {
@@ -130,7 +138,8 @@ result<std::vector<role_script>> role_scripts(migration_set const& self, std::st
 
 nb::list roles(migration_set const& self, std::string const& user) {
   nb::list all;
-  for (auto const& script : unwrap(interruptible([&](std::stop_token) { return role_scripts(self, user); }))) {
+  for (auto const& script :
+       unwrap(interruptible([&](std::stop_token) { return role_scripts(self, user); }))) {
     nb::dict one;
     one["node"] = script.node;
     one["sql"] = script.sql;
@@ -174,27 +183,41 @@ nb::list on_installed(migration_set const& self, std::string const& role, Action
 std::string conninfo_as(std::string conninfo, std::string const& role) {
   if (role.empty()) return conninfo;
   conninfo += " user='";
-  for (auto const letter : role) conninfo.append(letter == '\'' || letter == '\\' ? "\\" : "").push_back(letter);
+  for (auto const letter : role)
+    conninfo.append(letter == '\'' || letter == '\\' ? "\\" : "").push_back(letter);
   return conninfo + "'";
 }
 
 result<std::unique_ptr<session>> open_node(node_definition const& node, std::string const& role) {
   auto conninfo = conninfo_as(node.conninfo, role);
-  return connect({.node = node.name, .conninfo = std::move(conninfo), .application_name = "shardway-command"});
+  return connect(
+      {.node = node.name, .conninfo = std::move(conninfo), .application_name = "shardway-command"});
 }
 
 void bind_migration(nb::class_<migration_set>& set) {
   set.def("preflight", &preflight, nb::arg("role"), nb::arg("transaction_age_max_s") = 60,
           "What the doctor finds: id, level, node, subject, what, fix. Reads only.")
       .def("plan", &plan_steps, "The steps of the migration, in order. Connects to nothing.")
-      .def("plan_text", [](migration_set const& self) { return plan_text(plan(self.migration, self.tables)); })
-      .def("roles_sql", &roles, nb::arg("role"), "For each node the SQL that creates the roles, for an administrator.")
-      .def("install", &run_install, nb::arg("role"), "Creates or upgrades schema shardway on each node. Idempotent.")
-      .def("schema_versions", &versions, nb::arg("role"), "(node, version of schema shardway; 0: not installed).")
-      .def("installed", [](migration_set const& self, std::string const& role) { return on_installed(self, role, list_installed); },
-           nb::arg("role"), "What `uninstall` would take away now.")
-      .def("uninstall", [](migration_set const& self, std::string const& role) { return on_installed(self, role, uninstall); },
-           nb::arg("role"), "Takes away all of it, also after a crash; what it was.");
+      .def("plan_text",
+           [](migration_set const& self) { return plan_text(plan(self.migration, self.tables)); })
+      .def("roles_sql", &roles, nb::arg("role"),
+           "For each node the SQL that creates the roles, for an administrator.")
+      .def("install", &run_install, nb::arg("role"),
+           "Creates or upgrades schema shardway on each node. Idempotent.")
+      .def("schema_versions", &versions, nb::arg("role"),
+           "(node, version of schema shardway; 0: not installed).")
+      .def(
+          "installed",
+          [](migration_set const& self, std::string const& role) {
+            return on_installed(self, role, list_installed);
+          },
+          nb::arg("role"), "What `uninstall` would take away now.")
+      .def(
+          "uninstall",
+          [](migration_set const& self, std::string const& role) {
+            return on_installed(self, role, uninstall);
+          },
+          nb::arg("role"), "Takes away all of it, also after a crash; what it was.");
 }
 
 }  // namespace shardway::python

@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <vector>
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
-
-#include <vector>
 
 #include "bindings.hpp"
 #include "errors.hpp"
@@ -17,14 +17,18 @@ namespace {
 
 [[noreturn]] void refuse(nb::handle value) {
   auto const type = nb::cast<std::string>(nb::handle(Py_TYPE(value.ptr())).attr("__name__"));
-  if (value.is_none()) raise({error_code::shard_key_missing, "None is no shard key", "give the value of the shard key"});
-  raise({error_code::invalid_argument, "a value of type " + type + " is no shard key", "use int, str, uuid.UUID, bytes, or a tuple of up to four of them"});
+  if (value.is_none())
+    raise({error_code::shard_key_missing, "None is no shard key", "give the value of the shard key"});
+  raise({error_code::invalid_argument, "a value of type " + type + " is no shard key",
+         "use int, str, uuid.UUID, bytes, or a tuple of up to four of them"});
 }
 
 shard_key integer_key(nb::handle value) {
   int overflow = 0;
   auto const number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-  if (overflow != 0) raise({error_code::invalid_argument, "the integer does not fit a bigint", "shard keys are at most 64 bits wide"});
+  if (overflow != 0)
+    raise({error_code::invalid_argument, "the integer does not fit a bigint",
+           "shard keys are at most 64 bits wide"});
   return shard_key{static_cast<std::int64_t>(number)};
 }
 
@@ -79,32 +83,44 @@ shard_key key_of(nb::handle value) {
 
 shard_key key_from_text(std::vector<std::string> const& types, std::vector<std::string> const& texts) {
   if (types.size() != texts.size())
-    raise({error_code::shard_key_missing, "the shard key has " + std::to_string(types.size()) + " columns, " + std::to_string(texts.size()) + " were given",
+    raise({error_code::shard_key_missing,
+           "the shard key has " + std::to_string(types.size()) + " columns, " + std::to_string(texts.size()) +
+               " were given",
            "give one value for each column of the shard key, in the manifest's order"});
   std::vector<shard_key> columns;
-  for (std::size_t i = 0; i < types.size(); ++i) columns.push_back(unwrap(shard_key::from_text(types[i], texts[i])));
+  for (std::size_t i = 0; i < types.size(); ++i)
+    columns.push_back(unwrap(shard_key::from_text(types[i], texts[i])));
   return checked(unwrap(shard_key::composite(columns)));
 }
 
 void bind_route(nb::module_& module) {
   nb::class_<shard_key>(module, "ShardKey", "The shard key of a row, as its canonical bytes.")
-      .def("__init__", [](shard_key* self, nb::object const& value) { new (self) shard_key(checked(key_of(value))); }, nb::arg("value").none(),
-           "From an int, str, uuid.UUID or bytes, or a tuple of up to four of them. Integers of every width give the same key.")
+      .def(
+          "__init__",
+          [](shard_key* self, nb::object const& value) { new (self) shard_key(checked(key_of(value))); },
+          nb::arg("value").none(),
+          "From an int, str, uuid.UUID or bytes, or a tuple of up to four of them. Integers of every width "
+          "give the same key.")
       .def_static("from_text", &key_from_text, nb::arg("types"), nb::arg("texts"),
                   "From PostgreSQL's names of the columns' types and the values in its text form.")
       .def_prop_ro("bytes", &bytes_of_key, "The canonical bytes (docs/formats/shard_key.md).")
-      .def_prop_ro("slot", [](shard_key const& key) { return slot_of(key).value(); }, "The slot, 0 to 4,095.")
+      .def_prop_ro(
+          "slot", [](shard_key const& key) { return slot_of(key).value(); }, "The slot, 0 to 4,095.")
       .def("__len__", &shard_key::columns)
-      .def("__eq__", [](shard_key const& a, nb::object const& b) {
-        shard_key* other = nullptr;
-        return nb::try_cast(b, other) && other != nullptr && a == *other;
-      })
+      .def("__eq__",
+           [](shard_key const& a, nb::object const& b) {
+             shard_key* other = nullptr;
+             return nb::try_cast(b, other) && other != nullptr && a == *other;
+           })
       .def("__hash__", [](shard_key const& key) { return hash_of(key.bytes()); })
       .def("__repr__", [](shard_key const& key) {
-        return "<shardway.ShardKey of " + std::to_string(key.columns()) + " column(s), slot " + std::to_string(slot_of(key).value()) + ">";
+        return "<shardway.ShardKey of " + std::to_string(key.columns()) + " column(s), slot " +
+               std::to_string(slot_of(key).value()) + ">";
       });
-  module.def("slot_of", [](nb::object const& key) { return slot_of(checked(key_of(key))).value(); }, nb::arg("key").none(),
-             "The slot of a shard key, 0 to 4,095. The same as `shardway.slot_of(...)` in SQL.");
+  module.def(
+      "slot_of", [](nb::object const& key) { return slot_of(checked(key_of(key))).value(); },
+      nb::arg("key").none(),
+      "The slot of a shard key, 0 to 4,095. The same as `shardway.slot_of(...)` in SQL.");
   module.def("slots_of", &slots_of, nb::arg("keys"), "The slots of many shard keys in one call.");
   module.attr("SLOT_COUNT") = limits::slot_count;
 }

@@ -14,7 +14,8 @@
 
 namespace shardway::python {
 
-/// Calls release the interpreter lock, so that a second thread could come into the same session: it is refused.
+/// Calls release the interpreter lock, so that a second thread could come into the same session: it is
+/// refused.
 class guarded_session {
  public:
   explicit guarded_session(client_session from) : session_(std::move(from)) {}
@@ -22,7 +23,9 @@ class guarded_session {
   template <class Call>
   auto alone(Call&& call) {
     // Not a mutex: the function given to `write` may come back in the same thread.
-    if (busy_->test_and_set()) raise({error_code::invalid_argument, "this session is in use, perhaps by another thread", "take a session for each thread"});
+    if (busy_->test_and_set())
+      raise({error_code::invalid_argument, "this session is in use, perhaps by another thread",
+             "take a session for each thread"});
     struct release {
       std::atomic_flag& busy;
       ~release() { busy.clear(); }
@@ -35,7 +38,9 @@ class guarded_session {
   std::unique_ptr<std::atomic_flag> busy_{std::make_unique<std::atomic_flag>()};
 };
 
-inline std::chrono::milliseconds ms(double seconds) { return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)}; }
+inline std::chrono::milliseconds ms(double seconds) {
+  return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
+}
 /// The label, or where Python code calls: file, line and function of the frame that this call comes from.
 std::string site_of(nanobind::handle label);
 /// A reference table has no shard key: None.

@@ -1,11 +1,11 @@
 #include "values.hpp"
 
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
-
 #include <array>
 #include <string>
 #include <string_view>
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 
 #include "errors.hpp"
 
@@ -14,7 +14,8 @@ namespace nb = nanobind;
 namespace shardway::python {
 namespace {
 
-constexpr std::array<std::string_view, 8> texts_by_str{"int", "float", "UUID", "Decimal", "date", "time", "datetime", "timedelta"};
+constexpr std::array<std::string_view, 8> texts_by_str{"int",  "float", "UUID",     "Decimal",
+                                                       "date", "time",  "datetime", "timedelta"};
 
 std::string hex_of(nb::bytes const& value) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -32,7 +33,8 @@ text_value parameter_of(nb::handle value) {
   auto const type = nb::cast<std::string>(nb::handle(Py_TYPE(value.ptr())).attr("__name__"));
   for (auto const known : texts_by_str)
     if (type == known) return nb::cast<std::string>(nb::str(value));
-  raise({error_code::invalid_argument, "a parameter of type " + type + " has no text form here", "give PostgreSQL's text form as str"});
+  raise({error_code::invalid_argument, "a parameter of type " + type + " has no text form here",
+         "give PostgreSQL's text form as str"});
 }
 
 }  // namespace
@@ -57,8 +59,10 @@ nb::object rows_of(rows const& from) {
     for (std::size_t column = 0; column < columns.size(); ++column) {
       auto const& [name, convert] = columns[column];
       auto const text = from.at(row, column);
-      if (!text) one[name] = nb::none();
-      else one[name] = convert.is_none() ? nb::cast(*text) : convert(*text);
+      if (!text)
+        one[name] = nb::none();
+      else
+        one[name] = convert.is_none() ? nb::cast(*text) : convert(*text);
     }
     all.append(one);
   }

@@ -24,13 +24,17 @@ class service final : public order_service {
     for (auto const& [name, sql] : statements) connection_.prepare(name, sql);
   }
 
-  void place(std::int64_t customer, std::int64_t order, std::vector<order_line> const& lines, std::string const& coupon) override {
+  void place(std::int64_t customer, std::int64_t order, std::vector<order_line> const& lines,
+             std::string const& coupon) override {
     transact([&](auto& tx) {
       tx.exec(pqxx::prepped{"place"}, pqxx::params{customer, order});
       int number = 0;
-      for (auto const& line : lines) tx.exec(pqxx::prepped{"add_line"}, pqxx::params{customer, order, ++number, line.sku, line.price});
+      for (auto const& line : lines)
+        tx.exec(pqxx::prepped{"add_line"}, pqxx::params{customer, order, ++number, line.sku, line.price});
       auto const discount = use_coupon(tx, customer, coupon) ? 10 : 0;
-      auto const owes = tx.exec("SELECT charge($1, $2, $3)", pqxx::params{customer, order, discount}).one_row()[0].template as<std::int64_t>();
+      auto const owes = tx.exec("SELECT charge($1, $2, $3)", pqxx::params{customer, order, discount})
+                            .one_row()[0]
+                            .template as<std::int64_t>();
       if (owes > owes_max) throw over_limit{"the customer owes too much"};
     });
   }
@@ -38,18 +42,25 @@ class service final : public order_service {
   bool pay(std::int64_t customer, std::int64_t order) override {
     bool paid = false;
     transact([&](auto& tx) {
-      auto const due = tx.exec("UPDATE orders SET state = 'paid' WHERE customer_id = $1 AND order_id = $2 AND state = 'placed' RETURNING total",
-                               pqxx::params{customer, order});
+      auto const due = tx.exec(
+          "UPDATE orders SET state = 'paid' WHERE customer_id = $1 AND order_id = $2 AND state = 'placed' "
+          "RETURNING total",
+          pqxx::params{customer, order});
       paid = !due.empty();
-      if (paid) tx.exec("UPDATE customers SET owes = owes - $2 WHERE customer_id = $1", pqxx::params{customer, due[0][0].template as<std::int64_t>()});
+      if (paid)
+        tx.exec("UPDATE customers SET owes = owes - $2 WHERE customer_id = $1",
+                pqxx::params{customer, due[0][0].template as<std::int64_t>()});
     });
     return paid;
   }
 
   void cancel(std::int64_t customer, std::int64_t order) override {
     transact([&](auto& tx) {
-      tx.exec("UPDATE customers c SET owes = owes - o.total FROM orders o WHERE c.customer_id = $1 AND o.customer_id = $1 AND o.order_id = $2 AND "
-              "o.state = 'placed'", pqxx::params{customer, order});
+      tx.exec(
+          "UPDATE customers c SET owes = owes - o.total FROM orders o WHERE c.customer_id = $1 AND "
+          "o.customer_id = $1 AND o.order_id = $2 AND "
+          "o.state = 'placed'",
+          pqxx::params{customer, order});
       tx.exec("DELETE FROM orders WHERE customer_id = $1 AND order_id = $2", pqxx::params{customer, order});
     });
   }
@@ -92,6 +103,8 @@ class service final : public order_service {
 
 }  // namespace
 
-std::unique_ptr<order_service> connect_service(std::string const& conninfo) { return std::make_unique<service>(conninfo); }
+std::unique_ptr<order_service> connect_service(std::string const& conninfo) {
+  return std::make_unique<service>(conninfo);
+}
 
 }  // namespace store

@@ -6,7 +6,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Ends the program with `what` (which names the invariant: "I3: epochs only grow") if the condition is false. Holds no row value.
+/// Ends the program with `what` (which names the invariant: "I3: epochs only grow") if the condition is
+/// false. Holds no row value.
 void ensure(bool condition, char const* what, std::source_location = std::source_location::current());
 
 }  // namespace v0

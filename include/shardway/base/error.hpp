@@ -10,18 +10,20 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Every error the library can return. The text form (`name`) is stable: Python, `--json` and docs/ERRORS.md use it.
+/// Every error the library can return. The text form (`name`) is stable: Python, `--json` and docs/ERRORS.md
+/// use it.
 enum class error_code : unsigned short {
   // What the caller gave us.
-  invalid_argument = 1,   ///< an option or argument is outside its legal range
-  manifest_invalid,       ///< a manifest has findings; the message lists each with file:line:column
-  unknown_table,          ///< the table is in no manifest of the current generation
-  shard_key_missing,      ///< the call cannot be routed without the named column
-  shard_key_mismatch,     ///< a row changed by the statement has another shard key than the call named (SQLSTATE SW005)
-  shard_key_change,       ///< the shard key or primary key of a row would move it to another shard (SW004)
-  statement_refused,      ///< `execute` cannot capture this statement while the table is dual written
-  cross_shard,            ///< one transaction would touch two shards
-  write_id_mismatch,      ///< the write id was used before for another table, operation or keys
+  invalid_argument = 1,  ///< an option or argument is outside its legal range
+  manifest_invalid,      ///< a manifest has findings; the message lists each with file:line:column
+  unknown_table,         ///< the table is in no manifest of the current generation
+  shard_key_missing,     ///< the call cannot be routed without the named column
+  shard_key_mismatch,  ///< a row changed by the statement has another shard key than the call named (SQLSTATE
+                       ///< SW005)
+  shard_key_change,    ///< the shard key or primary key of a row would move it to another shard (SW004)
+  statement_refused,   ///< `execute` cannot capture this statement while the table is dual written
+  cross_shard,         ///< one transaction would touch two shards
+  write_id_mismatch,   ///< the write id was used before for another table, operation or keys
   // Connections and servers.
   node_unreachable,       ///< no connection within the deadline
   authentication_failed,  ///< the server refused the role or its password
@@ -41,18 +43,18 @@ enum class error_code : unsigned short {
   stall_budget_spent,     ///< authority did not settle within the budget; nothing was written
   epoch_overflow,         ///< more than 1,023 epochs
   // The engine.
-  not_leader,             ///< another controller holds a newer lease token
-  lease_held,             ///< another controller is alive
-  precondition_failed,    ///< a doctor check or a precondition is red; the message names the fix
-  gate_red,               ///< a gate of the wave is red
-  wave_aborted,           ///< the wave gave authority back to where it was
-  stream_broken,          ///< a replication slot was lost or a change could not be applied
-  schema_drift,           ///< the table's shape differs between source and shard, or changed in the stream
-  verification_different, ///< rows differ; they are named in the catalog
-  could_not_tell,         ///< verification ran out of time before it could decide
-  rollback_unavailable,   ///< the mirror cannot take authority back without loss
-  corrupt_data,           ///< stored bytes (token, document, journal) do not parse or contradict each other
-  internal,               ///< a defect of the library
+  not_leader,              ///< another controller holds a newer lease token
+  lease_held,              ///< another controller is alive
+  precondition_failed,     ///< a doctor check or a precondition is red; the message names the fix
+  gate_red,                ///< a gate of the wave is red
+  wave_aborted,            ///< the wave gave authority back to where it was
+  stream_broken,           ///< a replication slot was lost or a change could not be applied
+  schema_drift,            ///< the table's shape differs between source and shard, or changed in the stream
+  verification_different,  ///< rows differ; they are named in the catalog
+  could_not_tell,          ///< verification ran out of time before it could decide
+  rollback_unavailable,    ///< the mirror cannot take authority back without loss
+  corrupt_data,            ///< stored bytes (token, document, journal) do not parse or contradict each other
+  internal,                ///< a defect of the library
 };
 
 /// The stable name of a code, such as "fence_closed".
@@ -66,9 +68,9 @@ bool needs_operator(error_code) noexcept;
 
 /// An error: a code and texts that are safe to log. Copying is cheap (one reference count).
 ///
-/// `message` says what was tried, on which node and what it means; `hint` says what to do. Neither ever holds a password, a key or a
-/// row value. `server_detail` is the server's own text and may hold them: show it only where the caller asked for it.
-/// Thread safety: a value.
+/// `message` says what was tried, on which node and what it means; `hint` says what to do. Neither ever holds
+/// a password, a key or a row value. `server_detail` is the server's own text and may hold them: show it only
+/// where the caller asked for it. Thread safety: a value.
 class [[nodiscard]] error {
  public:
   error() noexcept = default;  ///< `internal`, without a text: only so that it can be a member of a `result`

@@ -23,27 +23,34 @@ class strong_id {
   Integer value_{};
 };
 
-using shard_id = strong_id<struct shard_id_tag, std::uint16_t>;  ///< position of a shard in the migration, from 0
-using slot_id = strong_id<struct slot_id_tag, std::uint16_t>;    ///< 0 to 4,095
-using epoch = strong_id<struct epoch_tag, std::uint16_t>;        ///< 0 to 1,023; grows with every change of authority
+using shard_id =
+    strong_id<struct shard_id_tag, std::uint16_t>;  ///< position of a shard in the migration, from 0
+using slot_id = strong_id<struct slot_id_tag, std::uint16_t>;  ///< 0 to 4,095
+using epoch =
+    strong_id<struct epoch_tag, std::uint16_t>;  ///< 0 to 1,023; grows with every change of authority
 
 /// Consecutive slots, both ends included, so that all 4,096 are `{slot_id{0}, slot_id{4095}}`.
 struct slot_range {
   slot_id first{};
   slot_id last{};
   constexpr bool contains(slot_id slot) const noexcept { return first <= slot && slot <= last; }
-  constexpr bool overlaps(slot_range const& other) const noexcept { return first <= other.last && other.first <= last; }
+  constexpr bool overlaps(slot_range const& other) const noexcept {
+    return first <= other.last && other.first <= last;
+  }
   constexpr std::uint32_t count() const noexcept { return std::uint32_t{last.value()} - first.value() + 1; }
   friend constexpr auto operator<=>(slot_range const&, slot_range const&) noexcept = default;
 };
 
 /// Every slot there is.
-inline constexpr slot_range all_slots{slot_id{0}, slot_id{static_cast<std::uint16_t>(limits::slot_count - 1)}};
+inline constexpr slot_range all_slots{slot_id{0},
+                                      slot_id{static_cast<std::uint16_t>(limits::slot_count - 1)}};
 
 }  // namespace v0
 }  // namespace shardway
 
 template <class Tag, class Integer>
 struct std::hash<shardway::strong_id<Tag, Integer>> {
-  std::size_t operator()(shardway::strong_id<Tag, Integer> id) const noexcept { return std::hash<Integer>{}(id.value()); }
+  std::size_t operator()(shardway::strong_id<Tag, Integer> id) const noexcept {
+    return std::hash<Integer>{}(id.value());
+  }
 };

@@ -1,4 +1,5 @@
-// `result<T>`: a value or an `error`. The one alias over Boost.Outcome; nothing throws across the public boundary.
+// `result<T>`: a value or an `error`. The one alias over Boost.Outcome; nothing throws across the public
+// boundary.
 #pragma once
 
 #include <boost/outcome/std_result.hpp>
@@ -7,8 +8,8 @@
 
 #include "shardway/base/error.hpp"
 
-// Before 1.76, BOOST_OUTCOME_TRY declared the variable itself ("auto&& v"); since then the caller writes the declaration. The newer form on
-// every version: `BOOST_OUTCOME_TRYA(v, expression)` is the old one.
+// Before 1.76, BOOST_OUTCOME_TRY declared the variable itself ("auto&& v"); since then the caller writes the
+// declaration. The newer form on every version: `BOOST_OUTCOME_TRYA(v, expression)` is the old one.
 #if BOOST_VERSION < 107600
 #undef BOOST_OUTCOME_TRY
 #define BOOST_OUTCOME_TRY(declaration, ...) \
@@ -18,10 +19,12 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A value of T or an error. Test it (`if (r)`), then `r.value()` or `r.error()`; asking for the wrong one ends the program.
-/// Pass errors on with `BOOST_OUTCOME_TRY(auto value, expression)` or `BOOST_OUTCOME_TRYV(expression)`.
+/// A value of T or an error. Test it (`if (r)`), then `r.value()` or `r.error()`; asking for the wrong one
+/// ends the program. Pass errors on with `BOOST_OUTCOME_TRY(auto value, expression)` or
+/// `BOOST_OUTCOME_TRYV(expression)`.
 template <class T = void>
-using result = BOOST_OUTCOME_V2_NAMESPACE::std_result<T, error, BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
+using result =
+    BOOST_OUTCOME_V2_NAMESPACE::std_result<T, error, BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
 
 using BOOST_OUTCOME_V2_NAMESPACE::success;
 

@@ -1,7 +1,8 @@
 // (epoch, LSN) of a write in 8 bytes: one comparison orders the writes of a row. Keeps I3.
 //
-// Layout: sign bit 0, epoch in 10 bits, LSN / 8 in 53 bits. A later epoch outranks every LSN of an earlier one. PostgreSQL aligns
-// records to 8 bytes, so dividing by 8 keeps distinct records distinct. 0 is the version of a copied row.
+// Layout: sign bit 0, epoch in 10 bits, LSN / 8 in 53 bits. A later epoch outranks every LSN of an earlier
+// one. PostgreSQL aligns records to 8 bytes, so dividing by 8 keeps distinct records distinct. 0 is the
+// version of a copied row.
 #pragma once
 
 #include <compare>
@@ -21,7 +22,8 @@ class row_version {
   /// Nothing if the epoch is past `limits::epoch_max` or the LSN needs more than 56 bits.
   static constexpr std::optional<row_version> make(epoch at, lsn position) noexcept {
     if (at.value() > limits::epoch_max || (position.value() >> 56) != 0) return std::nullopt;
-    return row_version{static_cast<std::int64_t>((std::uint64_t{at.value()} << 53) | (position.value() >> 3))};
+    return row_version{
+        static_cast<std::int64_t>((std::uint64_t{at.value()} << 53) | (position.value() >> 3))};
   }
   /// From the database's bigint; nothing for a negative number.
   static constexpr std::optional<row_version> from_bigint(std::int64_t value) noexcept {
@@ -32,7 +34,9 @@ class row_version {
   constexpr std::int64_t bigint() const noexcept { return value_; }
   constexpr epoch at_epoch() const noexcept { return epoch{static_cast<std::uint16_t>(value_ >> 53)}; }
   /// The LSN rounded down to 8.
-  constexpr lsn position() const noexcept { return lsn{(static_cast<std::uint64_t>(value_) & ((std::uint64_t{1} << 53) - 1)) << 3}; }
+  constexpr lsn position() const noexcept {
+    return lsn{(static_cast<std::uint64_t>(value_) & ((std::uint64_t{1} << 53) - 1)) << 3};
+  }
   friend constexpr auto operator<=>(row_version, row_version) noexcept = default;
 
  private:

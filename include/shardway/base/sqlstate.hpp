@@ -10,23 +10,33 @@ inline namespace v0 {
 
 /// The code of a SQLSTATE's five characters; `sql_error` for one that has no code of its own.
 ///
-/// The caller decides what a lost connection means: during COMMIT it is `in_doubt`, which no SQLSTATE says. A lock timeout (55P03) stays
-/// `sql_error`, for whether it may be tried again depends on what was being locked.
+/// The caller decides what a lost connection means: during COMMIT it is `in_doubt`, which no SQLSTATE says. A
+/// lock timeout (55P03) stays `sql_error`, for whether it may be tried again depends on what was being
+/// locked.
 constexpr error_code code_of_sqlstate(std::string_view sqlstate) noexcept {
   struct row {
     std::string_view state;  ///< five characters, or a class of two
     error_code code;
   };
   constexpr row exact[]{
-      {"40001", error_code::serialization_failure}, {"40P01", error_code::serialization_failure},
-      {"42501", error_code::permission_denied},     {"57014", error_code::cancelled},
-      {"57P01", error_code::connection_lost},       {"57P02", error_code::connection_lost},
-      {"57P03", error_code::node_unreachable},      {"57P05", error_code::connection_lost},  // idle_session_timeout ends the session
-      {"25P03", error_code::connection_lost},       {"25P04", error_code::connection_lost},  // so do these two timeouts
-      {"08P01", error_code::protocol_violation},    {"SW001", error_code::fence_closed},
-      {"SW002", error_code::epoch_stale},           {"SW003", error_code::foreign_write_refused},
-      {"SW004", error_code::shard_key_change},      {"SW005", error_code::shard_key_mismatch},
-      {"SW006", error_code::not_leader},            {"SW009", error_code::statement_refused},
+      {"40001", error_code::serialization_failure},
+      {"40P01", error_code::serialization_failure},
+      {"42501", error_code::permission_denied},
+      {"57014", error_code::cancelled},
+      {"57P01", error_code::connection_lost},
+      {"57P02", error_code::connection_lost},
+      {"57P03", error_code::node_unreachable},
+      {"57P05", error_code::connection_lost},  // idle_session_timeout ends the session
+      {"25P03", error_code::connection_lost},
+      {"25P04", error_code::connection_lost},  // so do these two timeouts
+      {"08P01", error_code::protocol_violation},
+      {"SW001", error_code::fence_closed},
+      {"SW002", error_code::epoch_stale},
+      {"SW003", error_code::foreign_write_refused},
+      {"SW004", error_code::shard_key_change},
+      {"SW005", error_code::shard_key_mismatch},
+      {"SW006", error_code::not_leader},
+      {"SW009", error_code::statement_refused},
   };
   constexpr row classes[]{
       {"08", error_code::connection_lost},

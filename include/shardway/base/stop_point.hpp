@@ -1,11 +1,9 @@
-// Named places in the library where a test stops, kills or fails it. Nothing is left of them without SHARDWAY_TEST_SWITCHES.
+// Named places in the library where a test stops, kills or fails it. Nothing is left of them without
+// SHARDWAY_TEST_SWITCHES.
 #pragma once
 
 #include <string_view>
 #ifdef SHARDWAY_TEST_SWITCHES
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <charconv>
 #include <csignal>
@@ -14,6 +12,9 @@
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 #endif
 
 namespace shardway {
@@ -28,7 +29,7 @@ enum class action { kill, pause, error };
 struct selection {
   std::string name;
   action what = action::kill;
-  unsigned nth = 1;   ///< acts at the nth passing only
+  unsigned nth = 1;  ///< acts at the nth passing only
   unsigned seen = 0;
 };
 
@@ -52,17 +53,23 @@ inline selection parse_one(std::string_view text) {
   auto reader = next;
   selection chosen{.name = std::string(reader())};
   for (auto part = reader(); !part.empty(); part = reader()) {
-    if (part == "kill") chosen.what = action::kill;
-    else if (part == "pause") chosen.what = action::pause;
-    else if (part == "error") chosen.what = action::error;
-    else if (std::from_chars(part.data(), part.data() + part.size(), chosen.nth).ptr != part.data() + part.size() || chosen.nth == 0)
+    if (part == "kill")
+      chosen.what = action::kill;
+    else if (part == "pause")
+      chosen.what = action::pause;
+    else if (part == "error")
+      chosen.what = action::error;
+    else if (std::from_chars(part.data(), part.data() + part.size(), chosen.nth).ptr !=
+                 part.data() + part.size() ||
+             chosen.nth == 0)
       refuse(text, "expected name[:kill|:pause|:error][:nth]");
   }
   if (chosen.name.empty()) refuse(text, "the name is empty");
   return chosen;
 }
 
-/// Selects stop points as the environment variable would ("" selects none). For tests that run the library in their own process.
+/// Selects stop points as the environment variable would ("" selects none). For tests that run the library in
+/// their own process.
 inline void select(std::string_view text) {
   std::vector<selection> parsed;
   while (!text.empty()) {
@@ -115,12 +122,13 @@ inline bool pass(std::string_view name) {
 
 }  // namespace stop_points
 
-/// Passes the named place. True if a test selected it with `:error`: the caller then returns an error as if the next step had failed.
+/// Passes the named place. True if a test selected it with `:error`: the caller then returns an error as if
+/// the next step had failed.
 ///
-/// SHARDWAY_STOP_POINT=NAME[:kill|:pause|:error][:nth][,...] selects; kill is the default and sends SIGKILL to this process. The name is
-/// first written to the file named by SHARDWAY_STOP_FILE; `pause` waits until a test removes that file.
-/// Thread safety: safe.
-/// Cost: one relaxed load when nothing is selected; nothing in a build without SHARDWAY_TEST_SWITCHES.
+/// SHARDWAY_STOP_POINT=NAME[:kill|:pause|:error][:nth][,...] selects; kill is the default and sends SIGKILL
+/// to this process. The name is first written to the file named by SHARDWAY_STOP_FILE; `pause` waits until a
+/// test removes that file. Thread safety: safe. Cost: one relaxed load when nothing is selected; nothing in a
+/// build without SHARDWAY_TEST_SWITCHES.
 inline bool stop_point(std::string_view name) {
   if (stop_points::is_quiet.load(std::memory_order_relaxed)) return false;
   return stop_points::pass(name);

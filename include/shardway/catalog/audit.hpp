@@ -21,7 +21,7 @@ struct audit_entry {
   std::string detail;  ///< a JSON object; never a key or a row value
   std::string previous_sha256;
   std::string sha256;
-  std::string at;  ///< timestamptz, UTC
+  std::string recorded_at;  ///< timestamptz, UTC
 };
 
 struct audit_head {
@@ -29,14 +29,16 @@ struct audit_head {
   std::string sha256;  ///< of the newest entry; empty when there is none
 };
 
-/// Appends an entry. Takes SHARE ROW EXCLUSIVE on the log to its transaction's end, so that entries form one chain.
-/// Preconditions: no transaction is open on the session. Cost: two round trips.
-result<> append_audit(session& catalog, std::string_view actor, std::string_view action, std::string_view detail_json);
+/// Appends an entry. Takes SHARE ROW EXCLUSIVE on the log to its transaction's end, so that entries form one
+/// chain. Preconditions: no transaction is open on the session. Cost: two round trips.
+result<> append_audit(session& catalog, std::string_view actor, std::string_view action,
+                      std::string_view detail_json);
 
 /// The newest `limit` entries, oldest first.
 result<std::vector<audit_entry>> read_audit(session& catalog, std::size_t limit);
 
-/// Recomputes the whole chain. Errors: `corrupt_data` naming the first entry that does not fit. Cost: a round trip per 1,000 entries.
+/// Recomputes the whole chain. Errors: `corrupt_data` naming the first entry that does not fit. Cost: a round
+/// trip per 1,000 entries.
 result<audit_head> verify_audit(session& catalog);
 
 }  // namespace v0

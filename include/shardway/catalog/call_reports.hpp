@@ -13,9 +13,10 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Replaces the client's report. Runs with the application role. A new client's first report takes away what nobody has renewed for 14 days,
-/// and all but the newest 1,000. Cost: one round trip.
-result<> put_call_report(session& catalog, std::string const& client_id, std::string const& application, std::string const& document_json);
+/// Replaces the client's report. Runs with the application role. A new client's first report takes away what
+/// nobody has renewed for 14 days, and all but the newest 1,000. Cost: one round trip.
+result<> put_call_report(session& catalog, std::string const& client_id, std::string const& application,
+                         std::string const& document_json);
 
 /// The reports of many processes as one.
 struct collected_reports {

@@ -1,4 +1,5 @@
-// Certificates: the proof that a table was found equal on both sides. Keeps I7: a repair makes older ones worthless.
+// Certificates: the proof that a table was found equal on both sides. Keeps I7: a repair makes older ones
+// worthless.
 #pragma once
 
 #include <chrono>
@@ -25,9 +26,9 @@ struct certificate {
   verdict found{};
   std::int64_t row_count{};
   lsn as_of{};
-  std::string detail{"{}"};  ///< a JSON object
-  std::string started_at{};    ///< from `database_now`, before the first row was read
-  std::string at{};            ///< filled by the database
+  std::string detail{"{}"};   ///< a JSON object
+  std::string started_at{};   ///< from `database_now`, before the first row was read
+  std::string recorded_at{};  ///< filled by the database
 };
 
 struct repair_record {
@@ -46,13 +47,15 @@ result<std::int64_t> insert_certificate(session& catalog, std::int64_t token, ce
 result<std::optional<certificate>> newest_certificate(session& catalog, std::string_view relation);
 result<> insert_repair(session& catalog, std::int64_t token, repair_record const&);
 
-/// I7: what stands against each of the tables: no certificate, the newest one is not `equal`, it began before the last repair, or it is older
-/// than `age_max` (0: any age will do). Empty when all tables are certified.
+/// I7: what stands against each of the tables: no certificate, the newest one is not `equal`, it began before
+/// the last repair, or it is older than `age_max` (0: any age will do). Empty when all tables are certified.
 struct certificate_gap {
   std::string relation{};
   std::string why;
 };
-result<std::vector<certificate_gap>> certificate_gaps(session& catalog, std::vector<std::string> const& relations, std::chrono::seconds age_max);
+result<std::vector<certificate_gap>> certificate_gaps(session& catalog,
+                                                      std::vector<std::string> const& relations,
+                                                      std::chrono::seconds age_max);
 
 }  // namespace v0
 }  // namespace shardway

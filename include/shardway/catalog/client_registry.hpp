@@ -1,4 +1,5 @@
-// Who uses the library, and on which generation (K3): a silent client is named by the wave's gate, never ignored, until its entry expires.
+// Who uses the library, and on which generation (K3): a silent client is named by the wave's gate, never
+// ignored, until its entry expires.
 #pragma once
 
 #include <chrono>
@@ -17,10 +18,12 @@ struct client_entry {
   std::string application;
   std::string library_version;
   std::uint64_t generation{};
-  std::chrono::milliseconds silent_for{};  ///< since its last heartbeat, by the database's clock; ignored when written
+  std::chrono::milliseconds
+      silent_for{};  ///< since its last heartbeat, by the database's clock; ignored when written
 };
 
-/// Registers the client or renews its entry. Runs with the application role. Cost: one round trip; call it every few seconds.
+/// Registers the client or renews its entry. Runs with the application role. Cost: one round trip; call it
+/// every few seconds.
 result<> heartbeat_client(session& catalog, client_entry const&);
 /// The client ends: its entry counts as expired at once. Runs with the application role.
 result<> leave_client(session& catalog, std::string const& client_id);
@@ -28,7 +31,8 @@ result<> leave_client(session& catalog, std::string const& client_id);
 /// All entries that have not expired.
 result<std::vector<client_entry>> list_clients(session& catalog, std::chrono::seconds expire_after);
 /// Of them those on an older generation.
-result<std::vector<client_entry>> clients_behind(session& catalog, std::uint64_t generation, std::chrono::seconds expire_after);
+result<std::vector<client_entry>> clients_behind(session& catalog, std::uint64_t generation,
+                                                 std::chrono::seconds expire_after);
 /// Deletes expired entries; how many. Errors: `not_leader`.
 result<std::int64_t> expire_clients(session& catalog, std::int64_t token, std::chrono::seconds expire_after);
 

@@ -21,9 +21,10 @@ struct install_node {
 /// The newest schema version on a node; 0 if ours is not installed.
 result<int> installed_schema_version(session&);
 
-/// Creates or upgrades schema `shardway` on each node, each in one transaction with `lock_timeout` 2 s. Idempotent.
-/// Preconditions: the roles of the manifest exist; the sessions' role may create a schema.
-/// Errors: `precondition_failed` (a newer schema version, or the schema belongs to another migration or node), `permission_denied`.
+/// Creates or upgrades schema `shardway` on each node, each in one transaction with `lock_timeout` 2 s.
+/// Idempotent. Preconditions: the roles of the manifest exist; the sessions' role may create a schema.
+/// Errors: `precondition_failed` (a newer schema version, or the schema belongs to another migration or
+/// node), `permission_denied`.
 result<> install(std::vector<install_node> const&, migration_manifest const&);
 
 /// One thing that uninstalling takes away.
@@ -34,11 +35,14 @@ struct installed_object {
 };
 
 /// What `uninstall` would take away now. Changes nothing.
-result<std::vector<installed_object>> list_installed(std::vector<install_node> const&, std::string const& migration);
+result<std::vector<installed_object>> list_installed(std::vector<install_node> const&,
+                                                     std::string const& migration);
 
-/// Takes away all of it and returns what it was. Walsenders of our replication slots are ended by pid first. Idempotent; finishes what a crash left.
-/// Errors: `precondition_failed` (a replication slot stays in use), `permission_denied`, `sql_error` 55P03 (a table stays locked: run it again).
-result<std::vector<installed_object>> uninstall(std::vector<install_node> const&, std::string const& migration);
+/// Takes away all of it and returns what it was. Walsenders of our replication slots are ended by pid first.
+/// Idempotent; finishes what a crash left. Errors: `precondition_failed` (a replication slot stays in use),
+/// `permission_denied`, `sql_error` 55P03 (a table stays locked: run it again).
+result<std::vector<installed_object>> uninstall(std::vector<install_node> const&,
+                                                std::string const& migration);
 
 }  // namespace v0
 }  // namespace shardway

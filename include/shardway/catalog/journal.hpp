@@ -1,6 +1,8 @@
-// The journal of steps, the waves and their decisions: what a new controller reads to finish or undo what a dead one left.
+// The journal of steps, the waves and their decisions: what a new controller reads to finish or undo what a
+// dead one left.
 //
-// With a transaction open on the session, every function here joins it (the caller began it with `engine_statement`); else it runs its own.
+// With a transaction open on the session, every function here joins it (the caller began it with
+// `engine_statement`); else it runs its own.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +20,19 @@ inline namespace v0 {
 
 struct journal_entry {
   std::int64_t id{};
-  std::string wave{};    ///< empty for a step that belongs to no wave
+  std::string wave{};  ///< empty for a step that belongs to no wave
   std::string step;
   std::string detail;  ///< a JSON object
   std::int64_t token{};
-  std::string at{};      ///< timestamptz, UTC
+  std::string recorded_at{};  ///< timestamptz, UTC
 };
 
 /// Errors: `not_leader`. Cost: one round trip.
-result<> append_journal(session& catalog, std::int64_t token, std::string_view wave, std::string_view step, std::string_view detail_json = "{}");
+result<> append_journal(session& catalog, std::int64_t token, std::string_view wave, std::string_view step,
+                        std::string_view detail_json = "{}");
 /// The entries of a wave, oldest first; with an empty name the newest `limit` entries of all, oldest first.
-result<std::vector<journal_entry>> read_journal(session& catalog, std::string_view wave, std::size_t limit = 1000);
+result<std::vector<journal_entry>> read_journal(session& catalog, std::string_view wave,
+                                                std::size_t limit = 1000);
 
 enum class wave_direction : unsigned char { forward, back };
 std::string_view name(wave_direction) noexcept;
@@ -40,7 +44,7 @@ struct wave_record {
   std::vector<slot_range> ranges{};
   epoch before{};
   epoch after{};
-  std::string state{};   ///< the wave's own word; "done" and "aborted" are the two ends
+  std::string state{};  ///< the wave's own word; "done" and "aborted" are the two ends
   std::int64_t token{};
   std::string started_at{};
   std::string finished_at{};  ///< empty while it runs
@@ -49,9 +53,10 @@ struct wave_record {
 
 /// Errors: `not_leader`; `precondition_failed` if a wave of that name exists.
 result<> insert_wave(session& catalog, wave_record const&);
-/// Sets the state; "done" and "aborted" also set the time of the end. An empty report leaves the one that is there.
-/// Errors: `not_leader`; `precondition_failed` if there is no such wave.
-result<> update_wave(session& catalog, std::int64_t token, std::string_view wave, std::string_view state, std::string_view report_json = {});
+/// Sets the state; "done" and "aborted" also set the time of the end. An empty report leaves the one that is
+/// there. Errors: `not_leader`; `precondition_failed` if there is no such wave.
+result<> update_wave(session& catalog, std::int64_t token, std::string_view wave, std::string_view state,
+                     std::string_view report_json = {});
 result<std::optional<wave_record>> find_wave(session& catalog, std::string_view wave);
 /// Oldest first. With an empty group: of all groups.
 result<std::vector<wave_record>> list_waves(session& catalog, std::string_view group = {});
@@ -60,9 +65,11 @@ result<std::vector<wave_record>> unfinished_waves(session& catalog);
 enum class wave_decision : unsigned char { commit, abort };
 std::string_view name(wave_decision) noexcept;
 
-/// Writes the decision if none stands, and returns the one that stands. Whoever writes first decides: the controller or a waiting client.
-/// `synchronous_commit` of the session applies: keep it on. Errors: `not_leader`, `in_doubt` (read the decision again).
-result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave, wave_decision wanted);
+/// Writes the decision if none stands, and returns the one that stands. Whoever writes first decides: the
+/// controller or a waiting client. `synchronous_commit` of the session applies: keep it on. Errors:
+/// `not_leader`, `in_doubt` (read the decision again).
+result<wave_decision> decide_wave(session& catalog, std::int64_t token, std::string_view wave,
+                                  wave_decision wanted);
 result<std::optional<wave_decision>> read_decision(session& catalog, std::string_view wave);
 
 }  // namespace v0

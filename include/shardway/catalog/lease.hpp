@@ -1,4 +1,5 @@
-// The controller's lease and its fencing token: at most one controller acts, even if another one wakes up late.
+// The controller's lease and its fencing token: at most one controller acts, even if another one wakes up
+// late.
 //
 // The lease says who may start; the token on every node decides. Time is always the database's clock.
 #pragma once
@@ -21,11 +22,13 @@ struct controller_lease {
   bool is_alive{};         ///< by the database's clock, when it was read
 };
 
-/// Takes the lease with a token higher than every one before, and than `floor` (the highest token seen on any node).
-/// Errors: `lease_held` naming holder and expiry. Cost: one round trip.
-result<controller_lease> acquire_lease(session& catalog, std::string const& holder, std::chrono::milliseconds duration, std::int64_t floor = 0);
+/// Takes the lease with a token higher than every one before, and than `floor` (the highest token seen on any
+/// node). Errors: `lease_held` naming holder and expiry. Cost: one round trip.
+result<controller_lease> acquire_lease(session& catalog, std::string const& holder,
+                                       std::chrono::milliseconds duration, std::int64_t floor = 0);
 
-/// Sets the expiry to now + duration. Errors: `not_leader` if the token is no longer the lease's (an expired lease that nobody took is renewed).
+/// Sets the expiry to now + duration. Errors: `not_leader` if the token is no longer the lease's (an expired
+/// lease that nobody took is renewed).
 result<> renew_lease(session& catalog, std::int64_t token, std::chrono::milliseconds duration);
 
 /// Ends the lease at once. Releasing one that another controller has taken changes nothing.
@@ -34,8 +37,9 @@ result<> release_lease(session& catalog, std::int64_t token);
 /// Nothing if no controller ever ran.
 result<std::optional<controller_lease>> read_lease(session& catalog);
 
-/// Raises the node's token: from then on transactions of older controllers are refused there, and those open were waited for.
-/// Errors: `not_leader` if a higher token stands. Cost: one round trip, and the wait for the older controller's open transactions.
+/// Raises the node's token: from then on transactions of older controllers are refused there, and those open
+/// were waited for. Errors: `not_leader` if a higher token stands. Cost: one round trip, and the wait for the
+/// older controller's open transactions.
 result<> raise_token(session& node, std::int64_t token, std::string const& holder);
 
 /// The node's token; 0 before the first controller.

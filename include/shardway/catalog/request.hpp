@@ -23,27 +23,31 @@ struct request {
   std::string arguments;  ///< a JSON object
   std::string requested_by;
   request_state state{};
-  std::string result;         ///< a JSON document once done, else empty
-  std::string error_code;     ///< name of an error_code once failed
+  std::string result;      ///< a JSON document once done, else empty
+  std::string error_code;  ///< name of an error_code once failed
   std::string error_message;
 };
 
 /// Inserts a request as the session's role and notifies `shardway_request`; its id.
-result<std::int64_t> enqueue_request(session& catalog, std::string_view kind, std::string_view arguments_json);
+result<std::int64_t> enqueue_request(session& catalog, std::string_view kind,
+                                     std::string_view arguments_json);
 
-/// The oldest queued request, marked running in the same transaction; nothing if there is none. Errors: `not_leader`.
+/// The oldest queued request, marked running in the same transaction; nothing if there is none. Errors:
+/// `not_leader`.
 result<std::optional<request>> take_request(session& catalog, std::int64_t token);
 
 /// Errors: `not_leader`; `precondition_failed` if it is not running.
 result<> finish_request(session& catalog, std::int64_t token, std::int64_t id, std::string_view result_json);
 result<> fail_request(session& catalog, std::int64_t token, std::int64_t id, error const& why);
 
-/// For a controller that has just begun: what is still running was left by a dead one. Kinds that may run twice are queued again, the others
-/// fail with `in_doubt`. Returns those found, with the state they had.
-result<std::vector<request>> recover_requests(session& catalog, std::int64_t token, std::vector<std::string> const& idempotent_kinds);
+/// For a controller that has just begun: what is still running was left by a dead one. Kinds that may run
+/// twice are queued again, the others fail with `in_doubt`. Returns those found, with the state they had.
+result<std::vector<request>> recover_requests(session& catalog, std::int64_t token,
+                                              std::vector<std::string> const& idempotent_kinds);
 
 result<std::optional<request>> find_request(session& catalog, std::int64_t id);
-/// Waits until the request is done or failed, asking every `interval`. Errors: `deadline_exceeded` (the request goes on).
+/// Waits until the request is done or failed, asking every `interval`. Errors: `deadline_exceeded` (the
+/// request goes on).
 result<request> wait_for_request(session& catalog, std::int64_t id, steady_time deadline,
                                  std::chrono::milliseconds interval = std::chrono::milliseconds{50});
 

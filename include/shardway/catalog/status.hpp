@@ -1,4 +1,5 @@
-// Status documents: what the controller shows of itself, for `shardway status` and metrics. And the manifests as they were applied.
+// Status documents: what the controller shows of itself, for `shardway status` and metrics. And the manifests
+// as they were applied.
 #pragma once
 
 #include <chrono>
@@ -21,7 +22,8 @@ struct status_document {
 };
 
 /// Errors: `not_leader`. Cost: one round trip.
-result<> put_status(session& catalog, std::int64_t token, std::string_view name, std::string_view document_json);
+result<> put_status(session& catalog, std::int64_t token, std::string_view name,
+                    std::string_view document_json);
 result<std::optional<status_document>> get_status(session& catalog, std::string_view name);
 result<std::vector<status_document>> list_status(session& catalog);
 

@@ -1,4 +1,5 @@
-// Manifest files: protobuf's text format, read with positions and printed back. The generation's JSON form is in generation.hpp.
+// Manifest files: protobuf's text format, read with positions and printed back. The generation's JSON form is
+// in generation.hpp.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A file as read. With findings of code M001 the manifest holds only what could be read; with any finding it must not be used.
+/// A file as read. With findings of code M001 the manifest holds only what could be read; with any finding it
+/// must not be used.
 struct table_file {
   table_manifest manifest;
   std::string file;
@@ -25,12 +27,13 @@ struct migration_file {
   std::vector<manifest_finding> findings;
 };
 
-/// Reads one file and checks it. Everything wrong is reported at once; unknown fields are findings. `file` only names it in findings.
-/// Thread safety: safe. Cost: no I/O.
+/// Reads one file and checks it. Everything wrong is reported at once; unknown fields are findings. `file`
+/// only names it in findings. Thread safety: safe. Cost: no I/O.
 table_file parse_table_manifest(std::string_view text, std::string file);
 migration_file parse_migration_manifest(std::string_view text, std::string file);
 
-/// The text that reads back as the same manifest. Fields with their default value are left out, except those a reader looks for.
+/// The text that reads back as the same manifest. Fields with their default value are left out, except those
+/// a reader looks for.
 std::string print(table_manifest const&);
 std::string print(migration_manifest const&);
 

@@ -1,4 +1,5 @@
-// What a manifest is refused for: every finding at once, each with a stable code and its place in the file. Codes: docs/MANIFEST.md.
+// What a manifest is refused for: every finding at once, each with a stable code and its place in the file.
+// Codes: docs/MANIFEST.md.
 #pragma once
 
 #include <span>
@@ -31,9 +32,11 @@ class field_positions {
     int line{};
     int column{};
   };
-  /// `field` is the path in the file, such as "shard_key" or "shard.conninfo"; `index` counts the field's values, or its parents', from 0.
+  /// `field` is the path in the file, such as "shard_key" or "shard.conninfo"; `index` counts the field's
+  /// values, or its parents', from 0.
   void add(std::string field, int index, place at);
-  /// The place of that value, else of the field, else of the outermost parent, else line 1; 0:0 if nothing was ever added.
+  /// The place of that value, else of the field, else of the outermost parent, else line 1; 0:0 if nothing
+  /// was ever added.
   place find(std::string_view field, int index = 0) const noexcept;
 
  private:

@@ -1,4 +1,5 @@
-// One generation: everything a client needs to route, as one immutable document, copied to every node before it is published.
+// One generation: everything a client needs to route, as one immutable document, copied to every node before
+// it is published.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ inline namespace v0 {
 struct authority_range {
   slot_range slots{};
   std::optional<shard_id> shard{};  ///< nothing: the source
-  epoch at{};                       ///< epoch of this authority
-  lsn opened{};                     ///< position of the node's WAL when its fence was opened: covers every token from before
+  shardway::epoch epoch{};          ///< epoch of this authority
+  lsn opened{};  ///< position of the node's WAL when its fence was opened: covers every token from before
   friend bool operator==(authority_range const&, authority_range const&) = default;
 };
 
@@ -33,7 +34,7 @@ struct placement_range {
 
 struct group_state {
   std::string name;
-  stage at{stage::observing};
+  shardway::stage stage{shardway::stage::observing};
   std::vector<authority_range> authority;  ///< sorted, without gap or overlap, covering all slots
   friend bool operator==(group_state const&, group_state const&) = default;
 };
@@ -41,10 +42,11 @@ struct group_state {
 /// A column as found on the source when the table joined.
 struct column_state {
   std::string name;
-  std::string type;       ///< format_type, such as "numeric(12,2)" or "shop.order_state"
-  bool generated{};       ///< GENERATED ALWAYS AS ... STORED: computed on each node, never sent
+  std::string type;  ///< format_type, such as "numeric(12,2)" or "shop.order_state"
+  bool generated{};  ///< GENERATED ALWAYS AS ... STORED: computed on each node, never sent
   bool not_null{};
-  std::string base_type{};  ///< of a domain: the type under it, with its modifier; of an enum "text"; else empty
+  std::string
+      base_type{};  ///< of a domain: the type under it, with its modifier; of an enum "text"; else empty
   /// The type whose canonical bytes a key in this column has.
   std::string const& key_type() const noexcept { return base_type.empty() ? type : base_type; }
   friend bool operator==(column_state const&, column_state const&) = default;
@@ -73,13 +75,15 @@ struct generation {
   shard_id shard_of(slot_id) const noexcept;
 };
 
-/// Slots spread evenly and contiguously: shard i of n has [4096 i / n, 4096 (i + 1) / n). Preconditions: 1 <= shard_count <= 1,024.
+/// Slots spread evenly and contiguously: shard i of n has [4096 i / n, 4096 (i + 1) / n). Preconditions: 1 <=
+/// shard_count <= 1,024.
 std::vector<placement_range> even_placement(std::uint16_t shard_count);
 
-/// Where slots are placed first: evenly over the shards that are not `pinned_only`, then each pin's slot on its shard.
-/// Errors: `manifest_invalid` for what the rules M043 to M048 refuse.
+/// Where slots are placed first: evenly over the shards that are not `pinned_only`, then each pin's slot on
+/// its shard. Errors: `manifest_invalid` for what the rules M043 to M048 refuse.
 result<std::vector<placement_range>> first_placement(migration_manifest const&);
-/// The slot that a pin moves. Errors: `manifest_invalid`, `invalid_argument`; the value is not in the message.
+/// The slot that a pin moves. Errors: `manifest_invalid`, `invalid_argument`; the value is not in the
+/// message.
 result<slot_id> slot_of(pinned_key const&);
 
 /// The document form: protobuf's canonical JSON. Errors: `corrupt_data`.

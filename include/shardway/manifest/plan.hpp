@@ -28,12 +28,13 @@ struct manifest_change {
   friend bool operator==(manifest_change const&, manifest_change const&) = default;
 };
 
-/// All differences, by table name and then field. Once a group is past `observing`, the shape of its tables (kind, group, shard key, key,
-/// ids) and the list of its tables are fixed: rows have been placed by them. `capture` is fixed from `dual_writing`, new lookups from `sharded`.
+/// All differences, by table name and then field. Once a group is past `observing`, the shape of its tables
+/// (kind, group, shard key, key, ids) and the list of its tables are fixed: rows have been placed by them.
+/// `capture` is fixed from `dual_writing`, new lookups from `sharded`.
 std::vector<manifest_change> diff(generation const& applied, std::vector<table_manifest> const& wanted);
 
-/// The migration's own differences; `table` is empty in each. Once any group is past `observing`, all is fixed but conninfos and replicas.
-/// Values of pins are not shown: they are keys.
+/// The migration's own differences; `table` is empty in each. Once any group is past `observing`, all is
+/// fixed but conninfos and replicas. Values of pins are not shown: they are keys.
 std::vector<manifest_change> diff(generation const& applied, migration_manifest const& wanted);
 
 /// One line of a plan: `forbidden shop.orders shard_key: "a" -> "b" (rows have been placed by it: ...)`.

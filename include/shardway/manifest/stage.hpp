@@ -13,7 +13,8 @@ enum class stage : unsigned char { observing, copying, replicating, dual_writing
 
 /// "dual_writing" and so on.
 constexpr std::string_view name(stage at) noexcept {
-  constexpr std::array<std::string_view, 6> names{"observing", "copying", "replicating", "dual_writing", "sharded", "finalized"};
+  constexpr std::array<std::string_view, 6> names{"observing",    "copying", "replicating",
+                                                  "dual_writing", "sharded", "finalized"};
   return names[static_cast<std::size_t>(at)];
 }
 
@@ -24,8 +25,8 @@ constexpr std::optional<stage> stage_from_name(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-/// May a group go from one stage to the other in one step? Forward one stage at a time; back from any stage before finalized: sharded only to
-/// dual_writing (rollback), every other one to observing.
+/// May a group go from one stage to the other in one step? Forward one stage at a time; back from any stage
+/// before finalized: sharded only to dual_writing (rollback), every other one to observing.
 constexpr bool may_go(stage from, stage to) noexcept {
   if (from == stage::finalized || from == to) return false;
   if (static_cast<int>(to) == static_cast<int>(from) + 1) return true;

@@ -23,7 +23,7 @@ struct call_site {
 struct call_bounds {
   std::size_t sites_max{512};  ///< > 0
   std::size_t tables_max{256};
-  std::size_t sets_max{256};   ///< of tables written together
+  std::size_t sets_max{256};  ///< of tables written together
 };
 
 template <class Entry>
@@ -46,7 +46,8 @@ class observed_table {
   std::atomic<std::uint64_t> other_sites_[call_shape_count]{};
 };
 
-/// Thread safety: shared use is safe. Cost: some ten nanoseconds a call; allocates only for a table, site or set of tables not seen before.
+/// Thread safety: shared use is safe. Cost: some ten nanoseconds a call; allocates only for a table, site or
+/// set of tables not seen before.
 class call_collector {
  public:
   explicit call_collector(call_bounds bounds = {});
@@ -57,11 +58,14 @@ class call_collector {
   /// Nothing past the bound. Lifetime: the collector's.
   observed_table* table(std::string_view name);
   /// Counts one call. `on` may be nothing.
-  void count(observed_table* on, call_site const& site, call_kind kind, call_operation operation, call_shape shape) noexcept;
-  /// Counts one transaction that wrote these tables: sorts them by address and takes doubles away. `is_complete`: there were no others.
+  void count(observed_table* on, call_site const& site, call_kind kind, call_operation operation,
+             call_shape shape) noexcept;
+  /// Counts one transaction that wrote these tables: sorts them by address and takes doubles away.
+  /// `is_complete`: there were no others.
   void count_together(std::span<observed_table*> written, bool is_complete) noexcept;
 
-  /// Everything since the collector was made. Calls that are being counted may be in one part and not yet in another.
+  /// Everything since the collector was made. Calls that are being counted may be in one part and not yet in
+  /// another.
   call_report report() const;
 
  private:
@@ -69,7 +73,8 @@ class call_collector {
   std::unique_ptr<state> state_;
 };
 
-/// "orders.cpp:88:place_order" from a place in the source: base name, line and the function's name without its types; or the label.
+/// "orders.cpp:88:place_order" from a place in the source: base name, line and the function's name without
+/// its types; or the label.
 std::string text_of(call_site const&);
 
 }  // namespace v0

@@ -1,5 +1,5 @@
-// What the calls of a client were like: per table and call site how many would stay on one shard, and which tables are written together.
-// Plain data and pure functions. Holds no key, no row value and no SQL.
+// What the calls of a client were like: per table and call site how many would stay on one shard, and which
+// tables are written together. Plain data and pure functions. Holds no key, no row value and no SQL.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ enum class call_shape : unsigned char {
   without_key,     ///< no shard key was given
   crosses_shards,  ///< a transaction with keys that are placed on different shards
   crosses_groups,  ///< a transaction with tables of several groups, or of a group and of no manifest
-  not_known,       ///< a transaction with a statement whose tables or shard key could not be told from its text
-  unlisted,        ///< its table is in no manifest
+  not_known,  ///< a transaction with a statement whose tables or shard key could not be told from its text
+  unlisted,   ///< its table is in no manifest
 };
 inline constexpr std::size_t call_shape_count = 6;
 std::string_view name(call_shape) noexcept;
@@ -57,7 +57,8 @@ struct table_report {
   friend bool operator==(table_report const&, table_report const&) = default;
 };
 
-/// Tables that transactions wrote, and how many transactions wrote just these. One table: nothing else was written with it.
+/// Tables that transactions wrote, and how many transactions wrote just these. One table: nothing else was
+/// written with it.
 struct tables_together {
   std::vector<std::string> tables;  ///< sorted
   std::uint64_t transactions{};
@@ -69,7 +70,7 @@ struct call_report {
   std::vector<table_report> tables;
   std::vector<call_site_report> sites;
   std::vector<tables_together> together;
-  call_counts other_tables;          ///< calls on tables past the bound
+  call_counts other_tables;            ///< calls on tables past the bound
   std::uint64_t other_transactions{};  ///< transactions whose set of tables was past the bound
   friend bool operator==(call_report const&, call_report const&) = default;
 };
@@ -84,8 +85,8 @@ struct proposed_group {
   friend bool operator==(proposed_group const&, proposed_group const&) = default;
 };
 
-/// Joins two tables where at least `share_min` of the writes of the one that is written less often also wrote the other one. Largest first.
-/// Preconditions: 0 < share_min <= 1.
+/// Joins two tables where at least `share_min` of the writes of the one that is written less often also wrote
+/// the other one. Largest first. Preconditions: 0 < share_min <= 1.
 std::vector<proposed_group> propose_groups(call_report const&, double share_min = 0.05);
 
 /// One JSON object: `tables`, `call_sites`, `written_together`, `other_tables`, `other_transactions`.

@@ -1,4 +1,5 @@
-// What the request path tells its host, as it happens. The host brings the sink; `spdlog_events` in lib/observe is one.
+// What the request path tells its host, as it happens. The host brings the sink; `spdlog_events` in
+// lib/observe is one.
 #pragma once
 
 #include <chrono>
@@ -14,10 +15,10 @@ inline namespace v0 {
 /// A write that ended, whatever became of it. Views live as long as the call. Holds no key and no row value.
 struct write_event {
   std::string_view table;
-  std::string_view node;       ///< the authority that took it
+  std::string_view node;  ///< the authority that took it
   slot_id slot{};
-  epoch at{};
-  std::string_view outcome;    ///< committed, committed_locally, rolled_back, in_doubt
+  shardway::epoch epoch{};
+  std::string_view outcome;     ///< committed, committed_locally, rolled_back, in_doubt
   std::string_view dual_write;  ///< none, applied, pending, refused
   unsigned retries{};
   std::chrono::microseconds stalled{};
@@ -55,20 +56,22 @@ struct breaker_event {
 /// A shadow read that was judged. Holds no key, no row value and no SQL.
 struct shadow_event {
   std::string_view table;
-  std::string_view found;         ///< equal, stale, different, not_comparable
-  std::uint64_t fingerprint{};    ///< of the statement's text: FNV-1a, 64 bits
-  slot_id slot{};                 ///< the call's
+  std::string_view found;       ///< equal, stale, different, not_comparable
+  std::uint64_t fingerprint{};  ///< of the statement's text: FNV-1a, 64 bits
+  slot_id slot{};               ///< the call's
 };
 
-/// Code that borrowed a connection changed rows that no dual write would capture. Harmless before `dual_writing`; refused from then on.
+/// Code that borrowed a connection changed rows that no dual write would capture. Harmless before
+/// `dual_writing`; refused from then on.
 struct uncaptured_event {
-  std::string_view table;      ///< the one the call named
+  std::string_view table;  ///< the one the call named
   std::string_view group;
   std::string_view node;
-  std::int64_t rows{};         ///< by the server's statistics: what was rolled back to a savepoint counts too
+  std::int64_t rows{};  ///< by the server's statistics: what was rolled back to a savepoint counts too
 };
 
-/// Receives events. Thread safety: called from any thread, several at once. Must not block and must not call the client.
+/// Receives events. Thread safety: called from any thread, several at once. Must not block and must not call
+/// the client.
 class events {
  public:
   virtual ~events() = default;
@@ -79,7 +82,8 @@ class events {
   virtual void on_breaker(breaker_event const&) noexcept {}
   virtual void on_uncaptured(uncaptured_event const&) noexcept {}
   virtual void on_shadow_read(shadow_event const&) noexcept {}
-  /// Something failed in the background that no caller hears of (a poll, a dual write's connection). `what` is safe to log.
+  /// Something failed in the background that no caller hears of (a poll, a dual write's connection). `what`
+  /// is safe to log.
   virtual void on_trouble(std::string_view /*doing*/, error const& /*what*/) noexcept {}
 };
 

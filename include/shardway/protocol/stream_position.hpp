@@ -10,13 +10,15 @@ inline namespace v0 {
 
 /// Totals since the stream began; cumulative, kept with the position so that they are exact after any crash.
 struct stream_totals {
-  std::int64_t changes{};        ///< row changes delivered
-  std::int64_t outbox{};         ///< of them with an outbox row: dual writes
-  std::int64_t duplicates{};     ///< dual writes that were on the shard already
-  std::int64_t healed{};         ///< dual writes that were not
-  std::int64_t corrected{};      ///< duplicates whose image differed and was put right
-  std::int64_t side_effects{};   ///< changes without an outbox row in a transaction that has some (triggers, cascades)
-  std::int64_t foreign{};        ///< changes without an outbox row in a transaction that has none, while dual writing
+  std::int64_t changes{};     ///< row changes delivered
+  std::int64_t outbox{};      ///< of them with an outbox row: dual writes
+  std::int64_t duplicates{};  ///< dual writes that were on the shard already
+  std::int64_t healed{};      ///< dual writes that were not
+  std::int64_t corrected{};   ///< duplicates whose image differed and was put right
+  std::int64_t
+      side_effects{};  ///< changes without an outbox row in a transaction that has some (triggers, cascades)
+  std::int64_t
+      foreign{};  ///< changes without an outbox row in a transaction that has none, while dual writing
   friend bool operator==(stream_totals const&, stream_totals const&) = default;
 };
 

@@ -1,4 +1,5 @@
-// The frozen hash of canonical key bytes: XXH32, seed 0, which stock SQL can compute too. The only includer of xxHash.
+// The frozen hash of canonical key bytes: XXH32, seed 0, which stock SQL can compute too. The only includer
+// of xxHash.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,9 @@
 namespace shardway {
 inline namespace v0 {
 
-inline std::uint32_t hash_of(std::span<std::byte const> bytes) noexcept { return XXH32(bytes.data(), bytes.size(), 0); }
+inline std::uint32_t hash_of(std::span<std::byte const> bytes) noexcept {
+  return XXH32(bytes.data(), bytes.size(), 0);
+}
 
 }  // namespace v0
 }  // namespace shardway

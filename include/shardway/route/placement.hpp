@@ -1,4 +1,5 @@
-// Which shard each slot is placed on, and which node may accept its writes: plain arrays, filled once, then read.
+// Which shard each slot is placed on, and which node may accept its writes: plain arrays, filled once, then
+// read.
 #pragma once
 
 #include <array>
@@ -15,7 +16,8 @@ inline namespace v0 {
 class node_index {
  public:
   constexpr node_index() noexcept = default;  ///< the source
-  constexpr explicit node_index(shard_id shard) noexcept : value_(static_cast<std::uint16_t>(shard.value() + 1)) {}
+  constexpr explicit node_index(shard_id shard) noexcept
+      : value_(static_cast<std::uint16_t>(shard.value() + 1)) {}
   constexpr bool is_source() const noexcept { return value_ == 0; }
   /// Nothing for the source.
   constexpr std::optional<shard_id> shard() const noexcept {
@@ -47,16 +49,18 @@ class placement {
 /// Who may accept the writes of a slot, since which epoch.
 struct slot_owner {
   node_index node{};
-  epoch at{};
+  shardway::epoch epoch{};
   friend constexpr bool operator==(slot_owner, slot_owner) noexcept = default;
 };
 
-/// Slot -> owner for one group: 8 KiB, and 4 bytes for each owner there is. Every slot is the source's at epoch 0 until it is assigned.
+/// Slot -> owner for one group: 8 KiB, and 4 bytes for each owner there is. Every slot is the source's at
+/// epoch 0 until it is assigned.
 class routing_table {
  public:
   constexpr void assign(slot_range slots, slot_owner owner) {
     auto const number = number_of(owner);
-    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot) numbers_[slot] = number;
+    for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value(); ++slot)
+      numbers_[slot] = number;
   }
   /// Preconditions: slot < 4,096.
   constexpr slot_owner owner_of(slot_id slot) const noexcept { return owners_[numbers_[slot.value()]]; }

@@ -1,4 +1,5 @@
-// One immutable object that is replaced while others read it: the current snapshot of routing, or whatever is made from it.
+// One immutable object that is replaced while others read it: the current snapshot of routing, or whatever is
+// made from it.
 #pragma once
 
 #include <atomic>
@@ -9,15 +10,16 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Holds the current object and hands it to readers; a reader that has seen the current one takes no lock and counts no reference.
-/// Thread safety: shared use is safe; a `reader` is one thread's at a time.
-/// Lifetime: outlives its readers.
+/// Holds the current object and hands it to readers; a reader that has seen the current one takes no lock and
+/// counts no reference. Thread safety: shared use is safe; a `reader` is one thread's at a time. Lifetime:
+/// outlives its readers.
 template <class T>
 class published {
  public:
   explicit published(std::shared_ptr<T const> first = {}) : current_(std::move(first)) {}
 
-  /// Makes `next` the current one if `may_follow(current, next)` says so; tells whether it did. The old one is freed outside the lock.
+  /// Makes `next` the current one if `may_follow(current, next)` says so; tells whether it did. The old one
+  /// is freed outside the lock.
   template <class May>
   bool publish(std::shared_ptr<T const> next, May const& may_follow) {
     short_lock const lock{is_taken_};
@@ -58,7 +60,8 @@ class published {
   class short_lock {
    public:
     explicit short_lock(std::atomic_flag& is_taken) noexcept : is_taken_(is_taken) {
-      while (is_taken_.test_and_set(std::memory_order_acquire)) is_taken_.wait(true, std::memory_order_relaxed);
+      while (is_taken_.test_and_set(std::memory_order_acquire))
+        is_taken_.wait(true, std::memory_order_relaxed);
     }
     ~short_lock() {
       is_taken_.clear(std::memory_order_release);
@@ -71,8 +74,9 @@ class published {
     std::atomic_flag& is_taken_;
   };
   mutable std::atomic_flag is_taken_{};
-  std::shared_ptr<T const> current_;         ///< under is_taken_
-  std::atomic<std::uint64_t> published_{1};  ///< grows with each publication; a reader that saw it has nothing to fetch
+  std::shared_ptr<T const> current_;  ///< under is_taken_
+  std::atomic<std::uint64_t> published_{
+      1};  ///< grows with each publication; a reader that saw it has nothing to fetch
 };
 
 }  // namespace v0

@@ -1,4 +1,5 @@
-// From table and key to node and epoch: what every call asks first. Pure; snapshots are swapped while calls go on.
+// From table and key to node and epoch: what every call asks first. Pure; snapshots are swapped while calls
+// go on.
 #pragma once
 
 #include <memory>
@@ -24,10 +25,11 @@ struct group_routes {
 
 /// One table the router knows.
 struct table_routes {
-  std::string table;                 ///< "schema.name"
-  std::uint16_t group{};             ///< index into `routing_data::groups`
-  bool reference{};                  ///< the source keeps authority; every shard has a copy
-  std::vector<key_type> shard_key;   ///< type of each column, in the manifest's order; empty for a reference table
+  std::string table;      ///< "schema.name"
+  std::uint16_t group{};  ///< index into `routing_data::groups`
+  bool reference{};       ///< the source keeps authority; every shard has a copy
+  std::vector<key_type>
+      shard_key;  ///< type of each column, in the manifest's order; empty for a reference table
   std::vector<std::string> columns{};  ///< names of the same, for messages; may be empty
 };
 
@@ -43,11 +45,11 @@ struct routing_data {
 /// Where a call goes.
 struct route {
   slot_id slot{};
-  node_index node{};            ///< the authority: writes and fresh reads
-  epoch at{};                   ///< the epoch a write names to the fence
-  shard_id placed{};            ///< the shard the slot is placed on, whether or not it has authority
-  bool dual_written{};          ///< a write goes to `placed` as well
-  std::uint16_t group{};        ///< index of the group
+  node_index node{};        ///< the authority: writes and fresh reads
+  shardway::epoch epoch{};  ///< the epoch a write names to the fence
+  shard_id placed{};        ///< the shard the slot is placed on, whether or not it has authority
+  bool dual_written{};      ///< a write goes to `placed` as well
+  std::uint16_t group{};    ///< index of the group
 };
 
 /// One immutable state of routing.
@@ -59,16 +61,19 @@ class routing_snapshot {
 
   std::uint64_t generation() const noexcept { return data_.generation; }
   routing_data const& data() const noexcept { return data_; }
-  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a hash of the name; no allocation.
+  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a hash of the name;
+  /// no allocation.
   table_routes const* find(std::string_view table) const noexcept;
 
-  /// The route of one key. Errors: `unknown_table`, `shard_key_missing` (no key, or a reference table's), `invalid_argument` (other columns
-  /// or types than the table's, which would hash to a wrong slot; `shard_key::check`). Cost: no allocation unless it fails.
+  /// The route of one key. Errors: `unknown_table`, `shard_key_missing` (no key, or a reference table's),
+  /// `invalid_argument` (other columns or types than the table's, which would hash to a wrong slot;
+  /// `shard_key::check`). Cost: no allocation unless it fails.
   result<route> by_key(std::string_view table, shard_key const& key) const;
   /// The same for a table found before and a slot known before.
   route of_slot(table_routes const& table, slot_id slot) const noexcept;
-  /// Every node with authority for some slot of the table's group, the source first: where a call without a shard key must go.
-  /// Errors: `unknown_table`. Lifetime: the snapshot's. Cost: no allocation unless it fails.
+  /// Every node with authority for some slot of the table's group, the source first: where a call without a
+  /// shard key must go. Errors: `unknown_table`. Lifetime: the snapshot's. Cost: no allocation unless it
+  /// fails.
   result<std::span<node_index const>> scatter(std::string_view table) const;
 
  private:
@@ -76,7 +81,7 @@ class routing_snapshot {
   struct known_table {
     std::uint32_t tag{};  ///< of the name's hash
     std::uint32_t name_size{};
-    char const* name{};   ///< null: nothing is here
+    char const* name{};  ///< null: nothing is here
     std::uint32_t index{};
     std::uint16_t group{};
     std::uint8_t columns{};  ///< of the shard key; 0: a reference table
@@ -90,7 +95,8 @@ class routing_snapshot {
   error refusal(std::string_view table, shard_key const& key) const;
 
   routing_data data_;
-  std::vector<known_table> known_;  ///< a power of two of places, half of them free; a name stands at the first free one from its hash on
+  std::vector<known_table> known_;  ///< a power of two of places, half of them free; a name stands at the
+                                    ///< first free one from its hash on
   std::vector<std::vector<node_index>> nodes_of_group_;
 };
 
@@ -102,8 +108,8 @@ class router {
   /// Preconditions: not null.
   explicit router(std::shared_ptr<routing_snapshot const> first);
 
-  /// Makes a snapshot the current one, unless its generation is older than the current one's; says whether it did.
-  /// Preconditions: not null.
+  /// Makes a snapshot the current one, unless its generation is older than the current one's; says whether it
+  /// did. Preconditions: not null.
   bool publish(std::shared_ptr<routing_snapshot const> next);
   /// The current snapshot. Cost: a mutex held for one reference count; on the request path use a `reader`.
   std::shared_ptr<routing_snapshot const> snapshot() const;
@@ -112,7 +118,8 @@ class router {
   class reader {
    public:
     explicit reader(router const& from) : from_(from.current_) {}
-    /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new one was published.
+    /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new one was
+    /// published.
     routing_snapshot const& current() { return *from_.current(); }
 
    private:

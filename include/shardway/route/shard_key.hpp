@@ -1,4 +1,5 @@
-// The shard key of a row: its canonical bytes, frozen (docs/formats/shard_key.md), since the slot of every stored row follows from them.
+// The shard key of a row: its canonical bytes, frozen (docs/formats/shard_key.md), since the slot of every
+// stored row follows from them.
 #pragma once
 
 #include <array>
@@ -25,8 +26,9 @@ enum class key_type : std::uint8_t { integer = 1, text = 2, uuid = 3, bytea = 4 
 /// A column type of PostgreSQL that may be part of a shard key.
 enum class key_column : std::uint8_t { smallint, integer, bigint, text, uuid, bytea };
 
-/// From format_type's name: "smallint", "integer", "bigint", "text", "character varying", "character varying(64)", "uuid", "bytea".
-/// Errors: `invalid_argument` for any other, "character(n)" among them: its blanks make two texts of one key.
+/// From format_type's name: "smallint", "integer", "bigint", "text", "character varying", "character
+/// varying(64)", "uuid", "bytea". Errors: `invalid_argument` for any other, "character(n)" among them: its
+/// blanks make two texts of one key.
 result<key_column> key_column_of(std::string_view type_name);
 /// The tag that a column of this type has.
 constexpr key_type type_of(key_column) noexcept;
@@ -34,18 +36,19 @@ constexpr key_type type_of(key_column) noexcept;
 constexpr std::string_view name(key_type) noexcept;
 
 template <class T>
-concept key_integer = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
-                      !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t> &&
-                      (std::signed_integral<T> || sizeof(T) < sizeof(std::int64_t));
+concept key_integer =
+    std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+    !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t> &&
+    (std::signed_integral<T> || sizeof(T) < sizeof(std::int64_t));
 template <class T>
 concept key_text = std::convertible_to<T const&, std::string_view> && !std::same_as<T, std::nullptr_t>;
 
 /// The value of one shard key, of one to four columns. NULL is no key.
 ///
-/// Integers of every width give the same bytes. Text is taken as UTF-8, unchanged. Conversions are implicit so that a call reads
-/// `route("shop.orders", 42)`; what could be read in two ways (bool, char, 64-bit unsigned, floating point) does not compile.
-/// Thread safety: a value.
-/// Cost: no allocation up to 40 canonical bytes (an integer, a uuid, a text of 40 bytes, two integers); else one.
+/// Integers of every width give the same bytes. Text is taken as UTF-8, unchanged. Conversions are implicit
+/// so that a call reads `route("shop.orders", 42)`; what could be read in two ways (bool, char, 64-bit
+/// unsigned, floating point) does not compile. Thread safety: a value. Cost: no allocation up to 40 canonical
+/// bytes (an integer, a uuid, a text of 40 bytes, two integers); else one.
 class shard_key {
  public:
   shard_key() noexcept = default;  ///< no columns: no key; cannot be routed
@@ -62,7 +65,8 @@ class shard_key {
 
   /// The same from a run-time number of columns. Errors: `invalid_argument`.
   static result<shard_key> composite(std::span<shard_key const> columns);
-  /// From PostgreSQL's text form of a column (bytea: the hex form only). Errors: `invalid_argument`, which does not quote the value.
+  /// From PostgreSQL's text form of a column (bytea: the hex form only). Errors: `invalid_argument`, which
+  /// does not quote the value.
   static result<shard_key> from_text(key_column, std::string_view text);
   static result<shard_key> from_text(std::string_view type_name, std::string_view text);
   /// From the field of a binary COPY or of a binary parameter. Errors: `invalid_argument`.
@@ -82,10 +86,12 @@ class shard_key {
   /// Type and bytes of one column. Preconditions: column < columns().
   key_type type_of(std::size_t column) const noexcept;
   std::span<std::byte const> bytes_of(std::size_t column) const noexcept;
-  /// The column's value in PostgreSQL's text form, to be a parameter of a statement. Preconditions: column < columns().
+  /// The column's value in PostgreSQL's text form, to be a parameter of a statement. Preconditions: column <
+  /// columns().
   std::string text_of(std::size_t column) const;
-  /// A key that PostgreSQL would refuse, or that is past `limits::shard_key_bytes_max`, routes nowhere: text that is no UTF-8 or holds NUL.
-  /// Errors: `invalid_argument`. Cost: nothing for integers and uuids; one pass over text.
+  /// A key that PostgreSQL would refuse, or that is past `limits::shard_key_bytes_max`, routes nowhere: text
+  /// that is no UTF-8 or holds NUL. Errors: `invalid_argument`. Cost: nothing for integers and uuids; one
+  /// pass over text.
   result<void> check() const;
 
   /// Whether the columns have these types and `check` would find nothing. Cost: as `check`; no allocation.
@@ -101,7 +107,9 @@ class shard_key {
   };
   shard_key(integer_tag, std::int64_t value) noexcept;
   shard_key(key_type type, std::span<std::byte const> value);
-  static std::span<std::byte const> as_bytes(std::string_view text) noexcept { return std::as_bytes(std::span{text.data(), text.size()}); }
+  static std::span<std::byte const> as_bytes(std::string_view text) noexcept {
+    return std::as_bytes(std::span{text.data(), text.size()});
+  }
   static bool may_join(std::span<shard_key const> columns) noexcept;
   void join(std::span<shard_key const> columns);
   std::byte* room_for(std::size_t size);

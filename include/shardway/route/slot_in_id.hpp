@@ -9,7 +9,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The low bits of an id that are its slot; above them 51 bits of a number that no other id has; the sign bit is 0.
+/// The low bits of an id that are its slot; above them 51 bits of a number that no other id has; the sign bit
+/// is 0.
 inline constexpr int id_slot_bits = 12;
 inline constexpr std::int64_t id_sequence_max = (std::int64_t{1} << (63 - id_slot_bits)) - 1;
 static_assert((1U << id_slot_bits) == limits::slot_count);

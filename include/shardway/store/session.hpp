@@ -23,16 +23,18 @@ inline namespace v0 {
 /// A value in PostgreSQL's text form; nothing is NULL.
 using text_value = std::optional<std::string>;
 
-/// One statement with its parameters ($1 is parameters[0]). With a `name` it is prepared once per connection and reused; the same name must
-/// always carry the same text. Without one it is parsed each time. A plan that the server gave up (DDL, DISCARD ALL) is prepared anew by
-/// itself outside a transaction; inside one the error is `serialization_failure`: run the transaction again.
+/// One statement with its parameters ($1 is parameters[0]). With a `name` it is prepared once per connection
+/// and reused; the same name must always carry the same text. Without one it is parsed each time. A plan that
+/// the server gave up (DDL, DISCARD ALL) is prepared anew by itself outside a transaction; inside one the
+/// error is `serialization_failure`: run the transaction again.
 struct statement {
   std::string sql;
   std::vector<text_value> parameters{};
   std::string name{};
 };
 
-/// The rows one statement returned. Lifetime: owns its data; views it hands out live as long as it does. Thread safety: a value.
+/// The rows one statement returned. Lifetime: owns its data; views it hands out live as long as it does.
+/// Thread safety: a value.
 class rows {
  public:
   struct column {
@@ -42,7 +44,8 @@ class rows {
   };
 
   rows() = default;
-  rows(std::vector<column> columns, std::size_t row_count, std::vector<text_value> values, std::int64_t affected);
+  rows(std::vector<column> columns, std::size_t row_count, std::vector<text_value> values,
+       std::int64_t affected);
   /// The same with what the server said at the statement's end.
   rows with_command(std::string tag, bool is_sync_wait_cancelled) &&;
 
@@ -63,7 +66,8 @@ class rows {
   std::int64_t affected() const noexcept { return affected_; }
   /// The command tag without its numbers, such as "COMMIT"; a COMMIT of a failed transaction says "ROLLBACK".
   std::string const& command() const noexcept { return command_; }
-  /// The server warned that the wait for a synchronous standby was cancelled: what was committed may be lost by a failover.
+  /// The server warned that the wait for a synchronous standby was cancelled: what was committed may be lost
+  /// by a failover.
   bool is_sync_wait_cancelled() const noexcept { return is_sync_wait_cancelled_; }
 
  private:
@@ -75,7 +79,8 @@ class rows {
   bool is_sync_wait_cancelled_{};
 };
 
-/// What a COMMIT's own result says, where it was one statement of a flush. A flush that broke as a whole is in doubt: give its outer error.
+/// What a COMMIT's own result says, where it was one statement of a flush. A flush that broke as a whole is
+/// in doubt: give its outer error.
 commit_outcome outcome_of_commit(result<rows> const& answer);
 commit_outcome outcome_of_broken_flush(error why);
 
@@ -89,10 +94,10 @@ struct node_identity {
 
 /// A session on one node.
 ///
-/// Thread safety: distinct objects: safe. Shared object: not safe, but `cancel_handle` works from another thread.
-/// Errors: every call may return `node_unreachable`, `connection_lost`, `deadline_exceeded` and the errors of SQLSTATE; after
-/// `deadline_exceeded` and `connection_lost` the session is broken and must be dropped (`is_broken()`).
-/// Deadlines: `steady_time::max()` waits for ever.
+/// Thread safety: distinct objects: safe. Shared object: not safe, but `cancel_handle` works from another
+/// thread. Errors: every call may return `node_unreachable`, `connection_lost`, `deadline_exceeded` and the
+/// errors of SQLSTATE; after `deadline_exceeded` and `connection_lost` the session is broken and must be
+/// dropped (`is_broken()`). Deadlines: `steady_time::max()` waits for ever.
 class session {
  public:
   virtual ~session() = default;
@@ -100,15 +105,19 @@ class session {
   /// One statement, one round trip, in the extended protocol.
   virtual result<rows> query(statement const&, steady_time deadline = steady_time::max()) = 0;
 
-  /// Several statements in one round trip, each followed by a Sync message, so that each stands alone unless one of them is BEGIN.
-  /// Returns one result per statement, in order; the outer error means that the connection broke. After an error inside a transaction
-  /// block the following statements fail too (25P02); a COMMIT then rolls back and its result is `rolled back` by command tag.
-  virtual result<std::vector<result<rows>>> flush(std::span<statement const>, steady_time deadline = steady_time::max()) = 0;
-  /// The answers of the last flush that had arrived before it broke, in order: a lost COMMIT is looked for with what they tell. Once only.
+  /// Several statements in one round trip, each followed by a Sync message, so that each stands alone unless
+  /// one of them is BEGIN. Returns one result per statement, in order; the outer error means that the
+  /// connection broke. After an error inside a transaction block the following statements fail too (25P02); a
+  /// COMMIT then rolls back and its result is `rolled back` by command tag.
+  virtual result<std::vector<result<rows>>> flush(std::span<statement const>,
+                                                  steady_time deadline = steady_time::max()) = 0;
+  /// The answers of the last flush that had arrived before it broke, in order: a lost COMMIT is looked for
+  /// with what they tell. Once only.
   virtual std::vector<result<rows>> salvaged() { return {}; }
 
-  /// A text of one or more statements in ONE Query message, parameters not possible: executed as a whole or, if the connection breaks
-  /// before the last byte, not at all, so that a stalled client can never hold locks in mid-flush. Returns the last statement's rows.
+  /// A text of one or more statements in ONE Query message, parameters not possible: executed as a whole or,
+  /// if the connection breaks before the last byte, not at all, so that a stalled client can never hold locks
+  /// in mid-flush. Returns the last statement's rows.
   virtual result<rows> simple(std::string_view sql, steady_time deadline = steady_time::max()) = 0;
 
   /// Sends COMMIT and tells what became of it. Sends no cancel and sets no timeout while it waits.
@@ -119,7 +128,8 @@ class session {
   /// Binary COPY in. The session is busy until `finish` or `abort`.
   virtual result<std::unique_ptr<class copy_writer>> copy_in(std::string_view sql) = 0;
 
-  /// `LISTEN` channels' notifications that have arrived, as (channel, payload); waits up to the deadline for the first.
+  /// `LISTEN` channels' notifications that have arrived, as (channel, payload); waits up to the deadline for
+  /// the first.
   virtual result<std::vector<std::pair<std::string, std::string>>> notifications(steady_time deadline) = 0;
 
   virtual bool is_broken() const noexcept = 0;
@@ -140,8 +150,9 @@ class copy_reader {
   virtual result<std::span<std::byte const>> read() = 0;
 };
 
-/// Bytes of a COPY in. `write` buffers and sends without waiting while less than `buffer_bytes_max` is pending; past that it waits for the
-/// server. Who must never wait looks at `pending_bytes()` first. An error of the server shows at `finish`.
+/// Bytes of a COPY in. `write` buffers and sends without waiting while less than `buffer_bytes_max` is
+/// pending; past that it waits for the server. Who must never wait looks at `pending_bytes()` first. An error
+/// of the server shows at `finish`.
 class copy_writer {
  public:
   static constexpr std::size_t buffer_bytes_max = std::size_t{8} << 20;

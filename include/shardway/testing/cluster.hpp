@@ -1,4 +1,5 @@
-// A whole fleet for a test: a source, its replicas and shards, in one temporary folder that disappears with the test.
+// A whole fleet for a test: a source, its replicas and shards, in one temporary folder that disappears with
+// the test.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// A folder below the temporary folder, removed with the object or, if the process is killed, by a small child that waits for that.
+/// A folder below the temporary folder, removed with the object or, if the process is killed, by a small
+/// child that waits for that.
 class scratch_folder {
  public:
   static result<std::unique_ptr<scratch_folder>> make();
@@ -34,16 +36,17 @@ struct cluster_options {
   int source_major = 15;
   int shard_major = 15;
   std::size_t shards = 2;
-  std::size_t replicas = 0;                    ///< of the source: replica1, replica2 ...
-  std::size_t replicas_per_shard = 0;          ///< shard1_replica1 ...
-  std::chrono::milliseconds replay_delay{0};   ///< of the source's last replica: one that lags
-  std::string database = "postgres";           ///< created on every node if it is not `postgres`
-  settings_map settings{};                     ///< for every node
-  bool fast = false;                           ///< see `server_options::fast`
+  std::size_t replicas = 0;                   ///< of the source: replica1, replica2 ...
+  std::size_t replicas_per_shard = 0;         ///< shard1_replica1 ...
+  std::chrono::milliseconds replay_delay{0};  ///< of the source's last replica: one that lags
+  std::string database = "postgres";          ///< created on every node if it is not `postgres`
+  settings_map settings{};                    ///< for every node
+  bool fast = false;                          ///< see `server_options::fast`
 };
 
-/// The servers of one test, named `source`, `replica1`..., `shard1`... Primaries start in parallel, then replicas.
-/// Thread safety: distinct objects: safe. Shared object: `find` and the accessors may be called at the same time; a server itself may not.
+/// The servers of one test, named `source`, `replica1`..., `shard1`... Primaries start in parallel, then
+/// replicas. Thread safety: distinct objects: safe. Shared object: `find` and the accessors may be called at
+/// the same time; a server itself may not.
 class cluster {
  public:
   static result<std::unique_ptr<cluster>> start(cluster_options options);

@@ -12,10 +12,10 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// Selects stop points in this process for as long as the object lives; the text is that of SHARDWAY_STOP_POINT.
-/// Preconditions: the library was built with SHARDWAY_TEST_SWITCHES, otherwise the constructor ends the program: a test that stops
-/// nowhere would prove nothing.
-/// Thread safety: one object at a time in a process.
+/// Selects stop points in this process for as long as the object lives; the text is that of
+/// SHARDWAY_STOP_POINT. Preconditions: the library was built with SHARDWAY_TEST_SWITCHES, otherwise the
+/// constructor ends the program: a test that stops nowhere would prove nothing. Thread safety: one object at
+/// a time in a process.
 class selected_stop_points {
  public:
   explicit selected_stop_points(std::string_view text);
@@ -26,7 +26,8 @@ class selected_stop_points {
 
 /// Waits until a process has reached a stop point and returns its name.
 /// Errors: `deadline_exceeded`.
-result<std::string> wait_for_stop(std::filesystem::path const& stop_file, std::chrono::milliseconds timeout = std::chrono::seconds(30));
+result<std::string> wait_for_stop(std::filesystem::path const& stop_file,
+                                  std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 /// Lets a process that waits at a `pause` go on.
 void release_stop(std::filesystem::path const& stop_file);

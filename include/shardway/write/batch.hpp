@@ -29,7 +29,8 @@ struct batch_options {
   isolation_level isolation{isolation_level::read_committed};
   std::chrono::milliseconds deadline{30000};  ///< > 0: the whole call
   unsigned retries_max{10};                   ///< as `write_options::retries_max`, for each part
-  /// All rows in one transaction or none: refused with `cross_shard` where several nodes have authority for them.
+  /// All rows in one transaction or none: refused with `cross_shard` where several nodes have authority for
+  /// them.
   bool single_transaction{};
 };
 
@@ -38,7 +39,7 @@ enum class part_state : unsigned char {
   committed,
   committed_locally,  ///< the wait for a synchronous standby was cancelled: a failover may lose it
   rolled_back,        ///< nothing of the part was written
-  in_doubt,           ///< COMMIT was not answered and could not be found out: look for the rows; never sent again
+  in_doubt,  ///< COMMIT was not answered and could not be found out: look for the rows; never sent again
 };
 std::string_view name(part_state) noexcept;
 
@@ -51,16 +52,16 @@ struct batch_part {
   std::optional<error> why{};               ///< of a part that did not commit
   std::optional<std::size_t> failed_row{};  ///< position of the row whose statement failed, where one did
   dual_write_state dual_write{dual_write_state::none};
-  std::string dual_write_reason;             ///< as in `write_receipt`
+  std::string dual_write_reason;  ///< as in `write_receipt`
   std::int64_t dual_write_rows{};
-  lsn position{};                           ///< as in `write_receipt`
+  lsn position{};  ///< as in `write_receipt`
   unsigned retries{};
-  bool answer_lost{};                       ///< it committed, but what its rows returned is not known
+  bool answer_lost{};  ///< it committed, but what its rows returned is not known
 };
 
 /// What one row's statement returned; nothing where its part did not commit or its answer was lost.
 struct batch_row_answer {
-  std::size_t part{};       ///< position in `batch_receipt::parts`
+  std::size_t part{};  ///< position in `batch_receipt::parts`
   std::int64_t affected{};
   rows returned;
 };

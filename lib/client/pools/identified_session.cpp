@@ -4,27 +4,34 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// One row on a primary and on a replica alike. The timeline is told by the name of the WAL file; a promotion or crash ends the connection,
-// so that what is asked once stays true for as long as it lives.
+// One row on a primary and on a replica alike. The timeline is told by the name of the WAL file; a promotion
+// or crash ends the connection, so that what is asked once stays true for as long as it lives.
 constexpr char facts_sql[] =
     "SELECT a.backend_start::text, CASE WHEN pg_catalog.pg_is_in_recovery() THEN '' ELSE "
-    "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, b.stats_reset::text, "
-    "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation), pg_catalog.current_setting('synchronous_commit') "
-    "FROM pg_catalog.pg_stat_activity a CROSS JOIN pg_catalog.pg_stat_bgwriter b WHERE a.pid = pg_catalog.pg_backend_pid()";
+    "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, "
+    "b.stats_reset::text, "
+    "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation), "
+    "pg_catalog.current_setting('synchronous_commit') "
+    "FROM pg_catalog.pg_stat_activity a CROSS JOIN pg_catalog.pg_stat_bgwriter b WHERE a.pid = "
+    "pg_catalog.pg_backend_pid()";
 
 }  // namespace
 
-result<std::unique_ptr<session>> connect_with_facts(connect_options const& options, events* listener, std::atomic<bool>* is_told) {
+result<std::unique_ptr<session>> connect_with_facts(connect_options const& options, events* listener,
+                                                    std::atomic<bool>* is_told) {
   auto const until = system_clock_source().now() + options.connect_timeout;
   BOOST_OUTCOME_TRY(auto made, connect(options));
   BOOST_OUTCOME_TRY(auto const said, made->query({.sql = facts_sql}, until));
-  if (said.size() != 1) return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(options.node);
+  if (said.size() != 1)
+    return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(
+        options.node);
   BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 3));
   if (listener && said.text(0, 4) == "off" && !(is_told && is_told->exchange(true))) {
-    listener->on_trouble("connecting", error{error_code::precondition_failed,
-        "synchronous_commit is off: acknowledged writes may be lost by a crash",
-                                             "set it to on for the application's role"}
-                                           .at_node(options.node));
+    listener->on_trouble("connecting",
+                         error{error_code::precondition_failed,
+                               "synchronous_commit is off: acknowledged writes may be lost by a crash",
+                               "set it to on for the application's role"}
+                             .at_node(options.node));
   }
   connection_facts facts{.system_identifier = made->identity().system_identifier,
                          .incarnation = static_cast<std::int32_t>(incarnation),

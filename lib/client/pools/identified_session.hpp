@@ -5,16 +5,17 @@
 #include <atomic>
 #include <set>
 
+#include "lib/store/lent_session.hpp"
 #include "shardway/observe/events.hpp"
 #include "shardway/pg/connect.hpp"
-#include "lib/store/lent_session.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 class identified_session final : public session {
  public:
-  identified_session(std::unique_ptr<session> on, connection_facts facts) : on_(std::move(on)), facts_(std::move(facts)) {}
+  identified_session(std::unique_ptr<session> on, connection_facts facts)
+      : on_(std::move(on)), facts_(std::move(facts)) {}
   connection_facts const& facts() const noexcept { return facts_; }
   session& inner() noexcept { return *on_; }
   /// Statements that code for libpqxx has prepared on this connection.
@@ -23,12 +24,16 @@ class identified_session final : public session {
   /// No query takes longer than this, whatever deadline it names: for calls of other rooms that name none.
   void limit(steady_time latest) noexcept { latest_ = latest; }
 
-  result<rows> query(statement const& what, steady_time deadline) override { return on_->query(what, std::min(deadline, latest_)); }
+  result<rows> query(statement const& what, steady_time deadline) override {
+    return on_->query(what, std::min(deadline, latest_));
+  }
   result<std::vector<result<rows>>> flush(std::span<statement const> all, steady_time deadline) override {
     return on_->flush(all, std::min(deadline, latest_));
   }
   std::vector<result<rows>> salvaged() override { return on_->salvaged(); }
-  result<rows> simple(std::string_view sql, steady_time deadline) override { return on_->simple(sql, std::min(deadline, latest_)); }
+  result<rows> simple(std::string_view sql, steady_time deadline) override {
+    return on_->simple(sql, std::min(deadline, latest_));
+  }
   commit_outcome commit(steady_time deadline) override { return on_->commit(deadline); }
   result<std::unique_ptr<copy_reader>> copy_out(std::string_view sql) override { return on_->copy_out(sql); }
   result<std::unique_ptr<copy_writer>> copy_in(std::string_view sql) override { return on_->copy_in(sql); }
@@ -49,16 +54,18 @@ class identified_session final : public session {
   steady_time latest_{steady_time::max()};
 };
 
-/// Connects and asks for the facts. A replica has no evidence of commits to give: only system and incarnation are asked for there.
-/// Cost: a connection and one round trip.
-/// A primary with synchronous_commit off is told to the listener, unless `is_told` says that it was: what it acknowledges,
-/// a crash may lose (W17).
-result<std::unique_ptr<session>> connect_with_facts(connect_options const&, events* listener, std::atomic<bool>* is_told = nullptr);
+/// Connects and asks for the facts. A replica has no evidence of commits to give: only system and incarnation
+/// are asked for there. Cost: a connection and one round trip. A primary with synchronous_commit off is told
+/// to the listener, unless `is_told` says that it was: what it acknowledges, a crash may lose (W17).
+result<std::unique_ptr<session>> connect_with_facts(connect_options const&, events* listener,
+                                                    std::atomic<bool>* is_told = nullptr);
 
 /// Sets a limit for the length of a scope. Preconditions: the session was made by `connect_with_facts`.
 class query_limit {
  public:
-  query_limit(session& on, steady_time latest) noexcept : on_(static_cast<identified_session&>(on)) { on_.limit(latest); }
+  query_limit(session& on, steady_time latest) noexcept : on_(static_cast<identified_session&>(on)) {
+    on_.limit(latest);
+  }
   ~query_limit() { on_.limit(steady_time::max()); }
   query_limit(query_limit const&) = delete;
   query_limit& operator=(query_limit const&) = delete;

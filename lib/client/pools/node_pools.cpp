@@ -26,8 +26,10 @@ connect_options node_pools::address_of(node_definition const& node, bool is_sour
       return address;
     }
   connect_options address;
-  if (is_source) address = options_.source;
-  else address.password_provider = options_.source.password_provider;
+  if (is_source)
+    address = options_.source;
+  else
+    address.password_provider = options_.source.password_provider;
   address.path = options_.source.path;
   if (!is_source) address.conninfo = node.conninfo;
   if (!is_source) address.connect_timeout = options_.connect_timeout;
@@ -41,10 +43,13 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   if (closed_) return error{error_code::cancelled, "the client is closed"}.at_node(address.node);
   auto& found = pools_[address.node];
   if (found.pool && found.conninfo == address.conninfo) return found.pool;
-  pool_options wanted{.node = address, .sessions_max = options_.connections_max, .sessions_min = options_.connections_min,
-      .open = [listener = listener_, is_told = std::make_shared<std::atomic<bool>>()](connect_options const& where) {
-                         return connect_with_facts(where, listener.get(), is_told.get());
-                       }};
+  pool_options wanted{.node = address,
+                      .sessions_max = options_.connections_max,
+                      .sessions_min = options_.connections_min,
+                      .open = [listener = listener_, is_told = std::make_shared<std::atomic<bool>>()](
+                                  connect_options const& where) {
+                        return connect_with_facts(where, listener.get(), is_told.get());
+                      }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
   found = {address.conninfo, std::make_shared<session_pool>(std::move(made)), {}};
   return found.pool;
@@ -54,7 +59,8 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(node_definition const&
   {
     std::lock_guard const lock{mutex_};
     auto const found = closed_ ? pools_.end() : pools_.find(node.name);
-    if (found != pools_.end() && found->second.pool && found->second.defined == node.conninfo) return found->second.pool;
+    if (found != pools_.end() && found->second.pool && found->second.defined == node.conninfo)
+      return found->second.pool;
   }
   auto const address = address_of(node, is_source);
   BOOST_OUTCOME_TRY(auto pool, pool_of(address));
@@ -78,7 +84,8 @@ result<lent_session> node_pools::lend_from(session_pool& pool, steady_time deadl
   BOOST_OUTCOME_TRY(auto lease, pool.lease(deadline));
   auto held = std::make_shared<held_lease>(std::move(lease));
   auto* const on = &*held->lease;
-  return lent_session{.link = std::shared_ptr<session>{std::move(held), on}, .facts = &static_cast<identified_session*>(on)->facts()};
+  return lent_session{.link = std::shared_ptr<session>{std::move(held), on},
+                      .facts = &static_cast<identified_session*>(on)->facts()};
 }
 
 void node_pools::maintain(std::set<std::string> const& names, steady_time deadline) {
@@ -101,7 +108,8 @@ void node_pools::close() noexcept {
 
 namespace {
 
-// A manifest's conninfo names no user: services connect as the application role. One given in the conninfo comes later and wins.
+// A manifest's conninfo names no user: services connect as the application role. One given in the conninfo
+// comes later and wins.
 void connect_as(std::string const& role, node_definition& node) {
   if (!role.empty()) node.conninfo = "user='" + role + "' " + node.conninfo;
   for (auto& replica : node.replicas) connect_as(role, replica);
@@ -117,7 +125,8 @@ result<std::shared_ptr<routing_view const>> make_view(generation current) {
   auto view = std::make_shared<routing_view>();
   view->current = std::move(current);
   view->routes = std::move(routes);
-  for (auto const& table : view->routes->data().tables) view->tables.push_back(view->current.find_table(table.table));
+  for (auto const& table : view->routes->data().tables)
+    view->tables.push_back(view->current.find_table(table.table));
   return std::shared_ptr<routing_view const>{std::move(view)};
 }
 

@@ -7,10 +7,10 @@
 #include <set>
 #include <string>
 
-#include "shardway/client/client.hpp"
-#include "shardway/manifest/generation.hpp"
 #include "lib/pg/pool.hpp"
 #include "lib/store/lent_session.hpp"
+#include "shardway/client/client.hpp"
+#include "shardway/manifest/generation.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -19,15 +19,18 @@ inline namespace v0 {
 class node_pools {
  public:
   /// `listener` is told once a node what its connections are like; may be empty.
-  node_pools(client_options const& options, std::shared_ptr<events> listener) : options_(options), listener_(std::move(listener)) {}
+  node_pools(client_options const& options, std::shared_ptr<events> listener)
+      : options_(options), listener_(std::move(listener)) {}
 
   /// How to reach a node: the address given in the options by its name, else the generation's.
   connect_options address_of(node_definition const& node, bool is_source) const;
   /// Errors: those of `session_pool::lease`.
   result<lent_session> lend(connect_options const& address, steady_time deadline);
-  /// The same for a node of a generation. Cost: its address is put together only if the generation's differs from the last one's.
+  /// The same for a node of a generation. Cost: its address is put together only if the generation's differs
+  /// from the last one's.
   result<lent_session> lend(node_definition const& node, bool is_source, steady_time deadline);
-  /// Checks and warms the pools of these nodes; those of others are dropped: sessions on loan are closed as they come back.
+  /// Checks and warms the pools of these nodes; those of others are dropped: sessions on loan are closed as
+  /// they come back.
   void maintain(std::set<std::string> const& names, steady_time deadline);
   /// Refuses further leases and closes idle sessions.
   void close() noexcept;

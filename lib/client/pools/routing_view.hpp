@@ -17,7 +17,9 @@ struct routing_view {
   std::vector<table_state const*> tables;  ///< of `current`, in the order of the snapshot's
 
   /// Preconditions: `of` is the snapshot's.
-  table_state const* table(table_routes const& of) const noexcept { return tables[static_cast<std::size_t>(&of - routes->data().tables.data())]; }
+  table_state const* table(table_routes const& of) const noexcept {
+    return tables[static_cast<std::size_t>(&of - routes->data().tables.data())];
+  }
   node_definition const& node(node_index index) const noexcept {
     return index.is_source() ? current.migration.source : current.migration.shards[index.shard()->value()];
   }

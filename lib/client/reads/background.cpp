@@ -19,7 +19,8 @@ struct background::shared {
   bool stopping{};
 };
 
-background::background(std::size_t threads_max, std::size_t queue_max) : shared_(new shared{.threads_max = threads_max, .queue_max = queue_max}) {}
+background::background(std::size_t threads_max, std::size_t queue_max)
+    : shared_(new shared{.threads_max = threads_max, .queue_max = queue_max}) {}
 
 background::~background() { stop(); }
 
@@ -71,8 +72,9 @@ void background::end(std::chrono::milliseconds grace) noexcept {
     shared_->changed.notify_all();
     if (threads.empty()) return;  // none ever ran, or they were left behind before
     auto const over = [this] { return shared_->alive == 0; };
-    bool const all_over = grace == std::chrono::milliseconds::max() ? (shared_->changed.wait(lock, over), true)
-                                                                    : shared_->changed.wait_for(lock, grace, over);
+    bool const all_over = grace == std::chrono::milliseconds::max()
+                              ? (shared_->changed.wait(lock, over), true)
+                              : shared_->changed.wait_for(lock, grace, over);
     if (!all_over)
       for (auto& one : threads) one.detach();
   }

@@ -1,4 +1,5 @@
-// A few threads for work that no caller waits for, started when first needed; work that does not fit is refused, never queued without bound.
+// A few threads for work that no caller waits for, started when first needed; work that does not fit is
+// refused, never queued without bound.
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,8 @@ class background {
 
   /// False: not taken. `work` must not throw.
   bool post(std::function<void()> work);
-  /// Drops what is queued and waits for what runs. With a grace: what still runs then goes on by itself, so it must own all it uses.
+  /// Drops what is queued and waits for what runs. With a grace: what still runs then goes on by itself, so
+  /// it must own all it uses.
   void stop() noexcept { end(std::chrono::milliseconds::max()); }
   void stop_within(std::chrono::milliseconds grace) noexcept { end(grace); }
 

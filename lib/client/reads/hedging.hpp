@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "lib/client/reads/background.hpp"
-#include "shardway/observe/metrics.hpp"
 #include "lib/read/hedge.hpp"
+#include "shardway/observe/metrics.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,7 +15,8 @@ inline namespace v0 {
 /// Thread safety: shared use is safe.
 class hedging final : public read_racer {
  public:
-  explicit hedging(std::shared_ptr<metrics> meter) : meter_(std::move(meter)), legs_(threads_max, 0), cancels_(2, 16) {}
+  explicit hedging(std::shared_ptr<metrics> meter)
+      : meter_(std::move(meter)), legs_(threads_max, 0), cancels_(2, 16) {}
 
   bool start(std::function<void()> work) override { return legs_.post(std::move(work)); }
   void cancel(std::function<void()> work) override { (void)cancels_.post(std::move(work)); }

@@ -1,4 +1,5 @@
-// Threads for the parts of reads that several nodes answer: made when first needed, bounded, shared by all sessions of a client.
+// Threads for the parts of reads that several nodes answer: made when first needed, bounded, shared by all
+// sessions of a client.
 #pragma once
 
 #include <condition_variable>
@@ -21,8 +22,9 @@ class part_runner {
   part_runner(part_runner const&) = delete;
   part_runner& operator=(part_runner const&) = delete;
 
-  /// Calls work(i) for i in [0, count) and waits for all. The calling thread works too, so that a call goes on where all threads are busy.
-  /// Preconditions: `work` does not throw, and is safe to call at once for different i.
+  /// Calls work(i) for i in [0, count) and waits for all. The calling thread works too, so that a call goes
+  /// on where all threads are busy. Preconditions: `work` does not throw, and is safe to call at once for
+  /// different i.
   void run(std::size_t count, std::function<void(std::size_t)> const& work);
   /// Ends the threads when what they do is done; `run` then works in the calling thread alone.
   void stop() noexcept;

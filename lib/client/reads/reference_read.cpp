@@ -9,8 +9,10 @@ inline namespace v0 {
 namespace {
 
 bool is_copied(write_target const& target) noexcept {
-  if (!target.table || !target.group || !target.node.is_source() || target.table->manifest.kind != table_kind::reference) return false;
-  auto const at = target.group->at;
+  if (!target.table || !target.group || !target.node.is_source() ||
+      target.table->manifest.kind != table_kind::reference)
+    return false;
+  auto const at = target.group->stage;
   return at == stage::replicating || at == stage::dual_writing || at == stage::sharded;
 }
 
@@ -25,7 +27,8 @@ bool names_sharded_table(std::string_view sql, generation const& current) {
 
 }  // namespace
 
-std::optional<read_answer> read_reference_copy(shard_readers client, write_target const& target, read_request& request) {
+std::optional<read_answer> read_reference_copy(shard_readers client, write_target const& target,
+                                               read_request& request) {
   if (!is_copied(target) || names_sharded_table(request.what.sql, *target.current)) return std::nullopt;
   auto const shards = target.current->migration.shards.size();
   auto const turn = request.turn % (shards + 1);

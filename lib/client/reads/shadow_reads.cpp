@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "lib/client/reads/shard_first.hpp"
+#include "lib/client/reads/version_column.hpp"
 #include "lib/protocol/stream_proof.hpp"
 #include "lib/read/replica_choice.hpp"
 #include "lib/sql/select_facts.hpp"
-#include "lib/client/reads/version_column.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -16,9 +16,10 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t threads_max = 2;
 constexpr std::size_t queue_max = 64;
-constexpr std::size_t values_max = 50'000;     // of a larger answer no shadow is taken: its digest would cost the caller too much
-constexpr milliseconds statement_time{2000};   // also the longest that closing the client waits
-constexpr milliseconds stream_wait{2000};      // for the stream to pass a read
+constexpr std::size_t values_max =
+    50'000;  // of a larger answer no shadow is taken: its digest would cost the caller too much
+constexpr milliseconds statement_time{2000};  // also the longest that closing the client waits
+constexpr milliseconds stream_wait{2000};     // for the stream to pass a read
 constexpr milliseconds look_pause{20};
 
 steady_time now() { return system_clock_source().now(); }
@@ -49,7 +50,8 @@ struct shadow_reads::job {
   answer_digest answer;
 };
 
-shadow_reads::shadow_reads(client_options const& options) : options_(own_pools(options)), pools_(options_, nullptr), work_(threads_max, queue_max) {}
+shadow_reads::shadow_reads(client_options const& options)
+    : options_(own_pools(options)), pools_(options_, nullptr), work_(threads_max, queue_max) {}
 
 void shadow_reads::stop() noexcept {
   stopping_ = true;
@@ -63,19 +65,22 @@ void shadow_reads::answered(write_target const& target, statement const& what, r
   if (table.reads.shadow_percent == 0 || spread_turn(turn_++) % 100 >= table.reads.shadow_percent) return;
   auto const shape = facts_of_select(what.sql);
   auto const fingerprint = fingerprint_of(what.sql);
-  if (!shape.not_comparable.empty()) return count(table.table, target.slot, fingerprint, shadow_class::not_comparable);
+  if (!shape.not_comparable.empty())
+    return count(table.table, target.slot, fingerprint, shadow_class::not_comparable);
   if (answer.returned.size() * answer.returned.columns().size() > values_max) return drop(table.table);
-  auto taken = std::make_shared<job const>(job{.current = target.current,
-                                               .table = table.table,
-                                               .group = target.group->name,
-                                               .slot = target.slot,
-                                               .expected = target.at,
-                                               .shard = target.current->migration.shards[target.placed.value()],
-                                               .what = what,
-                                               .fingerprint = fingerprint,
-                                               .is_ordered = shape.is_ordered,
-                                               .answer = digest_of(answer.returned, shape.is_ordered)});
-  bool const is_taken = work_.post([this, taken] { count(taken->table, taken->slot, taken->fingerprint, compare(*taken)); });
+  auto taken =
+      std::make_shared<job const>(job{.current = target.current,
+                                      .table = table.table,
+                                      .group = target.group->name,
+                                      .slot = target.slot,
+                                      .expected = target.epoch,
+                                      .shard = target.current->migration.shards[target.placed.value()],
+                                      .what = what,
+                                      .fingerprint = fingerprint,
+                                      .is_ordered = shape.is_ordered,
+                                      .answer = digest_of(answer.returned, shape.is_ordered)});
+  bool const is_taken =
+      work_.post([this, taken] { count(taken->table, taken->slot, taken->fingerprint, compare(*taken)); });
   if (!is_taken) drop(table.table);
 }
 
@@ -104,7 +109,9 @@ shadow_class shadow_reads::compare_later(job const& on) {
 result<lsn> shadow_reads::source_position(job const& on) {
   auto const until = now() + statement_time;
   BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(on.current->migration.source, true), until));
-  BOOST_OUTCOME_TRY(auto const said, lent.link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}, until));
+  BOOST_OUTCOME_TRY(auto const said, lent.link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()",
+                                                       .name = "shardway_position"},
+                                                      until));
   auto const position = lsn::parse(said.text(0, 0));
   if (!position) return error{error_code::protocol_violation, "the source gave no position"};
   return *position;
@@ -116,15 +123,21 @@ result<answer_digest> shadow_reads::on_shard(job const& on, lsn past) {
   for (;;) {
     auto const until = now() + statement_time;
     BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(on.shard, false), until));
-    statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}, stream_proof_statement(on.group, on.slot), on.what, {.sql = "COMMIT"}};
+    statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
+                            stream_proof_statement(on.group, on.slot),
+                            on.what,
+                            {.sql = "COMMIT"}};
     BOOST_OUTCOME_TRY(auto answers, lent.link->flush(batch, until));
     for (std::size_t i = 0; i < 3; ++i)
       if (!answers[i]) return answers[i].error();
     BOOST_OUTCOME_TRY(auto const said, parse_stream_proof(answers[1].value()));
-    if (!holds(said, on.current->number, on.expected)) return error{error_code::precondition_failed, "the shard follows another generation"};
-    if (said.applied >= past) return digest_of(without_version_column(std::move(answers[2]).value()), on.is_ordered);
+    if (!holds(said, on.current->number, on.expected))
+      return error{error_code::precondition_failed, "the shard follows another generation"};
+    if (said.applied >= past)
+      return digest_of(without_version_column(std::move(answers[2]).value()), on.is_ordered);
     lent = {};
-    if (stopping_ || now() >= wait_end) return error{error_code::deadline_exceeded, "the stream did not pass the read in time"};
+    if (stopping_ || now() >= wait_end)
+      return error{error_code::deadline_exceeded, "the stream did not pass the read in time"};
     system_clock_source().sleep_until(now() + look_pause);
   }
 }
@@ -138,15 +151,22 @@ result<answer_digest> shadow_reads::on_source(job const& on) {
   return digest_of(answers[1].value(), on.is_ordered);
 }
 
-void shadow_reads::count(std::string const& table, slot_id slot, std::uint64_t fingerprint, shadow_class found) noexcept {
+void shadow_reads::count(std::string const& table, slot_id slot, std::uint64_t fingerprint,
+                         shadow_class found) noexcept {
   {
     std::lock_guard const lock{mutex_};
     auto& of = totals_[table];
-    ++(found == shadow_class::equal ? of.equal : found == shadow_class::stale ? of.stale : found == shadow_class::different ? of.different : of.not_comparable);
+    ++(found == shadow_class::equal       ? of.equal
+       : found == shadow_class::stale     ? of.stale
+       : found == shadow_class::different ? of.different
+                                          : of.not_comparable);
   }
   if (options_.meter) options_.meter->count("shardway_shadow_reads_total", name(found), 1);
-  if (options_.meter && found == shadow_class::different) options_.meter->count("shardway_shadow_different_total", table, 1);
-  if (options_.listener) options_.listener->on_shadow_read({.table = table, .found = name(found), .fingerprint = fingerprint, .slot = slot});
+  if (options_.meter && found == shadow_class::different)
+    options_.meter->count("shardway_shadow_different_total", table, 1);
+  if (options_.listener)
+    options_.listener->on_shadow_read(
+        {.table = table, .found = name(found), .fingerprint = fingerprint, .slot = slot});
 }
 
 void shadow_reads::drop(std::string const& table) noexcept {

@@ -1,4 +1,5 @@
-// Shadow reads: a share of the reads that the source answers runs on the shard too, off the caller's path, and the answers are compared.
+// Shadow reads: a share of the reads that the source answers runs on the shard too, off the caller's path,
+// and the answers are compared.
 #pragma once
 
 #include <atomic>
@@ -6,21 +7,22 @@
 #include <mutex>
 #include <string>
 
-#include "lib/client/reads/background.hpp"
-#include "lib/client/pools/node_pools.hpp"
-#include "lib/read/shadow_compare.hpp"
 #include "lib/authority/host.hpp"
+#include "lib/client/pools/node_pools.hpp"
+#include "lib/client/reads/background.hpp"
+#include "lib/read/shadow_compare.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
-/// Its connections are its own, so that it never keeps a caller waiting for one. Thread safety: shared use is safe.
+/// Its connections are its own, so that it never keeps a caller waiting for one. Thread safety: shared use is
+/// safe.
 class shadow_reads {
  public:
   explicit shadow_reads(client_options const& options);
 
-  /// A read that the source, or a replica of it, has answered. Takes a share of them, as the table's manifest says.
-  /// Cost: of one taken, a pass over its rows; else nothing.
+  /// A read that the source, or a replica of it, has answered. Takes a share of them, as the table's manifest
+  /// says. Cost: of one taken, a pass over its rows; else nothing.
   void answered(write_target const& target, statement const& what, read_answer const& answer);
   std::map<std::string, client::shadow_counts> totals() const;
   /// Ends what runs, within some seconds.

@@ -14,7 +14,8 @@ struct async_access {
 
 namespace {
 
-// A promise that is kept whatever becomes of the call: one that nobody ran was given up by a client that was closed.
+// A promise that is kept whatever becomes of the call: one that nobody ran was given up by a client that was
+// closed.
 template <class Answer>
 struct pending_call {
   std::promise<result<Answer>> promise;
@@ -25,7 +26,9 @@ struct pending_call {
     promise.set_value(std::move(with));
   }
   ~pending_call() {
-    if (!is_kept) promise.set_value(error{error_code::cancelled, "the client was closed before the call began", "nothing was sent"});
+    if (!is_kept)
+      promise.set_value(
+          error{error_code::cancelled, "the client was closed before the call began", "nothing was sent"});
   }
 };
 
@@ -44,7 +47,8 @@ std::future<result<Answer>> post(client const& with, async_call call, Work work)
     pending->keep(work(in, call));
   });
   if (!is_taken && !state->closed) {
-    pending->keep(error{error_code::deadline_exceeded, "as many calls as may wait are waiting for a thread: nothing was sent",
+    pending->keep(error{error_code::deadline_exceeded,
+                        "as many calls as may wait are waiting for a thread: nothing was sent",
                         "wait for earlier futures, or raise connections_max or async_queue_max"});
   }
   return answer;
@@ -53,17 +57,19 @@ std::future<result<Answer>> post(client const& with, async_call call, Work work)
 }  // namespace
 
 std::future<result<async_receipt>> async_execute(client const& with, async_call call, write_options options) {
-  return post<async_receipt>(with, std::move(call), [options](client_session& in, async_call const& what) -> result<async_receipt> {
-    BOOST_OUTCOME_TRY(auto receipt, in.execute(what.table, what.key, what.sql, what.parameters, options));
-    return async_receipt{std::move(receipt), in.token()};
-  });
+  return post<async_receipt>(
+      with, std::move(call), [options](client_session& in, async_call const& what) -> result<async_receipt> {
+        BOOST_OUTCOME_TRY(auto receipt, in.execute(what.table, what.key, what.sql, what.parameters, options));
+        return async_receipt{std::move(receipt), in.token()};
+      });
 }
 
 std::future<result<async_answer>> async_read(client const& with, async_call call, read_options options) {
-  return post<async_answer>(with, std::move(call), [options](client_session& in, async_call const& what) -> result<async_answer> {
-    BOOST_OUTCOME_TRY(auto answer, in.read(what.table, what.key, what.sql, what.parameters, options));
-    return async_answer{std::move(answer), in.token()};
-  });
+  return post<async_answer>(
+      with, std::move(call), [options](client_session& in, async_call const& what) -> result<async_answer> {
+        BOOST_OUTCOME_TRY(auto answer, in.read(what.table, what.key, what.sql, what.parameters, options));
+        return async_answer{std::move(answer), in.token()};
+      });
 }
 
 }  // namespace v0

@@ -12,10 +12,13 @@ namespace {
 
 result<> check(client_options const& options) {
   using std::chrono::milliseconds;
-  auto const bad = [](char const* what) { return error{error_code::invalid_argument, std::string("opening a client: ") + what}; };
+  auto const bad = [](char const* what) {
+    return error{error_code::invalid_argument, std::string("opening a client: ") + what};
+  };
   if (options.source.conninfo.empty()) return bad("the source has no conninfo");
   if (options.connections_max == 0) return bad("connections_max must be above 0");
-  if (options.connections_min > options.connections_max) return bad("connections_min must not be above connections_max");
+  if (options.connections_min > options.connections_max)
+    return bad("connections_min must not be above connections_max");
   if (options.connect_timeout <= milliseconds{0}) return bad("connect_timeout must be above 0");
   if (options.generation_interval <= milliseconds{0}) return bad("generation_interval must be above 0");
   if (options.replica_interval <= milliseconds{0}) return bad("replica_interval must be above 0");
@@ -28,12 +31,17 @@ result<> check(client_options const& options) {
 }
 
 result<> check_operation_id(std::string_view id) {
-  if (id.size() <= operation_id_bytes_max && key_text_form::is_utf8(std::as_bytes(std::span{id.data(), id.size()}))) return success();
-  return error{error_code::invalid_argument, "an operation id is text of at most " + std::to_string(operation_id_bytes_max) + " bytes, in UTF-8 and without NUL"};
+  if (id.size() <= operation_id_bytes_max &&
+      key_text_form::is_utf8(std::as_bytes(std::span{id.data(), id.size()})))
+    return success();
+  return error{error_code::invalid_argument, "an operation id is text of at most " +
+                                                 std::to_string(operation_id_bytes_max) +
+                                                 " bytes, in UTF-8 and without NUL"};
 }
 
 result<> check(write_options const& options) {
-  if (options.deadline <= std::chrono::milliseconds{0}) return error{error_code::invalid_argument, "a write's deadline must be above 0"};
+  if (options.deadline <= std::chrono::milliseconds{0})
+    return error{error_code::invalid_argument, "a write's deadline must be above 0"};
   return check_operation_id(options.operation_id);
 }
 
@@ -44,18 +52,21 @@ client_session::client_session(client_session&&) noexcept = default;
 client_session& client_session::operator=(client_session&&) noexcept = default;
 client_session::~client_session() = default;
 
-result<write_receipt> client_session::execute(std::string_view table, shard_key const& key, std::string_view sql,
-    std::vector<text_value> parameters, write_options const& options, std::source_location where) {
+result<write_receipt> client_session::execute(std::string_view table, shard_key const& key,
+                                              std::string_view sql, std::vector<text_value> parameters,
+                                              write_options const& options, std::source_location where) {
   BOOST_OUTCOME_TRYV(check(options));
   state_->observed(call_kind::execute, table, key, sql, {options.call_site, where});
   auto const begun = system_clock_source().now();
-  auto done = execute_fenced(*state_, state_->shared->dual_write, {table, key}, sql, std::move(parameters), options);
+  auto done =
+      execute_fenced(*state_, state_->shared->dual_write, {table, key}, sql, std::move(parameters), options);
   state_->finished(table, begun, done);
   return done;
 }
 
 result<write_receipt> client_session::write(std::string_view table, shard_key const& key,
-    std::function<result<>(write_transaction&)> const& body, write_options const& options, std::source_location where) {
+                                            std::function<result<>(write_transaction&)> const& body,
+                                            write_options const& options, std::source_location where) {
   BOOST_OUTCOME_TRYV(check(options));
   auto const begun = system_clock_source().now();
   auto const attempt = [this, &body](write_transaction& in) {
@@ -64,15 +75,18 @@ result<write_receipt> client_session::write(std::string_view table, shard_key co
   };
   state_->notes.clear();
   auto done = run_fenced(*state_, state_->shared->dual_write, {table, key}, attempt, options);
-  if (state_->shared->options.observe) state_->shared->observer.transaction(state_->notes, table, key, {options.call_site, where});
+  if (state_->shared->options.observe)
+    state_->shared->observer.transaction(state_->notes, table, key, {options.call_site, where});
   state_->finished(table, begun, done);
   return done;
 }
 
 result<read_answer> client_session::read(std::string_view table, shard_key const& key, std::string_view sql,
-    std::vector<text_value> parameters, read_options const& options, std::source_location where) {
+                                         std::vector<text_value> parameters, read_options const& options,
+                                         std::source_location where) {
   state_->observed(call_kind::read, table, key, sql, {options.call_site, where});
-  return read_in_session(*state_, table, key, {.sql = std::string(sql), .parameters = std::move(parameters)}, options);
+  return read_in_session(*state_, table, key, {.sql = std::string(sql), .parameters = std::move(parameters)},
+                         options);
 }
 
 std::string client_session::token() const { return state_->token.to_string(); }
@@ -83,9 +97,11 @@ void client_session::adopt(std::string_view token) {
   auto const view = state_->shared->generations.view();
   auto const& nodes = view->current.migration;
   auto const is_node = [&](std::string_view name) {
-    return name == nodes.source.name || std::any_of(nodes.shards.begin(), nodes.shards.end(), [&](auto const& shard) { return shard.name == name; });
+    return name == nodes.source.name || std::any_of(nodes.shards.begin(), nodes.shards.end(),
+                                                    [&](auto const& shard) { return shard.name == name; });
   };
-  // Names that no node has would only be carried on. A newer generation may have nodes that this client does not know yet.
+  // Names that no node has would only be carried on. A newer generation may have nodes that this client does
+  // not know yet.
   if (other->generation() <= view->current.number) other->keep(is_node);
   state_->token.merge(*other);
 }
@@ -104,7 +120,8 @@ client::~client() { close(); }
 result<client> client::open(client_options options) {
   BOOST_OUTCOME_TRYV(check(options));
   auto made = std::make_shared<client_state>(std::move(options));
-  if (made->options.observe) made->generations.report_with([seen = &made->observer] { return to_json(seen->report()); });
+  if (made->options.observe)
+    made->generations.report_with([seen = &made->observer] { return to_json(seen->report()); });
   BOOST_OUTCOME_TRYV(made->generations.start());
   made->replicas.start();
   made->maintenance.start();
@@ -145,7 +162,9 @@ client::counts client::totals() const {
 
 client_health client::health() const { return state_->generations.health(); }
 
-std::map<std::string, client::shadow_counts> client::shadow_totals() const { return state_->shadows.totals(); }
+std::map<std::string, client::shadow_counts> client::shadow_totals() const {
+  return state_->shadows.totals();
+}
 
 call_report client::report() const { return state_->observer.report(); }
 

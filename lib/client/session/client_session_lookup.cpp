@@ -19,8 +19,9 @@ steady_time now() { return system_clock_source().now(); }
 
 result<key_list> keys_in(lookup_of_table const& of, rows const& found) {
   if (found.size() > lookup_keys_max)
-    return error{error_code::invalid_argument, "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table + ": the value leads to more than " +
-                                                   std::to_string(lookup_keys_max) + " shard keys",
+    return error{error_code::invalid_argument,
+                 "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table +
+                     ": the value leads to more than " + std::to_string(lookup_keys_max) + " shard keys",
                  "read it with a shard key, or where the manifest allows it on every node"};
   key_list keys;
   for (std::size_t row = 0; row < found.size(); ++row) {
@@ -34,12 +35,14 @@ result<key_list> keys_in(lookup_of_table const& of, rows const& found) {
 
 class resolver {
  public:
-  resolver(session_state& in, std::string_view table, std::string_view lookup, shard_key const& value, steady_time deadline)
+  resolver(session_state& in, std::string_view table, std::string_view lookup, shard_key const& value,
+           steady_time deadline)
       : in_(in), table_(table), lookup_(lookup), value_(value), deadline_(deadline) {}
 
   result<key_list> keys() {
     auto& generations = in_.shared->generations;
-    if (in_.token.generation() > generations.number()) (void)generations.refresh(generations.number(), deadline_);
+    if (in_.token.generation() > generations.number())
+      (void)generations.refresh(generations.number(), deadline_);
     auto const settled_by = std::min(deadline_, now() + in_.shared->options.stall_budget);
     for (;;) {
       auto const view = generations.view();
@@ -47,8 +50,10 @@ class resolver {
       if (found) return *found;
       // The source has given slots away since this generation.
       if (now() >= settled_by)
-        return error{error_code::stall_budget_spent, "lookup \"" + std::string(lookup_) + "\" of " + std::string(table_) +
-                                                         ": the source has not authority for every slot, and no newer generation says who has"};
+        return error{
+            error_code::stall_budget_spent,
+            "lookup \"" + std::string(lookup_) + "\" of " + std::string(table_) +
+                ": the source has not authority for every slot, and no newer generation says who has"};
       (void)generations.refresh(view->current.number, settled_by);
       system_clock_source().sleep_until(std::min(settled_by, now() + look_pause));
     }
@@ -57,23 +62,30 @@ class resolver {
  private:
   result<std::optional<key_list>> look(routing_view const& view) {
     auto const* table = view.current.find_table(table_);
-    if (!table) return error{error_code::unknown_table, "table " + std::string(table_) + " is in no manifest of generation " +
-                                                            std::to_string(view.current.number)};
+    if (!table)
+      return error{error_code::unknown_table, "table " + std::string(table_) +
+                                                  " is in no manifest of generation " +
+                                                  std::to_string(view.current.number)};
     auto const of = find_lookup(*table, lookup_);
-    if (!of) return error{error_code::invalid_argument, "table " + std::string(table_) + " has no lookup \"" + std::string(lookup_) + "\"",
-                          "the manifest names its lookups"};
+    if (!of)
+      return error{error_code::invalid_argument,
+                   "table " + std::string(table_) + " has no lookup \"" + std::string(lookup_) + "\"",
+                   "the manifest names its lookups"};
     BOOST_OUTCOME_TRY(auto const texts, lookup_texts(*of, value_));
     auto const& group = *view.current.find_group(table->manifest.group);
-    bool const moved = std::any_of(group.authority.begin(), group.authority.end(), [](auto const& range) { return range.shard.has_value(); });
+    bool const moved = std::any_of(group.authority.begin(), group.authority.end(),
+                                   [](auto const& range) { return range.shard.has_value(); });
     if (moved) return look_on_shard(view, *of, texts);
     return look_on_source(group, *of, texts);
   }
 
-  // All rows are here: their own column says where they are. That the source still has authority is asked afterwards.
-  result<std::optional<key_list>> look_on_source(group_state const& group, lookup_of_table const& of, std::vector<std::string> const& texts) {
+  // All rows are here: their own column says where they are. That the source still has authority is asked
+  // afterwards.
+  result<std::optional<key_list>> look_on_source(group_state const& group, lookup_of_table const& of,
+                                                 std::vector<std::string> const& texts) {
     BOOST_OUTCOME_TRY(auto lent, in_.lend(source_node, deadline_));
     std::vector<statement> all{source_find_statement(of, texts, lookup_keys_max + 1)};
-    if (group.at != stage::observing) all.push_back(all_open_statement(group.name));
+    if (group.stage != stage::observing) all.push_back(all_open_statement(group.name));
     BOOST_OUTCOME_TRY(auto const answers, lent.link->flush(all, deadline_));
     for (auto const& one : answers)
       if (!one) return one.error().at_node(in_.name_of(source_node));
@@ -82,7 +94,8 @@ class resolver {
     return keys;
   }
 
-  result<std::optional<key_list>> look_on_shard(routing_view const& view, lookup_of_table const& of, std::vector<std::string> const& texts) {
+  result<std::optional<key_list>> look_on_shard(routing_view const& view, lookup_of_table const& of,
+                                                std::vector<std::string> const& texts) {
     node_index const node{lookup_shard(view.current, value_)};
     BOOST_OUTCOME_TRY(auto lent, in_.lend(node, deadline_));
     statement const both[]{lookup_find_statement(of, texts, lookup_keys_max + 1), lookup_ready_statement(of)};
@@ -90,8 +103,9 @@ class resolver {
     for (auto const& one : answers)
       if (!one) return one.error().at_node(in_.name_of(node));
     if (!answers[1].value().boolean(0, 0))
-      return error{error_code::precondition_failed, "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table +
-                                                        " is building: rows of slots that have moved can't be found by it yet",
+      return error{error_code::precondition_failed,
+                   "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table +
+                       " is building: rows of slots that have moved can't be found by it yet",
                    "shardway lookup build --table " + of.table->manifest.table + " --name " + of.lookup->name}
           .at_node(in_.name_of(node));
     BOOST_OUTCOME_TRY(auto keys, keys_in(of, answers[0].value()));
@@ -110,7 +124,9 @@ std::vector<text_value> with_key(std::vector<text_value> parameters, shard_key c
   return parameters;
 }
 
-milliseconds left_of(steady_time deadline) { return std::max(milliseconds{1}, std::chrono::duration_cast<milliseconds>(deadline - now())); }
+milliseconds left_of(steady_time deadline) {
+  return std::max(milliseconds{1}, std::chrono::duration_cast<milliseconds>(deadline - now()));
+}
 
 /// Rows of several answers of one statement, one after another.
 class row_joiner {
@@ -124,7 +140,9 @@ class row_joiner {
       }
     count_ += more.size();
   }
-  rows joined() { return rows(std::move(columns_), count_, std::move(values_), static_cast<std::int64_t>(count_)); }
+  rows joined() {
+    return rows(std::move(columns_), count_, std::move(values_), static_cast<std::int64_t>(count_));
+  }
 
  private:
   std::vector<rows::column> columns_;
@@ -132,13 +150,17 @@ class row_joiner {
   std::size_t count_{};
 };
 
-result<lookup_answer> read_each(session_state& in, std::string_view table, key_list keys, std::string_view sql,
-                                std::vector<text_value> const& parameters, read_options options, steady_time deadline) {
+result<lookup_answer> read_each(session_state& in, std::string_view table, key_list keys,
+                                std::string_view sql, std::vector<text_value> const& parameters,
+                                read_options options, steady_time deadline) {
   lookup_answer answer{.returned = {}, .keys = std::move(keys), .keys_without_rows = 0, .nodes = {}};
   row_joiner all;
   for (auto const& key : answer.keys) {
     options.deadline = left_of(deadline);
-    BOOST_OUTCOME_TRY(auto one, read_in_session(in, table, key, {.sql = std::string(sql), .parameters = with_key(parameters, key)}, options));
+    BOOST_OUTCOME_TRY(
+        auto one,
+        read_in_session(in, table, key, {.sql = std::string(sql), .parameters = with_key(parameters, key)},
+                        options));
     answer.keys_without_rows += one.returned.empty() ? 1 : 0;
     all.add(one.returned);
     answer.nodes.push_back(std::move(one.node));
@@ -149,19 +171,25 @@ result<lookup_answer> read_each(session_state& in, std::string_view table, key_l
 
 }  // namespace
 
-result<std::vector<shard_key>> client_session::lookup(std::string_view table, std::string_view lookup, shard_key const& value, milliseconds deadline) {
-  if (deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a lookup's deadline must be above 0"};
+result<std::vector<shard_key>> client_session::lookup(std::string_view table, std::string_view lookup,
+                                                      shard_key const& value, milliseconds deadline) {
+  if (deadline <= milliseconds{0})
+    return error{error_code::invalid_argument, "a lookup's deadline must be above 0"};
   return resolver(*state_, table, lookup, value, now() + deadline).keys();
 }
 
-result<lookup_answer> client_session::read_by(std::string_view table, std::string_view lookup, shard_key const& value, std::string_view sql,
-                                              std::vector<text_value> parameters, read_options const& options) {
-  if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a read's deadline must be above 0"};
+result<lookup_answer> client_session::read_by(std::string_view table, std::string_view lookup,
+                                              shard_key const& value, std::string_view sql,
+                                              std::vector<text_value> parameters,
+                                              read_options const& options) {
+  if (options.deadline <= milliseconds{0})
+    return error{error_code::invalid_argument, "a read's deadline must be above 0"};
   auto const deadline = now() + options.deadline;
   resolver value_of{*state_, table, lookup, value, deadline};
   BOOST_OUTCOME_TRY(auto keys, value_of.keys());
   for (int tries = 1;; ++tries) {
-    BOOST_OUTCOME_TRY(auto answer, read_each(*state_, table, std::move(keys), sql, parameters, options, deadline));
+    BOOST_OUTCOME_TRY(auto answer,
+                      read_each(*state_, table, std::move(keys), sql, parameters, options, deadline));
     if (answer.keys.empty() || !answer.returned.empty() || tries == tries_max) return answer;
     // A row may have left its shard key for another one in between.
     BOOST_OUTCOME_TRY(keys, value_of.keys());
@@ -169,31 +197,40 @@ result<lookup_answer> client_session::read_by(std::string_view table, std::strin
   }
 }
 
-result<std::optional<write_receipt>> client_session::execute_by(std::string_view table, std::string_view lookup, shard_key const& value,
-                                                                std::string_view sql, std::vector<text_value> parameters,
+result<std::optional<write_receipt>> client_session::execute_by(std::string_view table,
+                                                                std::string_view lookup,
+                                                                shard_key const& value, std::string_view sql,
+                                                                std::vector<text_value> parameters,
                                                                 write_options const& options) {
-  if (options.deadline <= milliseconds{0}) return error{error_code::invalid_argument, "a write's deadline must be above 0"};
+  if (options.deadline <= milliseconds{0})
+    return error{error_code::invalid_argument, "a write's deadline must be above 0"};
   // An id is kept where the shard key is, and the value may lead to another key when the call is repeated.
   if (!options.operation_id.empty())
-    return error{error_code::invalid_argument, "a write by a lookup takes no operation id", "look the key up, and name the write by its key"};
+    return error{error_code::invalid_argument, "a write by a lookup takes no operation id",
+                 "look the key up, and name the write by its key"};
   auto const deadline = now() + options.deadline;
   auto const view = state_->shared->generations.view();
   auto const* found = view->current.find_table(table);
   auto const of = found ? find_lookup(*found, lookup) : std::nullopt;
   if (of && !of->lookup->unique)
-    return error{error_code::invalid_argument, "lookup \"" + std::string(lookup) + "\" of " + std::string(table) + " is not unique: a write by it could change"
-                                                   " rows of several shard keys", "look the keys up and write each"};
+    return error{error_code::invalid_argument,
+                 "lookup \"" + std::string(lookup) + "\" of " + std::string(table) +
+                     " is not unique: a write by it could change"
+                     " rows of several shard keys",
+                 "look the keys up and write each"};
   resolver value_of{*state_, table, lookup, value, deadline};
   BOOST_OUTCOME_TRY(auto keys, value_of.keys());
   for (int tries = 1;; ++tries) {
     if (keys.empty()) return std::nullopt;
     if (keys.size() > 1)
-      return error{error_code::precondition_failed, "lookup \"" + std::string(lookup) + "\" of " + std::string(table) +
-                                                        " is unique in the manifest, and rows of several shard keys have the value",
+      return error{error_code::precondition_failed,
+                   "lookup \"" + std::string(lookup) + "\" of " + std::string(table) +
+                       " is unique in the manifest, and rows of several shard keys have the value",
                    "shardway lookup check names how many"};
     auto given = options;
     given.deadline = left_of(deadline);
-    BOOST_OUTCOME_TRY(auto receipt, execute(table, keys.front(), sql, with_key(parameters, keys.front()), given));
+    BOOST_OUTCOME_TRY(auto receipt,
+                      execute(table, keys.front(), sql, with_key(parameters, keys.front()), given));
     if (receipt.affected > 0 || receipt.answer_lost || tries == tries_max) return receipt;
     BOOST_OUTCOME_TRY(auto again, value_of.keys());
     if (again == keys) return receipt;

@@ -2,31 +2,37 @@
 #include <algorithm>
 
 #include "lib/client/session/merged_read.hpp"
-#include "shardway/base/test_switch.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/slot_of.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-error refused(std::string what, std::string hint) { return error{error_code::statement_refused, std::move(what), std::move(hint)}; }
+error refused(std::string what, std::string hint) {
+  return error{error_code::statement_refused, std::move(what), std::move(hint)};
+}
 
 result<> check_manifest(std::string const& table, table_state const& known) {
   if (known.manifest.kind == table_kind::reference)
-    return error{error_code::invalid_argument, table + " is a reference table: one node has all of it", "use `read` with the key {}"};
+    return error{error_code::invalid_argument, table + " is a reference table: one node has all of it",
+                 "use `read` with the key {}"};
   if (known.manifest.reads.scatter) return success();
-  return refused("a read of " + table + " without its shard key would ask every node, and its manifest does not allow that",
+  return refused("a read of " + table +
+                     " without its shard key would ask every node, and its manifest does not allow that",
                  "set `reads { scatter: true }` in the manifest of " + table + ", or read by shard key");
 }
 
-result<> check_conditions(std::string const& table, table_state const& known, scatter_statement const& shape) {
+result<> check_conditions(std::string const& table, table_state const& known,
+                          scatter_statement const& shape) {
   auto const& key = known.manifest.shard_key;
   std::string columns;
   for (auto const& column : key) columns += (columns.empty() ? "" : ", ") + column;
   if (shape.conditions.empty())
     return refused("a read of " + table + " from several nodes does not say where its slots are told",
-                   "write {slots:" + columns + "} as a condition of WHERE, with the columns as the statement knows them");
+                   "write {slots:" + columns +
+                       "} as a condition of WHERE, with the columns as the statement knows them");
   for (auto const& one : shape.conditions)
     if (one.columns.size() != key.size())
       return refused("{slots:...} of " + table + " does not name its shard key", "name (" + columns + ")");
@@ -39,11 +45,12 @@ class own_slots {
   own_slots(routing_view const& view, table_routes const& table, group_state const& group, node_index node)
       : view_(view), table_(table), node_(node) {
     for (auto const& range : group.authority)
-      if (owner_of(range.slots.first) == node) expected_.push_back({range.slots, range.at});
+      if (owner_of(range.slots.first) == node) expected_.push_back({range.slots, range.epoch});
   }
   std::vector<expected_slots> const& expected() const noexcept { return expected_; }
 
-  /// Does the node hold no rows but those of its own slots? The source holds all rows; a shard those placed on it.
+  /// Does the node hold no rows but those of its own slots? The source holds all rows; a shard those placed
+  /// on it.
   bool are_all_it_holds() const {
     for (std::uint16_t i = 0; i < limits::slot_count; ++i) {
       slot_id const slot{i};
@@ -74,13 +81,15 @@ class own_slots {
   std::vector<expected_slots> expected_;
 };
 
-std::string condition_on(table_state const& table, std::span<std::string const> columns, std::size_t parameter) {
+std::string condition_on(table_state const& table, std::span<std::string const> columns,
+                         std::size_t parameter) {
   std::vector<std::string> key;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     auto const column = std::ranges::find(table.columns, table.manifest.shard_key[i], &column_state::name);
     key.push_back(column == table.columns.end() ? columns[i] : as_key(*column, columns[i]));
   }
-  return "(pg_catalog.get_bit($" + std::to_string(parameter) + "::pg_catalog.bytea, " + slot_of_call(key) + ") = 1)";
+  return "(pg_catalog.get_bit($" + std::to_string(parameter) + "::pg_catalog.bytea, " + slot_of_call(key) +
+         ") = 1)";
 }
 
 struct scatter_call {
@@ -91,8 +100,12 @@ struct scatter_call {
   scatter_statement const& shape;
 };
 
-planned_part part_of(scatter_call const& call, table_state const& table, own_slots const& own, node_index node, bool filtered) {
-  planned_part part{.node = node, .what = {}, .expected = own.expected(), .relies_on_generation = !filtered && !node.is_source()};
+planned_part part_of(scatter_call const& call, table_state const& table, own_slots const& own,
+                     node_index node, bool filtered) {
+  planned_part part{.node = node,
+                    .what = {},
+                    .expected = own.expected(),
+                    .relies_on_generation = !filtered && !node.is_source()};
   auto const parameter = call.shape.parameter_count + 1;
   part.what.parameters = call.parameters;
   part.what.sql = with_conditions(call.shape, call.sql, [&](std::span<std::string const> columns) {
@@ -110,12 +123,14 @@ result<planned_read> plan(scatter_call const& call, routing_view const& view, bo
   auto const allowed = known.manifest.reads.fan_out_max;
   auto const most = call.options.fan_out_max == 0 ? allowed : std::min(allowed, call.options.fan_out_max);
   if (nodes.size() > most)
-    return refused("a read of " + call.table + " without its shard key would ask " + std::to_string(nodes.size()) + " nodes; " +
-                       std::to_string(most) + " are allowed",
-                   "raise `reads.fan_out_max` in its manifest, or `fan_out_max` in the options, or read by shard key");
+    return refused(
+        "a read of " + call.table + " without its shard key would ask " + std::to_string(nodes.size()) +
+            " nodes; " + std::to_string(most) + " are allowed",
+        "raise `reads.fan_out_max` in its manifest, or `fan_out_max` in the options, or read by shard key");
   planned_read made;
   for (auto const node : nodes) {
-    own_slots const own{view, *view.routes->find(call.table), *view.current.find_group(known.manifest.group), node};
+    own_slots const own{view, *view.routes->find(call.table), *view.current.find_group(known.manifest.group),
+                        node};
     bool const relied_on = own.are_all_it_holds() && (!distrust || node.is_source());
     bool const filtered = !relied_on && !guard_off("slot_filter");
     made.filtered = made.filtered || filtered;
@@ -126,21 +141,29 @@ result<planned_read> plan(scatter_call const& call, routing_view const& view, bo
 
 }  // namespace
 
-result<merged_answer> client_session::read_all(std::string_view table, std::string_view sql, std::vector<text_value> parameters,
+result<merged_answer> client_session::read_all(std::string_view table, std::string_view sql,
+                                               std::vector<text_value> parameters,
                                                scatter_options const& options) {
   auto const begun = system_clock_source().now();
   BOOST_OUTCOME_TRY(auto shape, shape_of(sql, options));
   if (parameters.size() < shape.parameter_count)
-    return error{error_code::invalid_argument, "a read of several nodes: the statement has more parameters than were given"};
+    return error{error_code::invalid_argument,
+                 "a read of several nodes: the statement has more parameters than were given"};
   parameters.resize(shape.parameter_count);
   auto const view = state_->shared->generations.view();
   auto const* known = view->current.find_table(table);
   if (known == nullptr) return view->routes->scatter(table).error();
   auto const allowed = known->manifest.reads.scatter_budget;
-  auto const budget = std::min(options.budget.count() == 0 ? allowed : std::min(allowed, options.budget), options.read.deadline);
+  auto const budget = std::min(options.budget.count() == 0 ? allowed : std::min(allowed, options.budget),
+                               options.read.deadline);
   scatter_call const call{std::string(table), sql, parameters, options, shape};
-  return run_merged(*state_, {.table = table, .shape = shape, .options = options, .deadline = begun + budget,
-                              .plan = [&](routing_view const& under, bool distrust) { return plan(call, under, distrust); }});
+  return run_merged(*state_, {.table = table,
+                              .shape = shape,
+                              .options = options,
+                              .deadline = begun + budget,
+                              .plan = [&](routing_view const& under, bool distrust) {
+                                return plan(call, under, distrust);
+                              }});
 }
 
 }  // namespace v0

@@ -30,7 +30,7 @@ result<std::map<node_index, keys_of_node>> keys_by_node(many_call const& call, r
     auto const bytes = key.bytes();
     if (!seen.insert({reinterpret_cast<char const*>(bytes.data()), bytes.size()}).second) continue;
     auto& node = nodes[way.node];
-    node.slots.emplace(way.slot, way.at);
+    node.slots.emplace(way.slot, way.epoch);
     node.keys.push_back(&key);
   }
   return nodes;
@@ -58,19 +58,26 @@ result<planned_read> plan(many_call const& call, routing_view const& view) {
 
 }  // namespace
 
-result<merged_answer> client_session::read_many(std::string_view table, std::span<shard_key const> keys, std::string_view sql,
-                                                std::vector<text_value> parameters, scatter_options const& options) {
+result<merged_answer> client_session::read_many(std::string_view table, std::span<shard_key const> keys,
+                                                std::string_view sql, std::vector<text_value> parameters,
+                                                scatter_options const& options) {
   auto const begun = system_clock_source().now();
   BOOST_OUTCOME_TRY(auto const shape, shape_of(sql, options));
   if (keys.empty())
-    return error{error_code::shard_key_missing, "a read of several shard keys of " + std::string(table) + " was given none"};
+    return error{error_code::shard_key_missing,
+                 "a read of several shard keys of " + std::string(table) + " was given none"};
   auto const wanted = keys.front().columns() + parameters.size();
   if (shape.parameter_count != wanted)
-    return error{error_code::statement_refused, "a read of several shard keys: the statement has " + std::to_string(shape.parameter_count) +
-                                                    " parameters, the keys and the caller give " + std::to_string(wanted),
-                 "the keys come first, an array for each column of the shard key: ... = ANY ($1); the caller's parameters follow"};
+    return error{error_code::statement_refused,
+                 "a read of several shard keys: the statement has " + std::to_string(shape.parameter_count) +
+                     " parameters, the keys and the caller give " + std::to_string(wanted),
+                 "the keys come first, an array for each column of the shard key: ... = ANY ($1); the "
+                 "caller's parameters follow"};
   many_call const call{table, keys, sql, parameters, shape};
-  return run_merged(*state_, {.table = table, .shape = shape, .options = options, .deadline = begun + options.read.deadline,
+  return run_merged(*state_, {.table = table,
+                              .shape = shape,
+                              .options = options,
+                              .deadline = begun + options.read.deadline,
                               .plan = [&](routing_view const& under, bool) { return plan(call, under); }});
 }
 

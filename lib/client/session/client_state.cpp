@@ -27,8 +27,14 @@ write_target on_source(std::shared_ptr<routing_view const> const& view) {
 }  // namespace
 
 client_state::client_state(client_options given)
-    : options(std::move(given)), pools(options, options.listener), pools_aside(options, nullptr), generations(options, pools), replicas(options, pools, generations),
-      dual_write(*this, options.listener.get(), options.queue_rows_max), shadows(options), hedges(options.meter) {}
+    : options(std::move(given)),
+      pools(options, options.listener),
+      pools_aside(options, nullptr),
+      generations(options, pools),
+      replicas(options, pools, generations),
+      dual_write(*this, options.listener.get(), options.queue_rows_max),
+      shadows(options),
+      hedges(options.meter) {}
 
 client_state::~client_state() { close(); }
 
@@ -57,7 +63,9 @@ result<lent_session> client_state::lend(node_index node, steady_time deadline) {
   return pools.lend(view->node(node), node.is_source(), deadline);
 }
 
-result<lent_session> client_state::lend_aside(node_index node, steady_time deadline) { return pools_aside.lend(address_of(node), deadline); }
+result<lent_session> client_state::lend_aside(node_index node, steady_time deadline) {
+  return pools_aside.lend(address_of(node), deadline);
+}
 
 std::string client_state::name_of(node_index node) const { return generations.view()->node(node).name; }
 
@@ -76,15 +84,15 @@ result<write_target> session_state::locate(std::string_view table, shard_key con
     // One authority for the whole table: the source, under the fence of slot 0.
     auto const way = view->routes->of_slot(*found, slot_id{0});
     target.node = way.node;
-    target.at = way.at;
+    target.epoch = way.epoch;
     target.shard_key.clear();
-  } else if (found && key.empty() && view->current.groups[found->group].at == stage::observing) {
+  } else if (found && key.empty() && view->current.groups[found->group].stage == stage::observing) {
     target.shard_key.clear();  // not known yet: the source has all rows
   } else {
     BOOST_OUTCOME_TRY(auto const way, view->routes->by_key(table, key));
     target.slot = way.slot;
     target.node = way.node;
-    target.at = way.at;
+    target.epoch = way.epoch;
     target.placed = way.placed;
   }
   target.group = &view->current.groups[found->group];  // the snapshot's groups are in the generation's order
@@ -102,7 +110,8 @@ commit_outcome session_state::resolve(commit_question const& question) {
 void session_state::refused(write_target const& at, error const& why) noexcept {
   ++shared->counted.refusals;
   auto const& options = shared->options;
-  if (options.listener) options.listener->on_refusal({at.group->name, at.node_name, at.slot, at.at, why.code()});
+  if (options.listener)
+    options.listener->on_refusal({at.group->name, at.node_name, at.slot, at.epoch, why.code()});
   if (options.meter) options.meter->count("shardway_refusals_total", at.group->name, 1);
 }
 
@@ -112,10 +121,12 @@ void session_state::committed(std::string const& node, connection_facts const& f
 }
 
 void session_state::uncaptured(write_target const& at, std::int64_t rows) noexcept {
-  if (shared->options.listener) shared->options.listener->on_uncaptured({at.table->manifest.table, at.group->name, at.node_name, rows});
+  if (shared->options.listener)
+    shared->options.listener->on_uncaptured({at.table->manifest.table, at.group->name, at.node_name, rows});
 }
 
-void session_state::finished(std::string_view table, steady_time begun, result<write_receipt> const& done) noexcept {
+void session_state::finished(std::string_view table, steady_time begun,
+                             result<write_receipt> const& done) noexcept {
   auto const& options = shared->options;
   auto const took = system_clock_source().now() - begun;
   if (done) {
@@ -134,7 +145,7 @@ void session_state::finished(std::string_view table, steady_time begun, result<w
     auto const& receipt = done.value();
     told.node = receipt.node;
     told.slot = receipt.slot;
-    told.at = receipt.at;
+    told.epoch = receipt.epoch;
     told.outcome = name(receipt.outcome);
     told.dual_write = name(receipt.dual_write);
     told.retries = receipt.retries;

@@ -4,20 +4,20 @@
 #include <atomic>
 #include <memory>
 
+#include "lib/authority/host.hpp"
+#include "lib/client/pools/node_pools.hpp"
 #include "lib/client/reads/background.hpp"
+#include "lib/client/reads/hedging.hpp"
+#include "lib/client/reads/part_runner.hpp"
+#include "lib/client/reads/shadow_reads.hpp"
 #include "lib/client/session/call_observer.hpp"
 #include "lib/client/watch/generation_watch.hpp"
-#include "lib/client/reads/hedging.hpp"
-#include "lib/client/pools/node_pools.hpp"
-#include "lib/client/reads/part_runner.hpp"
 #include "lib/client/watch/pool_maintenance.hpp"
 #include "lib/client/watch/replica_watch.hpp"
-#include "lib/client/reads/shadow_reads.hpp"
-#include "shardway/client/client.hpp"
 #include "lib/read/routed_read.hpp"
-#include "shardway/read/session_token.hpp"
 #include "lib/write/dual_write.hpp"
-#include "lib/authority/host.hpp"
+#include "shardway/client/client.hpp"
+#include "shardway/read/session_token.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -37,7 +37,8 @@ struct client_state final : session_lender {
   void close() noexcept;
 
   struct counters {
-    std::atomic<std::uint64_t> writes{}, refusals{}, retries{}, in_doubt{}, cross_shard{}, reads_replica{}, reads_primary{}, reads_shard{};
+    std::atomic<std::uint64_t> writes{}, refusals{}, retries{}, in_doubt{}, cross_shard{}, reads_replica{},
+        reads_primary{}, reads_shard{};
   };
   client_options const options;
   node_pools pools;
@@ -65,9 +66,13 @@ struct session_state final : write_host {
     return shared->pools.lend(views.current()->node(node), node.is_source(), deadline);
   }
   std::string name_of(node_index node) const override { return shared->name_of(node); }
-  result<lent_session> lend_aside(node_index node, steady_time deadline) override { return shared->lend_aside(node, deadline); }
+  result<lent_session> lend_aside(node_index node, steady_time deadline) override {
+    return shared->lend_aside(node, deadline);
+  }
   result<write_target> locate(std::string_view table, shard_key const& key) override;
-  result<bool> refresh(std::uint64_t seen, steady_time deadline) override { return shared->generations.refresh(seen, deadline); }
+  result<bool> refresh(std::uint64_t seen, steady_time deadline) override {
+    return shared->generations.refresh(seen, deadline);
+  }
   commit_outcome resolve(commit_question const&) override;
   void refused(write_target const&, error const&) noexcept override;
   void committed(std::string const& node, connection_facts const&, lsn position) override;
@@ -75,10 +80,12 @@ struct session_state final : write_host {
   void crosses_shards(write_target const&) noexcept override { ++shared->counted.cross_shard; }
   std::chrono::milliseconds stall_budget() const noexcept override { return shared->options.stall_budget; }
 
-  void touches(std::string_view table, shard_key const* key, std::string_view sql, std::span<text_value const> parameters) override {
+  void touches(std::string_view table, shard_key const* key, std::string_view sql,
+               std::span<text_value const> parameters) override {
     if (shared->options.observe) shared->observer.statement(notes, table, key, sql, parameters);
   }
-  void observed(call_kind kind, std::string_view table, shard_key const& key, std::string_view sql, call_site const& site) {
+  void observed(call_kind kind, std::string_view table, shard_key const& key, std::string_view sql,
+                call_site const& site) {
     if (shared->options.observe) shared->observer.call(kind, table, !key.empty(), sql, site);
   }
 
@@ -92,8 +99,8 @@ struct session_state final : write_host {
 };
 
 /// One read of a session. Errors: `client_session::read`.
-result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key, statement what,
-    read_options const& options);
+result<read_answer> read_in_session(session_state& in, std::string_view table, shard_key const& key,
+                                    statement what, read_options const& options);
 
 }  // namespace v0
 }  // namespace shardway

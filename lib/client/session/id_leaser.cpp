@@ -23,7 +23,8 @@ result<std::int64_t> id_leaser::take(std::string const& table, std::uint32_t blo
   auto& of = tables_[table];
   auto const failures_before = of.failures;
   for (;;) {
-    if (of.current.next == of.current.end && of.spare.next != of.spare.end) of.current = std::exchange(of.spare, {});
+    if (of.current.next == of.current.end && of.spare.next != of.spare.end)
+      of.current = std::exchange(of.spare, {});
     bool const has_one = of.current.next != of.current.end;
     auto const left = of.current.end - of.current.next - (has_one ? 1 : 0);  // once this call has its id
     bool const is_low = of.spare.next == of.spare.end && left <= std::int64_t{block} / 2;
@@ -36,10 +37,12 @@ result<std::int64_t> id_leaser::take(std::string const& table, std::uint32_t blo
     if (has_one) return of.current.next++;
     if (stopping_) return error{error_code::cancelled, "the client is closed"};
     auto const settled = [&] {
-      return stopping_ || of.spare.next != of.spare.end || of.current.next != of.current.end || of.failures != failures_before;
+      return stopping_ || of.spare.next != of.spare.end || of.current.next != of.current.end ||
+             of.failures != failures_before;
     };
     if (!changed_.wait_until(lock, deadline, settled))
-      return error{error_code::deadline_exceeded, "ids of table " + table + ": no block was leased from the catalog in time"};
+      return error{error_code::deadline_exceeded,
+                   "ids of table " + table + ": no block was leased from the catalog in time"};
     bool const has_more = of.spare.next != of.spare.end || of.current.next != of.current.end;
     if (!has_more && !stopping_ && of.failures != failures_before && of.why) return *of.why;
   }

@@ -33,10 +33,10 @@ class id_leaser {
   };
   struct blocks {
     range current{}, spare{};
-    std::uint32_t wanted{};        ///< size of the block that is to be leased; 0: none
+    std::uint32_t wanted{};  ///< size of the block that is to be leased; 0: none
     std::uint64_t failures{};
-    std::optional<error> why{};    ///< of the last failure, if nothing was leased since
-    steady_time not_before{};      ///< of the next try that nobody waits for
+    std::optional<error> why{};  ///< of the last failure, if nothing was leased since
+    steady_time not_before{};    ///< of the next try that nobody waits for
   };
   void want(blocks&, std::uint32_t block);
   void work();

@@ -17,7 +17,8 @@ struct planned_part {
   node_index node{};
   statement what;
   std::vector<expected_slots> expected;
-  /// The node holds no rows but its own under this generation: the rows are right only if the node knows of no newer one.
+  /// The node holds no rows but its own under this generation: the rows are right only if the node knows of
+  /// no newer one.
   bool relies_on_generation{};
 };
 
@@ -32,7 +33,8 @@ struct merged_read {
   scatter_statement shape;
   scatter_options const& options;
   steady_time deadline{};
-  /// The parts under a generation; `distrust`: a node has told of a generation that this client has not, so nothing relies on it.
+  /// The parts under a generation; `distrust`: a node has told of a generation that this client has not, so
+  /// nothing relies on it.
   std::function<result<planned_read>(routing_view const&, bool distrust)> plan;
 };
 

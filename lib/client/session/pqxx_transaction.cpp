@@ -1,6 +1,7 @@
 #include "shardway/client/pqxx_transaction.hpp"
 
 #include <exception>
+
 #include <pqxx/except>
 #include <pqxx/transaction_base>
 
@@ -14,8 +15,10 @@ namespace {
 // Joins the transaction that is open on the connection: it sends neither BEGIN nor COMMIT.
 class joined_transaction final : public pqxx::dbtransaction {
  public:
-  explicit joined_transaction(pqxx::connection& on) : dbtransaction(on, std::string_view{},
-      std::shared_ptr<std::string>{}) { register_transaction(); }
+  explicit joined_transaction(pqxx::connection& on)
+      : dbtransaction(on, std::string_view{}, std::shared_ptr<std::string>{}) {
+    register_transaction();
+  }
   ~joined_transaction() override {
     is_closing_ = true;
     close();
@@ -23,7 +26,9 @@ class joined_transaction final : public pqxx::dbtransaction {
   bool was_aborted() const noexcept { return was_aborted_; }
 
  private:
-  void do_commit() override { throw pqxx::usage_error{"COMMIT of a lent transaction is the library's: return instead"}; }
+  void do_commit() override {
+    throw pqxx::usage_error{"COMMIT of a lent transaction is the library's: return instead"};
+  }
   void do_abort() override { was_aborted_ = was_aborted_ || !is_closing_; }
   bool is_closing_{};
   bool was_aborted_{};
@@ -41,13 +46,16 @@ reached_session reach(session& of) {
 
 result<> prepare(pqxx::connection& on, identified_session* known, borrow_options const& wanted) {
   if (!wanted.prepared.empty() && known && known->facts().backend_pid == 0)
-    return error{error_code::invalid_argument, "statements cannot be prepared behind a pooler in transaction mode", "leave borrow_options::prepared empty"};
+    return error{error_code::invalid_argument,
+                 "statements cannot be prepared behind a pooler in transaction mode",
+                 "leave borrow_options::prepared empty"};
   for (auto const& one : wanted.prepared) {
     if (known && known->knows_prepared(one.name)) continue;
     try {
       on.prepare(one.name, one.sql);
     } catch (pqxx::failure const& thrown) {
-      return error_of(thrown, known ? known->identity().name : std::string{}).while_doing("preparing a statement for borrowing code");
+      return error_of(thrown, known ? known->identity().name : std::string{})
+          .while_doing("preparing a statement for borrowing code");
     } catch (std::exception const&) {
       return error{error_code::invalid_argument, "libpqxx refused a statement to prepare"};
     }
@@ -93,7 +101,8 @@ result<> lent_transaction::give_back() {
 
 namespace {
 
-// Runs the code once. What it throws and is not libpqxx's is kept for later: nothing may pass through the library's own calls.
+// Runs the code once. What it throws and is not libpqxx's is kept for later: nothing may pass through the
+// library's own calls.
 struct borrowed_run {
   std::function<void(pqxx::dbtransaction&)> const& code;
   borrow_options const& borrow;
@@ -111,11 +120,15 @@ struct borrowed_run {
       failed = error_of(why, in.node());
     } catch (...) {
       thrown = std::current_exception();
-      failed = error{error_code::cancelled, "the code that borrowed the transaction threw an exception of its own; nothing was written"};
+      failed =
+          error{error_code::cancelled,
+                "the code that borrowed the transaction threw an exception of its own; nothing was written"};
     }
     auto const back = lent.give_back();
     // That the transaction was ended or the connection lost says more than what came of it.
-    if (!back && (back.error().code() == error_code::statement_refused || needs_reconnect(back.error().code()))) return back.error();
+    if (!back &&
+        (back.error().code() == error_code::statement_refused || needs_reconnect(back.error().code())))
+      return back.error();
     if (failed) return *failed;
     return back;
   }
@@ -123,9 +136,10 @@ struct borrowed_run {
 
 }  // namespace
 
-result<write_receipt> in_pqxx_transaction(client_session& session, std::string_view table, shard_key const& key,
-                                          std::function<void(pqxx::dbtransaction&)> const& code, borrow_options const& borrow,
-                                          write_options const& options) {
+result<write_receipt> in_pqxx_transaction(client_session& session, std::string_view table,
+                                          shard_key const& key,
+                                          std::function<void(pqxx::dbtransaction&)> const& code,
+                                          borrow_options const& borrow, write_options const& options) {
   borrowed_run run{code, borrow};
   auto done = session.write(table, key, [&](write_transaction& in) { return run(in); }, options);
   if (!done && run.thrown && done.error().code() == error_code::cancelled) std::rethrow_exception(run.thrown);

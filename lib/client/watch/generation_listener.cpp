@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds slice{100};       // how soon a stop is noticed
+constexpr milliseconds slice{100};  // how soon a stop is noticed
 constexpr milliseconds retry_pause{2000};
 constexpr milliseconds connect_wait{500};
 
@@ -27,12 +27,14 @@ bool generation_listener::listen() {
   if (now() < retry_) return false;
   retry_ = steady_time::max();  // until this attempt is over: a pause begins after it
   auto address = options_.source;
-  // The thread that polls waits for it: a source that does not answer must not keep it from asking other nodes.
+  // The thread that polls waits for it: a source that does not answer must not keep it from asking other
+  // nodes.
   address.connect_timeout = std::min(address.connect_timeout, connect_wait);
   if (address.node.empty()) address.node = "source";
   address.application_name = options_.application;
   auto made = connect(address);
-  bool const listens = made && made.value()->simple("LISTEN " + std::string{generation_channel}, now() + connect_wait);
+  bool const listens =
+      made && made.value()->simple("LISTEN " + std::string{generation_channel}, now() + connect_wait);
   retry_ = now() + retry_pause;
   if (!listens) return false;
   link_ = std::move(made).value();

@@ -17,12 +17,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds heartbeat_interval{1000};
-constexpr milliseconds look_time{1000};       // for one node
-constexpr milliseconds look_min{50};          // a query that has begun is not given up for a hurried caller sooner: that breaks its session
-constexpr milliseconds source_pause{500};     // after the source did not answer
-constexpr milliseconds report_pause{60000};   // after a report was not taken
-constexpr milliseconds unreadable_pause{5000}; // until a document that could not be read is read again
-constexpr milliseconds fresh_enough{2};       // a look this young serves everybody
+constexpr milliseconds look_time{1000};  // for one node
+constexpr milliseconds look_min{
+    50};  // a query that has begun is not given up for a hurried caller sooner: that breaks its session
+constexpr milliseconds source_pause{500};       // after the source did not answer
+constexpr milliseconds report_pause{60000};     // after a report was not taken
+constexpr milliseconds unreadable_pause{5000};  // until a document that could not be read is read again
+constexpr milliseconds fresh_enough{2};         // a look this young serves everybody
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -59,8 +60,10 @@ result<> generation_watch::take_from(session& on, std::string const& node, stead
   if (newest <= number() || (newest == known.number && now() < known.again)) return success();
   BOOST_OUTCOME_TRY(auto read, read_newest_readable_generation(on, number()));
   auto taken = read.found ? take(std::move(*read.found), node) : result<>{success()};
-  if (!taken) refuse(newest, node, taken.error());
-  else if (read.newest > number()) refuse(read.newest, node, read.why);
+  if (!taken)
+    refuse(newest, node, taken.error());
+  else if (read.newest > number())
+    refuse(read.newest, node, read.why);
   // A client that has none yet asks the other nodes too.
   if (number() == 0 && read.newest > 0) return taken ? read.why : taken.error();
   return success();
@@ -98,7 +101,8 @@ result<> generation_watch::poll_source(steady_time latest) {
   bool const is_hurried = latest < look_end;  // its caller's deadline says nothing about the source
   if (!source_ || source_->is_broken()) {
     source_.reset();
-    if (now() < source_retry_) return error{error_code::node_unreachable, "the source did not answer a moment ago"};
+    if (now() < source_retry_)
+      return error{error_code::node_unreachable, "the source did not answer a moment ago"};
     auto address = options_.source;
     if (address.node.empty()) address.node = "source";
     address.application_name = options_.application;
@@ -120,10 +124,12 @@ result<> generation_watch::poll_source(steady_time latest) {
 result<> generation_watch::poll_others(steady_time deadline) {
   std::vector<connect_options> addresses;
   if (auto const known = view())
-    for (auto const& shard : known->current.migration.shards) addresses.push_back(pools_.address_of(shard, false));
+    for (auto const& shard : known->current.migration.shards)
+      addresses.push_back(pools_.address_of(shard, false));
   else
     addresses = options_.nodes;
-  result<> last{error{error_code::node_unreachable, "looking for a generation: neither the source nor another node answered"}};
+  result<> last{error{error_code::node_unreachable,
+                      "looking for a generation: neither the source nor another node answered"}};
   for (auto const& address : addresses) {
     if (now() >= deadline) break;
     auto lent = pools_.lend(address, std::min(deadline, now() + look_time));
@@ -145,7 +151,9 @@ result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline)
   auto const called = now();
   if (number() > seen) return true;
   std::unique_lock const lock{poll_mutex_, deadline};
-  if (!lock) return error{error_code::deadline_exceeded, "looking for a generation: another look was not over by the deadline"};
+  if (!lock)
+    return error{error_code::deadline_exceeded,
+                 "looking for a generation: another look was not over by the deadline"};
   if (polled_ + fresh_enough < called) {
     last_ = poll(deadline);
     polled_ = now();
@@ -162,7 +170,7 @@ result<> generation_watch::start() {
   }
   if (!view())
     return error{error_code::precondition_failed, "opening a client: no generation is published",
-        "apply the manifests first: `shardway manifest apply`"};
+                 "apply the manifests first: `shardway manifest apply`"};
   heartbeat();
   thread_ = std::thread([this] { work(); });
   return success();
@@ -214,7 +222,8 @@ void generation_watch::work() {
   while (wait_for_news()) {
     auto const before = number();
     auto const looked = refresh(before, now() + look_time * 2);
-    if (!looked && options_.listener) options_.listener->on_trouble("looking for a generation", looked.error());
+    if (!looked && options_.listener)
+      options_.listener->on_trouble("looking for a generation", looked.error());
     // A new generation is told at once: the wave's gate waits for it.
     if (number() != before || now() >= next_heartbeat_) heartbeat();
     if (now() >= next_report_) upload_report();

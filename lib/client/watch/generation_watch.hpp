@@ -1,4 +1,5 @@
-// Holds the newest generation and looks for newer ones: at the source first, at any other node while the source is down (K1).
+// Holds the newest generation and looks for newer ones: at the source first, at any other node while the
+// source is down (K1).
 #pragma once
 
 #include <atomic>
@@ -8,9 +9,9 @@
 #include <mutex>
 #include <thread>
 
-#include "lib/client/watch/generation_listener.hpp"
 #include "lib/client/pools/node_pools.hpp"
 #include "lib/client/pools/routing_view.hpp"
+#include "lib/client/watch/generation_listener.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -24,14 +25,15 @@ class generation_watch {
   /// Reads the first generation and starts the thread. Errors: `client::open`.
   result<> start();
   void stop() noexcept;
-  /// The thread uploads what `make` gives, each `report_interval` and at the end, where it is new. Preconditions: not yet started.
+  /// The thread uploads what `make` gives, each `report_interval` and at the end, where it is new.
+  /// Preconditions: not yet started.
   void report_with(std::function<std::string()> make) { make_report_ = std::move(make); }
 
   std::shared_ptr<routing_view const> view() const;
   client_health health() const;
   std::uint64_t number() const noexcept { return number_.load(std::memory_order_acquire); }
-  /// Looks now, unless somebody has looked since this was called or within the last moments. Whether there is a newer one than `seen`.
-  /// Errors: no node answered; the deadline came while somebody else was looking.
+  /// Looks now, unless somebody has looked since this was called or within the last moments. Whether there is
+  /// a newer one than `seen`. Errors: no node answered; the deadline came while somebody else was looking.
   result<bool> refresh(std::uint64_t seen, steady_time deadline);
 
  private:
@@ -49,11 +51,11 @@ class generation_watch {
   client_options const& options_;
   node_pools& pools_;
   std::string const client_id_;
-  mutable std::mutex mutex_;                       ///< of view_ and refused_
+  mutable std::mutex mutex_;  ///< of view_ and refused_
   client_health refused_{};
   std::shared_ptr<routing_view const> view_;
   std::atomic<std::uint64_t> number_{};
-  std::timed_mutex poll_mutex_;                    ///< of the four below: one look at a time
+  std::timed_mutex poll_mutex_;  ///< of the four below: one look at a time
   std::unique_ptr<session> source_;
   steady_time source_retry_{};
   steady_time polled_{};
@@ -79,7 +81,8 @@ class generation_watch {
 class view_reader {
  public:
   explicit view_reader(generation_watch const& from) : from_(from) {}
-  /// The newest view. Lifetime: until the next call; a copy keeps it. Cost: one atomic load, unless there is a new generation.
+  /// The newest view. Lifetime: until the next call; a copy keeps it. Cost: one atomic load, unless there is
+  /// a new generation.
   std::shared_ptr<routing_view const> const& current() {
     if (!cached_ || cached_->current.number != from_.number()) cached_ = from_.view();
     return cached_;

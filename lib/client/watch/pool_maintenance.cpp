@@ -25,7 +25,9 @@ std::set<std::string> nodes_of(migration_manifest const& migration) {
 
 }  // namespace
 
-void pool_maintenance::start() { thread_ = std::thread([this] { work(); }); }
+void pool_maintenance::start() {
+  thread_ = std::thread([this] { work(); });
+}
 
 void pool_maintenance::stop() noexcept {
   {
@@ -40,7 +42,8 @@ void pool_maintenance::work() {
   std::unique_lock lock{mutex_};
   while (!changed_.wait_for(lock, pause, [this] { return stopping_; })) {
     lock.unlock();
-    if (auto const view = generations_.view()) pools_.maintain(nodes_of(view->current.migration), system_clock_source().now() + answer_within);
+    if (auto const view = generations_.view())
+      pools_.maintain(nodes_of(view->current.migration), system_clock_source().now() + answer_within);
     lock.lock();
   }
 }

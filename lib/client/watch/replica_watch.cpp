@@ -16,32 +16,41 @@ constexpr milliseconds samples_apart{10};
 steady_time now() { return system_clock_source().now(); }
 
 result<token_position> replica_position(session& on) {
-  BOOST_OUTCOME_TRY(auto const said, on.query({.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
-                                                      "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
-                                               .name = "shardway_replay"},
-                                              now() + look_time));
+  BOOST_OUTCOME_TRY(
+      auto const said,
+      on.query({.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
+                       "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
+                .name = "shardway_replay"},
+               now() + look_time));
   auto const position = lsn::parse(said.text(0, 0));
-  if (!position || !said.boolean(0, 1)) return error{error_code::precondition_failed, "the replica is not in recovery"};
+  if (!position || !said.boolean(0, 1))
+    return error{error_code::precondition_failed, "the replica is not in recovery"};
   BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 2));
   return token_position{on.identity().system_identifier, static_cast<std::int32_t>(incarnation), *position};
 }
 
 // Where the shard's stream is in the source's WAL.
 result<token_position> stream_position_of(session& on) {
-  BOOST_OUTCOME_TRY(auto const said, on.query({.sql = "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id "
-                                                      "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked)",
-                                               .name = "shardway_stream"},
-                                              now() + look_time));
+  BOOST_OUTCOME_TRY(
+      auto const said,
+      on.query(
+          {.sql =
+               "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id "
+               "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked)",
+           .name = "shardway_stream"},
+          now() + look_time));
   auto const position = lsn::parse(said.text(0, 0));
-  if (!position || said.boolean(0, 1)) return error{error_code::precondition_failed, "the stream has no position, or a key is parked"};
+  if (!position || said.boolean(0, 1))
+    return error{error_code::precondition_failed, "the stream has no position, or a key is parked"};
   return token_position{.system_identifier = 0, .incarnation = 0, .position = *position};
 }
 
 bool shards_serve_reads(generation const& current) {
   return std::any_of(current.tables.begin(), current.tables.end(), [&](table_state const& table) {
-    auto const at = current.find_group(table.manifest.group)->at;
+    auto const at = current.find_group(table.manifest.group)->stage;
     if (table.manifest.kind == table_kind::reference && at == stage::replicating) return true;
-    if (table.manifest.kind != table_kind::reference && table.manifest.reads.from_shards_percent == 0) return false;
+    if (table.manifest.kind != table_kind::reference && table.manifest.reads.from_shards_percent == 0)
+      return false;
     return at == stage::dual_writing || at == stage::sharded;
   });
 }
@@ -88,10 +97,11 @@ std::optional<token_position> replica_watch::newest_position(std::string const& 
   std::lock_guard const lock{mutex_};
   auto const found = samples_.find(primary);
   if (found == samples_.end()) return std::nullopt;
-  return found->second.back().at;
+  return found->second.back().position;
 }
 
-void replica_watch::told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took) {
+void replica_watch::told(std::string const& node, read_host::replica_news how,
+                         std::chrono::nanoseconds took) {
   using news = read_host::replica_news;
   std::lock_guard const lock{mutex_};
   auto const found = replicas_.find(node);
@@ -108,12 +118,13 @@ void replica_watch::wait_for_news(steady_time deadline) {
   news_.wait_until(lock, deadline, [this, seen = rounds_] { return stopping_ || rounds_ != seen; });
 }
 
-std::optional<token_position> replica_watch::primary_position_since(std::string const& primary, steady_time oldest) const {
+std::optional<token_position> replica_watch::primary_position_since(std::string const& primary,
+                                                                    steady_time oldest) const {
   std::lock_guard const lock{mutex_};
   auto const found = samples_.find(primary);
   if (found == samples_.end()) return std::nullopt;
   for (auto const& one : found->second)
-    if (one.when >= oldest) return one.at;
+    if (one.when >= oldest) return one.position;
   return std::nullopt;
 }
 
@@ -146,22 +157,24 @@ void replica_watch::poll(std::string const& key, connect_options const& address,
   auto const asked = now();
   auto const at = ask(*one->link);
   if (!at) return give_up();
-  put(key, {.known = true, .at = at.value()}, now() - asked);
+  put(key, {.known = true, .position = at.value()}, now() - asked);
 }
 
 void replica_watch::poll_primary(node_definition const& node, bool is_source) {
   auto const asked = now();
   auto lent = pools_.lend(pools_.address_of(node, is_source), asked + look_time);
   if (!lent) return;
-  auto const said = lent.value().link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"}, asked +
-      look_time);
+  auto const said = lent.value().link->query(
+      {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"},
+      asked + look_time);
   auto const position = said ? lsn::parse(said.value().text(0, 0)) : std::nullopt;
   if (!position) return;
   std::lock_guard const lock{mutex_};
   auto& kept = samples_[node.name];
   if (!kept.empty() && kept.back().when + samples_apart > asked) return;
   // What was committed before the question is below the answer, so the time of the question is the sample's.
-  kept.push_back({asked, {lent.value().facts->system_identifier, lent.value().facts->incarnation, *position}});
+  kept.push_back(
+      {asked, {lent.value().facts->system_identifier, lent.value().facts->incarnation, *position}});
   while (kept.front().when + samples_kept < asked) kept.pop_front();
 }
 
@@ -171,7 +184,8 @@ void replica_watch::round(routing_view const& view) {
     if (with_shards && !is_source) poll(node.name, pools_.address_of(node, false), stream_position_of);
     if (node.replicas.empty() && !(with_shards && is_source)) return;
     poll_primary(node, is_source);
-    for (auto const& replica : node.replicas) poll(replica.name, pools_.address_of(replica, false), replica_position);
+    for (auto const& replica : node.replicas)
+      poll(replica.name, pools_.address_of(replica, false), replica_position);
   };
   one_node(view.current.migration.source, true);
   for (auto const& shard : view.current.migration.shards) one_node(shard, false);

@@ -1,4 +1,5 @@
-// Where the replicas and the shards' streams are: their positions, and the primaries' positions over time for bounded staleness.
+// Where the replicas and the shards' streams are: their positions, and the primaries' positions over time for
+// bounded staleness.
 #pragma once
 
 #include <condition_variable>
@@ -27,26 +28,29 @@ class replica_watch {
 
   /// The replicas of a node in the generation's order; unknown ones where nothing has been polled yet.
   std::vector<replica_view> of(node_definition const& primary) const;
-  /// A shard's progress in the source's WAL; `at` names no system. Polled only while the generation lets shards serve reads.
+  /// A shard's progress in the source's WAL; `at` names no system. Polled only while the generation lets
+  /// shards serve reads.
   replica_view shard(std::string const& name) const;
-  /// The newest position of a node that has replicas, or of the source while shards serve reads. Nothing: not known.
+  /// The newest position of a node that has replicas, or of the source while shards serve reads. Nothing: not
+  /// known.
   std::optional<token_position> newest_position(std::string const& primary) const;
   void wait_for_news(steady_time deadline);
   /// How a read of a replica or shard went.
   void told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took);
-  /// A position of the primary that was its newest at or after `oldest`: a replica that has it is no staler. Nothing: not known.
+  /// A position of the primary that was its newest at or after `oldest`: a replica that has it is no staler.
+  /// Nothing: not known.
   std::optional<token_position> primary_position_since(std::string const& primary, steady_time oldest) const;
 
  private:
   struct polled_replica {
     std::unique_ptr<session> link;  ///< of the polling thread only
     steady_time retry{};
-    replica_view seen{};            ///< under mutex_
-    replica_health health{};        ///< under mutex_
+    replica_view seen{};      ///< under mutex_
+    replica_health health{};  ///< under mutex_
   };
   struct sample {
     steady_time when{};
-    token_position at{};
+    token_position position{};
   };
   void work();
   void round(routing_view const&);
@@ -62,7 +66,8 @@ class replica_watch {
   std::condition_variable news_;
   std::uint64_t rounds_{};
   bool stopping_{};
-  std::map<std::string, polled_replica> replicas_;  ///< and shards, by name; entries are made by the polling thread under mutex_
+  std::map<std::string, polled_replica>
+      replicas_;  ///< and shards, by name; entries are made by the polling thread under mutex_
   std::map<std::string, std::deque<sample>> samples_;
   std::thread thread_;
 };

@@ -10,8 +10,10 @@ inline namespace v0 {
 namespace migrate::control {
 namespace {
 
-// Of the preflight's checks those without which nothing works; the others may be put right while the group is observed.
-constexpr std::string_view needed[]{"server_version", "wal_level", "replication_slots", "wal_senders", "role_exists", "installed", "replica_identity"};
+// Of the preflight's checks those without which nothing works; the others may be put right while the group is
+// observed.
+constexpr std::string_view needed[]{"server_version", "wal_level", "replication_slots", "wal_senders",
+                                    "role_exists",    "installed", "replica_identity"};
 
 struct objections {
   std::string what{};
@@ -26,24 +28,33 @@ struct objections {
 result<> check_places(node_connections const& nodes, objections& out) {
   std::map<std::pair<std::uint64_t, std::string>, std::string> seen;
   for (auto const& at : nodes.all_nodes()) {
-    BOOST_OUTCOME_TRY(auto const answer, at.node->query({.sql = "SELECT current_database(), pg_catalog.pg_is_in_recovery()"}));
-    if (answer.boolean(0, 1)) out.add(at.name, "it is a standby", "give the address of the primary as " + at.name);
-    auto const [other, is_new] = seen.emplace(std::pair{at.node->identity().system_identifier, std::string(answer.text(0, 0))}, at.name);
-    if (!is_new) out.add(at.name, "it is the same database as " + other->second, "give " + at.name + " a database of its own");
+    BOOST_OUTCOME_TRY(auto const answer,
+                      at.node->query({.sql = "SELECT current_database(), pg_catalog.pg_is_in_recovery()"}));
+    if (answer.boolean(0, 1))
+      out.add(at.name, "it is a standby", "give the address of the primary as " + at.name);
+    auto const [other, is_new] = seen.emplace(
+        std::pair{at.node->identity().system_identifier, std::string(answer.text(0, 0))}, at.name);
+    if (!is_new)
+      out.add(at.name, "it is the same database as " + other->second,
+              "give " + at.name + " a database of its own");
   }
   return success();
 }
 
 }  // namespace
 
-result<> check_admission(controller_options const& options, node_connections const& nodes, std::vector<table_manifest> const& tables) {
+result<> check_admission(controller_options const& options, node_connections const& nodes,
+                         std::vector<table_manifest> const& tables) {
   objections found;
   BOOST_OUTCOME_TRYV(check_places(nodes, found));
   preflight_options how;
-  how.connect = [&](node_definition const& node) { return connect(options_for(node, options.migration.engine_role, options)); };
+  how.connect = [&](node_definition const& node) {
+    return connect(options_for(node, options.migration.engine_role, options));
+  };
   BOOST_OUTCOME_TRY(auto const list, run_preflight(options.migration, tables, how));
   for (auto const& one : list)
-    if (one.level == finding_level::fail && std::find(std::begin(needed), std::end(needed), one.id) != std::end(needed))
+    if (one.level == finding_level::fail &&
+        std::find(std::begin(needed), std::end(needed), one.id) != std::end(needed))
       found.add(one.node, one.subject + ": " + one.what, one.fix);
   if (found.what.empty()) return success();
   return error{error_code::precondition_failed, "the migration can't begin: " + found.what, found.fixes};

@@ -9,10 +9,11 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
 
-/// Errors: `precondition_failed` naming everything found: nodes that are one database or a standby, servers that can't stream, roles that are
-/// missing, tables whose changes can't be decoded.
-/// Cost: that of a preflight.
-result<> check_admission(controller_options const&, node_connections const&, std::vector<table_manifest> const&);
+/// Errors: `precondition_failed` naming everything found: nodes that are one database or a standby, servers
+/// that can't stream, roles that are missing, tables whose changes can't be decoded. Cost: that of a
+/// preflight.
+result<> check_admission(controller_options const&, node_connections const&,
+                         std::vector<table_manifest> const&);
 
 }  // namespace migrate::control
 }  // namespace v0

@@ -3,15 +3,16 @@
 #include <thread>
 
 #include "lib/migrate/controller/parts.hpp"
+#include "lib/pg/replication_slot.hpp"
+#include "lib/protocol/names.hpp"
+#include "lib/protocol/progress.hpp"
+#include "lib/protocol/schema.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/client_registry.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/install.hpp"
-#include "lib/pg/replication_slot.hpp"
-#include "lib/protocol/names.hpp"
-#include "lib/protocol/progress.hpp"
-#include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -20,14 +21,17 @@ using namespace migrate;
 using namespace migrate::control;
 namespace {
 
-using std::chrono::steady_clock;
-
 // Kinds that change nothing when they run twice, or notice that they are done.
-std::vector<std::string> idempotent_kinds() { return {"advance", "guard", "verify", "gates", "pause", "resume", "apply", "finalize", "lookup"}; }
+std::vector<std::string> idempotent_kinds() {
+  return {"advance", "guard", "verify", "gates", "pause", "resume", "apply", "finalize", "lookup"};
+}
 
 result<generation> newest_or_fail(session& source) {
   BOOST_OUTCOME_TRY(auto const version, installed_schema_version(source));
-  auto const none = error(error_code::precondition_failed, "no generation was ever published on " + source.identity().name, "shardway manifest apply").at_node(source.identity().name);
+  auto const none =
+      error(error_code::precondition_failed, "no generation was ever published on " + source.identity().name,
+            "shardway manifest apply")
+          .at_node(source.identity().name);
   if (version == 0) return none;
   BOOST_OUTCOME_TRY(auto found, read_newest_generation(source));
   if (!found) return none;
@@ -55,19 +59,22 @@ result<std::unique_ptr<controller>> controller::start(controller_options options
   BOOST_OUTCOME_TRY(auto resumed, resume_waves(sessions, first, held->token(), held->options.waves));
   held->now = std::make_shared<generation const>(std::move(resumed));
   BOOST_OUTCOME_TRYV(recover_requests(*sessions.source, held->token(), idempotent_kinds()));
-  BOOST_OUTCOME_TRYV(append_audit(*sessions.source, held->options.holder, "controller_started", "{\"token\": " + std::to_string(held->token()) + "}"));
+  BOOST_OUTCOME_TRYV(append_audit(*sessions.source, held->options.holder, "controller_started",
+                                  "{\"token\": " + std::to_string(held->token()) + "}"));
   BOOST_OUTCOME_TRYV(held->ensure_engine());
   return std::unique_ptr<controller>(new controller(std::move(held)));
 }
 
 result<> controller::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    if (parts_->lease->is_lost()) return error(error_code::not_leader, "another controller has taken the lease", "let it work, or stop it first");
+    if (parts_->lease->is_lost())
+      return error(error_code::not_leader, "another controller has taken the lease",
+                   "let it work, or stop it first");
     auto const turned = parts_->turn();
     if (!turned && turned.error().code() == error_code::not_leader) return turned.error();
     // A node that is away is waited for: its stream and its mirror wait as well.
-    if (!turned) std::this_thread::sleep_for(std::chrono::milliseconds{200});
-    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    if (!turned) sleep_for(std::chrono::milliseconds{200});
+    sleep_for(std::chrono::milliseconds{20});
   }
   return success();
 }
@@ -106,7 +113,8 @@ std::vector<table_state> controller::parts::tables_of(std::string const& group_n
 
 result<group_state> controller::parts::group(std::string const& name) const {
   if (auto const* found = now->find_group(name)) return *found;
-  return error(error_code::invalid_argument, "there is no group " + name, "`shardway migrate status` lists the groups");
+  return error(error_code::invalid_argument, "there is no group " + name,
+               "`shardway migrate status` lists the groups");
 }
 
 result<> controller::parts::publish(generation next) {
@@ -121,16 +129,21 @@ result<> controller::parts::publish(generation next) {
 result<> controller::parts::set_stage(std::string const& name, stage at) {
   generation next = *now;
   for (auto& state : next.groups)
-    if (state.name == name) state.at = at;
+    if (state.name == name) state.stage = at;
   BOOST_OUTCOME_TRYV(publish(std::move(next)));
-  return append_audit(nodes.source(), options.holder, "stage", "{\"group\": \"" + name + "\", \"stage\": \"" + std::string(shardway::name(at)) + "\"}");
+  return append_audit(
+      nodes.source(), options.holder, "stage",
+      "{\"group\": \"" + name + "\", \"stage\": \"" + std::string(shardway::name(at)) + "\"}");
 }
 
 result<> controller::parts::ensure_engine() {
   if (streams) return success();
-  BOOST_OUTCOME_TRY(auto const slot, find_replication_slot(nodes.source(), names::forward_replication_slot(options.migration.name)));
+  BOOST_OUTCOME_TRY(
+      auto const slot,
+      find_replication_slot(nodes.source(), names::forward_replication_slot(options.migration.name)));
   if (!slot) return success();  // no group has begun to copy
-  engine_options const wanted{.nodes = engine_nodes_for(options), .routing = now, .token = token(), .limits = options.limits};
+  engine_options const wanted{
+      .nodes = engine_nodes_for(options), .routing = now, .token = token(), .limits = options.limits};
   BOOST_OUTCOME_TRY(streams, engine::start(wanted));
   return ensure_mirrors();
 }
@@ -138,14 +151,17 @@ result<> controller::parts::ensure_engine() {
 result<> controller::parts::need_engine() {
   BOOST_OUTCOME_TRYV(ensure_engine());
   if (streams) return success();
-  return error(error_code::stream_broken, "the replication slot " + names::forward_replication_slot(options.migration.name) + " is gone", "take the group back to observing and copy it again")
+  return error(error_code::stream_broken,
+               "the replication slot " + names::forward_replication_slot(options.migration.name) + " is gone",
+               "take the group back to observing and copy it again")
       .at_node(options.migration.source.name);
 }
 
 result<> controller::parts::ensure_mirrors() {
   if (!streams) return success();
   bool wanted = false;
-  for (auto const& state : now->groups) wanted = wanted || state.at == stage::dual_writing || state.at == stage::sharded;
+  for (auto const& state : now->groups)
+    wanted = wanted || state.stage == stage::dual_writing || state.stage == stage::sharded;
   for (std::size_t i = 0; i < options.migration.shards.size(); ++i) {
     auto const shard = shard_id{static_cast<std::uint16_t>(i)};
     auto const state = streams->mirror(shard);
@@ -158,7 +174,7 @@ result<> controller::parts::ensure_mirrors() {
 }
 
 result<> controller::parts::keep_house() {
-  auto const at = steady_clock::now();
+  auto const at = steady_now();
   if (at - housekept < std::chrono::seconds{5}) return success();
   housekept = at;
   auto& source = nodes.source();

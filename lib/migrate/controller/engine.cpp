@@ -4,16 +4,15 @@
 #include <mutex>
 #include <thread>
 
-#include "lib/migrate/stream/apply/applier.hpp"
 #include "lib/migrate/copy/job.hpp"
-#include "lib/migrate/stream/read/dispatcher.hpp"
+#include "lib/migrate/stream/apply/applier.hpp"
 #include "lib/migrate/stream/mirror/mirror.hpp"
+#include "lib/migrate/stream/read/dispatcher.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 using namespace migrate;
-
 
 struct engine::parts {
   engine_options options;
@@ -36,11 +35,16 @@ struct engine::parts {
 namespace {
 
 result<> check(engine_options const& options) {
-  auto const bad = [](char const* what) { return error{error_code::invalid_argument, std::string("engine_options: ") + what}; };
+  auto const bad = [](char const* what) {
+    return error{error_code::invalid_argument, std::string("engine_options: ") + what};
+  };
   if (!options.routing) return bad("routing is null");
-  if (options.nodes.shards.size() != options.routing->migration.shards.size()) return bad("nodes.shards has another size than the migration");
+  if (options.nodes.shards.size() != options.routing->migration.shards.size())
+    return bad("nodes.shards has another size than the migration");
   auto const& limits = options.limits;
-  if (limits.batch_changes_max == 0 || limits.queue_bytes_max == 0 || limits.chunk_rows <= 0 || limits.copy_workers == 0) return bad("a limit is 0; each must be > 0");
+  if (limits.batch_changes_max == 0 || limits.queue_bytes_max == 0 || limits.chunk_rows <= 0 ||
+      limits.copy_workers == 0)
+    return bad("a limit is 0; each must be > 0");
   return success();
 }
 
@@ -53,7 +57,8 @@ void engine::parts::start_applier(std::size_t number) {
       .token = options.token,
       .limits = options.limits,
       .number = shard_id{static_cast<std::uint16_t>(number)},
-      .shows_all_passed = [this](stream::xid_snapshot const& snapshot) { return stream->shows_all_passed(snapshot); },
+      .shows_all_passed =
+          [this](stream::xid_snapshot const& snapshot) { return stream->shows_all_passed(snapshot); },
       .is_mine =
           [this, number](stream::followed_table const& table, stream_tuple const& row) {
             if (table.is_reference()) return true;
@@ -61,7 +66,9 @@ void engine::parts::start_applier(std::size_t number) {
             return slot && slot.value() && stream->catalog()->shard_of(*slot.value()) == number;
           },
   };
-  appliers.emplace_back([how = std::move(how), queue = queues[number]]() mutable { stream::applier{std::move(how), *queue}.run(); });
+  appliers.emplace_back([how = std::move(how), queue = queues[number]]() mutable {
+    stream::applier{std::move(how), *queue}.run();
+  });
 }
 
 void engine::parts::stop_all() {
@@ -94,13 +101,15 @@ result<std::unique_ptr<engine>> engine::start(engine_options options) {
   made->routing = options.routing;
   made->options = std::move(options);
   auto const count = made->options.nodes.shards.size();
-  for (std::size_t i = 0; i < count; ++i) made->queues.push_back(std::make_shared<stream::apply_queue>(made->options.limits.queue_bytes_max));
+  for (std::size_t i = 0; i < count; ++i)
+    made->queues.push_back(std::make_shared<stream::apply_queue>(made->options.limits.queue_bytes_max));
   made->mirrors.resize(count);
-  made->stream = std::make_unique<stream::dispatcher>(stream::dispatcher_options{.source = made->options.nodes.source,
-                                                                          .token = made->options.token,
-                                                                          .limits = made->options.limits,
-                                                                          .migration = made->routing->migration.name},
-                                              made->queues);
+  made->stream = std::make_unique<stream::dispatcher>(
+      stream::dispatcher_options{.source = made->options.nodes.source,
+                                 .token = made->options.token,
+                                 .limits = made->options.limits,
+                                 .migration = made->routing->migration.name},
+      made->queues);
   BOOST_OUTCOME_TRYV(made->stream->prepare(made->routing));
   for (std::size_t i = 0; i < count; ++i) made->start_applier(i);
   made->stream_thread = std::thread([stream = made->stream.get()] { stream->run(); });
@@ -108,12 +117,13 @@ result<std::unique_ptr<engine>> engine::start(engine_options options) {
 }
 
 void engine::update_generation(std::shared_ptr<generation const> routing) {
-  std::vector<std::unique_ptr<copy::copy_job>> ended;  // a group that goes back to observing is not copied any more
+  std::vector<std::unique_ptr<copy::copy_job>>
+      ended;  // a group that goes back to observing is not copied any more
   {
     std::scoped_lock const lock(parts_->mutex);
     for (auto copy = parts_->copies.begin(); copy != parts_->copies.end();) {
       auto const* group = routing->find_group(copy->first);
-      bool const goes_on = group && group->at != stage::observing;
+      bool const goes_on = group && group->stage != stage::observing;
       if (!goes_on) ended.push_back(std::move(copy->second));
       copy = goes_on ? std::next(copy) : parts_->copies.erase(copy);
     }
@@ -122,23 +132,32 @@ void engine::update_generation(std::shared_ptr<generation const> routing) {
       if (mirror) mirror->update_generation(routing);
   }
   ended.clear();
-  if (auto const taken = parts_->stream->update_generation(std::move(routing)); !taken) parts_->stream->refuse(taken.error());
+  if (auto const taken = parts_->stream->update_generation(std::move(routing)); !taken)
+    parts_->stream->refuse(taken.error());
 }
 
 result<> engine::start_copy(std::string_view group) {
   std::scoped_lock const lock(parts_->mutex);
-  if (!parts_->routing->find_group(group)) return error{error_code::invalid_argument, "there is no group \"" + std::string(group) + "\""};
+  if (!parts_->routing->find_group(group))
+    return error{error_code::invalid_argument, "there is no group \"" + std::string(group) + "\""};
   auto& job = parts_->copies[std::string(group)];
-  if (job && job->is_running()) return error{error_code::invalid_argument, "the copy of group \"" + std::string(group) + "\" runs already"};
-  copy::copy_options how{.nodes = parts_->options.nodes, .token = parts_->options.token, .limits = parts_->options.limits, .group = std::string(group)};
+  if (job && job->is_running())
+    return error{error_code::invalid_argument,
+                 "the copy of group \"" + std::string(group) + "\" runs already"};
+  copy::copy_options how{.nodes = parts_->options.nodes,
+                         .token = parts_->options.token,
+                         .limits = parts_->options.limits,
+                         .group = std::string(group)};
   job = std::make_unique<copy::copy_job>(std::move(how), *parts_->stream, parts_->queues, parts_->gate);
   return success();
 }
 
 copy_progress engine::copy_state(std::string_view group) const {
   std::scoped_lock const lock(parts_->mutex);
-  if (auto const found = parts_->copies.find(group); found != parts_->copies.end()) return found->second->state();
-  copy_progress state{.is_running = false, .is_paused = parts_->gate.is_closed(), .is_complete = true, .tables = {}};
+  if (auto const found = parts_->copies.find(group); found != parts_->copies.end())
+    return found->second->state();
+  copy_progress state{
+      .is_running = false, .is_paused = parts_->gate.is_closed(), .is_complete = true, .tables = {}};
   for (auto const& table : parts_->routing->tables) {
     if (table.manifest.group != group) continue;
     state.tables.push_back(parts_->stream->progress(table.manifest.table));
@@ -153,16 +172,18 @@ void engine::resume_copy() { parts_->gate.open(); }
 
 result<> engine::start_mirror(shard_id shard) {
   std::scoped_lock const lock(parts_->mutex);
-  if (parts_->is_stopped || shard.value() >= parts_->mirrors.size()) return error{error_code::invalid_argument, "there is no shard of that number, or the engine was stopped"};
+  if (parts_->is_stopped || shard.value() >= parts_->mirrors.size())
+    return error{error_code::invalid_argument, "there is no shard of that number, or the engine was stopped"};
   auto& mirror = parts_->mirrors[shard.value()];
   if (mirror && mirror->state().is_running) return success();
-  mirror = std::make_unique<stream::mirror_thread>(stream::mirror_options{.shard = parts_->options.nodes.shards[shard.value()],
-                                                                   .source = parts_->options.nodes.source_mirror,
-                                                                   .catalog = parts_->options.nodes.source,
-                                                                   .token = parts_->options.token,
-                                                                   .limits = parts_->options.limits,
-                                                                   .number = shard},
-                                           parts_->routing);
+  mirror = std::make_unique<stream::mirror_thread>(
+      stream::mirror_options{.shard = parts_->options.nodes.shards[shard.value()],
+                             .source = parts_->options.nodes.source_mirror,
+                             .catalog = parts_->options.nodes.source,
+                             .token = parts_->options.token,
+                             .limits = parts_->options.limits,
+                             .number = shard},
+      parts_->routing);
   return success();
 }
 

@@ -1,4 +1,5 @@
-// The gates of a wave: predicates over the databases, computed anew each time, never read from a checkpoint (V2).
+// The gates of a wave: predicates over the databases, computed anew each time, never read from a checkpoint
+// (V2).
 #pragma once
 
 #include <vector>
@@ -24,7 +25,8 @@ struct gate_inputs {
 /// Every gate, green or red, for a wave in the direction given. Errors: connections.
 result<std::vector<gate>> wave_gates(gate_inputs const&, wave_direction);
 
-/// Adds a gate where the group has lookups: each must be complete, for rows that have moved are found by them.
+/// Adds a gate where the group has lookups: each must be complete, for rows that have moved are found by
+/// them.
 result<> lookup_gate(gate_inputs const&, std::vector<gate>&);
 
 std::string to_json(std::vector<gate> const&);

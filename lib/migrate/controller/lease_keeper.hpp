@@ -13,11 +13,13 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
 
-/// Thread safety: `token` and `is_lost` from any thread. Lifetime: the destructor releases the lease and joins.
+/// Thread safety: `token` and `is_lost` from any thread. Lifetime: the destructor releases the lease and
+/// joins.
 class lease_keeper {
  public:
   /// Waits up to `lease_wait` for another's lease to end, takes it, and raises the token on every node given.
-  static result<std::unique_ptr<lease_keeper>> take(controller_options const&, session& source, std::vector<session*> const& all);
+  static result<std::unique_ptr<lease_keeper>> take(controller_options const&, session& source,
+                                                    std::vector<session*> const& all);
   ~lease_keeper();
 
   std::int64_t token() const noexcept { return token_; }

@@ -4,7 +4,8 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
 
-connect_options options_for(node_definition const& node, std::string const& role, controller_options const& options) {
+connect_options options_for(node_definition const& node, std::string const& role,
+                            controller_options const& options) {
   return {.node = node.name,
           .conninfo = node.conninfo + " user='" + role + "'",
           .application_name = "shardway/" + options.migration.name,
@@ -16,7 +17,8 @@ engine_nodes engine_nodes_for(controller_options const& options) {
   engine_nodes nodes{.source = options_for(migration.source, migration.engine_role, options),
                      .source_mirror = options_for(migration.source, migration.mirror_role, options),
                      .shards = {}};
-  for (auto const& shard : migration.shards) nodes.shards.push_back(options_for(shard, migration.engine_role, options));
+  for (auto const& shard : migration.shards)
+    nodes.shards.push_back(options_for(shard, migration.engine_role, options));
   return nodes;
 }
 
@@ -51,16 +53,19 @@ node_sessions node_connections::sessions() const {
 
 onboard::onboard_node node_connections::source_node() const {
   auto const& migration = options_->migration;
-  return {.node = source_.get(), .name = migration.source.name, .conninfo = options_for(migration.source, migration.engine_role, *options_).conninfo};
+  return {.node = source_.get(),
+          .name = migration.source.name,
+          .conninfo = options_for(migration.source, migration.engine_role, *options_).conninfo};
 }
 
 std::vector<onboard::onboard_node> node_connections::shard_nodes() const {
   std::vector<onboard::onboard_node> nodes;
   auto const& migration = options_->migration;
   for (std::size_t i = 0; i < shards_.size(); ++i)
-    nodes.push_back({.node = shards_[i].get(),
-                     .name = migration.shards[i].name,
-                     .conninfo = options_for(migration.shards[i], migration.engine_role, *options_).conninfo});
+    nodes.push_back(
+        {.node = shards_[i].get(),
+         .name = migration.shards[i].name,
+         .conninfo = options_for(migration.shards[i], migration.engine_role, *options_).conninfo});
   return nodes;
 }
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "lib/migrate/onboard/options.hpp"
 #include "shardway/manifest/manifest.hpp"
 #include "shardway/migrate/controller/controller.hpp"
-#include "lib/migrate/onboard/options.hpp"
 #include "shardway/migrate/wave/wave.hpp"
 #include "shardway/pg/connect.hpp"
 

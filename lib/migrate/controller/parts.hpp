@@ -1,4 +1,5 @@
-// What the controller holds while it runs. One thread uses it; the lease has a thread and a connection of its own.
+// What the controller holds while it runs. One thread uses it; the lease has a thread and a connection of its
+// own.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,9 @@ struct controller::parts {
   std::shared_ptr<generation const> now;
   std::unique_ptr<engine> streams;
   std::map<std::string, stage_goal> goals{};  ///< by group
-  bool has_unended_wave{};                    ///< a wave broke off: it is finished or undone before anything else
-  std::optional<std::pair<std::int64_t, error>> unreported{};  ///< a request that failed while the catalog was away
+  bool has_unended_wave{};  ///< a wave broke off: it is finished or undone before anything else
+  std::optional<std::pair<std::int64_t, error>>
+      unreported{};  ///< a request that failed while the catalog was away
 
   std::int64_t token() const { return lease->token(); }
   migrate::onboard::onboard_options onboarding() const;
@@ -42,9 +44,11 @@ struct controller::parts {
 
   /// Publishes a changed generation and gives it to the engine.
   result<> publish(generation next);
-  /// The engine runs once the forward replication slot exists; mirrors run for groups that are dual written or moved.
+  /// The engine runs once the forward replication slot exists; mirrors run for groups that are dual written
+  /// or moved.
   result<> ensure_engine();
-  /// The same where a group has begun to copy: without the replication slot that is an error (S2), never a fresh one in silence.
+  /// The same where a group has begun to copy: without the replication slot that is an error (S2), never a
+  /// fresh one in silence.
   result<> need_engine();
   result<> ensure_mirrors();
 
@@ -86,11 +90,13 @@ struct controller::parts {
 };
 
 /// Tables for the lookups of groups whose clients keep them. Errors: `prepare_lookups`.
-result<> prepare_known_lookups(migrate::control::node_connections&, generation const& next, std::string const& role, migrate::onboard::onboard_options const&);
+result<> prepare_known_lookups(migrate::control::node_connections&, generation const& next,
+                               std::string const& role, migrate::onboard::onboard_options const&);
 
-/// The generation after applying manifests: pure. Errors: `manifest_invalid` listing each change that is not allowed, or for pins that have no slot.
-result<generation> generation_with(generation const& now, migration_manifest const&, std::vector<table_state> const& tables,
-                                   std::vector<std::string>& changes);
+/// The generation after applying manifests: pure. Errors: `manifest_invalid` listing each change that is not
+/// allowed, or for pins that have no slot.
+result<generation> generation_with(generation const& now, migration_manifest const&,
+                                   std::vector<table_state> const& tables, std::vector<std::string>& changes);
 
 }  // namespace v0
 }  // namespace shardway

@@ -6,6 +6,7 @@
 #include "lib/migrate/controller/parts.hpp"
 #include "lib/migrate/nodes/json_text.hpp"
 #include "lib/migrate/onboard/capture.hpp"
+#include "lib/migrate/onboard/inspect.hpp"
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/install.hpp"
@@ -14,7 +15,6 @@
 #include "shardway/manifest/plan.hpp"
 #include "shardway/manifest/validate.hpp"
 #include "shardway/route/shard_key.hpp"
-#include "lib/migrate/onboard/inspect.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -24,7 +24,9 @@ using namespace migrate::control;
 namespace {
 
 group_state new_group(std::string const& name) {
-  return {.name = name, .at = stage::observing, .authority = {{.slots = all_slots, .shard = std::nullopt, .at = epoch{1}, .opened = {}}}};
+  return {.name = name,
+          .stage = stage::observing,
+          .authority = {{.slots = all_slots, .shard = std::nullopt, .epoch = epoch{1}, .opened = {}}}};
 }
 
 void put_table(generation& next, table_state const& table) {
@@ -44,23 +46,30 @@ namespace {
 result<> check_changes(std::vector<manifest_change> const& changes, std::vector<std::string>& lines) {
   std::string forbidden;
   for (auto const& change : changes) {
-    if (change.kind == change_kind::forbidden) forbidden += (forbidden.empty() ? "" : "; ") + describe(change);
+    if (change.kind == change_kind::forbidden)
+      forbidden += (forbidden.empty() ? "" : "; ") + describe(change);
     lines.push_back(describe(change));
   }
   if (forbidden.empty()) return success();
-  return error(error_code::manifest_invalid, "the manifests change what may not change any more: " + forbidden, "take the change back, or roll the group back to observing");
+  return error(error_code::manifest_invalid,
+               "the manifests change what may not change any more: " + forbidden,
+               "take the change back, or roll the group back to observing");
 }
 
 bool has_begun(generation const& now) {
-  return std::any_of(now.groups.begin(), now.groups.end(), [](group_state const& group) { return group.at != stage::observing; });
+  return std::any_of(now.groups.begin(), now.groups.end(),
+                     [](group_state const& group) { return group.stage != stage::observing; });
 }
 
-/// The types of a table's shard key; nothing where a column is not found or of no such type (the inspection has said so).
+/// The types of a table's shard key; nothing where a column is not found or of no such type (the inspection
+/// has said so).
 std::optional<std::vector<key_type>> key_types_of(table_state const& table) {
   std::vector<key_type> types;
   for (auto const& name : table.manifest.shard_key) {
-    auto const column = std::find_if(table.columns.begin(), table.columns.end(), [&](column_state const& one) { return one.name == name; });
-    auto const type = column == table.columns.end() ? result<key_column>{error{}} : key_column_of(column->key_type());
+    auto const column = std::find_if(table.columns.begin(), table.columns.end(),
+                                     [&](column_state const& one) { return one.name == name; });
+    auto const type =
+        column == table.columns.end() ? result<key_column>{error{}} : key_column_of(column->key_type());
     if (!type) return std::nullopt;
     types.push_back(type_of(type.value()));
   }
@@ -71,7 +80,8 @@ std::optional<std::vector<key_type>> key_types_of(table_state const& table) {
 result<> check_pin_types(migration_manifest const& migration, std::vector<table_state> const& tables) {
   std::vector<std::vector<key_type>> known;
   for (auto const& table : tables)
-    if (auto types = table.manifest.kind == table_kind::sharded ? key_types_of(table) : std::nullopt) known.push_back(std::move(*types));
+    if (auto types = table.manifest.kind == table_kind::sharded ? key_types_of(table) : std::nullopt)
+      known.push_back(std::move(*types));
   for (auto const& pin : migration.pins) {
     std::vector<key_type> types;
     for (auto const& name : pin.types) {
@@ -79,15 +89,18 @@ result<> check_pin_types(migration_manifest const& migration, std::vector<table_
       types.push_back(type_of(column));
     }
     if (known.empty() || std::find(known.begin(), known.end(), types) != known.end()) continue;
-    return error(error_code::manifest_invalid, "a pin on \"" + pin.shard + "\" has types that no table's shard key has: it would place another slot",
-                 "write the types of the shard key's columns");
+    return error(
+        error_code::manifest_invalid,
+        "a pin on \"" + pin.shard + "\" has types that no table's shard key has: it would place another slot",
+        "write the types of the shard key's columns");
   }
   return success();
 }
 
 }  // namespace
 
-result<generation> generation_with(generation const& now, migration_manifest const& migration, std::vector<table_state> const& tables,
+result<generation> generation_with(generation const& now, migration_manifest const& migration,
+                                   std::vector<table_state> const& tables,
                                    std::vector<std::string>& changes) {
   std::vector<table_manifest> wanted;
   for (auto const& table : tables) wanted.push_back(table.manifest);
@@ -106,12 +119,16 @@ result<generation> generation_with(generation const& now, migration_manifest con
     put_table(next, table);
     if (!next.find_group(table.manifest.group)) next.groups.push_back(new_group(table.manifest.group));
   }
-  // A table that no manifest names any more leaves, and with the last one its group (`diff` has refused it past observing).
+  // A table that no manifest names any more leaves, and with the last one its group (`diff` has refused it
+  // past observing).
   std::erase_if(next.tables, [&](table_state const& held) {
-    return std::none_of(tables.begin(), tables.end(), [&](table_state const& table) { return table.manifest.table == held.manifest.table; });
+    return std::none_of(tables.begin(), tables.end(), [&](table_state const& table) {
+      return table.manifest.table == held.manifest.table;
+    });
   });
   std::erase_if(next.groups, [&](group_state const& held) {
-    return std::none_of(next.tables.begin(), next.tables.end(), [&](table_state const& table) { return table.manifest.group == held.name; });
+    return std::none_of(next.tables.begin(), next.tables.end(),
+                        [&](table_state const& table) { return table.manifest.group == held.name; });
   });
   return next;
 }
@@ -136,7 +153,8 @@ result<> record_manifests(session& source, std::vector<table_manifest> const& ma
 
 std::vector<install_node> install_nodes(node_connections& nodes) {
   std::vector<install_node> wanted;
-  for (auto const& node : nodes.all_nodes()) wanted.push_back({node.node, wanted.empty() ? node_role::source : node_role::shard, node.name});
+  for (auto const& node : nodes.all_nodes())
+    wanted.push_back({node.node, wanted.empty() ? node_role::source : node_role::shard, node.name});
   return wanted;
 }
 
@@ -146,7 +164,8 @@ std::string changes_json(std::vector<std::string> const& changes) {
 
 }  // namespace
 
-result<apply_report> apply_manifests(controller_options const& options, std::vector<table_manifest> const& manifests) {
+result<apply_report> apply_manifests(controller_options const& options,
+                                     std::vector<table_manifest> const& manifests) {
   node_connections nodes(options);
   BOOST_OUTCOME_TRYV(nodes.refresh());
   BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
@@ -162,13 +181,18 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
   BOOST_OUTCOME_TRY(auto next, generation_with(known, options.migration, tables, report.changes));
   report.generation = known.number;
   if (next == known) return report;
-  BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, {.token = lease->token()}));
+  BOOST_OUTCOME_TRYV(
+      prepare_known_lookups(nodes, next, options.migration.application_role, {.token = lease->token()}));
   BOOST_OUTCOME_TRY(next.number, next_generation_number(nodes.source(), sessions.shards));
-  BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), known, next, onboard::capture_change::before_publication, {.token = lease->token()}));
+  BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), known, next,
+                                              onboard::capture_change::before_publication,
+                                              {.token = lease->token()}));
   BOOST_OUTCOME_TRYV(publish_generation(nodes.source(), sessions.shards, next, lease->token()));
-  BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), known, next, onboard::capture_change::after_publication, {.token = lease->token()}));
+  BOOST_OUTCOME_TRYV(onboard::change_captures(
+      nodes.all_nodes(), known, next, onboard::capture_change::after_publication, {.token = lease->token()}));
   BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
-  BOOST_OUTCOME_TRYV(append_audit(nodes.source(), options.holder, "manifest_applied", "{\"changes\": " + changes_json(report.changes) + "}"));
+  BOOST_OUTCOME_TRYV(append_audit(nodes.source(), options.holder, "manifest_applied",
+                                  "{\"changes\": " + changes_json(report.changes) + "}"));
   report.generation = next.number;
   return report;
 }
@@ -176,8 +200,11 @@ result<apply_report> apply_manifests(controller_options const& options, std::vec
 namespace {
 
 /// The request's migration manifest; the one in force where the request has none.
-result<migration_manifest> migration_in(session& catalog, request const& asked, migration_manifest const& in_force, std::vector<manifest_finding>& findings) {
-  BOOST_OUTCOME_TRY(auto const document, catalog.query({.sql = "SELECT $1::jsonb ->> 'migration'", .parameters = {asked.arguments}}));
+result<migration_manifest> migration_in(session& catalog, request const& asked,
+                                        migration_manifest const& in_force,
+                                        std::vector<manifest_finding>& findings) {
+  BOOST_OUTCOME_TRY(auto const document, catalog.query({.sql = "SELECT $1::jsonb ->> 'migration'",
+                                                        .parameters = {asked.arguments}}));
   if (!document.at(0, 0)) return in_force;
   auto file = parse_migration_manifest(document.text(0, 0), "migration");
   findings.insert(findings.end(), file.findings.begin(), file.findings.end());
@@ -187,7 +214,9 @@ result<migration_manifest> migration_in(session& catalog, request const& asked, 
 }  // namespace
 
 result<std::string> controller::parts::serve_apply(request const& asked) {
-  BOOST_OUTCOME_TRY(auto const documents, nodes.source().query({.sql = "SELECT jsonb_array_elements_text($1::jsonb -> 'documents')", .parameters = {asked.arguments}}));
+  BOOST_OUTCOME_TRY(auto const documents,
+                    nodes.source().query({.sql = "SELECT jsonb_array_elements_text($1::jsonb -> 'documents')",
+                                          .parameters = {asked.arguments}}));
   std::vector<table_manifest> manifests;
   std::vector<manifest_finding> findings;
   for (std::size_t i = 0; i < documents.size(); ++i) {
@@ -203,12 +232,17 @@ result<std::string> controller::parts::serve_apply(request const& asked) {
   if (next != *now) {
     BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, onboarding()));
     auto const before = now;
-    BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), *before, next, onboard::capture_change::before_publication, onboarding()));
+    BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), *before, next,
+                                                onboard::capture_change::before_publication, onboarding()));
     BOOST_OUTCOME_TRYV(publish(std::move(next)));
-    BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), *before, *now, onboard::capture_change::after_publication, onboarding()));
+    BOOST_OUTCOME_TRYV(onboard::change_captures(nodes.all_nodes(), *before, *now,
+                                                onboard::capture_change::after_publication, onboarding()));
     BOOST_OUTCOME_TRYV(record_manifests(nodes.source(), manifests));
   }
-  return nodes::json_object().raw("changes", changes_json(changes)).number("generation", static_cast<std::int64_t>(now->number)).str();
+  return nodes::json_object()
+      .raw("changes", changes_json(changes))
+      .number("generation", static_cast<std::int64_t>(now->number))
+      .str();
 }
 
 }  // namespace v0

@@ -1,15 +1,15 @@
 // Bringing a group from stage to stage.
 #include "lib/migrate/controller/parts.hpp"
-#include "lib/migrate/nodes/json_text.hpp"
-#include "lib/migrate/onboard/capture.hpp"
-#include "shardway/base/stop_point.hpp"
 #include "lib/migrate/lookup/job.hpp"
 #include "lib/migrate/lookup/tables.hpp"
+#include "lib/migrate/nodes/json_text.hpp"
+#include "lib/migrate/onboard/capture.hpp"
 #include "lib/migrate/onboard/finish.hpp"
 #include "lib/migrate/onboard/ids.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/join.hpp"
 #include "lib/migrate/onboard/schema.hpp"
+#include "shardway/base/stop_point.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -29,11 +29,12 @@ result<> controller::parts::advance_goals() {
       continue;
     }
     BOOST_OUTCOME_TRY(auto const state, group(name));
-    if (state.at < wanted.to) {
+    if (state.stage < wanted.to) {
       ++goal;
       continue;
     }
-    BOOST_OUTCOME_TRYV(finish_request(nodes.source(), token(), wanted.request, nodes::json_object().text("stage", shardway::name(state.at)).str()));
+    BOOST_OUTCOME_TRYV(finish_request(nodes.source(), token(), wanted.request,
+                                      nodes::json_object().text("stage", shardway::name(state.stage)).str()));
     goal = goals.erase(goal);
   }
   return success();
@@ -41,18 +42,24 @@ result<> controller::parts::advance_goals() {
 
 result<> controller::parts::advance_one_stage(std::string const& name) {
   BOOST_OUTCOME_TRY(auto const state, group(name));
-  if (state.at >= goals[name].to) return success();
+  if (state.stage >= goals[name].to) return success();
   for (auto const& table : tables_of(name))
-    if (state.at >= table.manifest.stage_until)
-      return error(error_code::precondition_failed, "the manifest of " + table.manifest.table + " ends at stage " + std::string(shardway::name(state.at)),
+    if (state.stage >= table.manifest.stage_until)
+      return error(error_code::precondition_failed,
+                   "the manifest of " + table.manifest.table + " ends at stage " +
+                       std::string(shardway::name(state.stage)),
                    "raise stage_until in its manifest and apply it");
-  switch (state.at) {
-    case stage::observing: return start_copying(name);
-    case stage::copying: return finish_copying(name);
-    case stage::replicating: return start_dual_writing(name);
+  switch (state.stage) {
+    case stage::observing:
+      return start_copying(name);
+    case stage::copying:
+      return finish_copying(name);
+    case stage::replicating:
+      return start_dual_writing(name);
     case stage::dual_writing:
     case stage::sharded:
-    case stage::finalized: return success();
+    case stage::finalized:
+      return success();
   }
   return success();
 }
@@ -62,7 +69,8 @@ result<> controller::parts::start_copying(std::string const& name) {
   auto const source = nodes.source_node();
   auto const shards = nodes.shard_nodes();
   auto const onboard = onboarding();
-  BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, options.migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(
+      onboard::prepare_groups(source, shards, {name}, options.migration.application_role, onboard));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, options.migration, tables, onboard));
   }
@@ -106,14 +114,18 @@ result<> controller::parts::start_dual_writing(std::string const& name) {
   auto const tables = tables_of(name);
   for (auto const& table : tables)
     if (table.manifest.kind == table_kind::reference)
-      return error(error_code::precondition_failed, "group " + name + " holds a reference table: it stays at replicating, under the source's authority");
+      return error(error_code::precondition_failed,
+                   "group " + name +
+                       " holds a reference table: it stays at replicating, under the source's authority");
   BOOST_OUTCOME_TRYV(onboard::prepare_ids(nodes.source_node(), nodes.shard_nodes(), tables, onboarding()));
-  BOOST_OUTCOME_TRYV(lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), tables, options.migration.application_role, onboarding()));
+  BOOST_OUTCOME_TRYV(lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), tables,
+                                             options.migration.application_role, onboarding()));
   BOOST_OUTCOME_TRYV(onboard::raise_capture(nodes.source_node(), node_role::source, tables, onboarding()));
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(onboard::raise_capture(shard, node_role::shard, tables, onboarding()));
   }
-  // Before the first wave and not with it: the reverse replication slot waits for old transactions, and the mirror has to prove itself.
+  // Before the first wave and not with it: the reverse replication slot waits for old transactions, and the
+  // mirror has to prove itself.
   for (auto const& shard : nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(onboard::prepare_reverse(shard, options.migration, {name}, tables, onboarding()));
   }

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
-#include "lib/migrate/stream/apply/sql.hpp"
-#include "shardway/base/stop_point.hpp"
 #include "lib/migrate/copy/old_transactions.hpp"
+#include "lib/migrate/copy/plan.hpp"
+#include "lib/migrate/stream/apply/sql.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
-#include "lib/migrate/copy/plan.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/clock.hpp"
+#include "shardway/base/stop_point.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -18,14 +19,22 @@ namespace {
 steady_time now() { return system_clock_source().now(); }
 
 bool may_try_again(error const& failed) {
-  return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost || failed.code() == error_code::deadline_exceeded ||
-         failed.code() == error_code::serialization_failure || failed.code() == error_code::in_doubt || failed.sqlstate() == "23505";
+  return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost ||
+         failed.code() == error_code::deadline_exceeded ||
+         failed.code() == error_code::serialization_failure || failed.code() == error_code::in_doubt ||
+         failed.sqlstate() == "23505";
 }
 
 }  // namespace
 
-copy_job::copy_job(copy_options options, stream::dispatcher& stream, std::vector<std::shared_ptr<stream::apply_queue>> queues, copy_pause& gate)
-    : options_(std::move(options)), stream_(stream), queues_(std::move(queues)), gate_(gate), started_(now()), thread_([this] { run(); }) {}
+copy_job::copy_job(copy_options options, stream::dispatcher& stream,
+                   std::vector<std::shared_ptr<stream::apply_queue>> queues, copy_pause& gate)
+    : options_(std::move(options)),
+      stream_(stream),
+      queues_(std::move(queues)),
+      gate_(gate),
+      started_(now()),
+      thread_([this] { run(); }) {}
 
 copy_job::~copy_job() { stop(); }
 
@@ -36,7 +45,7 @@ void copy_job::stop() {
 
 bool copy_job::wait(std::chrono::milliseconds time) const {
   auto const until = now() + time;
-  while (!stopping_ && now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!stopping_ && now() < until) sleep_for(std::chrono::milliseconds(5));
   return !stopping_;
 }
 
@@ -81,7 +90,8 @@ result<> copy_job::plan_table(session& source, stream::table_ptr const& table) {
       {.sql = "BEGIN"},
       engine_check_statement(options_.token, "copy"),
       {.sql = "DELETE FROM shardway.chunk WHERE relation = $1::text", .parameters = {table->name()}},
-      {.sql = "INSERT INTO shardway.chunk (relation, lower, upper, state) SELECT $1::text, x.l, x.u, 'planned' FROM ROWS FROM (pg_catalog.unnest($2::text[]), "
+      {.sql = "INSERT INTO shardway.chunk (relation, lower, upper, state) SELECT $1::text, x.l, x.u, "
+              "'planned' FROM ROWS FROM (pg_catalog.unnest($2::text[]), "
               "pg_catalog.unnest($3::text[])) WITH ORDINALITY AS x (l, u, n) ORDER BY x.n RETURNING id",
        .parameters = {table->name(), text_array(lower), text_array(upper)}},
       {.sql = "COMMIT"}};
@@ -124,7 +134,8 @@ void copy_job::work() {
       return fail(done.error());
     }
     tries = rows_copied_ > before ? 0 : tries + 1;
-    wait(std::min(options_.limits.retry_delay_max, std::chrono::milliseconds(20) * (1u << std::min(tries, 7u))));
+    wait(std::min(options_.limits.retry_delay_max,
+                  std::chrono::milliseconds(20) * (1u << std::min(tries, 7u))));
   }
 }
 
@@ -143,7 +154,8 @@ std::optional<std::pair<stream::table_ptr, std::size_t>> copy_job::claim() {
   for (auto const& table : tables_) {
     auto const count = static_cast<std::size_t>(stream_.progress(table->name()).chunks);
     for (std::size_t i = 0; i < count; ++i)
-      if (stream_.is_planned(table->name(), i) && claimed_.emplace(table->name(), i).second) return std::pair{table, i};
+      if (stream_.is_planned(table->name(), i) && claimed_.emplace(table->name(), i).second)
+        return std::pair{table, i};
   }
   return std::nullopt;
 }
@@ -159,39 +171,49 @@ result<bool> copy_job::copy_one(worker_nodes& nodes) {
   auto const& [table, chunk] = *mine;
   auto copied = copy_chunk(nodes, table, chunk);
   if (!copied) stream_.fail_chunk(table->name(), chunk);
-  auto const done = copied ? finish_chunk(nodes, table->name(), chunk, copied.value()) : result<>{copied.error()};
+  auto const done =
+      copied ? finish_chunk(nodes, table->name(), chunk, copied.value()) : result<>{copied.error()};
   unclaim(table->name(), chunk);
   if (!done) return done.error();
   return true;
 }
 
-result<copy_job::counts> copy_job::copy_chunk(worker_nodes& nodes, stream::table_ptr const& table, std::size_t chunk) {
+result<copy_job::counts> copy_job::copy_chunk(worker_nodes& nodes, stream::table_ptr const& table,
+                                              std::size_t chunk) {
   BOOST_OUTCOME_TRYV(wait_for_shards(stream_.open_chunk(table->name(), chunk)));
-  if (stop_point("before_chunk_snapshot")) return error{error_code::connection_lost, "stopped by a test at before_chunk_snapshot"};
+  if (stop_point("before_chunk_snapshot"))
+    return error{error_code::connection_lost, "stopped by a test at before_chunk_snapshot"};
   BOOST_OUTCOME_TRYV(take_snapshot(nodes, table->name(), chunk));
-  if (stop_point("after_chunk_snapshot")) return error{error_code::connection_lost, "stopped by a test at after_chunk_snapshot"};
+  if (stop_point("after_chunk_snapshot"))
+    return error{error_code::connection_lost, "stopped by a test at after_chunk_snapshot"};
   return copy_rows(nodes, *table, stream_.range_of(table->name(), chunk));
 }
 
-// CP8: a table that is emptied on a shard after rows were copied there would lose rows that are newer than the TRUNCATE.
+// CP8: a table that is emptied on a shard after rows were copied there would lose rows that are newer than
+// the TRUNCATE.
 result<> copy_job::wait_for_shards(lsn position) const {
   for (auto const& queue : queues_) {
     while (queue->committed().applied < position) {
       if (auto const state = queue->state(); state.failure) return *state.failure;
-      if (auto const stream = stream_.failure()) return stream->while_doing("copying group " + options_.group);
+      if (auto const stream = stream_.failure())
+        return stream->while_doing("copying group " + options_.group);
       if (!wait(std::chrono::milliseconds(10))) return error{error_code::cancelled, "the copy is stopping"};
     }
   }
   return success();
 }
 
-// CP2: a commit may be decoded before a snapshot shows it, for as long as a synchronous standby makes it wait.
+// CP2: a commit may be decoded before a snapshot shows it, for as long as a synchronous standby makes it
+// wait.
 result<> copy_job::take_snapshot(worker_nodes& nodes, std::string const& table, std::size_t chunk) {
   for (unsigned tries = 0; !stopping_; ++tries) {
     BOOST_OUTCOME_TRYV(nodes.source->query({.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}));
-    BOOST_OUTCOME_TRY(auto const shown, nodes.source->query({.sql = "SELECT pg_catalog.pg_current_snapshot()::text"}));
+    BOOST_OUTCOME_TRY(auto const shown,
+                      nodes.source->query({.sql = "SELECT pg_catalog.pg_current_snapshot()::text"}));
     auto const snapshot = stream::xid_snapshot::parse(shown.text(0, 0));
-    if (!snapshot) return error{error_code::protocol_violation, "the source's snapshot does not parse"}.at_node(options_.nodes.source.node);
+    if (!snapshot)
+      return error{error_code::protocol_violation, "the source's snapshot does not parse"}.at_node(
+          options_.nodes.source.node);
     if (stream_.accept_snapshot(table, chunk, *snapshot)) return success();
     BOOST_OUTCOME_TRYV(nodes.source->query({.sql = "ROLLBACK"}));
     wait(std::chrono::milliseconds(std::min(200u, 2u << std::min(tries, 7u))));
@@ -200,7 +222,8 @@ result<> copy_job::take_snapshot(worker_nodes& nodes, std::string const& table, 
 }
 
 // I6: closed in the catalog only after every shard has committed past the deferred changes.
-result<> copy_job::finish_chunk(worker_nodes& nodes, std::string const& table, std::size_t chunk, counts counted) {
+result<> copy_job::finish_chunk(worker_nodes& nodes, std::string const& table, std::size_t chunk,
+                                counts counted) {
   auto const barrier = stream_.hand_over(table, chunk);
   if (!barrier) {
     stream_.fail_chunk(table, chunk);
@@ -212,11 +235,15 @@ result<> copy_job::finish_chunk(worker_nodes& nodes, std::string const& table, s
       if (stopping_) return error{error_code::cancelled, "the copy is stopping"};
     }
   }
-  if (stop_point("before_chunk_close")) return error{error_code::connection_lost, "stopped by a test at before_chunk_close"};
+  if (stop_point("before_chunk_close"))
+    return error{error_code::connection_lost, "stopped by a test at before_chunk_close"};
   auto const id = stream_.id_of(table, chunk);
   auto closed = set_chunk(*nodes.source, id, counted);
-  // The rows are where they belong; only the note of it is missing. It is written as soon as the source can be reached.
-  for (unsigned tries = 0; !closed && may_try_again(closed.error()) && wait(std::chrono::milliseconds(50 << std::min(tries, 5u))); ++tries) {
+  // The rows are where they belong; only the note of it is missing. It is written as soon as the source can
+  // be reached.
+  for (unsigned tries = 0;
+       !closed && may_try_again(closed.error()) && wait(std::chrono::milliseconds(50 << std::min(tries, 5u)));
+       ++tries) {
     auto fresh = connect(options_.nodes.source);
     if (fresh) closed = set_chunk(*fresh.value(), id, counted);
   }
@@ -230,7 +257,8 @@ result<> copy_job::set_chunk(session& source, std::int64_t id, counts counted) {
   std::vector<statement> const statements{
       {.sql = "BEGIN"},
       engine_check_statement(options_.token, "copy"),
-      {.sql = "UPDATE shardway.chunk SET state = 'closed', row_count = $2::int8, byte_count = $3::int8, closed_at = pg_catalog.clock_timestamp() WHERE id = $1::int8",
+      {.sql = "UPDATE shardway.chunk SET state = 'closed', row_count = $2::int8, byte_count = $3::int8, "
+              "closed_at = pg_catalog.clock_timestamp() WHERE id = $1::int8",
        .parameters = {std::to_string(id), std::to_string(counted.rows), std::to_string(counted.bytes)}},
       {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, source.flush(statements));
@@ -240,7 +268,8 @@ result<> copy_job::set_chunk(session& source, std::int64_t id, counts counted) {
 }
 
 copy_progress copy_job::state() const {
-  copy_progress state{.is_running = running_, .is_paused = gate_.is_closed(), .is_complete = true, .tables = {}};
+  copy_progress state{
+      .is_running = running_, .is_paused = gate_.is_closed(), .is_complete = true, .tables = {}};
   auto const catalog = stream_.catalog();
   for (auto const& [name, table] : catalog->tables()) {
     if (table->group() != options_.group) continue;

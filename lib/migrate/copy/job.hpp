@@ -1,4 +1,5 @@
-// The copy of one group: plans chunks, then copies them with some workers. Keeps I6; how a chunk meets the stream: migrate/chunk.hpp.
+// The copy of one group: plans chunks, then copies them with some workers. Keeps I6; how a chunk meets the
+// stream: migrate/chunk.hpp.
 #pragma once
 
 #include <atomic>
@@ -13,8 +14,8 @@
 #include <vector>
 
 #include "lib/migrate/stream/read/dispatcher.hpp"
-#include "shardway/migrate/nodes/engine_nodes.hpp"
 #include "lib/pg/binary_copy.hpp"
+#include "shardway/migrate/nodes/engine_nodes.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -42,7 +43,8 @@ struct copy_options {
 /// Thread safety: `state` is safe from any thread. Lifetime: the destructor stops and joins.
 class copy_job {
  public:
-  copy_job(copy_options options, stream::dispatcher& stream, std::vector<std::shared_ptr<stream::apply_queue>> queues, copy_pause& gate);
+  copy_job(copy_options options, stream::dispatcher& stream,
+           std::vector<std::shared_ptr<stream::apply_queue>> queues, copy_pause& gate);
   ~copy_job();
   copy_job(copy_job const&) = delete;
   copy_job& operator=(copy_job const&) = delete;
@@ -72,9 +74,10 @@ class copy_job {
   result<> wait_for_shards(lsn position) const;
   result<> take_snapshot(worker_nodes&, std::string const& table, std::size_t chunk);
   result<counts> copy_rows(worker_nodes&, stream::followed_table const&, stream::chunk_range const&);
-  result<std::vector<slot_set>> begin_on_shards(worker_nodes&, stream::followed_table const&, std::string const& condition);
-  result<counts> pump(worker_nodes&, stream::followed_table const&, std::string const& condition, std::vector<std::unique_ptr<copy_writer>>& writers,
-                      std::vector<slot_set> const& held);
+  result<std::vector<slot_set>> begin_on_shards(worker_nodes&, stream::followed_table const&,
+                                                std::string const& condition);
+  result<counts> pump(worker_nodes&, stream::followed_table const&, std::string const& condition,
+                      std::vector<std::unique_ptr<copy_writer>>& writers, std::vector<slot_set> const& held);
   result<> commit_on_shards(worker_nodes&);
   result<> finish_chunk(worker_nodes&, std::string const& table, std::size_t chunk, counts);
   result<> set_chunk(session& source, std::int64_t id, counts);

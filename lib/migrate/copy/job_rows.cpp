@@ -1,15 +1,16 @@
-// Rows of a chunk on their way: binary COPY out of the source, each tuple unparsed into the binary COPY of its shard.
+// Rows of a chunk on their way: binary COPY out of the source, each tuple unparsed into the binary COPY of
+// its shard.
 #include <algorithm>
 
 #include "lib/migrate/copy/job.hpp"
-#include "shardway/base/stop_point.hpp"
+#include "lib/migrate/copy/plan.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/protocol/slot_of.hpp"
+#include "shardway/base/stop_point.hpp"
 #include "shardway/route/slot.hpp"
-#include "lib/migrate/copy/plan.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -35,7 +36,10 @@ result<std::vector<rows>> run_all(session& node, std::vector<statement> const& s
 result<slot_id> slot_of_binary(stream::followed_table const& table, binary_tuple const& tuple) {
   std::vector<shard_key> parts;
   for (std::size_t i = 0; i < table.shard_key.size(); ++i) {
-    if (!tuple.fields[i]) return error{error_code::constraint_violation, "a row of table " + table.name() + " has NULL in its shard key", "shard keys must be NOT NULL"};
+    if (!tuple.fields[i])
+      return error{error_code::constraint_violation,
+                   "a row of table " + table.name() + " has NULL in its shard key",
+                   "shard keys must be NOT NULL"};
     BOOST_OUTCOME_TRY(auto part, shard_key::from_binary(table.shard_key_types[i], *tuple.fields[i]));
     parts.push_back(std::move(part));
   }
@@ -44,24 +48,28 @@ result<slot_id> slot_of_binary(stream::followed_table const& table, binary_tuple
   return slot_of(whole);
 }
 
-// CP8: what an interrupted try left is removed, but never a row whose slot the shard has authority for; the fence is held meanwhile.
+// CP8: what an interrupted try left is removed, but never a row whose slot the shard has authority for; the
+// fence is held meanwhile.
 std::string emptying_sql(stream::followed_table const& table, std::string const& condition) {
   std::string sql = "DELETE FROM " + names::quoted_table(table.name()) + " AS t" + condition;
   if (table.is_reference()) return sql;
   std::vector<std::string> key;
   for (auto const at : table.shard_key) key.push_back(key_expression(table.sent[at], "t."));
-  return sql + (condition.empty() ? " WHERE" : " AND") + " NOT EXISTS (SELECT 1 FROM " + names::fence(table.group()) + " AS f WHERE f.is_open AND " +
-         slot_of_call(key) + " BETWEEN f.slot_from AND f.slot_to)";
+  return sql + (condition.empty() ? " WHERE" : " AND") + " NOT EXISTS (SELECT 1 FROM " +
+         names::fence(table.group()) + " AS f WHERE f.is_open AND " + slot_of_call(key) +
+         " BETWEEN f.slot_from AND f.slot_to)";
 }
 
 }  // namespace
 
-result<copy_job::counts> copy_job::copy_rows(worker_nodes& nodes, stream::followed_table const& table, stream::chunk_range const& range) {
+result<copy_job::counts> copy_job::copy_rows(worker_nodes& nodes, stream::followed_table const& table,
+                                             stream::chunk_range const& range) {
   auto const condition = range_condition(table, stream::order_of(table), range);
   BOOST_OUTCOME_TRY(auto const held, begin_on_shards(nodes, table, condition));
   std::vector<std::unique_ptr<copy_writer>> writers;
   for (auto& shard : nodes.shards) {
-    BOOST_OUTCOME_TRY(auto writer, shard->copy_in("COPY " + names::quoted_table(table.name()) + " (" + column_names(table) + ") FROM STDIN (FORMAT binary)"));
+    BOOST_OUTCOME_TRY(auto writer, shard->copy_in("COPY " + names::quoted_table(table.name()) + " (" +
+                                                  column_names(table) + ") FROM STDIN (FORMAT binary)"));
     BOOST_OUTCOME_TRYV(writer->write(binary_copy_header));
     writers.push_back(std::move(writer));
   }
@@ -72,32 +80,43 @@ result<copy_job::counts> copy_job::copy_rows(worker_nodes& nodes, stream::follow
   }
   writers.clear();
   BOOST_OUTCOME_TRYV(nodes.source->query({.sql = "ROLLBACK"}));
-  if (stop_point("after_chunk_copy")) return error{error_code::connection_lost, "stopped by a test at after_chunk_copy"};
+  if (stop_point("after_chunk_copy"))
+    return error{error_code::connection_lost, "stopped by a test at after_chunk_copy"};
   BOOST_OUTCOME_TRYV(commit_on_shards(nodes));
   return counted;
 }
 
-result<std::vector<copy_job::slot_set>> copy_job::begin_on_shards(worker_nodes& nodes, stream::followed_table const& table, std::string const& condition) {
+result<std::vector<copy_job::slot_set>> copy_job::begin_on_shards(worker_nodes& nodes,
+                                                                  stream::followed_table const& table,
+                                                                  std::string const& condition) {
   std::vector<slot_set> held;
   for (auto& shard : nodes.shards) {
-    std::vector<statement> statements{{.sql = "BEGIN"}, engine_statement(options_.token, "copy"), fence_lock_statement(table.group()),
-                                      read_fence_statement(table.group()), {.sql = emptying_sql(table, condition)}};
+    std::vector<statement> statements{{.sql = "BEGIN"},
+                                      engine_statement(options_.token, "copy"),
+                                      fence_lock_statement(table.group()),
+                                      read_fence_statement(table.group()),
+                                      {.sql = emptying_sql(table, condition)}};
     BOOST_OUTCOME_TRY(auto const answers, run_all(*shard, statements));
     BOOST_OUTCOME_TRY(auto const fence, parse_fence(answers[3]));
     slot_set slots(limits::slot_count);
     for (auto const& row : fence)
-      for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value(); ++slot) slots[slot] = true;
+      for (std::uint32_t slot = row.slots.first.value(); row.open && slot <= row.slots.last.value(); ++slot)
+        slots[slot] = true;
     held.push_back(std::move(slots));
   }
   return held;
 }
 
-result<copy_job::counts> copy_job::pump(worker_nodes& nodes, stream::followed_table const& table, std::string const& condition,
-                                        std::vector<std::unique_ptr<copy_writer>>& writers, std::vector<slot_set> const& held) {
+result<copy_job::counts> copy_job::pump(worker_nodes& nodes, stream::followed_table const& table,
+                                        std::string const& condition,
+                                        std::vector<std::unique_ptr<copy_writer>>& writers,
+                                        std::vector<slot_set> const& held) {
   auto const windows = stream_.windows_of(table.group());
   auto const catalog = stream_.catalog();
-  BOOST_OUTCOME_TRY(auto splitter, binary_copy_splitter::make({.columns = table.sent.size(), .chosen = table.shard_key}));
-  BOOST_OUTCOME_TRY(auto reader, nodes.source->copy_out("COPY (SELECT " + column_names(table) + " FROM " + names::quoted_table(table.name()) + condition +
+  BOOST_OUTCOME_TRY(auto splitter,
+                    binary_copy_splitter::make({.columns = table.sent.size(), .chosen = table.shard_key}));
+  BOOST_OUTCOME_TRY(auto reader, nodes.source->copy_out("COPY (SELECT " + column_names(table) + " FROM " +
+                                                        names::quoted_table(table.name()) + condition +
                                                         ") TO STDOUT (FORMAT binary)"));
   counts counted;
   for (;;) {
@@ -125,7 +144,8 @@ result<copy_job::counts> copy_job::pump(worker_nodes& nodes, stream::followed_ta
     for (auto& writer : writers) {
       BOOST_OUTCOME_TRYV(writer->pump());
     }
-    if (counted.rows % 1000 == 1 && stop_point("during_chunk_copy")) return error{error_code::connection_lost, "stopped by a test at during_chunk_copy"};
+    if (counted.rows % 1000 == 1 && stop_point("during_chunk_copy"))
+      return error{error_code::connection_lost, "stopped by a test at during_chunk_copy"};
   }
   BOOST_OUTCOME_TRYV(splitter.finish());
   return counted;

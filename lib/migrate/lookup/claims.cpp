@@ -12,18 +12,20 @@ inline namespace v0 {
 namespace migrate::lookup {
 
 result<lookup_claims::place> lookup_claims::place_of(lookup_owner const& owner) const {
-  BOOST_OUTCOME_TRY(auto const key, key_from_texts(*of_.table, of_.table->manifest.shard_key, owner.shard_key));
+  BOOST_OUTCOME_TRY(auto const key,
+                    key_from_texts(*of_.table, of_.table->manifest.shard_key, owner.shard_key));
   auto const slot = slot_of(key);
   auto const& range = generation::authority_of(group_, slot);
-  return place{range.shard ? nodes_.shards[range.shard->value()] : nodes_.source, slot, range.at};
+  return place{range.shard ? nodes_.shards[range.shard->value()] : nodes_.source, slot, range.epoch};
 }
 
-// Until our transaction ends no writer of the value can pass: it holds the same lock to its own end. False: not in time.
+// Until our transaction ends no writer of the value can pass: it holds the same lock to its own end. False:
+// not in time.
 result<bool> lookup_claims::keep_off(place const& at, lookup_entry const& entry) {
   statement const all[]{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                         {.sql = "SET LOCAL lock_timeout = '500ms'"},
                         engine_check_statement(token_, "controller"),
-                        fence_statement(group_.name, at.slot, at.at),
+                        fence_statement(group_.name, at.slot, at.epoch),
                         lookup_lock_statement(of_, {slot_of(entry.value)}, true)};
   open_.push_back(at.node);
   BOOST_OUTCOME_TRY(auto const answers, at.node->flush(all));
@@ -78,13 +80,14 @@ result<claim_end> lookup_claims::add_kept(place const& at, lookup_entry const& e
   return take_over(at, entry, *holder);
 }
 
-result<claim_end> lookup_claims::take_over(place const& at, lookup_entry const& entry, lookup_owner const& from) {
+result<claim_end> lookup_claims::take_over(place const& at, lookup_entry const& entry,
+                                           lookup_owner const& from) {
   BOOST_OUTCOME_TRY(auto const other, place_of(from));
   if (other.node != at.node) {
     BOOST_OUTCOME_TRY(bool const kept, keep_off(other, entry));
     if (!kept) return claim_end::busy;
   } else if (other.slot != at.slot) {
-    BOOST_OUTCOME_TRYV(at.node->query(fence_statement(group_.name, other.slot, other.at)));
+    BOOST_OUTCOME_TRYV(at.node->query(fence_statement(group_.name, other.slot, other.epoch)));
   }
   BOOST_OUTCOME_TRY(bool const is_there, row_holds(*other.node, entry, from));
   if (is_there) return claim_end::duplicate;

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "shardway/migrate/wave/wave.hpp"
 #include "lib/protocol/lookup.hpp"
+#include "shardway/migrate/wave/wave.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -19,7 +19,8 @@ enum class claim_end : unsigned char {
 
 class lookup_claims {
  public:
-  lookup_claims(node_sessions const& nodes, generation const& now, lookup_of_table const& of, std::int64_t token)
+  lookup_claims(node_sessions const& nodes, generation const& now, lookup_of_table const& of,
+                std::int64_t token)
       : nodes_(nodes), now_(now), of_(of), group_(*now.find_group(of.table->manifest.group)), token_(token) {}
 
   /// Gives the value of a row its mapping, from a row that has not the value any more if need be.
@@ -27,12 +28,14 @@ class lookup_claims {
   /// Removes a mapping whose row has not the value.
   result<claim_end> remove(lookup_entry const& entry);
 
-  session& holder_of(shard_key const& value) const { return *nodes_.shards[lookup_shard(now_, value).value()]; }
+  session& holder_of(shard_key const& value) const {
+    return *nodes_.shards[lookup_shard(now_, value).value()];
+  }
   /// The node with authority for an owner's rows, and its slot.
   struct place {
     session* node{};
     slot_id slot{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   result<place> place_of(lookup_owner const& owner) const;
 

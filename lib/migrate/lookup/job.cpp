@@ -1,9 +1,10 @@
 // Building, checking and repairing a lookup: rows against mappings, then mappings against rows.
+#include "lib/migrate/lookup/job.hpp"
+
 #include <map>
 
-#include "lib/migrate/lookup/claims.hpp"
 #include "lib/catalog/guarded.hpp"
-#include "lib/migrate/lookup/job.hpp"
+#include "lib/migrate/lookup/claims.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway {
@@ -17,7 +18,8 @@ constexpr std::size_t page_rows = 1000;
 
 class lookup_job {
  public:
-  lookup_job(node_sessions const& nodes, generation const& now, lookup_of_table const& of, lookup_task task, std::int64_t token)
+  lookup_job(node_sessions const& nodes, generation const& now, lookup_of_table const& of, lookup_task task,
+             std::int64_t token)
       : nodes_(nodes), now_(now), of_(of), task_(task), token_(token), claims_(nodes, now, of, token) {
     report_.relation = of.table->manifest.table;
     report_.lookup = of.lookup->name;
@@ -25,7 +27,9 @@ class lookup_job {
 
   result<lookup_report> run() {
     BOOST_OUTCOME_TRYV(rows_of(*nodes_.source));
-    for (auto* shard : nodes_.shards) { BOOST_OUTCOME_TRYV(rows_of(*shard)); }
+    for (auto* shard : nodes_.shards) {
+      BOOST_OUTCOME_TRYV(rows_of(*shard));
+    }
     for (std::size_t i = 0; task_ != lookup_task::build && i < nodes_.shards.size(); ++i) {
       BOOST_OUTCOME_TRYV(mappings_of(shard_id{static_cast<std::uint16_t>(i)}));
     }
@@ -33,11 +37,13 @@ class lookup_job {
   }
 
  private:
-  // Rows that the node has authority for: copies on shards and on the mirror's side are others' to answer for.
+  // Rows that the node has authority for: copies on shards and on the mirror's side are others' to answer
+  // for.
   result<> rows_of(session& node) {
     lookup_entry last;
     for (bool first = true;; first = false) {
-      BOOST_OUTCOME_TRY(auto const page, node.query(base_page_statement(of_, first ? nullptr : &last, page_rows)));
+      BOOST_OUTCOME_TRY(auto const page,
+                        node.query(base_page_statement(of_, first ? nullptr : &last, page_rows)));
       if (page.empty()) return success();
       BOOST_OUTCOME_TRY(auto entries, parse_base_page(of_, page, last));
       std::map<session*, entry_list> by_shard;
@@ -47,7 +53,9 @@ class lookup_job {
         ++report_.rows;
         by_shard[&claims_.holder_of(entry.value)].push_back(std::move(entry));
       }
-      for (auto const& [shard, some] : by_shard) { BOOST_OUTCOME_TRYV(without_mapping(*shard, node, some)); }
+      for (auto const& [shard, some] : by_shard) {
+        BOOST_OUTCOME_TRYV(without_mapping(*shard, node, some));
+      }
     }
   }
 
@@ -59,11 +67,14 @@ class lookup_job {
     BOOST_OUTCOME_TRY(auto const gone, picked(node, without_row_statement(missing), missing));
     report_.missing += static_cast<std::int64_t>(missing.size() - gone.size());
     if (task_ == lookup_task::check) return success();
-    for (auto const& entry : missing) { BOOST_OUTCOME_TRYV(counted(claims_.add(entry), report_.added)); }
+    for (auto const& entry : missing) {
+      BOOST_OUTCOME_TRYV(counted(claims_.add(entry), report_.added));
+    }
     return success();
   }
 
-  // A mapping too many does no harm, so that no row is locked; a value of a unique lookup that is not free is looked into, one by one.
+  // A mapping too many does no harm, so that no row is locked; a value of a unique lookup that is not free is
+  // looked into, one by one.
   result<> build(session& shard, entry_list const& missing) {
     BOOST_OUTCOME_TRY(auto const done, run_guarded(shard, token_, {lookup_insert_statement(missing)}));
     report_.missing += done.front().affected();
@@ -82,7 +93,8 @@ class lookup_job {
     auto& node = *nodes_.shards[shard.value()];
     lookup_entry last;
     for (bool first = true;; first = false) {
-      BOOST_OUTCOME_TRY(auto const page, node.query(lookup_page_statement(of_, first ? nullptr : &last, page_rows)));
+      BOOST_OUTCOME_TRY(auto const page,
+                        node.query(lookup_page_statement(of_, first ? nullptr : &last, page_rows)));
       if (page.empty()) return success();
       BOOST_OUTCOME_TRY(auto entries, parse_lookup_page(of_, page));
       last = entries.back();
@@ -96,7 +108,9 @@ class lookup_job {
         BOOST_OUTCOME_TRY(auto const at, claims_.place_of(entry.owner));
         by_node[at.node].push_back(std::move(entry));
       }
-      for (auto const& [authority, some] : by_node) { BOOST_OUTCOME_TRYV(without_row(*authority, some)); }
+      for (auto const& [authority, some] : by_node) {
+        BOOST_OUTCOME_TRYV(without_row(*authority, some));
+      }
     }
   }
 
@@ -113,7 +127,9 @@ class lookup_job {
     BOOST_OUTCOME_TRY(auto const stale, picked(authority, without_row_statement(entries), entries));
     report_.stale += static_cast<std::int64_t>(stale.size());
     if (task_ != lookup_task::repair) return success();
-    for (auto const& entry : stale) { BOOST_OUTCOME_TRYV(counted(claims_.remove(entry), report_.removed)); }
+    for (auto const& entry : stale) {
+      BOOST_OUTCOME_TRYV(counted(claims_.remove(entry), report_.removed));
+    }
     return success();
   }
 
@@ -146,8 +162,8 @@ class lookup_job {
 
 }  // namespace
 
-result<lookup_report> run_lookup_task(node_sessions const& nodes, generation const& now, lookup_of_table const& of, lookup_task task,
-                                      std::int64_t token) {
+result<lookup_report> run_lookup_task(node_sessions const& nodes, generation const& now,
+                                      lookup_of_table const& of, lookup_task task, std::int64_t token) {
   return lookup_job(nodes, now, of, task, token).run();
 }
 

@@ -1,7 +1,7 @@
 // The tables of lookups, and which lookups are complete.
-#include "lib/migrate/onboard/sql.hpp"
 #include "lib/catalog/guarded.hpp"
 #include "lib/migrate/lookup/job.hpp"
+#include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -17,37 +17,44 @@ std::string shape_of(lookup_of_table const& of) {
   return shape;
 }
 
-result<> prepare_on(onboard::onboard_node const& at, bool is_shard, table_state const& table, std::string const& role, onboard::onboard_options const& options) {
+result<> prepare_on(onboard::onboard_node const& at, bool is_shard, table_state const& table,
+                    std::string const& role, onboard::onboard_options const& options) {
   std::string sql = lookup_state_sql(role);
   for (auto const& lookup : table.manifest.lookups) {
     lookup_of_table const of{&table, &lookup};
     if (is_shard) sql += lookup_table_sql(of, role);
-    sql += "INSERT INTO shardway.lookup (relation, name, shape, is_ready) VALUES (" + names::literal(table.manifest.table) + ", " +
-           names::literal(lookup.name) + ", " + names::literal(shape_of(of)) + ", false) ON CONFLICT DO NOTHING;\n";
+    sql += "INSERT INTO shardway.lookup (relation, name, shape, is_ready) VALUES (" +
+           names::literal(table.manifest.table) + ", " + names::literal(lookup.name) + ", " +
+           names::literal(shape_of(of)) + ", false) ON CONFLICT DO NOTHING;\n";
   }
   return onboard::run_ddl(*at.node, sql, "shardway.lookup", options);
 }
 
 // Clients keep these no more: should a manifest name one again, it is built anew.
-result<> retire_others(onboard::onboard_node const& at, table_state const& table, onboard::onboard_options const& options) {
+result<> retire_others(onboard::onboard_node const& at, table_state const& table,
+                       onboard::onboard_options const& options) {
   std::vector<std::string> kept;
   for (auto const& lookup : table.manifest.lookups) kept.push_back(lookup.name);
   BOOST_OUTCOME_TRY(auto const there, at.node->query({"SELECT to_regclass('shardway.lookup') IS NOT NULL"}));
   if (!there.boolean(0, 0)) return success();
   BOOST_OUTCOME_TRYV(run_guarded(*at.node, options.token,
-                                 {{.sql = "UPDATE shardway.lookup SET is_ready = false, at = clock_timestamp() WHERE relation = $1 AND name <> ALL ($2::text[])"
+                                 {{.sql = "UPDATE shardway.lookup SET is_ready = false, at = "
+                                          "clock_timestamp() WHERE relation = $1 AND name <> ALL ($2::text[])"
                                           " AND is_ready",
                                    .parameters = {table.manifest.table, text_array(kept)}}}));
   return success();
 }
 
 result<> check_shapes(onboard::onboard_node const& source, table_state const& table) {
-  BOOST_OUTCOME_TRY(auto const found, source.node->query({"SELECT name, shape FROM shardway.lookup WHERE relation = $1", {table.manifest.table}}));
+  BOOST_OUTCOME_TRY(auto const found,
+                    source.node->query({"SELECT name, shape FROM shardway.lookup WHERE relation = $1",
+                                        {table.manifest.table}}));
   for (std::size_t row = 0; row < found.size(); ++row) {
     auto const of = find_lookup(table, found.text(row, 0));
     if (!of || shape_of(*of) == found.text(row, 1)) continue;
-    return error{error_code::precondition_failed, "lookup \"" + of->lookup->name + "\" of " + table.manifest.table + " was made for (" +
-                                                      std::string(found.text(row, 1)) + "), and the manifest says (" + shape_of(*of) + ")",
+    return error{error_code::precondition_failed,
+                 "lookup \"" + of->lookup->name + "\" of " + table.manifest.table + " was made for (" +
+                     std::string(found.text(row, 1)) + "), and the manifest says (" + shape_of(*of) + ")",
                  "give the new lookup another name"};
   }
   return success();
@@ -55,15 +62,21 @@ result<> check_shapes(onboard::onboard_node const& source, table_state const& ta
 
 }  // namespace
 
-result<> prepare_lookups(onboard::onboard_node const& source, std::vector<onboard::onboard_node> const& shards, std::vector<table_state> const& tables,
-                         std::string const& application_role, onboard::onboard_options const& options) {
+result<> prepare_lookups(onboard::onboard_node const& source,
+                         std::vector<onboard::onboard_node> const& shards,
+                         std::vector<table_state> const& tables, std::string const& application_role,
+                         onboard::onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRYV(retire_others(source, table, options));
-    for (auto const& shard : shards) { BOOST_OUTCOME_TRYV(retire_others(shard, table, options)); }
+    for (auto const& shard : shards) {
+      BOOST_OUTCOME_TRYV(retire_others(shard, table, options));
+    }
     if (table.manifest.lookups.empty()) continue;
     BOOST_OUTCOME_TRYV(prepare_on(source, false, table, application_role, options));
     BOOST_OUTCOME_TRYV(check_shapes(source, table));
-    for (auto const& shard : shards) { BOOST_OUTCOME_TRYV(prepare_on(shard, true, table, application_role, options)); }
+    for (auto const& shard : shards) {
+      BOOST_OUTCOME_TRYV(prepare_on(shard, true, table, application_role, options));
+    }
   }
   return success();
 }
@@ -76,12 +89,16 @@ result<bool> is_lookup_ready(session& source, lookup_of_table const& of) {
 }
 
 // The source last: what it says is what a gate believes.
-result<> set_lookup_ready(node_sessions const& nodes, lookup_of_table const& of, bool ready, std::int64_t token) {
+result<> set_lookup_ready(node_sessions const& nodes, lookup_of_table const& of, bool ready,
+                          std::int64_t token) {
   auto all = nodes.shards;
   all.push_back(nodes.source);
   for (auto* node : all) {
-    BOOST_OUTCOME_TRYV(run_guarded(*node, token, {{.sql = "UPDATE shardway.lookup SET is_ready = $3::boolean, at = clock_timestamp() WHERE relation = $1 AND name = $2",
-                                                   .parameters = {of.table->manifest.table, of.lookup->name, std::string(ready ? "t" : "f")}}}));
+    BOOST_OUTCOME_TRYV(run_guarded(
+        *node, token,
+        {{.sql = "UPDATE shardway.lookup SET is_ready = $3::boolean, at = clock_timestamp() WHERE relation = "
+                 "$1 AND name = $2",
+          .parameters = {of.table->manifest.table, of.lookup->name, std::string(ready ? "t" : "f")}}}));
   }
   return success();
 }

@@ -11,8 +11,9 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::nodes {
 
-/// Ends the connection that still streams from this replication slot, if the token is the node's newest. Always an error: the caller tries again.
-/// Errors: `node_unreachable` (the reader was ended), `not_leader`; those of the connection.
+/// Ends the connection that still streams from this replication slot, if the token is the node's newest.
+/// Always an error: the caller tries again. Errors: `node_unreachable` (the reader was ended), `not_leader`;
+/// those of the connection.
 error end_other_reader(session& node, std::string const& replication_slot, std::int64_t token);
 
 }  // namespace migrate::nodes

@@ -10,7 +10,8 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::nodes {
 
-/// The connection is gone or was given up. A COMMIT in doubt is among them: positions are read again before anything is repeated.
+/// The connection is gone or was given up. A COMMIT in doubt is among them: positions are read again before
+/// anything is repeated.
 inline bool may_reconnect(error const& failed) {
   return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost ||
          failed.code() == error_code::deadline_exceeded || failed.code() == error_code::in_doubt;

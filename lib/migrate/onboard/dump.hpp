@@ -10,9 +10,10 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// All or nothing: schemas, types, functions, sequences and the tables that the shard lacks. What was left out is added to `skipped`.
-result<> copy_definitions(onboard_node const& source, onboard_node const& shard, std::vector<table_state> const& tables,
-    onboard_options const&,
+/// All or nothing: schemas, types, functions, sequences and the tables that the shard lacks. What was left
+/// out is added to `skipped`.
+result<> copy_definitions(onboard_node const& source, onboard_node const& shard,
+                          std::vector<table_state> const& tables, onboard_options const&,
                           std::vector<std::string>& skipped);
 
 }  // namespace migrate::onboard

@@ -10,15 +10,19 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// For tables with interleaved ids: sequences of serial and identity columns step by the stride, remainder 0 on the source and i + 1 on
-/// shard i, each restarted above every id there was (X10). Cost: nextval waits for one short transaction on the source.
-result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const& shards, std::vector<table_state> const&, onboard_options const&);
+/// For tables with interleaved ids: sequences of serial and identity columns step by the stride, remainder 0
+/// on the source and i + 1 on shard i, each restarted above every id there was (X10). Cost: nextval waits for
+/// one short transaction on the source.
+result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const& shards,
+                     std::vector<table_state> const&, onboard_options const&);
 
-/// For tables with ids LEASED or SLOT: the row in the catalog that clients lease blocks from, above the highest id and what the column's sequences
-/// have given, with `id_margin` for LEASED. From here on new ids come from there alone: the sequences go on as they were, and are not looked at.
-/// Errors: `precondition_failed`: the primary key is not one integer column (SLOT: bigint), or a row's id does not carry its slot (SLOT).
-/// Cost: the highest key; for SLOT a scan of the table.
-result<> prepare_id_blocks(onboard_node const& source, std::vector<table_state> const&, onboard_options const&);
+/// For tables with ids LEASED or SLOT: the row in the catalog that clients lease blocks from, above the
+/// highest id and what the column's sequences have given, with `id_margin` for LEASED. From here on new ids
+/// come from there alone: the sequences go on as they were, and are not looked at. Errors:
+/// `precondition_failed`: the primary key is not one integer column (SLOT: bigint), or a row's id does not
+/// carry its slot (SLOT). Cost: the highest key; for SLOT a scan of the table.
+result<> prepare_id_blocks(onboard_node const& source, std::vector<table_state> const&,
+                           onboard_options const&);
 
 }  // namespace migrate::onboard
 }  // namespace v0

@@ -1,12 +1,12 @@
 #include "lib/migrate/onboard/leave.hpp"
 
 #include <algorithm>
-#include <thread>
 
+#include "lib/migrate/onboard/inspect.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/protocol/schema.hpp"
-#include "lib/migrate/onboard/inspect.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,19 +15,21 @@ namespace {
 
 // One transaction of the engine around a text, with a short lock_timeout.
 result<> try_change(session& node, std::string const& sql, onboard_options const& options) {
-  auto const changed = node.simple("BEGIN; SELECT shardway.engine_begin(" + std::to_string(options.token) + ", 'stream'); SET LOCAL lock_timeout = '" +
-                                   std::to_string(options.lock_timeout.count()) + "ms';\n" + sql + ";\nCOMMIT");
+  auto const changed =
+      node.simple("BEGIN; SELECT shardway.engine_begin(" + std::to_string(options.token) +
+                  ", 'stream'); SET LOCAL lock_timeout = '" + std::to_string(options.lock_timeout.count()) +
+                  "ms';\n" + sql + ";\nCOMMIT");
   if (changed) return success();
   (void)node.simple("ROLLBACK");
   return changed.error();
 }
 
 result<> change(session& node, std::string const& sql, onboard_options const& options) {
-  auto const until = std::chrono::steady_clock::now() + options.retry_budget;
+  auto const until = steady_now() + options.retry_budget;
   for (;;) {
     auto const tried = try_change(node, sql, options);
-    if (tried || tried.error().sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until) return tried;
-    std::this_thread::sleep_for(options.lock_timeout / 4);
+    if (tried || tried.error().sqlstate() != "55P03" || steady_now() >= until) return tried;
+    sleep_for(options.lock_timeout / 4);
   }
 }
 
@@ -38,35 +40,46 @@ namespace {
 std::vector<std::string> tables_and_fences(std::vector<table_state> const& tables) {
   std::vector<std::string> relations;
   for (auto const& table : tables)
-    for (auto const& relation : {names::quoted_table(table.manifest.table), names::fence(table.manifest.group)})
-      if (std::find(relations.begin(), relations.end(), relation) == relations.end()) relations.push_back(relation);
+    for (auto const& relation :
+         {names::quoted_table(table.manifest.table), names::fence(table.manifest.group)})
+      if (std::find(relations.begin(), relations.end(), relation) == relations.end())
+        relations.push_back(relation);
   return relations;
 }
 
 }  // namespace
 
-result<> leave_publication(onboard_node const& source, migration_manifest const& migration, std::vector<table_state> const& tables,
-                           onboard_options const& options) {
+result<> leave_publication(onboard_node const& source, migration_manifest const& migration,
+                           std::vector<table_state> const& tables, onboard_options const& options) {
   auto const publication = names::publication(migration.name);
   for (auto const& relation : tables_and_fences(tables)) {
-    BOOST_OUTCOME_TRY(auto const member,
-                      source.node->query({.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid "
-                                                 "WHERE p.pubname = $1::text AND r.prrelid = $2::regclass",
-                                          .parameters = {publication, relation}}));
+    BOOST_OUTCOME_TRY(
+        auto const member,
+        source.node->query(
+            {.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid "
+                    "WHERE p.pubname = $1::text AND r.prrelid = $2::regclass",
+             .parameters = {publication, relation}}));
     if (member.empty()) continue;
-    BOOST_OUTCOME_TRYV(change(*source.node, "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation, options));
+    BOOST_OUTCOME_TRYV(change(*source.node,
+                              "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation,
+                              options));
   }
-  // What was copied is not kept up to date any more: chunks that stayed closed would pass for a copy when the table joins again.
+  // What was copied is not kept up to date any more: chunks that stayed closed would pass for a copy when the
+  // table joins again.
   for (auto const& table : tables) {
-    BOOST_OUTCOME_TRYV(change(*source.node, "DELETE FROM shardway.chunk WHERE relation = " + names::literal(table.manifest.table), options));
+    BOOST_OUTCOME_TRYV(change(
+        *source.node, "DELETE FROM shardway.chunk WHERE relation = " + names::literal(table.manifest.table),
+        options));
   }
   return success();
 }
 
-result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> const& tables, onboard_options const& options) {
+result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> const& tables,
+                            onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*shard.node, table.manifest.table));
-    auto const guard = write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
+    auto const guard =
+        write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
     BOOST_OUTCOME_TRYV(change(*shard.node, guard + drop_shard_table_sql(table), options));
   }
   return success();

@@ -1,15 +1,15 @@
 #include "lib/migrate/onboard/process.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;
 
@@ -62,8 +62,9 @@ result<scratch_file> scratch_file::make() {
   auto const* folder = std::getenv("TMPDIR");
   std::string path = std::string(folder && *folder ? folder : "/tmp") + "/shardway.XXXXXX";
   int const handle = mkstemp(path.data());
-  if (handle < 0) return error{error_code::precondition_failed, std::string("no temporary file could be made: ") + std::strerror(errno),
-      "set TMPDIR"};
+  if (handle < 0)
+    return error{error_code::precondition_failed,
+                 std::string("no temporary file could be made: ") + std::strerror(errno), "set TMPDIR"};
   close(handle);
   return scratch_file{std::move(path)};
 }
@@ -78,18 +79,19 @@ std::string scratch_file::text() const {
   return std::move(out).str();
 }
 
-result<program_result> run_program(std::string const& program, std::vector<std::string> arguments, std::string const& output_path,
-                                   onboard_options const& options) {
+result<program_result> run_program(std::string const& program, std::vector<std::string> arguments,
+                                   std::string const& output_path, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const errors, scratch_file::make());
   auto const path = options.client_programs.empty() ? program : options.client_programs + '/' + program;
   arguments.insert(arguments.begin(), program);
   auto environment = environment_of(options);
   file_actions const actions{output_path, errors.path()};
   pid_t child = 0;
-  int const failed = posix_spawnp(&child, path.c_str(), &actions.raw, nullptr, pointers(arguments).data(), pointers(environment).data());
+  int const failed = posix_spawnp(&child, path.c_str(), &actions.raw, nullptr, pointers(arguments).data(),
+                                  pointers(environment).data());
   if (failed != 0)
     return error{error_code::precondition_failed, path + " could not be started: " + std::strerror(failed),
-        "install PostgreSQL's client programs"};
+                 "install PostgreSQL's client programs"};
   int const exit_code = wait_for(child);
   return program_result{exit_code, errors.text()};
 }

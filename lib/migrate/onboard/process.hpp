@@ -33,8 +33,8 @@ struct program_result {
 
 /// Runs a program of the client tools with standard output into the file and waits for its end.
 /// Errors: `precondition_failed` if it cannot be started.
-result<program_result> run_program(std::string const& program, std::vector<std::string> arguments, std::string const& output_path,
-    onboard_options const&);
+result<program_result> run_program(std::string const& program, std::vector<std::string> arguments,
+                                   std::string const& output_path, onboard_options const&);
 
 }  // namespace migrate::onboard
 }  // namespace v0

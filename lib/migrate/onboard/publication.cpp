@@ -12,47 +12,55 @@ namespace migrate::onboard {
 namespace {
 
 result<bool> has_publication(session& node, std::string const& publication) {
-  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT 1 FROM pg_publication WHERE pubname = $1", {publication}}));
+  BOOST_OUTCOME_TRY(auto const found,
+                    node.query({"SELECT 1 FROM pg_publication WHERE pubname = $1", {publication}}));
   return !found.empty();
 }
 
 result<std::vector<std::string>> not_in_publication(session& node, std::string const& publication,
-    std::vector<std::string> const& relations) {
-  BOOST_OUTCOME_TRY(auto const found,
-                    node.query({"SELECT n.name FROM unnest($2::text[]) AS n (name) WHERE NOT EXISTS (SELECT 1 FROM pg_publication_rel r"
-                                " JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1 AND r.prrelid = to_regclass(n.name))",
-                                {publication, text_array(relations)}}));
+                                                    std::vector<std::string> const& relations) {
+  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT n.name FROM unnest($2::text[]) AS n (name) WHERE "
+                                                  "NOT EXISTS (SELECT 1 FROM pg_publication_rel r"
+                                                  " JOIN pg_publication p ON p.oid = r.prpubid WHERE "
+                                                  "p.pubname = $1 AND r.prrelid = to_regclass(n.name))",
+                                                  {publication, text_array(relations)}}));
   return column_of(found, 0);
 }
 
 // pg_locks and pg_stat_activity show a transaction's id as 32 bits; the age orders them.
 constexpr std::string_view older_sql =
-    "SELECT format('pid %s (%s, %s s)', pid, coalesce(nullif(application_name, ''), backend_type), extract(epoch FROM clock_timestamp() -"
-        " xact_start)::int)"
+    "SELECT format('pid %s (%s, %s s)', pid, coalesce(nullif(application_name, ''), backend_type), "
+    "extract(epoch FROM clock_timestamp() -"
+    " xact_start)::int)"
     " FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND age(backend_xid) > age($1::xid) UNION ALL"
-    " SELECT format('prepared transaction %s (%s s)', gid, extract(epoch FROM clock_timestamp() - prepared)::int) FROM pg_prepared_xacts"
+    " SELECT format('prepared transaction %s (%s s)', gid, extract(epoch FROM clock_timestamp() - "
+    "prepared)::int) FROM pg_prepared_xacts"
     " WHERE age(transaction) > age($1::xid) ORDER BY 1";
 
 result<bool> has_passed(session& node, std::string const& xid) {
-  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8", {xid}}));
+  BOOST_OUTCOME_TRY(auto const found,
+                    node.query({"SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8", {xid}}));
   return found.boolean(0, 0);
 }
 
 }  // namespace
 
 result<std::vector<std::string>> extend_publication(session& node, std::string const& publication,
-    std::vector<std::string> const& relations,
+                                                    std::vector<std::string> const& relations,
                                                     onboard_options const& options) {
   BOOST_OUTCOME_TRY(bool const there, has_publication(node, publication));
   auto const name = names::quoted(publication);
   if (!there) {
-    auto const sql = "CREATE PUBLICATION " + name + " FOR TABLE " + joined(relations) + " WITH (publish_via_partition_root = true)";
+    auto const sql = "CREATE PUBLICATION " + name + " FOR TABLE " + joined(relations) +
+                     " WITH (publish_via_partition_root = true)";
     BOOST_OUTCOME_TRYV(run_ddl(node, sql, relations.front(), options));
     return relations;
   }
   BOOST_OUTCOME_TRY(auto missing, not_in_publication(node, publication, relations));
-  if (!missing.empty()) { BOOST_OUTCOME_TRYV(run_ddl(node, "ALTER PUBLICATION " + name + " ADD TABLE " + joined(missing), missing.front(),
-      options)); }
+  if (!missing.empty()) {
+    BOOST_OUTCOME_TRYV(run_ddl(node, "ALTER PUBLICATION " + name + " ADD TABLE " + joined(missing),
+                               missing.front(), options));
+  }
   return missing;
 }
 
@@ -60,7 +68,8 @@ result<std::vector<std::string>> extend_publication(session& node, std::string c
 result<std::vector<std::string>> drain_older_transactions(session& node, std::chrono::milliseconds timeout) {
   auto const& clock = system_clock_source();
   auto const deadline = clock.now() + timeout;
-  BOOST_OUTCOME_TRY(auto const now, node.query({"SELECT pg_current_xact_id()::text, pg_current_xact_id()::xid::text"}));
+  BOOST_OUTCOME_TRY(auto const now,
+                    node.query({"SELECT pg_current_xact_id()::text, pg_current_xact_id()::xid::text"}));
   std::string const xid(now.text(0, 0)), short_xid(now.text(0, 1));
   std::vector<std::string> waited_for;
   for (;;) {
@@ -70,9 +79,10 @@ result<std::vector<std::string>> drain_older_transactions(session& node, std::ch
     auto const remaining = column_of(older, 0);
     if (waited_for.empty()) waited_for = remaining;
     if (clock.now() >= deadline)
-      return error{error_code::deadline_exceeded, "transactions older than the change of the publication are still open: " +
-          joined(remaining),
-                   "end them (a prepared one by COMMIT or ROLLBACK PREPARED), then go on"}
+      return error{
+          error_code::deadline_exceeded,
+          "transactions older than the change of the publication are still open: " + joined(remaining),
+          "end them (a prepared one by COMMIT or ROLLBACK PREPARED), then go on"}
           .at_node(node.identity().name);
     clock.sleep_until(clock.now() + std::chrono::milliseconds{50});
   }

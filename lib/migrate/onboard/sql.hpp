@@ -17,11 +17,12 @@ std::string table_array(std::vector<table_state> const&);
 std::vector<std::string> column_of(rows const&, std::size_t column);
 bool contains(std::vector<std::string> const&, std::string_view) noexcept;
 
-/// Common table expression `ours (oid, root)`: the tables of $1 (a text[] of quoted names) with all their partitions.
+/// Common table expression `ours (oid, root)`: the tables of $1 (a text[] of quoted names) with all their
+/// partitions.
 extern std::string_view const ours_cte;
 
-/// Runs a text as one guarded transaction; a lock that is not had in time is tried for again within the retry budget.
-/// Errors: `deadline_exceeded` naming who holds a lock on `relation` (quoted, qualified).
+/// Runs a text as one guarded transaction; a lock that is not had in time is tried for again within the retry
+/// budget. Errors: `deadline_exceeded` naming who holds a lock on `relation` (quoted, qualified).
 result<> run_ddl(session& node, std::string const& sql, std::string const& relation, onboard_options const&);
 
 /// As "pid 71 (psql, 12 s)": sessions that hold a lock on the relation.

@@ -7,7 +7,8 @@ namespace migrate::preflight {
 rows ask(context const& at, std::string_view id, statement const& question) {
   auto answer = at.node->query(question);
   if (answer) return std::move(answer).value();
-  at.fail(id, "query", "could not be checked: " + answer.error().to_string(), "let the engine's role read what the check needs");
+  at.fail(id, "query", "could not be checked: " + answer.error().to_string(),
+          "let the engine's role read what the check needs");
   return {};
 }
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "shardway/migrate/preflight/preflight.hpp"
 #include "lib/protocol/schema.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -21,11 +21,13 @@ struct context {
   std::string name{};  ///< of the node
   node_role role{};
 
-  void add(std::string_view id, finding_level level, std::string subject, std::string what, std::string fix = {}) const {
+  void add(std::string_view id, finding_level level, std::string subject, std::string what,
+           std::string fix = {}) const {
     out.push_back({std::string(id), level, name, std::move(subject), std::move(what), std::move(fix)});
   }
-  void pass(std::string_view id, std::string subject, std::string what) const { add(id, finding_level::pass, std::move(subject),
-      std::move(what)); }
+  void pass(std::string_view id, std::string subject, std::string what) const {
+    add(id, finding_level::pass, std::move(subject), std::move(what));
+  }
   void warn(std::string_view id, std::string subject, std::string what, std::string fix) const {
     add(id, finding_level::warn, std::move(subject), std::move(what), std::move(fix));
   }

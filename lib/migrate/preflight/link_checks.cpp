@@ -24,21 +24,25 @@ struct foreign_key {
   bool holds_shard_key{};  // its columns hold the shard key of the table it is on
 };
 
-std::vector<foreign_key> read_foreign_keys(context const& at, std::string const& qualified, table_manifest const& table) {
-  auto const found = ask(at, "foreign_key",
-                         {"SELECT k.conname, format('%s.%s', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),"
-                          " k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'),"
-                          " ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)) @>"
-                              " $2::text[]::name[]"
-                          " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN"
-                              " pg_class r ON r.oid = k.confrelid"
-                          " JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE k.contype = 'f' AND k.conparentid = 0 AND"
-                              " to_regclass($1)::oid IN (k.conrelid, k.confrelid) ORDER BY 1",
-                          {qualified, text_array(table.shard_key)}});
+std::vector<foreign_key> read_foreign_keys(context const& at, std::string const& qualified,
+                                           table_manifest const& table) {
+  auto const found =
+      ask(at, "foreign_key",
+          {"SELECT k.conname, format('%s.%s', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),"
+           " k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'),"
+           " ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY "
+           "(k.conkey)) @>"
+           " $2::text[]::name[]"
+           " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = "
+           "c.relnamespace JOIN"
+           " pg_class r ON r.oid = k.confrelid"
+           " JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE k.contype = 'f' AND k.conparentid = 0 AND"
+           " to_regclass($1)::oid IN (k.conrelid, k.confrelid) ORDER BY 1",
+           {qualified, text_array(table.shard_key)}});
   std::vector<foreign_key> out;
   for (std::size_t row = 0; row < found.size(); ++row)
-    out.push_back({std::string(found.text(row, 0)), std::string(found.text(row, 1)), std::string(found.text(row, 2)), found.boolean(row, 3),
-        found.boolean(row, 4)});
+    out.push_back({std::string(found.text(row, 0)), std::string(found.text(row, 1)),
+                   std::string(found.text(row, 2)), found.boolean(row, 3), found.boolean(row, 4)});
   return out;
 }
 
@@ -48,94 +52,124 @@ bool stays_together(table_manifest const& table, table_manifest const* target) {
 
 void judge_outgoing(context const& at, table_manifest const& table, foreign_key const& key) {
   auto const* target = find(at, key.to);
-  auto const drop_on_source = "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name);
+  auto const drop_on_source =
+      "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name);
   if (key.changes_rows && !target)
-    at.fail("cascade", key.name, "a change of " + key.to + ", which is not moved, changes rows of " + key.from + " past the library",
+    at.fail(
+        "cascade", key.name,
+        "a change of " + key.to + ", which is not moved, changes rows of " + key.from + " past the library",
         drop_on_source);
   else if (key.changes_rows && target && target->group != table.group)
-    at.fail("cascade", key.name, "a change of " + key.to + ", of another group, changes rows of " + key.from, drop_on_source);
+    at.fail("cascade", key.name, "a change of " + key.to + ", of another group, changes rows of " + key.from,
+            drop_on_source);
   else if (key.changes_rows && !key.holds_shard_key)
-    at.warn("cascade", key.name, "a change of " + key.to + " may change rows of " + key.from + " with another shard key",
-        "add the shard key to the foreign key's columns");
-  else at.pass("cascade", key.name, "no row is changed past the library");
-  if (contains(table.drop_foreign_keys, key.name)) return at.pass("foreign_key", key.name, "the manifest drops it on the shards");
-  if (stays_together(table, target)) return at.pass("foreign_key", key.name, "both tables are on the same shard");
-  at.fail("foreign_key", key.name, "from " + key.from + " to " + key.to + ", which is " + (target ? "in group " + target->group
-      : std::string("not moved")),
+    at.warn("cascade", key.name,
+            "a change of " + key.to + " may change rows of " + key.from + " with another shard key",
+            "add the shard key to the foreign key's columns");
+  else
+    at.pass("cascade", key.name, "no row is changed past the library");
+  if (contains(table.drop_foreign_keys, key.name))
+    return at.pass("foreign_key", key.name, "the manifest drops it on the shards");
+  if (stays_together(table, target))
+    return at.pass("foreign_key", key.name, "both tables are on the same shard");
+  at.fail("foreign_key", key.name,
+          "from " + key.from + " to " + key.to + ", which is " +
+              (target ? "in group " + target->group : std::string("not moved")),
           "drop_foreign_keys: \"" + key.name + "\" in the manifest of " + table.table);
 }
 
 void check_foreign_keys(context const& at, table_manifest const& table, std::string const& qualified) {
   auto const keys = read_foreign_keys(at, qualified, table);
   for (auto const& key : keys) {
-    if (key.from == table.table) judge_outgoing(at, table, key);
+    if (key.from == table.table)
+      judge_outgoing(at, table, key);
     else if (!find(at, key.from))
-      at.warn("foreign_key", key.name, "from " + key.from + ", which is not moved, to " + table.table +
-          ": after the cutover only the mirror's copy is checked, a moment late",
-              "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name) + ", or leave it knowingly");
+      at.warn("foreign_key", key.name,
+              "from " + key.from + ", which is not moved, to " + table.table +
+                  ": after the cutover only the mirror's copy is checked, a moment late",
+              "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name) +
+                  ", or leave it knowingly");
   }
   if (keys.empty()) at.pass("foreign_key", table.table, "none");
 }
 
-// A trigger whose function names another onboarded table probably writes it. The text is all that can be known beforehand.
+// A trigger whose function names another onboarded table probably writes it. The text is all that can be
+// known beforehand.
 void check_triggers(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "trigger", {"SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid ="
-      " to_regclass($1) AND NOT t.tgisinternal"
-                                         " AND t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
-                                         {qualified}});
+  auto const found =
+      ask(at, "trigger",
+          {"SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid ="
+           " to_regclass($1) AND NOT t.tgisinternal"
+           " AND t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
+           {qualified}});
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const trigger = std::string(found.text(row, 0)) + " on " + table.table;
     std::vector<std::string> mentioned;
     for (auto const& other : at.tables)
-      if (other.table != table.table && found.text(row, 1).find(other.table.substr(other.table.find('.') +
-          1)) != std::string_view::npos) mentioned.push_back(other.table);
-    if (mentioned.empty()) at.pass("trigger", trigger, table.triggers == trigger_policy::source_only ? "stays on the source"
-        : "runs where the row has its authority");
-    else at.warn("trigger", trigger, "its function names " + onboard::joined(mentioned) + ": if it changes rows there with another shard"
-        " key, the wave is refused",
-                 "move that write into the application, or make sure that both rows share the shard key");
+      if (other.table != table.table &&
+          found.text(row, 1).find(other.table.substr(other.table.find('.') + 1)) != std::string_view::npos)
+        mentioned.push_back(other.table);
+    if (mentioned.empty())
+      at.pass("trigger", trigger,
+              table.triggers == trigger_policy::source_only ? "stays on the source"
+                                                            : "runs where the row has its authority");
+    else
+      at.warn("trigger", trigger,
+              "its function names " + onboard::joined(mentioned) +
+                  ": if it changes rows there with another shard"
+                  " key, the wave is refused",
+              "move that write into the application, or make sure that both rows share the shard key");
   }
   if (found.empty()) at.pass("trigger", table.table, "none");
 }
 
 void check_outside_triggers(context const& at, table_manifest const& table) {
   auto const bare = table.table.substr(table.table.find('.') + 1);
-  auto const found = ask(at, "trigger_into", {"SELECT DISTINCT t.tgname || ' on ' || n.nspname || '.' || c.relname, n.nspname || '.' ||"
-      " c.relname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
-                                              " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
-                                                  " NOT t.tgisinternal AND t.tgname NOT LIKE 'shardway\\_%'"
-                                              " AND strpos(p.prosrc, $1) > 0 ORDER BY 1",
-                                              {bare}});
+  auto const found =
+      ask(at, "trigger_into",
+          {"SELECT DISTINCT t.tgname || ' on ' || n.nspname || '.' || c.relname, n.nspname || '.' ||"
+           " c.relname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+           " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
+           " NOT t.tgisinternal AND t.tgname NOT LIKE 'shardway\\_%'"
+           " AND strpos(p.prosrc, $1) > 0 ORDER BY 1",
+           {bare}});
   bool clean = true;
   for (std::size_t row = 0; row < found.size(); ++row) {
     if (find(at, found.text(row, 1))) continue;
     clean = false;
-    at.warn("trigger_into", std::string(found.text(row, 0)), "its function names " + table.table +
-        ": the write guard will refuse what it writes there", "move that write into the application");
+    at.warn("trigger_into", std::string(found.text(row, 0)),
+            "its function names " + table.table + ": the write guard will refuse what it writes there",
+            "move that write into the application");
   }
   if (clean) at.pass("trigger_into", table.table, "no trigger of another table names it");
 }
 
 void check_ids(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "ids", {"SELECT a.attname, format('%I.%I', n.nspname, c.relname) FROM pg_attribute a JOIN (SELECT d.refobjid"
-      " AS relation, d.refobjsubid AS attnum, d.objid AS sequence"
-                                     " FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND"
-                                         " d.refobjsubid > 0 AND d.deptype IN ('a', 'i') UNION"
-                                     " SELECT f.adrelid, f.adnum, d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid ="
-                                         " 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass) u"
-                                     " ON u.relation = a.attrelid AND u.attnum = a.attnum JOIN pg_class c ON c.oid = u.sequence AND"
-                                         " c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace"
-                                     " WHERE a.attrelid = to_regclass($1) ORDER BY 1",
-                                     {qualified}});
+  auto const found = ask(
+      at, "ids",
+      {"SELECT a.attname, format('%I.%I', n.nspname, c.relname) FROM pg_attribute a JOIN (SELECT d.refobjid"
+       " AS relation, d.refobjsubid AS attnum, d.objid AS sequence"
+       " FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND"
+       " d.refobjsubid > 0 AND d.deptype IN ('a', 'i') UNION"
+       " SELECT f.adrelid, f.adnum, d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid ="
+       " 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass) u"
+       " ON u.relation = a.attrelid AND u.attnum = a.attnum JOIN pg_class c ON c.oid = u.sequence AND"
+       " c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace"
+       " WHERE a.attrelid = to_regclass($1) ORDER BY 1",
+       {qualified}});
   bool const interleaved = table.ids == id_strategy_kind::interleaved;
-  if (table.kind == table_kind::reference) return at.pass("ids", table.table, "a reference table is written on the source only");
-  if (interleaved && found.empty()) return at.fail("ids", table.table, "the manifest says interleaved, and no column has a sequence",
-      "ids: EXTERNAL in the manifest");
+  if (table.kind == table_kind::reference)
+    return at.pass("ids", table.table, "a reference table is written on the source only");
+  if (interleaved && found.empty())
+    return at.fail("ids", table.table, "the manifest says interleaved, and no column has a sequence",
+                   "ids: EXTERNAL in the manifest");
   if (interleaved && table.id_stride <= at.migration.shards.size())
-    return at.fail("ids", table.table, "id_stride is not above the number of shards", "id_stride: 64 in the manifest");
+    return at.fail("ids", table.table, "id_stride is not above the number of shards",
+                   "id_stride: 64 in the manifest");
   if (!interleaved && !found.empty())
-    return at.fail("ids", table.table, "column " + std::string(found.text(0, 0)) + " takes its values from sequence " +
-        std::string(found.text(0, 1)) + ": each node would give the same ids",
+    return at.fail("ids", table.table,
+                   "column " + std::string(found.text(0, 0)) + " takes its values from sequence " +
+                       std::string(found.text(0, 1)) + ": each node would give the same ids",
                    "ids: INTERLEAVED in the manifest, or drop the column's default");
   at.pass("ids", table.table, interleaved ? "sequences step by the stride" : "the application gives them");
 }

@@ -17,7 +17,8 @@ struct group_tables {
 std::vector<group_tables> groups_of(std::vector<table_manifest> const& tables) {
   std::vector<group_tables> out;
   for (auto const& table : tables) {
-    auto at = std::find_if(out.begin(), out.end(), [&](auto const& group) { return group.name == table.group; });
+    auto at =
+        std::find_if(out.begin(), out.end(), [&](auto const& group) { return group.name == table.group; });
     if (at == out.end()) at = out.insert(out.end(), group_tables{.name = table.group, .tables = {}});
     at->is_reference = at->is_reference && table.kind == table_kind::reference;
     at->until = std::max(at->until, table.stage_until);
@@ -28,9 +29,10 @@ std::vector<group_tables> groups_of(std::vector<table_manifest> const& tables) {
 
 class step_list {
  public:
-  void add(std::string id, std::string group, std::string actor, std::string what, std::string changes, std::string undo) {
-    steps_.push_back({static_cast<int>(steps_.size()) + 1, std::move(id), std::move(group), std::move(actor), std::move(what),
-        std::move(changes), std::move(undo)});
+  void add(std::string id, std::string group, std::string actor, std::string what, std::string changes,
+           std::string undo) {
+    steps_.push_back({static_cast<int>(steps_.size()) + 1, std::move(id), std::move(group), std::move(actor),
+                      std::move(what), std::move(changes), std::move(undo)});
   }
   std::vector<plan_step> take() { return std::move(steps_); }
 
@@ -40,41 +42,47 @@ class step_list {
 
 void add_beginning(step_list& list, migration_manifest const& migration) {
   auto const shards = std::to_string(migration.shards.size());
-  list.add("roles", "", "operator", "Create the roles on the source and on " + shards + " shards", "roles and grants only",
-      "drop the roles");
+  list.add("roles", "", "operator", "Create the roles on the source and on " + shards + " shards",
+           "roles and grants only", "drop the roles");
   list.add("preflight", "", "operator", "Run the doctor until nothing fails", "nothing", "nothing to undo");
-  list.add("install", "", "operator", "Install schema shardway on every node", "schema shardway; no lock on any table of yours",
-      "uninstall");
+  list.add("install", "", "operator", "Install schema shardway on every node",
+           "schema shardway; no lock on any table of yours", "uninstall");
 }
 
 void add_copying(step_list& list, group_tables const& group) {
   list.add("schema", group.name, "controller", "Bring the definitions of " + group.tables + " to the shards",
-      "new tables on shards; nothing on the source", "drop the tables on the shards");
+           "new tables on shards; nothing on the source", "drop the tables on the shards");
   list.add("join", group.name, "controller", "Let the tables join the stream",
-           "source: publication, recording triggers (SHARE ROW EXCLUSIVE for an instant, given up after the lock timeout and tried again),"
-               " one replication slot",
+           "source: publication, recording triggers (SHARE ROW EXCLUSIVE for an instant, given up after the "
+           "lock timeout and tried again),"
+           " one replication slot",
            "back to observing; the replication slot goes with uninstall");
-  list.add("copy", group.name, "controller", "Copy the rows in chunks and catch up", "reads on the source; rows on the shards",
-      "back to observing");
-  list.add("finish", group.name, "controller", "Build secondary indexes, foreign keys and triggers on the shards",
-      "shards only; CONCURRENTLY and NOT VALID", "nothing to undo");
+  list.add("copy", group.name, "controller", "Copy the rows in chunks and catch up",
+           "reads on the source; rows on the shards", "back to observing");
+  list.add("finish", group.name, "controller",
+           "Build secondary indexes, foreign keys and triggers on the shards",
+           "shards only; CONCURRENTLY and NOT VALID", "nothing to undo");
 }
 
 void add_moving(step_list& list, group_tables const& group) {
-  list.add("ids", group.name, "controller", "Interleave the sequences", "source: ALTER SEQUENCE; nextval waits for one short transaction",
-      "the new increments do no harm");
+  list.add("ids", group.name, "controller", "Interleave the sequences",
+           "source: ALTER SEQUENCE; nextval waits for one short transaction",
+           "the new increments do no harm");
   list.add("dual_write", group.name, "controller", "The library also writes to the shards",
-      "source: one row a write in shardway.outbox", "back to observing");
-  list.add("verify", group.name, "controller", "Prove source and shards equal, table by table", "certificates in the catalog",
-      "nothing to undo");
-  list.add("guard", group.name, "operator", "Refuse writers that bypass the library", "every node: the recording triggers now refuse (SHARE"
-      " ROW EXCLUSIVE for an instant)", "drop the write guard");
-  list.add("reverse", group.name, "controller", "Prepare the mirrors", "shards: publication and a replication slot each",
-      "drop the reverse replication slots");
+           "source: one row a write in shardway.outbox", "back to observing");
+  list.add("verify", group.name, "controller", "Prove source and shards equal, table by table",
+           "certificates in the catalog", "nothing to undo");
+  list.add("guard", group.name, "operator", "Refuse writers that bypass the library",
+           "every node: the recording triggers now refuse (SHARE"
+           " ROW EXCLUSIVE for an instant)",
+           "drop the write guard");
+  list.add("reverse", group.name, "controller", "Prepare the mirrors",
+           "shards: publication and a replication slot each", "drop the reverse replication slots");
   for (auto const* share : {"0.1 %", "1 %", "10 %", "100 %"})
     list.add("wave", group.name, "operator", std::string("Move authority for ") + share + " of the slots",
-             "writers of the range wait for the stall budget at most; reads never wait", "wave back, without loss while the mirror is in"
-                 " step");
+             "writers of the range wait for the stall budget at most; reads never wait",
+             "wave back, without loss while the mirror is in"
+             " step");
 }
 
 void add_group(step_list& list, group_tables const& group) {
@@ -82,8 +90,10 @@ void add_group(step_list& list, group_tables const& group) {
   if (group.is_reference) return;  // its authority stays on the source
   if (group.until >= stage::dual_writing) add_moving(list, group);
   if (group.until >= stage::finalized)
-    list.add("finalize", group.name, "operator", "Take away the mirrors and the helpers", "shards: version column, reverse replication"
-        " slot; the source's copy stays closed", "none: this cannot be undone");
+    list.add("finalize", group.name, "operator", "Take away the mirrors and the helpers",
+             "shards: version column, reverse replication"
+             " slot; the source's copy stays closed",
+             "none: this cannot be undone");
 }
 
 }  // namespace
@@ -98,9 +108,9 @@ std::vector<plan_step> plan(migration_manifest const& migration, std::vector<tab
 std::string plan_text(std::vector<plan_step> const& steps) {
   std::string out;
   for (auto const& step : steps)
-    out += std::to_string(step.number) + ". " + step.id + (step.group.empty() ? "" : " (" + step.group + ')') + ", by the " + step.actor +
-        "\n   " + step.what +
-           "\n   changes: " + step.changes + "\n   undo: " + step.undo + "\n";
+    out += std::to_string(step.number) + ". " + step.id +
+           (step.group.empty() ? "" : " (" + step.group + ')') + ", by the " + step.actor + "\n   " +
+           step.what + "\n   changes: " + step.changes + "\n   undo: " + step.undo + "\n";
   return out;
 }
 

@@ -41,9 +41,12 @@ std::unique_ptr<session> check_node(context& at, node_definition const& definiti
 
 std::string_view name(finding_level level) noexcept {
   switch (level) {
-    case finding_level::pass: return "pass";
-    case finding_level::warn: return "warn";
-    case finding_level::fail: return "fail";
+    case finding_level::pass:
+      return "pass";
+    case finding_level::warn:
+      return "warn";
+    case finding_level::fail:
+      return "fail";
   }
   return "unknown";
 }
@@ -54,10 +57,12 @@ finding_level worst(std::vector<finding> const& list) noexcept {
   return out;
 }
 
-result<std::vector<finding>> run_preflight(migration_manifest const& migration, std::vector<table_manifest> const& tables,
-    preflight_options const& options) {
-  if (!options.connect) return error{error_code::invalid_argument, "preflight_options.connect is empty",
-      "give a function that opens a session"};
+result<std::vector<finding>> run_preflight(migration_manifest const& migration,
+                                           std::vector<table_manifest> const& tables,
+                                           preflight_options const& options) {
+  if (!options.connect)
+    return error{error_code::invalid_argument, "preflight_options.connect is empty",
+                 "give a function that opens a session"};
   std::vector<finding> out;
   context source{migration, tables, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = check_node(source, migration.source);

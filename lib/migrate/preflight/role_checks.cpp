@@ -31,119 +31,156 @@ std::string table_names(context const& at) {
 
 void check_engine(context const& at) {
   auto const& role = at.migration.engine_role;
-  auto const found = ask(at, "engine_rights", {"SELECT r.rolreplication OR r.rolsuper, has_database_privilege(r.oid, current_database(),"
-      " 'CREATE'),"
-                                               " pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER'), current_database() FROM pg_roles r"
-                                                   " WHERE rolname = $1",
-                                               {role}});
+  auto const found =
+      ask(at, "engine_rights",
+          {"SELECT r.rolreplication OR r.rolsuper, has_database_privilege(r.oid, current_database(),"
+           " 'CREATE'),"
+           " pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER'), current_database() FROM pg_roles r"
+           " WHERE rolname = $1",
+           {role}});
   if (found.empty()) return;
   struct right {
     std::string what, fix;
   };
   right const rights[]{{"REPLICATION", "ALTER ROLE " + quoted(role) + " REPLICATION"},
-                       {"CREATE on the database", "GRANT CREATE ON DATABASE " + quoted(found.text(0, 3)) + " TO " + quoted(role)},
+                       {"CREATE on the database",
+                        "GRANT CREATE ON DATABASE " + quoted(found.text(0, 3)) + " TO " + quoted(role)},
                        {"membership in pg_read_all_stats", "GRANT pg_read_all_stats TO " + quoted(role)}};
   for (std::size_t i = 0; i < 3; ++i) {
-    if (found.boolean(0, i)) at.pass("engine_rights", role, "has " + rights[i].what);
-    else at.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
+    if (found.boolean(0, i))
+      at.pass("engine_rights", role, "has " + rights[i].what);
+    else
+      at.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
   }
 }
 
 void check_ownership(context const& at, std::string const& role) {
-  auto const found = ask(at, "owner_membership", {"SELECT DISTINCT pg_get_userbyid(c.relowner), pg_has_role($2::name, c.relowner, 'MEMBER')"
-      " FROM unnest($1::text[]) n (name)"
-                                                  " JOIN pg_class c ON c.oid = to_regclass(n.name) ORDER BY 1",
-                                                  {table_names(at), role}});
+  auto const found =
+      ask(at, "owner_membership",
+          {"SELECT DISTINCT pg_get_userbyid(c.relowner), pg_has_role($2::name, c.relowner, 'MEMBER')"
+           " FROM unnest($1::text[]) n (name)"
+           " JOIN pg_class c ON c.oid = to_regclass(n.name) ORDER BY 1",
+           {table_names(at), role}});
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const owner(found.text(row, 0));
-    if (found.boolean(row, 1)) at.pass("owner_membership", role, "is a member of " + owner);
-    else at.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables", "GRANT " + quoted(owner) + " TO " +
-        quoted(role));
+    if (found.boolean(row, 1))
+      at.pass("owner_membership", role, "is a member of " + owner);
+    else
+      at.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables",
+              "GRANT " + quoted(owner) + " TO " + quoted(role));
   }
 }
 
 // F3: the tables that make the right necessary are named.
 std::string tables_with_triggers(context const& at) {
-  auto const found = ask(at, "replication_role", {"SELECT DISTINCT format('%s.%s', s.nspname, c.relname) FROM unnest($1::text[]) n (name)"
-      " JOIN pg_class c ON c.oid = to_regclass(n.name)"
-                                                  " JOIN pg_namespace s ON s.oid = c.relnamespace JOIN pg_trigger t ON t.tgrelid = c.oid"
-                                                  " WHERE t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
-                                                  {table_names(at)}});
-  return found.empty() ? "no onboarded table has triggers or foreign keys now" : "tables whose triggers and foreign keys make it necessary:"
-      " " + onboard::joined(onboard::column_of(found, 0));
+  auto const found =
+      ask(at, "replication_role",
+          {"SELECT DISTINCT format('%s.%s', s.nspname, c.relname) FROM unnest($1::text[]) n (name)"
+           " JOIN pg_class c ON c.oid = to_regclass(n.name)"
+           " JOIN pg_namespace s ON s.oid = c.relnamespace JOIN pg_trigger t ON t.tgrelid = c.oid"
+           " WHERE t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
+           {table_names(at)}});
+  return found.empty() ? "no onboarded table has triggers or foreign keys now"
+                       : "tables whose triggers and foreign keys make it necessary:"
+                         " " +
+                             onboard::joined(onboard::column_of(found, 0));
 }
 
 void check_replication_role(context const& at, std::string const& role) {
   bool const by_grant = at.server_version() >= 150000;
-  auto const found = ask(at, "replication_role", {by_grant ? "SELECT has_parameter_privilege($1::name, 'session_replication_role', 'SET')"
-                                                           : "SELECT rolsuper FROM pg_roles WHERE rolname = $1",
-                                                  {role}});
+  auto const found =
+      ask(at, "replication_role",
+          {by_grant ? "SELECT has_parameter_privilege($1::name, 'session_replication_role', 'SET')"
+                    : "SELECT rolsuper FROM pg_roles WHERE rolname = $1",
+           {role}});
   if (found.empty()) return;
   if (found.boolean(0, 0)) return at.pass("replication_role", role, "may set session_replication_role");
-  auto const what = "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(at);
-  at.fail("replication_role", role, what, by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
-                                                   : "ALTER ROLE " + quoted(role) + " SUPERUSER, or grant the managed service's"
-                                                       " administrator role");
+  auto const what =
+      "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(at);
+  at.fail("replication_role", role, what,
+          by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
+                   : "ALTER ROLE " + quoted(role) +
+                         " SUPERUSER, or grant the managed service's"
+                         " administrator role");
 }
 
 void check_application(context const& at) {
   auto const& role = at.migration.application_role;
-  auto const found = ask(at, "application_grants", {"SELECT n.name FROM unnest($1::text[]) n (name) WHERE to_regclass(n.name) IS NOT NULL"
-                                                    " AND NOT has_table_privilege($2::name, to_regclass(n.name)::oid, 'SELECT') ORDER BY 1",
-                                                    {table_names(at), role}});
+  auto const found =
+      ask(at, "application_grants",
+          {"SELECT n.name FROM unnest($1::text[]) n (name) WHERE to_regclass(n.name) IS NOT NULL"
+           " AND NOT has_table_privilege($2::name, to_regclass(n.name)::oid, 'SELECT') ORDER BY 1",
+           {table_names(at), role}});
   for (std::size_t row = 0; row < found.size(); ++row)
-    at.warn("application_grants", role, "may not read " + std::string(found.text(row, 0)) + ": the library captures what it writes with"
-        " RETURNING, which needs it",
+    at.warn("application_grants", role,
+            "may not read " + std::string(found.text(row, 0)) +
+                ": the library captures what it writes with"
+                " RETURNING, which needs it",
             "GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role));
   if (found.empty()) at.pass("application_grants", role, "may read the onboarded tables");
 }
 
 // Owners of the tables and extensions of their types must be on the shard before the definitions come.
 void check_owner_on_shard(context const& shard, std::string const& owner) {
-  auto const found = ask(shard, "owner_on_shard", {"SELECT pg_has_role($2::name, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1", {owner,
-      shard.migration.engine_role}});
-  if (found.empty()) return shard.fail("owner_on_shard", owner, "owns onboarded tables on the source and does not exist here",
-      "CREATE ROLE " + quoted(owner));
+  auto const found = ask(shard, "owner_on_shard",
+                         {"SELECT pg_has_role($2::name, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1",
+                          {owner, shard.migration.engine_role}});
+  if (found.empty())
+    return shard.fail("owner_on_shard", owner, "owns onboarded tables on the source and does not exist here",
+                      "CREATE ROLE " + quoted(owner));
   if (!found.boolean(0, 0))
-    return shard.fail("owner_on_shard", owner, "the engine's role is no member of it", "GRANT " + quoted(owner) + " TO " +
-        quoted(shard.migration.engine_role));
+    return shard.fail("owner_on_shard", owner, "the engine's role is no member of it",
+                      "GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role));
   shard.pass("owner_on_shard", owner, "exists, and the engine's role is a member");
 }
 
 void check_extensions(context const& shard, session& source) {
-  auto const used = source.query({"SELECT DISTINCT e.extname FROM unnest($1::text[]) n (name) JOIN pg_attribute a ON a.attrelid ="
-      " to_regclass(n.name) AND a.attnum > 0"
-                                  " AND NOT a.attisdropped JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = a.atttypid AND"
-                                      " d.deptype = 'e'"
-                                  " JOIN pg_extension e ON e.oid = d.refobjid ORDER BY 1",
-                                  {table_names(shard)}});
-  if (!used) return shard.fail("extension", "query", "the source could not be asked: " + used.error().to_string(), roles_fix);
+  auto const used = source.query(
+      {"SELECT DISTINCT e.extname FROM unnest($1::text[]) n (name) JOIN pg_attribute a ON a.attrelid ="
+       " to_regclass(n.name) AND a.attnum > 0"
+       " AND NOT a.attisdropped JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = a.atttypid "
+       "AND"
+       " d.deptype = 'e'"
+       " JOIN pg_extension e ON e.oid = d.refobjid ORDER BY 1",
+       {table_names(shard)}});
+  if (!used)
+    return shard.fail("extension", "query", "the source could not be asked: " + used.error().to_string(),
+                      roles_fix);
   for (auto const& extension : onboard::column_of(used.value(), 0)) {
-    auto const found = ask(shard, "extension", {"SELECT 1 FROM pg_extension WHERE extname = $1", {extension}});
-    if (!found.empty()) shard.pass("extension", extension, "is on the shard");
-    else shard.fail("extension", extension, "a column's type comes from it, and the shard does not have it", "CREATE EXTENSION " +
-        quoted(extension));
+    auto const found =
+        ask(shard, "extension", {"SELECT 1 FROM pg_extension WHERE extname = $1", {extension}});
+    if (!found.empty())
+      shard.pass("extension", extension, "is on the shard");
+    else
+      shard.fail("extension", extension, "a column's type comes from it, and the shard does not have it",
+                 "CREATE EXTENSION " + quoted(extension));
   }
 }
 
 }  // namespace
 
 void check_roles(context const& at) {
-  if (role_exists(at, at.migration.application_role, "application") && at.role == node_role::source) check_application(at);
+  if (role_exists(at, at.migration.application_role, "application") && at.role == node_role::source)
+    check_application(at);
   if (role_exists(at, at.migration.engine_role, "engine")) {
     check_engine(at);
-    if (at.role == node_role::source) check_ownership(at, at.migration.engine_role);
-    else check_replication_role(at, at.migration.engine_role);
+    if (at.role == node_role::source)
+      check_ownership(at, at.migration.engine_role);
+    else
+      check_replication_role(at, at.migration.engine_role);
   }
-  if (at.role == node_role::source && role_exists(at, at.migration.mirror_role, "mirror")) check_replication_role(at,
-      at.migration.mirror_role);
+  if (at.role == node_role::source && role_exists(at, at.migration.mirror_role, "mirror"))
+    check_replication_role(at, at.migration.mirror_role);
 }
 
 void check_shard_against(context const& shard, session& source) {
-  auto const owners = source.query({"SELECT DISTINCT pg_get_userbyid(c.relowner) FROM unnest($1::text[]) n (name) JOIN pg_class c ON c.oid"
-      " = to_regclass(n.name) ORDER BY 1",
-                                    {table_names(shard)}});
-  if (!owners) return shard.fail("owner_on_shard", "query", "the source could not be asked: " + owners.error().to_string(), roles_fix);
+  auto const owners = source.query(
+      {"SELECT DISTINCT pg_get_userbyid(c.relowner) FROM unnest($1::text[]) n (name) JOIN pg_class c ON c.oid"
+       " = to_regclass(n.name) ORDER BY 1",
+       {table_names(shard)}});
+  if (!owners)
+    return shard.fail("owner_on_shard", "query",
+                      "the source could not be asked: " + owners.error().to_string(), roles_fix);
   for (auto const& owner : onboard::column_of(owners.value(), 0)) check_owner_on_shard(shard, owner);
   check_extensions(shard, source);
 }

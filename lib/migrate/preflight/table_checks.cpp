@@ -3,8 +3,8 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
 #include "lib/protocol/names.hpp"
-#include "shardway/route/shard_key.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/route/shard_key.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -16,137 +16,202 @@ using onboard::contains;
 using onboard::joined;
 
 bool check_kind(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "table", {"SELECT relkind, relispartition, relpersistence, relrowsecurity, relforcerowsecurity, relreplident,"
-                                       " EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid AND NOT c.relispartition) OR"
-                                           " (i.inhparent = c.oid AND c.relkind = 'r'))"
-                                       " FROM pg_class c WHERE c.oid = to_regclass($1)",
-                                       {qualified}});
+  auto const found = ask(
+      at, "table",
+      {"SELECT relkind, relispartition, relpersistence, relrowsecurity, relforcerowsecurity, relreplident,"
+       " EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid AND NOT c.relispartition) OR"
+       " (i.inhparent = c.oid AND c.relkind = 'r'))"
+       " FROM pg_class c WHERE c.oid = to_regclass($1)",
+       {qualified}});
   if (found.empty()) {
     at.fail("table", table.table, "there is no such table on the source", "correct the manifest's table");
     return false;
   }
   auto const kind = found.text(0, 0);
-  if (kind != "r" && kind != "p") at.fail("table", table.table, "it is no table", "name a table in the manifest");
-  else if (found.boolean(0, 1)) at.fail("table", table.table, "it is a partition", "name its partitioned parent in the manifest");
-  else if (found.text(0, 2) != "p") at.fail("table", table.table, "it is unlogged: its changes are not in the WAL", "ALTER TABLE " +
-      qualified + " SET LOGGED");
-  else at.pass("table", table.table, "exists");
-  if (found.boolean(0, 6)) at.fail("inheritance", table.table, "it inherits, or others inherit from it: rows would be copied twice or not"
-      " at all", "turn the inheritance into partitions, or leave the table out");
-  else at.pass("inheritance", table.table, "none");
-  if (found.boolean(0, 4)) at.fail("row_security", table.table, "row security is forced: the engine would see only some rows",
-      "ALTER TABLE " + qualified + " NO FORCE ROW LEVEL SECURITY");
-  else if (found.boolean(0, 3)) at.warn("row_security", table.table, "it has row security: policies are not brought to the shards",
-      "create the policies on the shards before reads move there");
-  else at.pass("row_security", table.table, "none");
-  if (found.text(0, 5) == "n") at.fail("replica_identity", table.table, "it is NOTHING: updates and deletes would not be decoded",
-      "ALTER TABLE " + qualified + " REPLICA IDENTITY DEFAULT");
-  else at.pass("replica_identity", table.table, "updates and deletes name the row");
+  if (kind != "r" && kind != "p")
+    at.fail("table", table.table, "it is no table", "name a table in the manifest");
+  else if (found.boolean(0, 1))
+    at.fail("table", table.table, "it is a partition", "name its partitioned parent in the manifest");
+  else if (found.text(0, 2) != "p")
+    at.fail("table", table.table, "it is unlogged: its changes are not in the WAL",
+            "ALTER TABLE " + qualified + " SET LOGGED");
+  else
+    at.pass("table", table.table, "exists");
+  if (found.boolean(0, 6))
+    at.fail("inheritance", table.table,
+            "it inherits, or others inherit from it: rows would be copied twice or not"
+            " at all",
+            "turn the inheritance into partitions, or leave the table out");
+  else
+    at.pass("inheritance", table.table, "none");
+  if (found.boolean(0, 4))
+    at.fail("row_security", table.table, "row security is forced: the engine would see only some rows",
+            "ALTER TABLE " + qualified + " NO FORCE ROW LEVEL SECURITY");
+  else if (found.boolean(0, 3))
+    at.warn("row_security", table.table, "it has row security: policies are not brought to the shards",
+            "create the policies on the shards before reads move there");
+  else
+    at.pass("row_security", table.table, "none");
+  if (found.text(0, 5) == "n")
+    at.fail("replica_identity", table.table, "it is NOTHING: updates and deletes would not be decoded",
+            "ALTER TABLE " + qualified + " REPLICA IDENTITY DEFAULT");
+  else
+    at.pass("replica_identity", table.table, "updates and deletes name the row");
   return true;
 }
 
 void check_primary_key(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "primary_key", {"SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k"
-      " (attnum, place) JOIN pg_attribute a"
-                                             " ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indrelid = to_regclass($1) AND"
-                                                 " i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
-                                             {qualified}});
+  auto const found =
+      ask(at, "primary_key",
+          {"SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k"
+           " (attnum, place) JOIN pg_attribute a"
+           " ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indrelid = to_regclass($1) AND"
+           " i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
+           {qualified}});
   auto const key = column_of(found, 0);
-  if (key.empty()) return at.fail("primary_key", table.table, "it has no primary key", "ALTER TABLE " + qualified +
-      " ADD PRIMARY KEY (...)");
+  if (key.empty())
+    return at.fail("primary_key", table.table, "it has no primary key",
+                   "ALTER TABLE " + qualified + " ADD PRIMARY KEY (...)");
   if (key == table.key) return at.pass("primary_key", table.table, '(' + joined(key) + ')');
-  at.fail("primary_key", table.table, "it is (" + joined(key) + "), the manifest says (" + joined(table.key) + ')',
-      "correct the manifest's key");
+  at.fail("primary_key", table.table,
+          "it is (" + joined(key) + "), the manifest says (" + joined(table.key) + ')',
+          "correct the manifest's key");
 }
 
-// F1. A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for an enum its label.
+// F1. A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for
+// an enum its label.
 constexpr std::string_view key_column_sql =
-    "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), u.type, u.is_enum FROM pg_attribute a"
-    " LEFT JOIN pg_collation l ON l.oid = a.attcollation CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype,"
-    " t.typtypmod, a.atttypmod AS modifier FROM pg_type t WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod,"
-    " u.typtypmod FROM under u JOIN pg_type t ON t.oid = u.typbasetype WHERE u.typtype = 'd') SELECT CASE WHEN typtype = 'e' AND oid = a.atttypid THEN"
-    " 'text' ELSE format_type(oid, modifier) END AS type, typtype = 'e' AS is_enum FROM under WHERE typtype <> 'd') u"
+    "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), "
+    "u.type, u.is_enum FROM pg_attribute a"
+    " LEFT JOIN pg_collation l ON l.oid = a.attcollation CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT "
+    "t.oid, t.typtype, t.typbasetype,"
+    " t.typtypmod, a.atttypmod AS modifier FROM pg_type t WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, "
+    "t.typtype, t.typbasetype, t.typtypmod,"
+    " u.typtypmod FROM under u JOIN pg_type t ON t.oid = u.typbasetype WHERE u.typtype = 'd') SELECT CASE "
+    "WHEN typtype = 'e' AND oid = a.atttypid THEN"
+    " 'text' ELSE format_type(oid, modifier) END AS type, typtype = 'e' AS is_enum FROM under WHERE typtype "
+    "<> 'd') u"
     " WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
 
-void check_shard_key_column(context const& at, table_manifest const& table, std::string const& qualified, std::string const& column) {
+void check_shard_key_column(context const& at, table_manifest const& table, std::string const& qualified,
+                            std::string const& column) {
   auto const found = ask(at, "shard_key", {std::string(key_column_sql), {qualified, column}});
   auto const subject = table.table + '.' + column;
-  if (found.empty()) return at.fail("shard_key", subject, "there is no such column", "correct the manifest's shard_key");
+  if (found.empty())
+    return at.fail("shard_key", subject, "there is no such column", "correct the manifest's shard_key");
   auto const type = std::string(found.text(0, 2));
   auto const under = std::string(found.text(0, 3));
   auto const shown = type == under ? type : type + ", as a key " + under;
-  if (!key_column_of(under)) at.fail("shard_key_type", subject, "type " + shown + " is not supported as shard key",
-      found.boolean(0, 4) ? "use the enum itself: PostgreSQL cannot compare two values of a domain over an enum"
-                          : "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
-  else at.pass("shard_key_type", subject, shown);
-  if (found.boolean(0, 4) && under == "text") at.warn("shard_key_enum", subject, "a label is a key: ALTER TYPE ... RENAME VALUE would change the slots of its rows",
-      "add labels as you like, and rename none while the table is sharded");
-  if (!found.boolean(0, 0)) at.fail("shard_key_not_null", subject, "it may be NULL", "ALTER TABLE " + qualified + " ALTER COLUMN " +
-      names::quoted(column) + " SET NOT NULL");
-  else at.pass("shard_key_not_null", subject, "NOT NULL");
-  if (!found.boolean(0, 1)) at.fail("shard_key_collation", subject, "its collation is not deterministic: equal keys would have different"
-      " slots", "give the column a deterministic collation");
-  else at.pass("shard_key_collation", subject, "deterministic");
+  if (!key_column_of(under))
+    at.fail(
+        "shard_key_type", subject, "type " + shown + " is not supported as shard key",
+        found.boolean(0, 4)
+            ? "use the enum itself: PostgreSQL cannot compare two values of a domain over an enum"
+            : "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+  else
+    at.pass("shard_key_type", subject, shown);
+  if (found.boolean(0, 4) && under == "text")
+    at.warn("shard_key_enum", subject,
+            "a label is a key: ALTER TYPE ... RENAME VALUE would change the slots of its rows",
+            "add labels as you like, and rename none while the table is sharded");
+  if (!found.boolean(0, 0))
+    at.fail("shard_key_not_null", subject, "it may be NULL",
+            "ALTER TABLE " + qualified + " ALTER COLUMN " + names::quoted(column) + " SET NOT NULL");
+  else
+    at.pass("shard_key_not_null", subject, "NOT NULL");
+  if (!found.boolean(0, 1))
+    at.fail("shard_key_collation", subject,
+            "its collation is not deterministic: equal keys would have different"
+            " slots",
+            "give the column a deterministic collation");
+  else
+    at.pass("shard_key_collation", subject, "deterministic");
 }
 
-void check_lookup_column(context const& at, table_manifest const& table, std::string const& qualified, std::string const& column) {
+void check_lookup_column(context const& at, table_manifest const& table, std::string const& qualified,
+                         std::string const& column) {
   auto const found = ask(at, "lookup_column", {std::string(key_column_sql), {qualified, column}});
-  auto const generated = ask(at, "lookup_column", {"SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND attgenerated <> ''",
-                                                   {qualified, column}});
+  auto const generated = ask(
+      at, "lookup_column",
+      {"SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND attgenerated <> ''",
+       {qualified, column}});
   auto const subject = table.table + '.' + column;
-  if (found.empty()) return at.fail("lookup_column", subject, "there is no such column", "correct the manifest's lookup");
-  if (!generated.empty()) return at.fail("lookup_column", subject, "it is generated: its value is not in a row's image", "look up what it is made of");
-  if (!key_column_of(found.text(0, 3))) return at.fail("lookup_column", subject, "type " + std::string(found.text(0, 2)) + " is not supported in a lookup",
-      "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
-  if (!found.boolean(0, 1)) return at.fail("lookup_column", subject, "its collation is not deterministic: equal values would have different mappings",
-      "give the column a deterministic collation");
+  if (found.empty())
+    return at.fail("lookup_column", subject, "there is no such column", "correct the manifest's lookup");
+  if (!generated.empty())
+    return at.fail("lookup_column", subject, "it is generated: its value is not in a row's image",
+                   "look up what it is made of");
+  if (!key_column_of(found.text(0, 3)))
+    return at.fail(
+        "lookup_column", subject, "type " + std::string(found.text(0, 2)) + " is not supported in a lookup",
+        "use a column of an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+  if (!found.boolean(0, 1))
+    return at.fail("lookup_column", subject,
+                   "its collation is not deterministic: equal values would have different mappings",
+                   "give the column a deterministic collation");
   at.pass("lookup_column", subject, std::string(found.text(0, 2)));
 }
 
 // F4
 void check_unique(context const& at, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(at, "unique_without_shard_key",
-                         {"SELECT c.relname, ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY"
-                             " (i.indkey::int2[])) @> $2::text[]::name[]"
-                          " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1) AND (i.indisunique"
-                              " OR i.indisexclusion) AND NOT i.indisprimary ORDER BY 1",
+                         {"SELECT c.relname, ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = "
+                          "i.indrelid AND a.attnum = ANY"
+                          " (i.indkey::int2[])) @> $2::text[]::name[]"
+                          " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = "
+                          "to_regclass($1) AND (i.indisunique"
+                          " OR i.indisexclusion) AND NOT i.indisprimary ORDER BY 1",
                           {qualified, text_array(table.shard_key)}});
   bool clean = true;
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const index(found.text(row, 0));
     if (found.boolean(row, 1)) continue;
     clean = false;
-    if (contains(table.accept_unique, index)) at.warn("unique_without_shard_key", index, "accepted: unique per shard only, two shards may"
-        " hold the same value", "nothing, if that is meant");
-    else at.fail("unique_without_shard_key", index, "it does not hold the shard key: on shards it is unique per shard only",
-        "accept_unique: \"" + index + "\" in the manifest, or add the shard key to the index");
+    if (contains(table.accept_unique, index))
+      at.warn("unique_without_shard_key", index,
+              "accepted: unique per shard only, two shards may"
+              " hold the same value",
+              "nothing, if that is meant");
+    else
+      at.fail("unique_without_shard_key", index,
+              "it does not hold the shard key: on shards it is unique per shard only",
+              "accept_unique: \"" + index + "\" in the manifest, or add the shard key to the index");
   }
   if (clean) at.pass("unique_without_shard_key", table.table, "every unique index holds the shard key");
 }
 
 void check_columns(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "composite_column", {"SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type"
-      " t ON t.oid = a.atttypid LEFT JOIN pg_type e"
-                                                  " ON e.oid = t.typelem WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT"
-                                                      " a.attisdropped AND 'c' IN (t.typtype, e.typtype) ORDER BY a.attnum",
-                                                  {qualified}});
+  auto const found =
+      ask(at, "composite_column",
+          {"SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type"
+           " t ON t.oid = a.atttypid LEFT JOIN pg_type e"
+           " ON e.oid = t.typelem WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT"
+           " a.attisdropped AND 'c' IN (t.typtype, e.typtype) ORDER BY a.attnum",
+           {qualified}});
   for (std::size_t row = 0; row < found.size(); ++row)
     at.warn("composite_column", table.table + '.' + std::string(found.text(row, 0)),
-            "composite type " + std::string(found.text(row, 1)) + ": a change of the type is not noticed by the stream",
-                "leave the type as it is while the migration runs");
+            "composite type " + std::string(found.text(row, 1)) +
+                ": a change of the type is not noticed by the stream",
+            "leave the type as it is while the migration runs");
   if (found.empty()) at.pass("composite_column", table.table, "none");
 }
 
-// The stream and the mirror write finished images: such a column could be inserted, but never updated to a value.
+// The stream and the mirror write finished images: such a column could be inserted, but never updated to a
+// value.
 void check_identity(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const found = ask(at, "identity_column", {"SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT"
-                                                 " a.attisdropped AND a.attidentity = 'a' AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid ="
-                                                     " a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey::int2[])) ORDER BY a.attnum",
-                                                 {qualified}});
+  auto const found = ask(
+      at, "identity_column",
+      {"SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT"
+       " a.attisdropped AND a.attidentity = 'a' AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid ="
+       " a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey::int2[])) ORDER BY a.attnum",
+       {qualified}});
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const column(found.text(row, 0));
-    at.fail("identity_column", table.table + '.' + column, "it is GENERATED ALWAYS AS IDENTITY outside the primary key: it cannot be updated"
-        " to a value", "ALTER TABLE " + qualified + " ALTER COLUMN " + names::quoted(column) + " SET GENERATED BY DEFAULT");
+    at.fail(
+        "identity_column", table.table + '.' + column,
+        "it is GENERATED ALWAYS AS IDENTITY outside the primary key: it cannot be updated"
+        " to a value",
+        "ALTER TABLE " + qualified + " ALTER COLUMN " + names::quoted(column) + " SET GENERATED BY DEFAULT");
   }
   if (found.empty()) at.pass("identity_column", table.table, "none that cannot be updated");
 }

@@ -90,7 +90,8 @@ void chunk_machine::close() {
 }
 
 void chunk_machine::fail() {
-  ensure(step_ == chunk_step::open || step_ == chunk_step::copying, "I6: only an unfinished chunk is copied again");
+  ensure(step_ == chunk_step::open || step_ == chunk_step::copying,
+         "I6: only an unfinished chunk is copied again");
   *this = chunk_machine{};
 }
 

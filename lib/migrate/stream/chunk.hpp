@@ -1,9 +1,11 @@
-// How a chunk of the copy meets the stream: by transaction visibility, never by LSN. Keeps I4 and I6. Pure: state + event -> action.
+// How a chunk of the copy meets the stream: by transaction visibility, never by LSN. Keeps I4 and I6. Pure:
+// state + event -> action.
 //
-// The dispatcher skips changes to keys of a chunk that is not open: a later snapshot holds them. From the opening on it defers them. A
-// snapshot counts only if it shows every transaction that the dispatcher had passed before the opening: a commit can be decoded before its
-// backend leaves the list of running transactions. Deferred changes of transactions that the snapshot does not show go on top of the copied
-// rows (CP1); from then on the keys follow the stream.
+// The dispatcher skips changes to keys of a chunk that is not open: a later snapshot holds them. From the
+// opening on it defers them. A snapshot counts only if it shows every transaction that the dispatcher had
+// passed before the opening: a commit can be decoded before its backend leaves the list of running
+// transactions. Deferred changes of transactions that the snapshot does not show go on top of the copied rows
+// (CP1); from then on the keys follow the stream.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +25,8 @@ class xid_snapshot {
   /// From "xmin:xmax:xid,xid"; nothing for any other text.
   static std::optional<xid_snapshot> parse(std::string_view text);
 
-  /// Whether it shows a transaction known by the low 32 bits of its id, as the stream tells them. Preconditions: the transaction is within
-  /// 2^31 of the snapshot.
+  /// Whether it shows a transaction known by the low 32 bits of its id, as the stream tells them.
+  /// Preconditions: the transaction is within 2^31 of the snapshot.
   bool shows(std::uint32_t xid) const noexcept;
   std::uint64_t xmin() const noexcept { return xmin_; }
 
@@ -68,11 +70,14 @@ class chunk_machine {
 
   /// planned -> open. `passed` are the transactions the dispatcher has passed so far.
   void open(std::vector<std::uint32_t> passed);
-  /// open -> copying and true, if the snapshot shows all that was passed before the opening; else nothing and false: take another.
+  /// open -> copying and true, if the snapshot shows all that was passed before the opening; else nothing and
+  /// false: take another.
   bool accept(xid_snapshot snapshot);
-  /// copying -> closing: the rows are committed on every shard. Deferred changes that `is_wanted` go to the shards now, in order.
+  /// copying -> closing: the rows are committed on every shard. Deferred changes that `is_wanted` go to the
+  /// shards now, in order.
   void copied();
-  /// Whether a deferred change of that transaction is not in the copied rows. Preconditions: an accepted snapshot.
+  /// Whether a deferred change of that transaction is not in the copied rows. Preconditions: an accepted
+  /// snapshot.
   bool is_wanted(std::uint32_t xid) const noexcept { return !snapshot_.shows(xid); }
   /// closing -> closed: all shards have committed past the deferred changes.
   void close();

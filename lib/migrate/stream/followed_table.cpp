@@ -13,12 +13,14 @@ namespace {
 result<std::size_t> position_of(followed_table const& table, std::string const& column) {
   for (std::size_t i = 0; i < table.sent.size(); ++i)
     if (table.sent[i].name == column) return i;
-  return error{error_code::invalid_argument, "table " + table.name() + " has no stored column \"" + column + "\" that its manifest names"};
+  return error{error_code::invalid_argument,
+               "table " + table.name() + " has no stored column \"" + column + "\" that its manifest names"};
 }
 
 error drift(followed_table const& table, std::string what) {
-  return error{error_code::schema_drift, "table " + table.name() + " in the stream: " + std::move(what),
-               "bring the shards' table and the generation to the source's shape, then start the stream again"};
+  return error{
+      error_code::schema_drift, "table " + table.name() + " in the stream: " + std::move(what),
+      "bring the shards' table and the generation to the source's shape, then start the stream again"};
 }
 
 }  // namespace
@@ -28,8 +30,10 @@ result<table_ptr> follow_table(table_state const& state) {
   auto table = std::make_shared<followed_table>();
   table->state = state;
   table->id = ++last_id;
-  std::copy_if(state.columns.begin(), state.columns.end(), std::back_inserter(table->sent), [](auto const& column) { return !column.generated; });
-  if (state.manifest.key.empty()) return error{error_code::invalid_argument, "table " + state.manifest.table + " has no primary key"};
+  std::copy_if(state.columns.begin(), state.columns.end(), std::back_inserter(table->sent),
+               [](auto const& column) { return !column.generated; });
+  if (state.manifest.key.empty())
+    return error{error_code::invalid_argument, "table " + state.manifest.table + " has no primary key"};
   for (auto const& column : state.manifest.key) {
     BOOST_OUTCOME_TRY(auto const at, position_of(*table, column));
     table->key.push_back(at);
@@ -41,7 +45,8 @@ result<table_ptr> follow_table(table_state const& state) {
     table->shard_key.push_back(at);
     table->shard_key_types.push_back(type);
   }
-  if (table->shard_key.empty()) return error{error_code::invalid_argument, "table " + state.manifest.table + " has no shard key"};
+  if (table->shard_key.empty())
+    return error{error_code::invalid_argument, "table " + state.manifest.table + " has no shard key"};
   return table_ptr{table};
 }
 
@@ -59,20 +64,26 @@ result<std::optional<slot_id>> slot_of_tuple(followed_table const& table, stream
 }
 
 // S10: what differs is named. S9: a delete has to name its row.
-result<> check_relation(followed_table const& table, stream_relation const& relation, std::vector<std::string> const& type_names) {
+result<> check_relation(followed_table const& table, stream_relation const& relation,
+                        std::vector<std::string> const& type_names) {
   std::vector<stream_relation::column> columns;
   for (auto const& column : relation.columns) columns.push_back(column);
   for (std::size_t i = 0; i < std::max(columns.size(), table.sent.size()); ++i) {
     if (i >= columns.size()) return drift(table, "column \"" + table.sent[i].name + "\" is gone");
     if (i >= table.sent.size()) return drift(table, "column \"" + columns[i].name + "\" is new");
-    if (columns[i].name != table.sent[i].name) return drift(table, "column \"" + columns[i].name + "\" stands where \"" + table.sent[i].name + "\" is expected");
+    if (columns[i].name != table.sent[i].name)
+      return drift(table, "column \"" + columns[i].name + "\" stands where \"" + table.sent[i].name +
+                              "\" is expected");
     if (i < type_names.size() && type_names[i] != table.sent[i].type)
-      return drift(table, "column \"" + columns[i].name + "\" is " + type_names[i] + " where " + table.sent[i].type + " is expected");
+      return drift(table, "column \"" + columns[i].name + "\" is " + type_names[i] + " where " +
+                              table.sent[i].type + " is expected");
   }
-  if (relation.replica_identity == 'n') return drift(table, "its replica identity is NOTHING, so that deletes name no row");
+  if (relation.replica_identity == 'n')
+    return drift(table, "its replica identity is NOTHING, so that deletes name no row");
   for (auto const at : table.key)
     if (!columns[at].in_replica_identity && relation.replica_identity != 'f')
-      return drift(table, "column \"" + columns[at].name + "\" of the primary key is not in its replica identity");
+      return drift(table,
+                   "column \"" + columns[at].name + "\" of the primary key is not in its replica identity");
   return success();
 }
 

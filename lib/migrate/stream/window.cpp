@@ -22,7 +22,8 @@ std::optional<std::uint16_t> take_number(std::string_view& text, char mark) {
 }  // namespace
 
 void window_state::set(slot_range slots, epoch at, bool is_open) noexcept {
-  for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value() && slot < slots_.size(); ++slot) slots_[slot] = {at, is_open};
+  for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value() && slot < slots_.size(); ++slot)
+    slots_[slot] = {at, is_open};
 }
 
 bool window_state::is_open_everywhere() const noexcept {
@@ -36,7 +37,7 @@ bool window_state::is_open_somewhere() const noexcept {
 epoch window_state::highest_open() const noexcept {
   epoch highest{};
   for (auto const& slot : slots_)
-    if (slot.is_open) highest = std::max(highest, slot.at);
+    if (slot.is_open) highest = std::max(highest, slot.epoch);
   return highest;
 }
 
@@ -44,8 +45,10 @@ std::vector<slot_range> window_state::open_ranges() const {
   std::vector<slot_range> ranges;
   for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
     if (!slots_[slot].is_open) continue;
-    if (!ranges.empty() && ranges.back().last.value() + 1u == slot) ranges.back().last = slot_at(slot);
-    else ranges.push_back({slot_at(slot), slot_at(slot)});
+    if (!ranges.empty() && ranges.back().last.value() + 1u == slot)
+      ranges.back().last = slot_at(slot);
+    else
+      ranges.push_back({slot_at(slot), slot_at(slot)});
   }
   return ranges;
 }
@@ -55,8 +58,8 @@ std::string window_state::encode() const {
   for (std::uint32_t first = 0; first < slots_.size();) {
     std::uint32_t last = first;
     while (last + 1 < slots_.size() && slots_[last + 1] == slots_[first]) ++last;
-    text += (text.empty() ? "" : ",") + std::to_string(first) + '-' + std::to_string(last) + ':' + std::to_string(slots_[first].at.value()) +
-            (slots_[first].is_open ? ":open" : ":closed");
+    text += (text.empty() ? "" : ",") + std::to_string(first) + '-' + std::to_string(last) + ':' +
+            std::to_string(slots_[first].epoch.value()) + (slots_[first].is_open ? ":open" : ":closed");
     first = last + 1;
   }
   return text;
@@ -69,7 +72,8 @@ std::optional<window_state> window_state::decode(std::string_view text) {
     auto const first = take_number(text, '-');
     auto const last = first ? take_number(text, ':') : std::nullopt;
     auto const at = last ? take_number(text, ':') : std::nullopt;
-    if (!at || *first != expected || *last < *first || *last >= limits::slot_count || *at > limits::epoch_max) return std::nullopt;
+    if (!at || *first != expected || *last < *first || *last >= limits::slot_count || *at > limits::epoch_max)
+      return std::nullopt;
     auto const word = text.substr(0, text.find(','));
     if (word != "open" && word != "closed") return std::nullopt;
     state.set({slot_at(*first), slot_at(*last)}, epoch{*at}, word == "open");
@@ -86,7 +90,8 @@ std::shared_ptr<window_state const> window_history::now(std::string_view group) 
 }
 
 bool window_history::is_open_somewhere() const {
-  return std::any_of(groups_.begin(), groups_.end(), [](auto const& group) { return group.second.back().state->is_open_somewhere(); });
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [](auto const& group) { return group.second.back().state->is_open_somewhere(); });
 }
 
 void window_history::record(std::string_view group, lsn since, window_state state) {
@@ -113,7 +118,8 @@ void window_history::rewind(lsn position) {
 std::vector<std::string> window_history::encode() const {
   std::vector<std::string> lines;
   for (auto const& [group, entries] : groups_)
-    for (auto const& one : entries) lines.push_back(group + '|' + one.since.to_string() + '|' + one.state->encode());
+    for (auto const& one : entries)
+      lines.push_back(group + '|' + one.since.to_string() + '|' + one.state->encode());
   return lines;
 }
 
@@ -121,7 +127,8 @@ std::optional<window_history> window_history::decode(std::vector<std::string> co
   window_history history;
   for (auto const& line : lines) {
     auto const last = line.rfind('|');
-    auto const middle = last == std::string::npos || last == 0 ? std::string::npos : line.rfind('|', last - 1);
+    auto const middle =
+        last == std::string::npos || last == 0 ? std::string::npos : line.rfind('|', last - 1);
     if (middle == std::string::npos) return std::nullopt;
     auto const since = lsn::parse(std::string_view(line).substr(middle + 1, last - middle - 1));
     auto state = window_state::decode(std::string_view(line).substr(last + 1));

@@ -1,4 +1,5 @@
-// Windows: where in one node's WAL it had authority, slot by slot. Pure. Fed only from that node's fence rows in WAL order (S22).
+// Windows: where in one node's WAL it had authority, slot by slot. Pure. Fed only from that node's fence rows
+// in WAL order (S22).
 #pragma once
 
 #include <array>
@@ -16,11 +17,12 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::stream {
 
-/// The fence of one group on one node as of one position of its WAL. Every slot is closed at epoch 0 until it is set. A value.
+/// The fence of one group on one node as of one position of its WAL. Every slot is closed at epoch 0 until it
+/// is set. A value.
 class window_state {
  public:
   struct slot_window {
-    epoch at{};
+    shardway::epoch epoch{};
     bool is_open{};
     friend bool operator==(slot_window, slot_window) noexcept = default;
   };
@@ -46,8 +48,9 @@ class window_state {
 
 /// The windows of all groups on one node, now and back to the position that a resend may start from.
 ///
-/// A flip takes effect for the transactions after it. History is kept so that a stream that starts again from an older confirmed position
-/// finds the windows as they were there. Thread safety: distinct objects: safe. Shared object: not safe.
+/// A flip takes effect for the transactions after it. History is kept so that a stream that starts again from
+/// an older confirmed position finds the windows as they were there. Thread safety: distinct objects: safe.
+/// Shared object: not safe.
 class window_history {
  public:
   /// The newest state of a group, or null if the group is not known.

@@ -1,10 +1,10 @@
 #include "lib/migrate/verify/nodes.hpp"
 
 #include <future>
-#include <thread>
 
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -24,7 +24,8 @@ result<std::vector<rows>> verify_nodes::ask_all(std::function<statement(std::siz
   std::vector<std::future<result<rows>>> answers;
   for (std::size_t i = 0; i <= shards_.size(); ++i) {
     auto* node = i == 0 ? source_.get() : shards_[i - 1].get();
-    answers.push_back(std::async(std::launch::async, [node, asked = question(i)] { return node->query(asked); }));
+    answers.push_back(
+        std::async(std::launch::async, [node, asked = question(i)] { return node->query(asked); }));
   }
   std::vector<rows> collected;
   std::optional<error> failed;
@@ -39,26 +40,27 @@ result<std::vector<rows>> verify_nodes::ask_all(std::function<statement(std::siz
 
 namespace {
 
-result<bool> passed(session& target, std::string const& stream, lsn wanted, std::chrono::steady_clock::time_point until) {
+result<bool> passed(session& target, std::string const& stream, lsn wanted,
+                    std::chrono::steady_clock::time_point until) {
   for (;;) {
     BOOST_OUTCOME_TRY(auto const answer, target.query(read_progress_statement(stream)));
     BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
     if (at.applied >= wanted) return true;
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    if (steady_now() >= until) return false;
+    sleep_for(std::chrono::milliseconds{5});
   }
 }
 
 bool is_mirrored(generation const& now) {
   for (auto const& group : now.groups)
-    if (group.at == stage::sharded) return true;
+    if (group.stage == stage::sharded) return true;
   return false;
 }
 
 }  // namespace
 
 result<bool> verify_nodes::wait_for_streams(generation const& now, std::chrono::milliseconds limit) {
-  auto const until = std::chrono::steady_clock::now() + limit;
+  auto const until = steady_now() + limit;
   BOOST_OUTCOME_TRY(auto const source_at, wave::current_lsn(*source_));
   std::vector<lsn> shards_at;
   for (auto const& shard : shards_) {
@@ -66,7 +68,8 @@ result<bool> verify_nodes::wait_for_streams(generation const& now, std::chrono::
     shards_at.push_back(at);
   }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    BOOST_OUTCOME_TRY(auto const forward, passed(*shards_[i], std::string(names::source_stream), source_at, until));
+    BOOST_OUTCOME_TRY(auto const forward,
+                      passed(*shards_[i], std::string(names::source_stream), source_at, until));
     if (!forward) return false;
     if (!is_mirrored(now)) continue;
     BOOST_OUTCOME_TRY(auto const back, passed(*source_, now.migration.shards[i].name, shards_at[i], until));

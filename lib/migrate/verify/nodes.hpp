@@ -21,10 +21,12 @@ class verify_nodes {
   session& shard(std::size_t i) { return *shards_[i]; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
 
-  /// The same question to every node at once: source first, then the shards. `question` is asked per node position (0 is the source).
+  /// The same question to every node at once: source first, then the shards. `question` is asked per node
+  /// position (0 is the source).
   result<std::vector<rows>> ask_all(std::function<statement(std::size_t)> const& question);
 
-  /// Waits until everything that is now in any node's WAL has been applied on the other side. True if it came to pass in time.
+  /// Waits until everything that is now in any node's WAL has been applied on the other side. True if it came
+  /// to pass in time.
   result<bool> wait_for_streams(generation const&, std::chrono::milliseconds limit);
 
  private:

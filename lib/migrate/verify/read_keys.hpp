@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "lib/migrate/verify/nodes.hpp"
-#include "lib/migrate/verify/sql.hpp"
 #include "lib/migrate/verify/row_compare.hpp"
+#include "lib/migrate/verify/sql.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -16,7 +16,8 @@ namespace migrate::verify {
 result<rows_by_key> gather_rows(std::vector<rows> const& answers, table_state const&);
 
 /// The rows of these keys as they are now; a key that is nowhere has no rows_seen.
-result<rows_by_key> read_keys(verify_nodes&, table_state const&, std::vector<std::vector<std::string>> const& keys, hash_seeds);
+result<rows_by_key> read_keys(verify_nodes&, table_state const&,
+                              std::vector<std::vector<std::string>> const& keys, hash_seeds);
 
 }  // namespace migrate::verify
 }  // namespace v0

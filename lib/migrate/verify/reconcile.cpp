@@ -1,12 +1,14 @@
-// Repairs the rows that verification named: each is looked at anew, and what still differs is made what the authority's copy says.
-#include <algorithm>
-#include <thread>
+// Repairs the rows that verification named: each is looked at anew, and what still differs is made what the
+// authority's copy says.
+#include "shardway/migrate/verify/reconcile.hpp"
 
-#include "lib/migrate/verify/repair_row.hpp"
+#include <algorithm>
+
 #include "lib/migrate/verify/read_keys.hpp"
+#include "lib/migrate/verify/repair_row.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/migrate/verify/verify.hpp"
 #include "shardway/pg/connect.hpp"
-#include "shardway/migrate/verify/reconcile.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,18 +17,23 @@ using namespace migrate;
 using namespace migrate::verify;
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr int idle_tries = 5;  // checks that led to nothing: the row is left alone
 constexpr int looks_max = 20;  // at a row that is repaired and yet differs
 
 class group_repair {
  public:
-  group_repair(verify_nodes& nodes, session& mirror, generation const& now, group_state const& group, std::int64_t token,
-               verify_options const& options)
-      : nodes_(nodes), mirror_(mirror), now_(now), group_(group), token_(token), options_(options), seeds_(random_seeds()) {}
+  group_repair(verify_nodes& nodes, session& mirror, generation const& now, group_state const& group,
+               std::int64_t token, verify_options const& options)
+      : nodes_(nodes),
+        mirror_(mirror),
+        now_(now),
+        group_(group),
+        token_(token),
+        options_(options),
+        seeds_(random_seeds()) {}
 
-  // A unique value may be held by another row that is still to be repaired: such rows come round again while anything gets done.
+  // A unique value may be held by another row that is still to be repaired: such rows come round again while
+  // anything gets done.
   result<std::vector<repair_report>> run(std::vector<table_verdict> const& verdicts) {
     auto rows = rows_of(verdicts);
     while (!rows.empty()) {
@@ -50,7 +57,9 @@ class group_repair {
     table_state const* table;
     std::vector<std::string> key;
     std::string digest;
-    friend bool operator==(wanted_row const& a, wanted_row const& b) { return a.table == b.table && a.key == b.key; }
+    friend bool operator==(wanted_row const& a, wanted_row const& b) {
+      return a.table == b.table && a.key == b.key;
+    }
   };
 
   // Each key once, however many nodes it was named for.
@@ -60,7 +69,9 @@ class group_repair {
       for (auto const& named : found.rows_named) {
         auto const* table = now_.find_table(found.relation);
         wanted_row row{table, named.key, named.key_digest};
-        if (table && table->manifest.group == group_.name && std::find(rows.begin(), rows.end(), row) == rows.end()) rows.push_back(std::move(row));
+        if (table && table->manifest.group == group_.name &&
+            std::find(rows.begin(), rows.end(), row) == rows.end())
+          rows.push_back(std::move(row));
       }
     return rows;
   }
@@ -76,14 +87,16 @@ class group_repair {
       }
       if (repairs_.size() > before) continue;
       ++idle;
-      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      sleep_for(std::chrono::milliseconds{20});
     }
     return success();
   }
 
-  result<> repair_difference(wanted_row const& row, rows_of_key const& rows_seen, row_difference const& difference) {
+  result<> repair_difference(wanted_row const& row, rows_of_key const& rows_seen,
+                             row_difference const& difference) {
     auto const shard = shard_named(difference.node);
-    bool const misplaced = difference.kind == difference_kind::wrong_shard || difference.kind == difference_kind::two_shards;
+    bool const misplaced =
+        difference.kind == difference_kind::wrong_shard || difference.kind == difference_kind::two_shards;
     auto const deciding = deciding_node(rows_seen, difference, now_, group_, row.table->manifest.kind);
     auto* authority = misplaced ? nullptr : deciding ? &nodes_.shard(deciding->value()) : &nodes_.source();
     repair_target const at{.table = *row.table,
@@ -93,9 +106,12 @@ class group_repair {
                            .target_shard = shard,
                            .authority = authority,
                            .catalog = nodes_.source()};
-    BOOST_OUTCOME_TRY(auto kind, repair_once(at, token_, steady_clock::now() + options_.recheck_wait));
+    BOOST_OUTCOME_TRY(auto kind, repair_once(at, token_, steady_now() + options_.recheck_wait));
     if (!kind.empty())
-      repairs_.push_back({.relation = row.table->manifest.table, .node = difference.node, .kind = std::move(kind), .key_digest = row.digest});
+      repairs_.push_back({.relation = row.table->manifest.table,
+                          .node = difference.node,
+                          .kind = std::move(kind),
+                          .key_digest = row.digest});
     return success();
   }
 
@@ -117,8 +133,10 @@ class group_repair {
 
 }  // namespace
 
-result<std::vector<repair_report>> reconcile_group(engine_nodes const& where, generation const& now, std::string const& group,
-                                                   std::vector<table_verdict> const& verdicts, std::int64_t token, verify_options const& options) {
+result<std::vector<repair_report>> reconcile_group(engine_nodes const& where, generation const& now,
+                                                   std::string const& group,
+                                                   std::vector<table_verdict> const& verdicts,
+                                                   std::int64_t token, verify_options const& options) {
   auto const* state = now.find_group(group);
   if (!state) return error(error_code::invalid_argument, "there is no group " + group);
   BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(where));

@@ -19,15 +19,17 @@ struct repair_target {
   std::string const& key_digest;
   session& target;                       ///< may set session_replication_role
   std::optional<shard_id> target_shard;  ///< nothing: the source is repaired
-  session* authority;                    ///< null: the row does not belong on the target, whatever others hold
-  session& catalog;                      ///< where the repair is recorded
+  session* authority;  ///< null: the row does not belong on the target, whatever others hold
+  session& catalog;    ///< where the repair is recorded
 };
 
-/// Tries once. The target's row is locked first, or for a row that is absent everything that could delete it again; then a snapshot is taken on the
-/// authority that shows every transaction the stream had applied; then the row is written, recorded, committed. What was done: insert, update,
-/// delete; empty if nothing had to be done, a lock was not had, or the target has authority for the slot. Never raises a stored version.
-/// Errors: `could_not_tell` (transactions on the authority do not end before `until`); `not_leader`; connections.
-result<std::string> repair_once(repair_target const&, std::int64_t token, std::chrono::steady_clock::time_point until);
+/// Tries once. The target's row is locked first, or for a row that is absent everything that could delete it
+/// again; then a snapshot is taken on the authority that shows every transaction the stream had applied; then
+/// the row is written, recorded, committed. What was done: insert, update, delete; empty if nothing had to be
+/// done, a lock was not had, or the target has authority for the slot. Never raises a stored version. Errors:
+/// `could_not_tell` (transactions on the authority do not end before `until`); `not_leader`; connections.
+result<std::string> repair_once(repair_target const&, std::int64_t token,
+                                std::chrono::steady_clock::time_point until);
 
 }  // namespace migrate::verify
 }  // namespace v0

@@ -17,7 +17,9 @@ row_on_node const* on_node(rows_of_key const& rows_seen, std::optional<shard_id>
 row_on_node const* on_source(rows_of_key const& rows_seen) { return on_node(rows_seen, std::nullopt); }
 
 std::size_t count_on_shards(rows_of_key const& rows_seen) {
-  return static_cast<std::size_t>(std::count_if(rows_seen.seen.begin(), rows_seen.seen.end(), [](row_on_node const& row_seen) { return row_seen.node.has_value(); }));
+  return static_cast<std::size_t>(
+      std::count_if(rows_seen.seen.begin(), rows_seen.seen.end(),
+                    [](row_on_node const& row_seen) { return row_seen.node.has_value(); }));
 }
 
 std::string node_name(std::optional<shard_id> node, generation const& now) {
@@ -27,8 +29,11 @@ std::string node_name(std::optional<shard_id> node, generation const& now) {
 }  // namespace
 
 bool operator==(rows_of_key const& a, rows_of_key const& b) {
-  auto const same = [](row_on_node const& x, row_on_node const& y) { return x.node == y.node && x.hash == y.hash && x.version == y.version; };
-  return a.seen.size() == b.seen.size() && std::is_permutation(a.seen.begin(), a.seen.end(), b.seen.begin(), same);
+  auto const same = [](row_on_node const& x, row_on_node const& y) {
+    return x.node == y.node && x.hash == y.hash && x.version == y.version;
+  };
+  return a.seen.size() == b.seen.size() &&
+         std::is_permutation(a.seen.begin(), a.seen.end(), b.seen.begin(), same);
 }
 
 bool agrees(rows_of_key const& rows_seen, generation const& now, table_kind kind) {
@@ -39,9 +44,11 @@ bool agrees(rows_of_key const& rows_seen, generation const& now, table_kind kind
   } else {
     if (count_on_shards(rows_seen) != 1) return false;
     for (auto const& row_seen : rows_seen.seen)
-      if (row_seen.node && *row_seen.node != now.shard_of(slot_id{static_cast<std::uint16_t>(row_seen.slot)})) return false;
+      if (row_seen.node && *row_seen.node != now.shard_of(slot_id{static_cast<std::uint16_t>(row_seen.slot)}))
+        return false;
   }
-  return std::all_of(rows_seen.seen.begin(), rows_seen.seen.end(), [&](row_on_node const& row_seen) { return row_seen.hash == source->hash; });
+  return std::all_of(rows_seen.seen.begin(), rows_seen.seen.end(),
+                     [&](row_on_node const& row_seen) { return row_seen.hash == source->hash; });
 }
 
 namespace {
@@ -56,9 +63,12 @@ std::vector<row_difference> classify_reference(rows_of_key const& rows_seen, gen
   for (std::size_t i = 0; i < now.migration.shards.size(); ++i) {
     auto const shard = shard_id{static_cast<std::uint16_t>(i)};
     auto const* copy = on_node(rows_seen, shard);
-    if (!copy && source) found.push_back(make_difference(rows_seen, difference_kind::missing, node_name(shard, now)));
-    if (copy && !source) found.push_back(make_difference(rows_seen, difference_kind::extra, node_name(shard, now)));
-    if (copy && source && copy->hash != source->hash) found.push_back(make_difference(rows_seen, difference_kind::different, node_name(shard, now)));
+    if (!copy && source)
+      found.push_back(make_difference(rows_seen, difference_kind::missing, node_name(shard, now)));
+    if (copy && !source)
+      found.push_back(make_difference(rows_seen, difference_kind::extra, node_name(shard, now)));
+    if (copy && source && copy->hash != source->hash)
+      found.push_back(make_difference(rows_seen, difference_kind::different, node_name(shard, now)));
   }
   return found;
 }
@@ -72,9 +82,11 @@ row_on_node const* authoritative(rows_of_key const& rows_seen, group_state const
   return nullptr;
 }
 
-std::vector<row_difference> misplaced(rows_of_key const& rows_seen, generation const& now, row_on_node const* deciding) {
+std::vector<row_difference> misplaced(rows_of_key const& rows_seen, generation const& now,
+                                      row_on_node const* deciding) {
   std::vector<row_difference> found;
-  auto const kind = count_on_shards(rows_seen) > 1 ? difference_kind::two_shards : difference_kind::wrong_shard;
+  auto const kind =
+      count_on_shards(rows_seen) > 1 ? difference_kind::two_shards : difference_kind::wrong_shard;
   for (auto const& row_seen : rows_seen.seen)
     if (row_seen.node && *row_seen.node != now.shard_of(slot_of(deciding ? *deciding : row_seen)))
       found.push_back(make_difference(rows_seen, kind, node_name(row_seen.node, now)));
@@ -83,25 +95,30 @@ std::vector<row_difference> misplaced(rows_of_key const& rows_seen, generation c
 
 }  // namespace
 
-std::vector<row_difference> classify(rows_of_key const& rows_seen, generation const& now, group_state const& group, table_kind kind) {
+std::vector<row_difference> classify(rows_of_key const& rows_seen, generation const& now,
+                                     group_state const& group, table_kind kind) {
   if (kind == table_kind::reference) return classify_reference(rows_seen, now);
   auto const* deciding = authoritative(rows_seen, group);
   auto found = misplaced(rows_seen, now, deciding);
   if (!found.empty()) return found;
   if (!deciding) {
-    for (auto const& row_seen : rows_seen.seen) found.push_back(make_difference(rows_seen, difference_kind::extra, node_name(row_seen.node, now)));
+    for (auto const& row_seen : rows_seen.seen)
+      found.push_back(make_difference(rows_seen, difference_kind::extra, node_name(row_seen.node, now)));
     return found;
   }
-  auto const other = deciding->node ? std::optional<shard_id>() : std::optional(now.shard_of(slot_of(*deciding)));
+  auto const other =
+      deciding->node ? std::optional<shard_id>() : std::optional(now.shard_of(slot_of(*deciding)));
   auto const how = on_node(rows_seen, other) ? difference_kind::different : difference_kind::missing;
   return {make_difference(rows_seen, how, node_name(other, now))};
 }
 
-std::optional<shard_id> deciding_node(rows_of_key const& rows_seen, row_difference const& row, generation const& now, group_state const& group, table_kind kind) {
+std::optional<shard_id> deciding_node(rows_of_key const& rows_seen, row_difference const& row,
+                                      generation const& now, group_state const& group, table_kind kind) {
   if (kind == table_kind::reference) return std::nullopt;
   if (auto const* deciding = authoritative(rows_seen, group)) return deciding->node;
   for (auto const& row_seen : rows_seen.seen)
-    if (node_name(row_seen.node, now) == row.node) return generation::authority_of(group, slot_of(row_seen)).shard;
+    if (node_name(row_seen.node, now) == row.node)
+      return generation::authority_of(group, slot_of(row_seen)).shard;
   return std::nullopt;
 }
 

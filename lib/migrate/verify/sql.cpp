@@ -3,19 +3,21 @@
 #include <cstring>
 
 #include "lib/protocol/column_lists.hpp"
-#include "shardway/base/clock.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::verify {
 namespace {
 
-// CP5: types that every server orders alike. All others are ordered by the bytes of their text: collations differ between nodes, and a domain or
-// an enum says by its name alone nothing of its order.
+// CP5: types that every server orders alike. All others are ordered by the bytes of their text: collations
+// differ between nodes, and a domain or an enum says by its name alone nothing of its order.
 bool has_one_order(std::string const& type) {
-  for (std::string_view const known : {"smallint", "integer", "bigint", "uuid", "bytea", "date", "timestamp", "numeric", "oid"})
-    if (type == known || (type.starts_with(known) && (type[known.size()] == ' ' || type[known.size()] == '(')))
+  for (std::string_view const known :
+       {"smallint", "integer", "bigint", "uuid", "bytea", "date", "timestamp", "numeric", "oid"})
+    if (type == known ||
+        (type.starts_with(known) && (type[known.size()] == ' ' || type[known.size()] == '(')))
       return !type.ends_with("[]");
   return false;
 }
@@ -27,14 +29,16 @@ std::string leading(table_state const& table, std::string const& alias) {
   return has_one_order(type_of(table, column)) ? ordered : ordered + "::text COLLATE pg_catalog.\"C\"";
 }
 
-std::string where_range(table_state const& table, key_range const& range, std::vector<text_value>& parameters) {
+std::string where_range(table_state const& table, key_range const& range,
+                        std::vector<text_value>& parameters) {
   auto const column_type = type_of(table, table.manifest.key.front());
   auto const type = has_one_order(column_type) ? column_type : std::string("text");
   std::string sql = " WHERE true";
   auto const bound = [&](text_value const& value, std::string const& comparison) {
     if (!value) return;
     parameters.push_back(value);
-    sql += " AND " + leading(table, "t.") + comparison + "$" + std::to_string(parameters.size()) + "::" + type;
+    sql +=
+        " AND " + leading(table, "t.") + comparison + "$" + std::to_string(parameters.size()) + "::" + type;
   };
   bound(range.lower, " > ");
   bound(range.upper, " <= ");
@@ -50,8 +54,10 @@ std::string slot_column(table_state const& table) {
 }
 
 std::string row_columns(table_state const& table, hash_seeds seeds) {
-  return slot_column(table) + ", pg_catalog.to_hex(" + hash("ROW(" + column_list(table.manifest.key, "t.") + ")::text", seeds.second) + "), " +
-         hash(row_text(table, "t."), seeds.first) + "::text || ':' || " + hash(row_text(table, "t."), seeds.second) + "::text, t.xmin::text, " +
+  return slot_column(table) + ", pg_catalog.to_hex(" +
+         hash("ROW(" + column_list(table.manifest.key, "t.") + ")::text", seeds.second) + "), " +
+         hash(row_text(table, "t."), seeds.first) + "::text || ':' || " +
+         hash(row_text(table, "t."), seeds.second) + "::text, t.xmin::text, " +
          text_list(table.manifest.key, "t.");
 }
 
@@ -68,14 +74,17 @@ hash_seeds random_seeds() noexcept {
 
 std::string row_text(table_state const& table, std::string const& alias) {
   std::string columns;
-  for (auto const& column : table.columns) columns += (columns.empty() ? "" : ", ") + alias + names::quoted(column.name);
+  for (auto const& column : table.columns)
+    columns += (columns.empty() ? "" : ", ") + alias + names::quoted(column.name);
   return "ROW(" + columns + ")::text";
 }
 
 std::string bounds_sql(table_state const& table, std::int64_t range_rows) {
   auto const key = leading(table, "t.");
-  return "SELECT k FROM (SELECT t." + names::quoted(table.manifest.key.front()) + "::text AS k, row_number() OVER (ORDER BY " + key + ") AS n FROM " +
-         names::quoted_table(table.manifest.table) + " t) numbered WHERE n % " + std::to_string(range_rows) + " = 0 ORDER BY n";
+  return "SELECT k FROM (SELECT t." + names::quoted(table.manifest.key.front()) +
+         "::text AS k, row_number() OVER (ORDER BY " + key + ") AS n FROM " +
+         names::quoted_table(table.manifest.table) + " t) numbered WHERE n % " + std::to_string(range_rows) +
+         " = 0 ORDER BY n";
 }
 
 namespace {
@@ -83,26 +92,33 @@ namespace {
 // Rows whose slot is placed on another node than this one.
 std::string count_elsewhere(std::vector<slot_range> const& placed) {
   std::string here = "false";
-  for (auto const& slots : placed) here += " OR s BETWEEN " + std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value());
+  for (auto const& slots : placed)
+    here +=
+        " OR s BETWEEN " + std::to_string(slots.first.value()) + " AND " + std::to_string(slots.last.value());
   return "count(*) FILTER (WHERE NOT (" + here + "))";
 }
 
 }  // namespace
 
-statement sums_statement(table_state const& table, key_range const& range, hash_seeds seeds, std::optional<std::vector<slot_range>> const& placed) {
+statement sums_statement(table_state const& table, key_range const& range, hash_seeds seeds,
+                         std::optional<std::vector<slot_range>> const& placed) {
   std::vector<text_value> parameters;
   auto const where = where_range(table, range, parameters);
   bool const asked = placed && table.manifest.kind == table_kind::sharded;
-  return {.sql = "SELECT count(*), coalesce(sum(" + hash("r", seeds.first) + "), 0), coalesce(sum(" + hash("r", seeds.second) + "), 0), " +
-                 (asked ? count_elsewhere(*placed) : std::string("0")) + " FROM (SELECT " + row_text(table, "t.") + " AS r, " +
-                 (asked ? slot_column(table) : std::string("0")) + " AS s FROM " + names::quoted_table(table.manifest.table) + " t" + where + ") x",
+  return {.sql = "SELECT count(*), coalesce(sum(" + hash("r", seeds.first) + "), 0), coalesce(sum(" +
+                 hash("r", seeds.second) + "), 0), " + (asked ? count_elsewhere(*placed) : std::string("0")) +
+                 " FROM (SELECT " + row_text(table, "t.") + " AS r, " +
+                 (asked ? slot_column(table) : std::string("0")) + " AS s FROM " +
+                 names::quoted_table(table.manifest.table) + " t" + where + ") x",
           .parameters = std::move(parameters)};
 }
 
 statement rows_statement(table_state const& table, key_range const& range, hash_seeds seeds) {
   std::vector<text_value> parameters;
   auto const where = where_range(table, range, parameters);
-  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM " + names::quoted_table(table.manifest.table) + " t" + where, .parameters = std::move(parameters)};
+  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM " +
+                 names::quoted_table(table.manifest.table) + " t" + where,
+          .parameters = std::move(parameters)};
 }
 
 namespace {
@@ -116,7 +132,8 @@ std::string column_array(std::vector<std::vector<std::string>> const& keys, std:
 
 }  // namespace
 
-statement rows_by_key_statement(table_state const& table, std::vector<std::vector<std::string>> const& keys, hash_seeds seeds) {
+statement rows_by_key_statement(table_state const& table, std::vector<std::vector<std::string>> const& keys,
+                                hash_seeds seeds) {
   std::string arrays, aliases, joined;
   std::vector<text_value> parameters;
   for (std::size_t i = 0; i < table.manifest.key.size(); ++i) {
@@ -125,10 +142,11 @@ statement rows_by_key_statement(table_state const& table, std::vector<std::vecto
     parameters.push_back(column_array(keys, i));
     arrays += (i ? ", $" : "$") + std::to_string(i + 1) + "::text[]";
     aliases += (i ? ", " : "") + alias;
-    joined += (i ? " AND t." : "t.") + names::quoted(column) + " = wanted." + alias + "::" + type_of(table, column);
+    joined +=
+        (i ? " AND t." : "t.") + names::quoted(column) + " = wanted." + alias + "::" + type_of(table, column);
   }
-  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM unnest(" + arrays + ") AS wanted (" + aliases + ") JOIN " +
-                 names::quoted_table(table.manifest.table) + " t ON " + joined,
+  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM unnest(" + arrays + ") AS wanted (" +
+                 aliases + ") JOIN " + names::quoted_table(table.manifest.table) + " t ON " + joined,
           .parameters = std::move(parameters)};
 }
 

@@ -26,17 +26,22 @@ struct key_range {
   text_value upper{};
 };
 
-/// Every `range_rows`-th leading key, in the order both sides use (bytes for text: collations differ between nodes).
+/// Every `range_rows`-th leading key, in the order both sides use (bytes for text: collations differ between
+/// nodes).
 std::string bounds_sql(table_state const&, std::int64_t range_rows);
 
-/// count, first sum, second sum, and on a shard the number of rows whose slot is placed elsewhere. Without `placed`: not asked.
-statement sums_statement(table_state const&, key_range const&, hash_seeds, std::optional<std::vector<slot_range>> const& placed);
+/// count, first sum, second sum, and on a shard the number of rows whose slot is placed elsewhere. Without
+/// `placed`: not asked.
+statement sums_statement(table_state const&, key_range const&, hash_seeds,
+                         std::optional<std::vector<slot_range>> const& placed);
 
-/// Per row of the range: slot (or -1 for a reference table), digest of the key, hash, version of the tuple, then the key's columns as text.
+/// Per row of the range: slot (or -1 for a reference table), digest of the key, hash, version of the tuple,
+/// then the key's columns as text.
 statement rows_statement(table_state const&, key_range const&, hash_seeds);
 
 /// The same for the rows named by their keys.
-statement rows_by_key_statement(table_state const&, std::vector<std::vector<std::string>> const& keys, hash_seeds);
+statement rows_by_key_statement(table_state const&, std::vector<std::vector<std::string>> const& keys,
+                                hash_seeds);
 
 /// ROW(...) of the table's columns in the source's order, as text: what is hashed.
 std::string row_text(table_state const&, std::string const& alias);

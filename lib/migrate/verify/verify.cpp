@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
-#include "lib/migrate/wave/flip.hpp"
-#include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/nodes.hpp"
-#include "lib/migrate/verify/sql.hpp"
-#include "shardway/catalog/certificate.hpp"
+#include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/row_compare.hpp"
+#include "lib/migrate/verify/sql.hpp"
+#include "lib/migrate/wave/flip.hpp"
+#include "shardway/base/clock.hpp"
+#include "shardway/catalog/certificate.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -27,7 +27,8 @@ std::vector<slot_range> placed_on(generation const& now, std::size_t shard) {
   return slots;
 }
 
-// Sums come as decimal texts too long for 64 bits; equality of the totals is asked of the source, which can add.
+// Sums come as decimal texts too long for 64 bits; equality of the totals is asked of the source, which can
+// add.
 struct range_sums {
   std::int64_t count{};
   std::string first, second;
@@ -46,17 +47,19 @@ result<range_sums> read_sums(rows const& answer) {
 /// Verification of one table.
 class table_verification {
  public:
-  table_verification(verify_nodes& nodes, generation const& now, table_state const& table, verify_options const& options, steady_clock::time_point until)
+  table_verification(verify_nodes& nodes, generation const& now, table_state const& table,
+                     verify_options const& options, steady_clock::time_point until)
       : nodes_(nodes), now_(now), table_(table), options_(options), until_(until), seeds_(random_seeds()) {}
 
   result<table_verdict> run() {
     found_.relation = table_.manifest.table;
     BOOST_OUTCOME_TRY(found_.started_at, database_now(nodes_.source()));
     BOOST_OUTCOME_TRY(found_.as_of, wave::current_lsn(nodes_.source()));
-    BOOST_OUTCOME_TRY(auto const bounds, nodes_.source().query({.sql = bounds_sql(table_, options_.range_rows)}));
+    BOOST_OUTCOME_TRY(auto const bounds,
+                      nodes_.source().query({.sql = bounds_sql(table_, options_.range_rows)}));
     key_range range;
     for (std::size_t i = 0; i <= bounds.size(); ++i) {
-      is_whole_ = steady_clock::now() < until_;
+      is_whole_ = steady_now() < until_;
       if (!is_whole_) break;
       range.upper = i < bounds.size() ? text_value(std::string(bounds.text(i, 0))) : text_value();
       if (range.upper && range.upper == range.lower) continue;  // many rows under one leading key
@@ -70,7 +73,8 @@ class table_verification {
  private:
   result<> compare_range(key_range const& range) {
     BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t node) {
-      return sums_statement(table_, range, seeds_, node == 0 ? std::nullopt : std::optional(placed_on(now_, node - 1)));
+      return sums_statement(table_, range, seeds_,
+                            node == 0 ? std::nullopt : std::optional(placed_on(now_, node - 1)));
     }));
     std::vector<range_sums> sums;
     for (auto const& answer : answers) {
@@ -85,24 +89,29 @@ class table_verification {
 
   result<bool> add_up(std::vector<range_sums> const& sums) {
     std::int64_t elsewhere = 0, shards_count = 0;
-    std::string first = "0::numeric", second = first;  // two small sums would be added as bigint, and overflow
+    std::string first = "0::numeric",
+                second = first;  // two small sums would be added as bigint, and overflow
     bool each_equal = true;
     for (std::size_t i = 1; i < sums.size(); ++i) {
       elsewhere += sums[i].elsewhere;
       shards_count += sums[i].count;
       first += " + (" + sums[i].first + ")";
       second += " + (" + sums[i].second + ")";
-      each_equal = each_equal && sums[i].count == sums[0].count && sums[i].first == sums[0].first && sums[i].second == sums[0].second;
+      each_equal = each_equal && sums[i].count == sums[0].count && sums[i].first == sums[0].first &&
+                   sums[i].second == sums[0].second;
     }
     if (table_.manifest.kind == table_kind::reference) return each_equal;
     if (elsewhere != 0 || shards_count != sums[0].count) return false;
     // Decimal digits and signs only: they came from sum().
-    BOOST_OUTCOME_TRY(auto const answer, nodes_.source().query({.sql = "SELECT (" + first + ") = (" + sums[0].first + ") AND (" + second + ") = (" + sums[0].second + ")"}));
+    BOOST_OUTCOME_TRY(auto const answer,
+                      nodes_.source().query({.sql = "SELECT (" + first + ") = (" + sums[0].first + ") AND (" +
+                                                    second + ") = (" + sums[0].second + ")"}));
     return answer.boolean(0, 0);
   }
 
   result<> list_range(key_range const& range) {
-    BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t) { return rows_statement(table_, range, seeds_); }));
+    BOOST_OUTCOME_TRY(auto const answers,
+                      nodes_.ask_all([&](std::size_t) { return rows_statement(table_, range, seeds_); }));
     BOOST_OUTCOME_TRY(auto rows_seen, gather_rows(answers, table_));
     for (auto& [key, seen] : rows_seen)
       if (!agrees(seen, now_, table_.manifest.kind)) checks_[key].push_back(std::move(seen));
@@ -112,7 +121,9 @@ class table_verification {
   std::vector<std::vector<std::string>> undecided() const {
     std::vector<std::vector<std::string>> keys;
     for (auto const& [key, checks] : checks_)
-      if (judge(checks, now_, table_.manifest.kind) == verdict::could_not_tell && checks.size() <= static_cast<std::size_t>(options_.recheck_limit)) keys.push_back(key);
+      if (judge(checks, now_, table_.manifest.kind) == verdict::could_not_tell &&
+          checks.size() <= static_cast<std::size_t>(options_.recheck_limit))
+        keys.push_back(key);
     return keys;
   }
 
@@ -121,18 +132,22 @@ class table_verification {
     found_.rechecked = static_cast<std::int64_t>(checks_.size());
     for (;;) {
       auto const keys = undecided();
-      if (keys.empty() || steady_clock::now() >= until_) return success();
-      BOOST_OUTCOME_TRY(auto const arrived, nodes_.wait_for_streams(now_, std::min(options_.recheck_wait, left())));
+      if (keys.empty() || steady_now() >= until_) return success();
+      BOOST_OUTCOME_TRY(auto const arrived,
+                        nodes_.wait_for_streams(now_, std::min(options_.recheck_wait, left())));
       if (!arrived) return success();  // nothing can be told of what is left
       for (std::size_t from = 0; from < keys.size(); from += 1000) {
-        std::vector<std::vector<std::string>> const part(keys.begin() + static_cast<std::ptrdiff_t>(from),
-                                                         keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), from + 1000)));
+        std::vector<std::vector<std::string>> const part(
+            keys.begin() + static_cast<std::ptrdiff_t>(from),
+            keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), from + 1000)));
         BOOST_OUTCOME_TRYV(check_keys(part));
       }
     }
   }
 
-  std::chrono::milliseconds left() const { return std::chrono::duration_cast<std::chrono::milliseconds>(until_ - steady_clock::now()); }
+  std::chrono::milliseconds left() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(until_ - steady_now());
+  }
 
   result<> check_keys(std::vector<std::vector<std::string>> const& keys) {
     BOOST_OUTCOME_TRY(auto rows_seen, read_keys(nodes_, table_, keys, seeds_));
@@ -152,8 +167,10 @@ class table_verification {
       if (judged == verdict::equal) continue;
       ++found_.differing;
       if (judged == verdict::different) found_.found = verdict::different;
-      if (judged == verdict::could_not_tell && found_.found == verdict::equal) found_.found = verdict::could_not_tell;
-      if (judged == verdict::different) name_differences(classify(checks.back(), now_, *group, table_.manifest.kind));
+      if (judged == verdict::could_not_tell && found_.found == verdict::equal)
+        found_.found = verdict::could_not_tell;
+      if (judged == verdict::different)
+        name_differences(classify(checks.back(), now_, *group, table_.manifest.kind));
     }
     if (!is_whole_ && found_.found == verdict::equal) found_.found = verdict::could_not_tell;
     return std::move(found_);
@@ -178,16 +195,19 @@ class table_verification {
 }  // namespace
 
 std::string_view name(difference_kind kind) noexcept {
-  constexpr std::array<std::string_view, 5> names{"missing", "extra", "different", "wrong_shard", "two_shards"};
+  constexpr std::array<std::string_view, 5> names{"missing", "extra", "different", "wrong_shard",
+                                                  "two_shards"};
   return names[static_cast<std::size_t>(kind)];
 }
 
-result<std::vector<table_verdict>> verify_group(engine_nodes const& where, generation const& now, std::string const& group, verify_options const& options) {
+result<std::vector<table_verdict>> verify_group(engine_nodes const& where, generation const& now,
+                                                std::string const& group, verify_options const& options) {
   if (options.range_rows <= 0 || options.recheck_limit <= 0 || options.named_max == 0)
-    return error(error_code::invalid_argument, "verify options: range_rows, recheck_limit and named_max must be above 0");
+    return error(error_code::invalid_argument,
+                 "verify options: range_rows, recheck_limit and named_max must be above 0");
   if (!now.find_group(group)) return error(error_code::invalid_argument, "there is no group " + group);
   BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(where));
-  auto const until = steady_clock::now() + options.deadline;
+  auto const until = steady_now() + options.deadline;
   std::vector<table_verdict> verdicts;
   for (auto const& table : now.tables) {
     if (table.manifest.group != group) continue;

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "shardway/base/result.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/result.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
@@ -16,7 +16,7 @@ namespace migrate::wave {
 
 struct flip_change {
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
   bool open{};
 };
 
@@ -27,22 +27,26 @@ struct flip_request {
   std::optional<std::chrono::milliseconds> deadline{};  ///< after which a client may give the range back
 };
 
-/// Tries until `until`, each try with `lock_timeout`, with jitter between. Each failing exit gives the lock back. Appends who held it.
-/// Errors: `stall_budget_spent` naming the blockers; `not_leader`; those of the connection.
-result<> flip_within(session& node, flip_request const&, std::int64_t token, std::chrono::milliseconds lock_timeout,
-                     std::chrono::steady_clock::time_point until, std::vector<std::string>& blockers);
+/// Tries until `until`, each try with `lock_timeout`, with jitter between. Each failing exit gives the lock
+/// back. Appends who held it. Errors: `stall_budget_spent` naming the blockers; `not_leader`; those of the
+/// connection.
+result<> flip_within(session& node, flip_request const&, std::int64_t token,
+                     std::chrono::milliseconds lock_timeout, std::chrono::steady_clock::time_point until,
+                     std::vector<std::string>& blockers);
 
 result<std::vector<fence_row>> read_fence(session& node, std::string const& group);
 
 /// The parts of `ranges`, cut where rows of the fence end, each with its row's epoch and state.
-std::vector<fence_row> cut_by_fence(std::vector<fence_row> const& fence, std::vector<slot_range> const& ranges);
+std::vector<fence_row> cut_by_fence(std::vector<fence_row> const& fence,
+                                    std::vector<slot_range> const& ranges);
 
 /// Writes a marker row in its own transaction; its id.
 result<std::int64_t> write_marker(session& node, std::string const& wave, std::int64_t token);
 
 /// Waits until the newest progress row of the stream on the node has passed the marker.
 /// Errors: `stall_budget_spent` with how far the stream was; `deadline_exceeded` if the node does not answer.
-result<> await_marker(session& node, std::string const& stream, std::int64_t marker, std::chrono::steady_clock::time_point until);
+result<> await_marker(session& node, std::string const& stream, std::int64_t marker,
+                      std::chrono::steady_clock::time_point until);
 
 /// pg_current_wal_insert_lsn().
 result<lsn> current_lsn(session& node);

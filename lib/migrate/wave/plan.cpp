@@ -31,14 +31,15 @@ std::vector<shard_slots> gather(generation const& now, std::array<bool, slots> c
   return ranges;
 }
 
-result<wave_plan> finish_plan(std::string const& group, wave_direction direction, std::vector<shard_slots> ranges, group_fences const& fences,
-                              std::string wave) {
+result<wave_plan> finish_plan(std::string const& group, wave_direction direction,
+                              std::vector<shard_slots> ranges, group_fences const& fences, std::string wave) {
   if (ranges.empty())
     return error(error_code::precondition_failed, "group " + group + " has no slots left to move",
                  "nothing to do: `shardway wave status` shows who has authority");
   auto const before = highest_epoch(fences);
   if (before.value() >= limits::epoch_max)  // one more bit of epoch would make the version negative (K4)
-    return error(error_code::epoch_overflow, "group " + group + " has used all 1023 epochs", "finalize the group and start a new migration");
+    return error(error_code::epoch_overflow, "group " + group + " has used all 1023 epochs",
+                 "finalize the group and start a new migration");
   return wave_plan{.wave = std::move(wave),
                    .group = group,
                    .direction = direction,
@@ -49,7 +50,9 @@ result<wave_plan> finish_plan(std::string const& group, wave_direction direction
 
 result<group_state const*> group_of(generation const& now, std::string const& group) {
   auto const* state = now.find_group(group);
-  if (!state) return error(error_code::invalid_argument, "there is no group " + group, "`shardway migrate status` lists the groups");
+  if (!state)
+    return error(error_code::invalid_argument, "there is no group " + group,
+                 "`shardway migrate status` lists the groups");
   return state;
 }
 
@@ -59,20 +62,23 @@ void choose_first(generation const& now, double percent, std::array<bool, slots>
   for (auto const& placed : now.placement) wanted[placed.shard] += placed.slots.count();
   for (auto& [shard, count] : wanted) count = static_cast<std::uint32_t>(std::ceil(count * percent / 100.0));
   for (auto const& placed : now.placement)
-    for (std::uint32_t i = 0; i < placed.slots.count() && wanted[placed.shard] > 0; ++i, --wanted[placed.shard]) chosen[placed.slots.first.value() + i] = true;
+    for (std::uint32_t i = 0; i < placed.slots.count() && wanted[placed.shard] > 0;
+         ++i, --wanted[placed.shard])
+      chosen[placed.slots.first.value() + i] = true;
 }
 
 }  // namespace
 
 epoch highest_epoch(group_fences const& fences) noexcept {
   epoch highest{};
-  for (auto const& row : fences.source) highest = std::max(highest, row.at);
+  for (auto const& row : fences.source) highest = std::max(highest, row.epoch);
   for (auto const& shard : fences.shards)
-    for (auto const& row : shard) highest = std::max(highest, row.at);
+    for (auto const& row : shard) highest = std::max(highest, row.epoch);
   return highest;
 }
 
-result<wave_plan> plan_forward(generation const& now, std::string const& group, double percent, group_fences const& fences, std::string wave) {
+result<wave_plan> plan_forward(generation const& now, std::string const& group, double percent,
+                               group_fences const& fences, std::string wave) {
   if (!(percent > 0 && percent <= 100))
     return error(error_code::invalid_argument, "percent must be above 0 and at most 100");
   BOOST_OUTCOME_TRY(auto const* state, group_of(now, group));
@@ -84,8 +90,8 @@ result<wave_plan> plan_forward(generation const& now, std::string const& group, 
   return finish_plan(group, wave_direction::forward, gather(now, chosen), fences, std::move(wave));
 }
 
-result<wave_plan> plan_back(generation const& now, std::string const& group, std::optional<shard_id> shard, group_fences const& fences,
-                            std::string wave) {
+result<wave_plan> plan_back(generation const& now, std::string const& group, std::optional<shard_id> shard,
+                            group_fences const& fences, std::string wave) {
   BOOST_OUTCOME_TRY(auto const* state, group_of(now, group));
   std::array<bool, slots> chosen{};
   for (auto const& range : state->authority)
@@ -94,7 +100,8 @@ result<wave_plan> plan_back(generation const& now, std::string const& group, std
   return finish_plan(group, wave_direction::back, gather(now, chosen), fences, std::move(wave));
 }
 
-result<std::vector<authority_range>> authority_from_fences(group_state const& before, group_fences const& fences) {
+result<std::vector<authority_range>> authority_from_fences(group_state const& before,
+                                                           group_fences const& fences) {
   std::vector<authority_range> ranges;
   for (std::size_t i = 0; i < slots; ++i) {
     auto const slot = slot_at(i);
@@ -104,18 +111,22 @@ result<std::vector<authority_range>> authority_from_fences(group_state const& be
       for (auto const& row : rows)
         if (row.open && row.slots.contains(slot)) {
           ++open;
-          if (found.shard != shard || found.at != row.at) found.opened = lsn{};
+          if (found.shard != shard || found.epoch != row.epoch) found.opened = lsn{};
           found.shard = shard;
-          found.at = row.at;
+          found.epoch = row.epoch;
         }
     };
     look(fences.source, std::nullopt);
-    for (std::size_t s = 0; s < fences.shards.size(); ++s) look(fences.shards[s], shard_id{static_cast<std::uint16_t>(s)});
+    for (std::size_t s = 0; s < fences.shards.size(); ++s)
+      look(fences.shards[s], shard_id{static_cast<std::uint16_t>(s)});
     if (open > 1)
-      return error(error_code::corrupt_data, "I1: two nodes are open for slot " + std::to_string(i) + " of group " + before.name,
-                   "stop writers of the group, compare the fences of all nodes with the journal, and close one side by hand");
+      return error(error_code::corrupt_data,
+                   "I1: two nodes are open for slot " + std::to_string(i) + " of group " + before.name,
+                   "stop writers of the group, compare the fences of all nodes with the journal, and close "
+                   "one side by hand");
     found.slots = {slot, slot};
-    if (!ranges.empty() && ranges.back().shard == found.shard && ranges.back().at == found.at && ranges.back().opened == found.opened)
+    if (!ranges.empty() && ranges.back().shard == found.shard && ranges.back().epoch == found.epoch &&
+        ranges.back().opened == found.opened)
       ranges.back().slots.last = slot;
     else
       ranges.push_back(found);

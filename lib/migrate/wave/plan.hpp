@@ -21,18 +21,21 @@ struct group_fences {
   std::vector<std::vector<fence_row>> shards;  ///< by shard_id
 };
 
-/// The slots that are still the source's of the first `percent` of each shard's slots (cumulative: 10 after 1 moves 9 more).
-/// Errors: `invalid_argument` (percent outside (0, 100]), `precondition_failed` (nothing left to move), `epoch_overflow`.
-result<wave_plan> plan_forward(generation const&, std::string const& group, double percent, group_fences const&, std::string wave);
+/// The slots that are still the source's of the first `percent` of each shard's slots (cumulative: 10 after 1
+/// moves 9 more). Errors: `invalid_argument` (percent outside (0, 100]), `precondition_failed` (nothing left
+/// to move), `epoch_overflow`.
+result<wave_plan> plan_forward(generation const&, std::string const& group, double percent,
+                               group_fences const&, std::string wave);
 
 /// The slots of one shard, or of all, that have moved. Errors: as `plan_forward`.
-result<wave_plan> plan_back(generation const&, std::string const& group, std::optional<shard_id> shard, group_fences const&, std::string wave);
+result<wave_plan> plan_back(generation const&, std::string const& group, std::optional<shard_id> shard,
+                            group_fences const&, std::string wave);
 
 /// Highest epoch on any node.
 epoch highest_epoch(group_fences const&) noexcept;
 
-/// Authority as the fences say it: the node that is open. A slot that is open nowhere keeps what `before` said.
-/// Errors: `corrupt_data` if two nodes are open for one slot (I1), naming group and slot.
+/// Authority as the fences say it: the node that is open. A slot that is open nowhere keeps what `before`
+/// said. Errors: `corrupt_data` if two nodes are open for one slot (I1), naming group and slot.
 result<std::vector<authority_range>> authority_from_fences(group_state const& before, group_fences const&);
 
 /// What the next controller does about a wave that has no end.

@@ -5,14 +5,15 @@
 #include <mutex>
 
 #include "lib/migrate/wave/flip.hpp"
-#include "shardway/base/ensure.hpp"
+#include "lib/migrate/wave/publish.hpp"
+#include "lib/protocol/progress.hpp"
 #include "lib/store/in_parallel.hpp"
+#include "shardway/base/clock.hpp"
+#include "shardway/base/ensure.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/journal.hpp"
-#include "lib/protocol/progress.hpp"
-#include "lib/migrate/wave/publish.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -27,7 +28,8 @@ using std::chrono::steady_clock;
 /// A wave in flight.
 class wave_run {
  public:
-  wave_run(node_sessions const& nodes, generation const& now, wave_plan const& plan, std::int64_t token, wave_options const& options)
+  wave_run(node_sessions const& nodes, generation const& now, wave_plan const& plan, std::int64_t token,
+           wave_options const& options)
       : nodes_(nodes), now_(now), plan_(plan), token_(token), options_(options), report_{.plan = plan} {}
 
   result<wave_report> run() {
@@ -35,9 +37,11 @@ class wave_run {
     auto const closed = close_and_drain();
     if (!closed) return undo(closed.error());
     // Until here a waiting client past the deadline may still decide `abort`; whoever writes first decides.
-    BOOST_OUTCOME_TRY(auto const decision, decide_wave(*nodes_.source, token_, plan_.wave, wave_decision::commit));
+    BOOST_OUTCOME_TRY(auto const decision,
+                      decide_wave(*nodes_.source, token_, plan_.wave, wave_decision::commit));
     if (decision == wave_decision::abort)
-      return undo(error(error_code::wave_aborted, "a waiting client gave the range back after the deadline of wave " + plan_.wave));
+      return undo(error(error_code::wave_aborted,
+                        "a waiting client gave the range back after the deadline of wave " + plan_.wave));
     stop_point("wave_after_commit");
     lap("commit");
     return complete();
@@ -45,7 +49,8 @@ class wave_run {
 
   result<wave_report> undo(error const& why) {
     if (why.code() == error_code::not_leader) return why;
-    BOOST_OUTCOME_TRY(auto const decision, decide_wave(*nodes_.source, token_, plan_.wave, wave_decision::abort));
+    BOOST_OUTCOME_TRY(auto const decision,
+                      decide_wave(*nodes_.source, token_, plan_.wave, wave_decision::abort));
     if (decision == wave_decision::commit) return complete();
     report_.why_aborted = why;
     BOOST_OUTCOME_TRYV(journal("abort"));
@@ -83,26 +88,27 @@ class wave_run {
                                                     .report = {}}));
     stop_point("wave_after_journal");
     BOOST_OUTCOME_TRYV(settle());
-    started_ = last_ = steady_clock::now();
+    started_ = last_ = steady_now();
     return success();
   }
 
-  // What the streams still owe is paid while writers are not waiting: the fence is closed once a marker goes through quickly, or anyway after
-  // some tries. Nothing is concluded from these markers.
+  // What the streams still owe is paid while writers are not waiting: the fence is closed once a marker goes
+  // through quickly, or anyway after some tries. Nothing is concluded from these markers.
   result<> settle() {
     for (int tries = 0; tries < 10; ++tries) {
-      started_ = steady_clock::now();
+      started_ = steady_now();
       BOOST_OUTCOME_TRYV(write_markers());
       auto const arrived = await_markers();
       markers_.clear();
       if (!arrived && arrived.error().code() != error_code::stall_budget_spent) return arrived;
-      if (arrived && steady_clock::now() - started_ < milliseconds{25}) break;
+      if (arrived && steady_now() - started_ < milliseconds{25}) break;
     }
     return success();
   }
 
-  // Steps 2 and 3. The flip is committed before the marker is written, and the marker is what is waited for: every write that the flip let
-  // pass is before the marker in commit order, and everything before the marker is on the other side once the marker is.
+  // Steps 2 and 3. The flip is committed before the marker is written, and the marker is what is waited for:
+  // every write that the flip let pass is before the marker in commit order, and everything before the marker
+  // is on the other side once the marker is.
   result<> close_and_drain() {
     stop_point("wave_before_fence");
     if (guard_off("marker_after_flip")) return drain_before_close();
@@ -129,7 +135,7 @@ class wave_run {
   }
 
   milliseconds left() const {
-    auto const spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - started_);
+    auto const spent = std::chrono::duration_cast<milliseconds>(steady_now() - started_);
     return std::max(milliseconds{0}, options_.stall_budget - spent);
   }
 
@@ -150,14 +156,16 @@ class wave_run {
   result<> close_on(session& node, std::vector<slot_range> const& ranges) {
     std::vector<flip_change> changes;
     BOOST_OUTCOME_TRY(auto const fence, read_fence(node, plan_.group));
-    for (auto const& part : cut_by_fence(fence, ranges)) changes.push_back({part.slots, part.at, false});
+    for (auto const& part : cut_by_fence(fence, ranges)) changes.push_back({part.slots, part.epoch, false});
     auto const deadline = left() + options_.deadline_slack;
-    flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = plan_.wave, .deadline = deadline};
-    return flip(node, request, options_.lock_timeout, steady_clock::now() + left());
+    flip_request const request{
+        .group = plan_.group, .changes = std::move(changes), .wave = plan_.wave, .deadline = deadline};
+    return flip(node, request, options_.lock_timeout, steady_now() + left());
   }
 
   // Nodes are flipped from several threads at once; the report is one.
-  result<> flip(session& node, flip_request const& request, milliseconds lock_timeout, steady_clock::time_point until) {
+  result<> flip(session& node, flip_request const& request, milliseconds lock_timeout,
+                steady_clock::time_point until) {
     std::vector<std::string> blockers;
     auto const flipped = flip_within(node, request, token_, lock_timeout, until, blockers);
     std::lock_guard const lock(report_mutex_);
@@ -168,7 +176,8 @@ class wave_run {
   result<> write_markers() {
     if (forward()) {
       BOOST_OUTCOME_TRY(auto const id, write_marker(*nodes_.source, plan_.wave, token_));
-      for (auto const shard : involved_shards()) markers_.push_back({nodes_.shards[shard.value()], std::string(names::source_stream), id});
+      for (auto const shard : involved_shards())
+        markers_.push_back({nodes_.shards[shard.value()], std::string(names::source_stream), id});
       return success();
     }
     for (auto const shard : involved_shards()) {
@@ -183,12 +192,13 @@ class wave_run {
     // Back, every marker is awaited on the source's one session; forward, each on a shard's own.
     if (!forward()) {
       for (auto const& marker : markers_) {
-        BOOST_OUTCOME_TRYV(await_marker(*marker.node, marker.stream, marker.id, steady_clock::now() + left()));
+        BOOST_OUTCOME_TRYV(await_marker(*marker.node, marker.stream, marker.id, steady_now() + left()));
       }
       return success();
     }
     BOOST_OUTCOME_TRYV(in_parallel(markers_.size(), [&](std::size_t i) -> result<bool> {
-      BOOST_OUTCOME_TRYV(await_marker(*markers_[i].node, markers_[i].stream, markers_[i].id, steady_clock::now() + left()));
+      BOOST_OUTCOME_TRYV(
+          await_marker(*markers_[i].node, markers_[i].stream, markers_[i].id, steady_now() + left()));
       return true;
     }));
     return success();
@@ -211,20 +221,28 @@ class wave_run {
     return std::vector<opening>{{std::nullopt, at}};
   }
 
-  // A wave without an end may be older than others that had theirs. Undone, it opens only what it closed itself; completed, only what no later
-  // wave has had: epochs grow, and `after` is this wave's own (I1).
-  bool is_ours(fence_row const& part) const { return report_.committed ? part.at < plan_.after : part.wave == plan_.wave; }
+  // A wave without an end may be older than others that had theirs. Undone, it opens only what it closed
+  // itself; completed, only what no later wave has had: epochs grow, and `after` is this wave's own (I1).
+  bool is_ours(fence_row const& part) const {
+    return report_.committed ? part.epoch < plan_.after : part.wave == plan_.wave;
+  }
 
-  // Opens what is closed; what is open already (an earlier try, or a client that gave the range back) stays as it is.
+  // Opens what is closed; what is open already (an earlier try, or a client that gave the range back) stays
+  // as it is.
   result<lsn> open_on(session& node, std::vector<slot_range> const& ranges) {
     BOOST_OUTCOME_TRY(auto const fence, read_fence(node, plan_.group));
     std::vector<flip_change> changes;
     for (auto const& part : cut_by_fence(fence, ranges))
-      if (!part.open && is_ours(part)) changes.push_back({part.slots, std::max(plan_.after, epoch{static_cast<std::uint16_t>(part.at.value() + 1)}), true});
+      if (!part.open && is_ours(part))
+        changes.push_back({part.slots,
+                           std::max(plan_.after, epoch{static_cast<std::uint16_t>(part.epoch.value() + 1)}),
+                           true});
     if (!changes.empty()) {
-      flip_request const request{.group = plan_.group, .changes = std::move(changes), .wave = {}, .deadline = {}};
-      // No writer can hold the lock of a closed range for long; what is tried here must succeed, so it is tried for longer.
-      auto const until = steady_clock::now() + std::chrono::seconds{10};
+      flip_request const request{
+          .group = plan_.group, .changes = std::move(changes), .wave = {}, .deadline = {}};
+      // No writer can hold the lock of a closed range for long; what is tried here must succeed, so it is
+      // tried for longer.
+      auto const until = steady_now() + std::chrono::seconds{10};
       BOOST_OUTCOME_TRYV(flip(node, request, std::max(options_.lock_timeout, milliseconds{200}), until));
     }
     return current_lsn(node);
@@ -255,8 +273,9 @@ class wave_run {
   }
 
   void lap(std::string step) {
-    auto const now = steady_clock::now();
-    report_.steps.push_back({std::move(step), std::chrono::duration_cast<std::chrono::microseconds>(now - last_)});
+    auto const now = steady_now();
+    report_.steps.push_back(
+        {std::move(step), std::chrono::duration_cast<std::chrono::microseconds>(now - last_)});
     last_ = now;
   }
 
@@ -274,21 +293,23 @@ class wave_run {
   wave_report report_;
   std::mutex report_mutex_;
   std::vector<awaited_marker> markers_;
-  steady_clock::time_point started_{steady_clock::now()};
-  steady_clock::time_point last_{steady_clock::now()};
+  steady_clock::time_point started_{steady_now()};
+  steady_clock::time_point last_{steady_now()};
 };
 
 }  // namespace
 
-result<wave_report> run_wave(node_sessions const& nodes, generation const& now, wave_plan const& plan, std::int64_t token,
-                             wave_options const& options) {
+result<wave_report> run_wave(node_sessions const& nodes, generation const& now, wave_plan const& plan,
+                             std::int64_t token, wave_options const& options) {
   if (options.lock_timeout.count() <= 0 || options.stall_budget < options.lock_timeout)
-    return error(error_code::invalid_argument, "wave options: lock_timeout must be above 0 and stall_budget at least lock_timeout");
+    return error(error_code::invalid_argument,
+                 "wave options: lock_timeout must be above 0 and stall_budget at least lock_timeout");
   return wave_run(nodes, now, plan, token, options).run();
 }
 
 // Decision and fences decide, never what the older controller remembered (K2).
-result<generation> resume_waves(node_sessions const& nodes, generation const& now, std::int64_t token, wave_options const& options) {
+result<generation> resume_waves(node_sessions const& nodes, generation const& now, std::int64_t token,
+                                wave_options const& options) {
   generation current = now;
   BOOST_OUTCOME_TRY(auto const unfinished, unfinished_waves(*nodes.source));
   for (auto const& record : unfinished) {
@@ -302,7 +323,9 @@ result<generation> resume_waves(node_sessions const& nodes, generation const& no
     wave_run run(nodes, current, plan, token, options);
     auto outcome = recover(decision) == wave_recovery::complete
                        ? run.complete()
-                       : run.undo(error(error_code::wave_aborted, "wave " + record.wave + " was undone: its controller ended before the decision"));
+                       : run.undo(error(error_code::wave_aborted,
+                                        "wave " + record.wave +
+                                            " was undone: its controller ended before the decision"));
     if (!outcome) return outcome.error();
     current = std::move(outcome.value().published);
   }

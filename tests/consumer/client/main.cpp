@@ -1,4 +1,5 @@
-// The umbrella header in two files of one program, and the code behind it: nothing listens, and the client says so.
+// The umbrella header in two files of one program, and the code behind it: nothing listens, and the client
+// says so.
 #include <cstdio>
 
 #include "shardway/pg/interop.hpp"

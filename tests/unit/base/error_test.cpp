@@ -1,9 +1,9 @@
 #include "shardway/base/error.hpp"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "shardway/base/ensure.hpp"
 #include "shardway/base/result.hpp"
@@ -36,7 +36,10 @@ TEST(error, a_write_in_doubt_is_never_retried) {
 
 TEST(error, to_string_is_one_line_without_server_text) {
   auto const plain = error{error_code::constraint_violation, "the row is refused"};
-  auto const full = plain.at_node("shard3").with_hint("give another id").with_server("23505", "Key (email)=(a@b.c)").while_doing("insert");
+  auto const full = plain.at_node("shard3")
+                        .with_hint("give another id")
+                        .with_server("23505", "Key (email)=(a@b.c)")
+                        .while_doing("insert");
   EXPECT_EQ(plain.to_string(), "constraint_violation: the row is refused");
   EXPECT_EQ(full.to_string(), "constraint_violation: insert: the row is refused (shard3); give another id");
   EXPECT_EQ(full.sqlstate(), "23505");
@@ -44,7 +47,9 @@ TEST(error, to_string_is_one_line_without_server_text) {
   EXPECT_EQ(plain.node(), "") << "adding a fact makes a new value";
 }
 
-TEST(error, an_unknown_number_reads_as_internal) { EXPECT_EQ(name(static_cast<error_code>(9999)), "internal"); }
+TEST(error, an_unknown_number_reads_as_internal) {
+  EXPECT_EQ(name(static_cast<error_code>(9999)), "internal");
+}
 
 result<int> half(int value) {
   if (value % 2 != 0) return error{error_code::invalid_argument, "value is odd", "give an even one"};
@@ -77,7 +82,8 @@ TEST(sqlstate, known_states_have_their_code) {
 }
 
 TEST(sqlstate, every_other_text_is_an_sql_error) {
-  for (auto const* state : {"55P03", "42601", "", "23", "235050", "00000", "SW007"}) EXPECT_EQ(code_of_sqlstate(state), error_code::sql_error);
+  for (auto const* state : {"55P03", "42601", "", "23", "235050", "00000", "SW007"})
+    EXPECT_EQ(code_of_sqlstate(state), error_code::sql_error);
 }
 
 TEST(ensure, names_the_invariant_when_it_ends_the_program) {

@@ -1,8 +1,8 @@
 #include "shardway/base/ids.hpp"
 
-#include <gtest/gtest.h>
-
 #include <type_traits>
+
+#include <gtest/gtest.h>
 
 #include "shardway/base/lsn.hpp"
 #include "shardway/base/row_version.hpp"
@@ -36,7 +36,8 @@ TEST(lsn, reads_what_it_prints) {
 }
 
 TEST(lsn, refuses_any_other_text) {
-  for (auto const* text : {"", "/", "16", "16/", "/16", "16/B374D848 ", " 16/1", "g/1", "1/123456789", "123456789/1", "1/2/3", "0x1/2", "-1/2"})
+  for (auto const* text : {"", "/", "16", "16/", "/16", "16/B374D848 ", " 16/1", "g/1", "1/123456789",
+                           "123456789/1", "1/2/3", "0x1/2", "-1/2"})
     EXPECT_FALSE(lsn::parse(text)) << text;
 }
 

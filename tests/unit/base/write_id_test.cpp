@@ -1,8 +1,8 @@
 #include "shardway/base/write_id.hpp"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace shardway {
 namespace {
@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 constexpr auto rfc_text = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
 
 TEST(write_id, matches_the_vector_of_rfc_9562) {
-  auto const id = write_id::from_parts(0x017F22E279B0, {0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F});
+  auto const id =
+      write_id::from_parts(0x017F22E279B0, {0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F});
   EXPECT_EQ(id.to_string(), rfc_text);
   EXPECT_EQ(id.time().time_since_epoch(), 1645557742000ms);
   EXPECT_EQ(write_id::parse(rfc_text), id);
@@ -27,14 +28,17 @@ TEST(write_id, version_and_variant_win_over_random_bits) {
 }
 
 TEST(write_id, refuses_any_other_text) {
-  for (auto const* text : {"", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-18c4-dc0c0c07398f", "017f22e279b07cc398c4dc0c0c07398f",
-                           "017f22e2-79b0-7cc3-98c4-dc0c0c07398g", "017f22e2-79b0-7cc3-98c4-dc0c0c07398", "017f22e2+79b0-7cc3-98c4-dc0c0c07398f"})
+  for (auto const* text : {"", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-18c4-dc0c0c07398f",
+                           "017f22e279b07cc398c4dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398g",
+                           "017f22e2-79b0-7cc3-98c4-dc0c0c07398", "017f22e2+79b0-7cc3-98c4-dc0c0c07398f"})
     EXPECT_FALSE(write_id::parse(text)) << text;
 }
 
 struct stopped_clock final : clock_source {
   steady_time now() const noexcept override { return {}; }
-  std::chrono::system_clock::time_point wall() const noexcept override { return std::chrono::system_clock::time_point{1645557742000ms}; }
+  std::chrono::system_clock::time_point wall() const noexcept override {
+    return std::chrono::system_clock::time_point{1645557742000ms};
+  }
   void sleep_until(steady_time) const override {}
 };
 

@@ -1,11 +1,11 @@
 // Background work: bounded, dropped at the end, and never waited for longer than the grace.
 #include "lib/client/reads/background.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+
+#include <gtest/gtest.h>
 
 namespace {
 

@@ -1,10 +1,10 @@
 #include "lib/client/session/id_leaser.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <set>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "support/value_of.hpp"
 
@@ -54,7 +54,8 @@ TEST(id_leaser, the_next_block_is_there_before_the_first_is_used_up) {
   catalog from;
   id_leaser ids{from.function()};
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(value_of(ids.take("t", 10, soon())), i);
-  while (from.asked < 2) std::this_thread::yield();  // half of it is used: the second was asked for by nobody's wait
+  while (from.asked < 2)
+    std::this_thread::yield();  // half of it is used: the second was asked for by nobody's wait
   from.is_down = true;
   for (int i = 6; i <= 20; ++i) EXPECT_EQ(value_of(ids.take("t", 10, soon())), i);
   EXPECT_EQ(ids.take("t", 10, soon()).error().code(), error_code::node_unreachable);

@@ -1,11 +1,11 @@
 // docs/MANIFEST.md, the pages in docs/manifest and the code name the same rules, and the examples are read.
-#include <gmock/gmock.h>
-
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
+
+#include <gmock/gmock.h>
 
 #include "samples.hpp"
 
@@ -34,7 +34,8 @@ std::set<std::string> codes_in_sources() {
   for (auto const& entry : std::filesystem::directory_iterator{SOURCE_DIR}) {
     if (entry.path().extension() != ".cpp") continue;
     auto const text = content(entry.path());
-    for (std::sregex_iterator at{text.begin(), text.end(), code}, end; at != end; ++at) codes.insert((*at)[1]);
+    for (std::sregex_iterator at{text.begin(), text.end(), code}, end; at != end; ++at)
+      codes.insert((*at)[1]);
   }
   return codes;
 }
@@ -57,8 +58,10 @@ std::vector<manifest_finding> findings_of(std::vector<std::string> const& files)
   auto migration = parse_migration_manifest(shardway_test::migration_text, "sample");
   std::vector<table_file> tables;
   for (auto const& text : files) {
-    if (text.starts_with("# migration.txtpb")) migration = parse_migration_manifest(text, "migration.txtpb");
-    else tables.push_back(parse_table_manifest(text, "table.txtpb"));
+    if (text.starts_with("# migration.txtpb"))
+      migration = parse_migration_manifest(text, "migration.txtpb");
+    else
+      tables.push_back(parse_table_manifest(text, "table.txtpb"));
   }
   return validate_set(migration, tables);
 }
@@ -77,7 +80,8 @@ TEST(documentation, every_code_has_one_row_that_leads_to_its_page) {
 
 TEST(documentation, there_is_a_page_for_each_code_and_no_other) {
   std::set<std::string> pages;
-  for (auto const& entry : std::filesystem::directory_iterator{DOCS_DIR "/manifest"}) pages.insert(entry.path().stem());
+  for (auto const& entry : std::filesystem::directory_iterator{DOCS_DIR "/manifest"})
+    pages.insert(entry.path().stem());
   EXPECT_EQ(pages, codes_in_sources());
 }
 

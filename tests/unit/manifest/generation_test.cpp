@@ -1,6 +1,6 @@
-#include <gmock/gmock.h>
-
 #include <fstream>
+
+#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "samples.hpp"
@@ -20,7 +20,7 @@ TEST(generation, finds_groups_tables_and_ranges) {
   auto const& group = *made.find_group("sales");
   EXPECT_EQ(generation::authority_of(group, slot_id{40}).shard, shard_id{0});
   EXPECT_EQ(generation::authority_of(group, slot_id{41}).shard, std::nullopt);
-  EXPECT_EQ(generation::authority_of(group, slot_id{4095}).at, epoch{1});
+  EXPECT_EQ(generation::authority_of(group, slot_id{4095}).epoch, epoch{1});
   EXPECT_EQ(made.shard_of(slot_id{2047}), shard_id{0});
   EXPECT_EQ(made.shard_of(slot_id{2048}), shard_id{1});
 }
@@ -117,7 +117,7 @@ TEST(routes_of, follow_authority_and_placement) {
   auto const& table = *routes->find("shop.orders");
   auto const moved = routes->of_slot(table, slot_id{40});
   EXPECT_EQ(moved.node, node_index{shard_id{0}});
-  EXPECT_EQ(moved.at, epoch{2});
+  EXPECT_EQ(moved.epoch, epoch{2});
   EXPECT_FALSE(moved.dual_written);
   auto const waiting = routes->of_slot(table, slot_id{4000});
   EXPECT_TRUE(waiting.node.is_source());
@@ -130,7 +130,7 @@ TEST(routes_of, follow_authority_and_placement) {
 TEST(routes_of, only_dual_writing_groups_write_twice) {
   auto made = generation_of_two_shards();
   for (auto const at : {stage::observing, stage::copying, stage::replicating, stage::finalized}) {
-    made.groups[0].at = at;
+    made.groups[0].stage = at;
     auto const routes = routes_of(made).value();
     EXPECT_FALSE(routes->of_slot(*routes->find("shop.orders"), slot_id{4000}).dual_written) << name(at);
   }

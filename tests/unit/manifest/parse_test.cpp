@@ -32,7 +32,8 @@ TEST(parse_table, reads_every_field) {
 }
 
 TEST(parse_table, defaults_are_those_of_the_struct) {
-  auto const file = parse_table_manifest(R"(api_version: 1 table: "a.b" group: "g" shard_key: "c" key: "d")", "f");
+  auto const file =
+      parse_table_manifest(R"(api_version: 1 table: "a.b" group: "g" shard_key: "c" key: "d")", "f");
   EXPECT_THAT(file.findings, IsEmpty());
   table_manifest expected;
   expected.table = "a.b";
@@ -45,7 +46,8 @@ TEST(parse_table, defaults_are_those_of_the_struct) {
 TEST(parse_table, reads_a_reference_table) {
   auto const file = parse_table_manifest(
       R"(api_version: 1 table: "shop.countries" group: "lists" kind: REFERENCE key: "code" triggers: SOURCE_ONLY stage_until: REPLICATING
-         dual_write { mode: ASYNC })", "f");
+         dual_write { mode: ASYNC })",
+      "f");
   EXPECT_THAT(file.findings, IsEmpty());
   EXPECT_EQ(file.manifest.kind, table_kind::reference);
   EXPECT_EQ(file.manifest.triggers, trigger_policy::source_only);
@@ -55,7 +57,10 @@ TEST(parse_table, reads_a_reference_table) {
 }
 
 TEST(parse_table, every_unknown_field_is_a_finding_with_its_place) {
-  auto const file = parse_table_manifest("api_version: 1\ntable: \"a.b\"\n  colour: 3\ngroup: \"g\" shard_key: \"c\" key: \"d\"\nsize { x: 1 }\n", "f.textpb");
+  auto const file = parse_table_manifest(
+      "api_version: 1\ntable: \"a.b\"\n  colour: 3\ngroup: \"g\" shard_key: \"c\" key: \"d\"\nsize { x: 1 "
+      "}\n",
+      "f.textpb");
   ASSERT_EQ(file.findings.size(), 2u);
   EXPECT_EQ(file.findings[0].code, "M001");
   EXPECT_EQ(file.findings[0].line, 3);
@@ -71,7 +76,8 @@ TEST(parse_table, a_syntax_error_has_its_place_and_blames_nothing_behind_it) {
 }
 
 TEST(parse_table, unknown_values_are_refused) {
-  for (auto const* text : {"stage_until: MOVED", "dual_write { mode: LATER }", "kind: 7", "ids { stride: -1 }", "key: 3", "table: \"x.y\" table: \"x.z\""}) {
+  for (auto const* text : {"stage_until: MOVED", "dual_write { mode: LATER }", "kind: 7",
+                           "ids { stride: -1 }", "key: 3", "table: \"x.y\" table: \"x.z\""}) {
     auto const file = parse_table_manifest(std::string{"api_version: 1 group: \"g\" "} + text, "f");
     ASSERT_FALSE(file.findings.empty()) << text;
     EXPECT_EQ(file.findings[0].code, "M001") << text;
@@ -102,7 +108,8 @@ TEST(parse_migration, a_password_is_refused_at_its_place_and_not_repeated) {  //
 }
 
 TEST(parse_migration, a_password_in_a_syntax_error_is_not_repeated) {
-  auto const file = parse_migration_manifest("api_version: 1 name: \"x\" source { \"host=a password=hunter2\" }", "m");
+  auto const file =
+      parse_migration_manifest("api_version: 1 name: \"x\" source { \"host=a password=hunter2\" }", "m");
   ASSERT_FALSE(file.findings.empty());
   for (auto const& finding : file.findings) EXPECT_THAT(finding.to_string(), Not(HasSubstr("hunter2")));
 }

@@ -15,7 +15,7 @@ using ::testing::Not;
 
 generation at_stage(stage at) {
   auto made = generation_of_two_shards();
-  made.groups[0].at = at;
+  made.groups[0].stage = at;
   return made;
 }
 
@@ -45,7 +45,11 @@ TEST(diff_migration, conninfos_and_replicas_change_at_any_time) {
 TEST(diff_migration, all_else_is_fixed_once_a_group_copies) {
   std::vector<std::pair<std::string, void (*)(migration_manifest&)>> const spoilers{
       {"name", [](auto& m) { m.name = "other"; }},
-      {"source.name", [](auto& m) { m.source.name = "main"; m.catalog = "source"; }},
+      {"source.name",
+       [](auto& m) {
+         m.source.name = "main";
+         m.catalog = "source";
+       }},
       {"shard[0].name", [](auto& m) { m.shards[0].name = "first"; }},
       {"shard[1].pinned_only", [](auto& m) { m.shards[1].pinned_only = true; }},
       {"shard", [](auto& m) { m.shards.pop_back(); }},
@@ -59,7 +63,8 @@ TEST(diff_migration, all_else_is_fixed_once_a_group_copies) {
   for (auto const& [field, spoil] : spoilers) {
     auto wanted = migration();
     spoil(wanted);
-    EXPECT_EQ(only_change(diff(at_stage(stage::observing), wanted)).kind, change_kind::option_changed) << field;
+    EXPECT_EQ(only_change(diff(at_stage(stage::observing), wanted)).kind, change_kind::option_changed)
+        << field;
     auto const late = only_change(diff(at_stage(stage::copying), wanted));
     EXPECT_EQ(late.field, field);
     EXPECT_EQ(late.kind, change_kind::forbidden) << field;
@@ -93,7 +98,8 @@ TEST(diff, a_lookup_may_come_until_slots_move_and_leave_at_any_time) {
   wanted.lookups[0].unique = true;
   EXPECT_EQ(only_change(diff(with, {wanted})).kind, change_kind::forbidden);
   auto const gone = only_change(diff(with, {orders()}));
-  EXPECT_EQ(gone, (manifest_change{change_kind::option_changed, "shop.orders", "lookup.by_email", "\"email\"", "", ""}));
+  EXPECT_EQ(gone, (manifest_change{change_kind::option_changed, "shop.orders", "lookup.by_email", "\"email\"",
+                                   "", ""}));
 }
 
 TEST(diff, reads_blocks_and_classified_columns_change_at_any_time) {
@@ -109,7 +115,8 @@ TEST(diff, reads_blocks_and_classified_columns_change_at_any_time) {
 TEST(diff, each_id_strategy_has_its_name) {
   auto wanted = orders();
   wanted.ids = id_strategy_kind::leased;
-  EXPECT_EQ(describe(only_change(diff(at_stage(stage::observing), {wanted}))), "option_changed shop.orders ids.strategy: INTERLEAVED -> LEASED");
+  EXPECT_EQ(describe(only_change(diff(at_stage(stage::observing), {wanted}))),
+            "option_changed shop.orders ids.strategy: INTERLEAVED -> LEASED");
   EXPECT_EQ(only_change(diff(at_stage(stage::copying), {wanted})).kind, change_kind::forbidden);
 }
 

@@ -14,18 +14,21 @@ using namespace std::chrono_literals;
 
 generation at_stage(stage at) {
   auto made = generation_of_two_shards();
-  made.groups[0].at = at;
+  made.groups[0].stage = at;
   return made;
 }
 
-TEST(diff, the_same_manifests_change_nothing) { EXPECT_THAT(diff(generation_of_two_shards(), {orders()}), IsEmpty()); }
+TEST(diff, the_same_manifests_change_nothing) {
+  EXPECT_THAT(diff(generation_of_two_shards(), {orders()}), IsEmpty());
+}
 
 TEST(diff, an_option_may_change_at_any_time) {
   auto wanted = orders();
   wanted.budget = 100ms;
   auto const changes = diff(at_stage(stage::sharded), {wanted});
   ASSERT_EQ(changes.size(), 1u);
-  EXPECT_EQ(changes[0], (manifest_change{change_kind::option_changed, "shop.orders", "dual_write.budget_ms", "250", "100", ""}));
+  EXPECT_EQ(changes[0], (manifest_change{change_kind::option_changed, "shop.orders", "dual_write.budget_ms",
+                                         "250", "100", ""}));
 }
 
 TEST(diff, the_shape_is_fixed_once_copying_has_begun) {

@@ -38,8 +38,12 @@ engine_role: "engine"
 mirror_role: "mirror"
 )";
 
-inline shardway::table_manifest orders() { return shardway::parse_table_manifest(orders_text, "orders.textpb").manifest; }
-inline shardway::migration_manifest migration() { return shardway::parse_migration_manifest(migration_text, "migration.textpb").manifest; }
+inline shardway::table_manifest orders() {
+  return shardway::parse_table_manifest(orders_text, "orders.textpb").manifest;
+}
+inline shardway::migration_manifest migration() {
+  return shardway::parse_migration_manifest(migration_text, "migration.textpb").manifest;
+}
 
 inline shardway::generation generation_of_two_shards() {
   using namespace shardway;
@@ -47,9 +51,15 @@ inline shardway::generation generation_of_two_shards() {
   made.number = 7;
   made.migration = migration();
   made.placement = even_placement(2);
-  made.groups.push_back({"sales", stage::sharded, {{{slot_id{0}, slot_id{40}}, shard_id{0}, epoch{2}, lsn{0x16B374D848}},
-                                                   {{slot_id{41}, slot_id{4095}}, std::nullopt, epoch{1}, lsn{}}}});
-  made.tables.push_back({orders(), {{"id", "bigint", false, true}, {"customer_id", "integer", false, true}, {"total", "numeric(12,2)", true, false}}, true});
+  made.groups.push_back({"sales",
+                         stage::sharded,
+                         {{{slot_id{0}, slot_id{40}}, shard_id{0}, epoch{2}, lsn{0x16B374D848}},
+                          {{slot_id{41}, slot_id{4095}}, std::nullopt, epoch{1}, lsn{}}}});
+  made.tables.push_back({orders(),
+                         {{"id", "bigint", false, true},
+                          {"customer_id", "integer", false, true},
+                          {"total", "numeric(12,2)", true, false}},
+                         true});
   return made;
 }
 

@@ -1,6 +1,6 @@
-#include <gmock/gmock.h>
-
 #include <functional>
+
+#include <gmock/gmock.h>
 
 #include "samples.hpp"
 
@@ -53,7 +53,11 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M007", [](auto& t) { t.group = std::string(41, 'a'); }},
       {"M008", [](auto& t) { t.shard_key = {"a", "b", "a"}; }},
       {"M008", [](auto& t) { t.accept_unique = {"u", "u"}; }},
-      {"M009", [](auto& t) { t.kind = table_kind::reference; t.ids = id_strategy_kind::external; }},
+      {"M009",
+       [](auto& t) {
+         t.kind = table_kind::reference;
+         t.ids = id_strategy_kind::external;
+       }},
       {"M010", [](auto& t) { t.shard_key.clear(); }},
       {"M011", [](auto& t) { t.shard_key = {"a", "b", "c", "d", "e"}; }},
       {"M012", [](auto& t) { t.key.clear(); }},
@@ -61,7 +65,11 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M013", [](auto& t) { t.budget = 60001ms; }},
       {"M014", [](auto& t) { t.id_stride = 1; }},
       {"M014", [](auto& t) { t.id_stride = 4097; }},
-      {"M015", [](auto& t) { t.kind = table_kind::reference; t.shard_key.clear(); }},
+      {"M015",
+       [](auto& t) {
+         t.kind = table_kind::reference;
+         t.shard_key.clear();
+       }},
       {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::slot; }},
       {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::leased; }},
       {"M008", [](auto& t) { t.classified_columns = {"a", "b", "a"}; }},
@@ -74,7 +82,11 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M031", [](auto& t) { t.lookups = {{"l", {"a", "b", "c", "d", "e"}, false}}; }},
       {"M032", [](auto& t) { t.lookups = {{"l", {"a", "b"}, false}, {"m", {"b", "a"}, true}}; }},
       {"M033", [](auto& t) { t.lookups = {{"l", {"customer_id"}, false}}; }},
-      {"M033", [](auto& t) { t.shard_key = {"a", "b"}; t.lookups = {{"l", {"b", "a"}, false}}; }},
+      {"M033",
+       [](auto& t) {
+         t.shard_key = {"a", "b"};
+         t.lookups = {{"l", {"b", "a"}, false}};
+       }},
       {"M034", [](auto& t) { reference(t).lookups = {{"l", {"a"}, false}}; }},
       {"M035", [](auto& t) { reference(t).stage_until = stage::finalized; }},
       {"M036", [](auto& t) { t.reads.from_shards_percent = 101; }},
@@ -86,7 +98,11 @@ TEST(validate_table, each_rule_has_its_code) {
       {"M039", [](auto& t) { reference(t).reads.shadow_percent = 1; }},
       {"M040", [](auto& t) { t.id_block = 0; }},
       {"M040", [](auto& t) { t.id_block = 1000001; }},
-      {"M041", [](auto& t) { t.key = {"a", "b"}; t.ids = id_strategy_kind::slot; }},
+      {"M041",
+       [](auto& t) {
+         t.key = {"a", "b"};
+         t.ids = id_strategy_kind::slot;
+       }},
       {"M058", [](auto& t) { reference(t).capture = capture_kind::trigger; }},
       {"M060",
        [](auto& t) {
@@ -138,7 +154,10 @@ TEST(validate_migration, each_rule_has_its_code) {
       {"M043", [](auto& m) { pin_all(m); }},
       {"M044", [](auto& m) { m.pins = {{{"bigint"}, {"1"}, "source"}}; }},
       {"M045", [](auto& m) { m.pins = {{{"bigint"}, {}, "shard0"}}; }},
-      {"M045", [](auto& m) { m.pins = {{std::vector<std::string>(5, "bigint"), std::vector<std::string>(5, "1"), "shard0"}}; }},
+      {"M045",
+       [](auto& m) {
+         m.pins = {{std::vector<std::string>(5, "bigint"), std::vector<std::string>(5, "1"), "shard0"}};
+       }},
       {"M046", [](auto& m) { m.pins = {{{"character(3)"}, {"a"}, "shard0"}}; }},
       {"M047", [](auto& m) { m.pins = {{{"smallint"}, {"40000"}, "shard0"}}; }},
       {"M047", [](auto& m) { m.pins = {{{"uuid"}, {"1"}, "shard0"}}; }},
@@ -168,7 +187,8 @@ TEST(validate_migration, each_rule_has_its_code) {
 }
 
 TEST(validate_migration, a_password_hidden_by_quoting_is_found) {
-  for (auto const* conninfo : {"host=a password=", "host=a\tpassword\t=\tb", "host='a b' password='it\\'s'", "password=x host=a"}) {
+  for (auto const* conninfo :
+       {"host=a password=", "host=a\tpassword\t=\tb", "host='a b' password='it\\'s'", "password=x host=a"}) {
     auto one = migration();
     one.source.conninfo = std::string{"dbname=d "} + conninfo;
     EXPECT_THAT(codes(validate(one)), ElementsAre("M017")) << conninfo;
@@ -187,27 +207,36 @@ TEST(validate_migration, a_service_stands_for_host_and_database) {
 TEST(validate_migration, a_pinned_value_is_never_repeated) {
   auto one = migration();
   one.pins = {{{"bigint"}, {"secret7"}, "shard0"}, {{"text", "bigint"}, {"secret8"}, "x"}};
-  for (auto const& finding : validate(one)) EXPECT_EQ(finding.to_string().find("secret"), std::string::npos) << finding.to_string();
+  for (auto const& finding : validate(one))
+    EXPECT_EQ(finding.to_string().find("secret"), std::string::npos) << finding.to_string();
 }
 
 TEST(validate, a_field_of_a_list_of_messages_has_its_own_place) {
   auto const file = parse_table_manifest(
-      "api_version: 1 table: \"s.a\" group: \"g\" shard_key: \"c\" key: \"id\"\nlookup { name: \"one\" column: \"x\" }\n"
-      "lookup {\n  name: \"Two\"\n  column: \"y\"\n  column: \"y\"\n}\nlookup { name: \"three\" }\n", "f");
+      "api_version: 1 table: \"s.a\" group: \"g\" shard_key: \"c\" key: \"id\"\nlookup { name: \"one\" "
+      "column: \"x\" }\n"
+      "lookup {\n  name: \"Two\"\n  column: \"y\"\n  column: \"y\"\n}\nlookup { name: \"three\" }\n",
+      "f");
   ASSERT_THAT(codes(file.findings), ElementsAre("M029", "M008", "M031"));
   EXPECT_EQ(file.findings[0].line * 100 + file.findings[0].column, 403);
   EXPECT_EQ(file.findings[1].line * 100 + file.findings[1].column, 603) << "the second of the two";
-  EXPECT_EQ(file.findings[2].line * 100 + file.findings[2].column, 801) << "what is not there is reported at its lookup";
-  auto const pins = parse_migration_manifest(shardway_test::migration_text + "pin { type: \"bigint\" value: \"1\" shard: \"shard0\" }\n"
-                                             "pin { type: \"bigint\"\n  value: \"a\"\n  shard: \"s\" }\n", "m");
+  EXPECT_EQ(file.findings[2].line * 100 + file.findings[2].column, 801)
+      << "what is not there is reported at its lookup";
+  auto const pins = parse_migration_manifest(shardway_test::migration_text +
+                                                 "pin { type: \"bigint\" value: \"1\" shard: \"shard0\" }\n"
+                                                 "pin { type: \"bigint\"\n  value: \"a\"\n  shard: \"s\" }\n",
+                                             "m");
   ASSERT_THAT(codes(pins.findings), ElementsAre("M044", "M047"));
   EXPECT_EQ(pins.findings[1].line, 18);
 }
 
 TEST(validate, everything_wrong_is_reported_at_once_with_positions) {
   auto const file = parse_table_manifest(
-      "api_version: 2\ntable: \"orders\"\ngroup: \"Sales\"\nshard_key: \"a\"\nshard_key: \"a\"\ndual_write {\n  budget_ms: 0\n}\nids { stride: 1 }\n", "f");
-  EXPECT_THAT(codes(file.findings), UnorderedElementsAre("M002", "M003", "M007", "M008", "M012", "M013", "M014"));
+      "api_version: 2\ntable: \"orders\"\ngroup: \"Sales\"\nshard_key: \"a\"\nshard_key: \"a\"\ndual_write "
+      "{\n  budget_ms: 0\n}\nids { stride: 1 }\n",
+      "f");
+  EXPECT_THAT(codes(file.findings),
+              UnorderedElementsAre("M002", "M003", "M007", "M008", "M012", "M013", "M014"));
   auto const line_of = [&](std::string_view code) {
     for (auto const& finding : file.findings)
       if (finding.code == code) return finding.line * 100 + finding.column;
@@ -222,7 +251,9 @@ TEST(validate, everything_wrong_is_reported_at_once_with_positions) {
   EXPECT_EQ(line_of("M012"), 201) << "what is not there is reported at the table's name";
 }
 
-table_file table(std::string text, std::string file) { return parse_table_manifest("api_version: 1 " + text, std::move(file)); }
+table_file table(std::string text, std::string file) {
+  return parse_table_manifest("api_version: 1 " + text, std::move(file));
+}
 
 TEST(validate_set, rules_across_files) {
   auto const whole = parse_migration_manifest(shardway_test::migration_text, "m");
@@ -231,8 +262,11 @@ TEST(validate_set, rules_across_files) {
       table(R"(table: "s.a" group: "g" shard_key: "c" key: "id")", "a2"),
       table(R"(table: "s.b" group: "g" shard_key: "c" shard_key: "d" key: "id")", "b"),
       table(R"(table: "s.c" group: "g" kind: REFERENCE key: "id")", "c"),
-      table(R"(table: "s.d" group: "h" shard_key: "x" key: "id" ids { strategy: INTERLEAVED stride: 2 })", "d"),
-      table(R"(table: "s.e" group: "h" shard_key: "other_name" key: "id" ids { strategy: INTERLEAVED stride: 3 })", "e"),
+      table(R"(table: "s.d" group: "h" shard_key: "x" key: "id" ids { strategy: INTERLEAVED stride: 2 })",
+            "d"),
+      table(
+          R"(table: "s.e" group: "h" shard_key: "other_name" key: "id" ids { strategy: INTERLEAVED stride: 3 })",
+          "e"),
   };
   auto const found = validate_set(whole, tables);
   EXPECT_THAT(codes(found), ElementsAre("M026", "M028", "M027", "M016"));
@@ -243,19 +277,25 @@ TEST(validate_set, rules_across_files) {
 
 TEST(validate_set, every_node_of_a_migration_with_classified_columns_is_verified) {  // P3
   auto text = shardway_test::migration_text;
-  std::vector<table_file> const tables{table(R"(table: "s.a" group: "g" shard_key: "c" key: "id" classified_column: "x")", "a")};
+  std::vector<table_file> const tables{
+      table(R"(table: "s.a" group: "g" shard_key: "c" key: "id" classified_column: "x")", "a")};
   auto const found = validate_set(parse_migration_manifest(text, "m"), tables);
   EXPECT_THAT(codes(found), ElementsAre("M051", "M051", "M051", "M051"));
   EXPECT_EQ(found[1].line, 6) << "the replica";
-  for (auto at = text.find("dbname=shop"); at != std::string::npos; at = text.find("dbname=shop", at + 30)) text.insert(at, "sslmode=verify-full ");
+  for (auto at = text.find("dbname=shop"); at != std::string::npos; at = text.find("dbname=shop", at + 30))
+    text.insert(at, "sslmode=verify-full ");
   auto const strict = parse_migration_manifest(text, "m");
   EXPECT_THAT(validate_set(strict, tables), IsEmpty());
 }
 
 TEST(validate_set, a_pin_fits_a_shard_key) {
-  auto const pins = parse_migration_manifest(shardway_test::migration_text + R"(pin { type: "text" type: "text" value: "a" value: "b" shard: "shard0" })", "m");
+  auto const pins = parse_migration_manifest(
+      shardway_test::migration_text +
+          R"(pin { type: "text" type: "text" value: "a" value: "b" shard: "shard0" })",
+      "m");
   std::vector<table_file> const one{table(R"(table: "s.a" group: "g" shard_key: "c" key: "id")", "a")};
-  std::vector<table_file> const two{table(R"(table: "s.a" group: "g" shard_key: "c" shard_key: "d" key: "id")", "a")};
+  std::vector<table_file> const two{
+      table(R"(table: "s.a" group: "g" shard_key: "c" shard_key: "d" key: "id")", "a")};
   EXPECT_THAT(codes(validate_set(pins, one)), ElementsAre("M057"));
   EXPECT_THAT(validate_set(pins, two), IsEmpty());
 }

@@ -1,7 +1,6 @@
-// How a chunk meets the stream (CP1, CP2): every schedule of up to five writes of one key, with the guard and without it.
+// How a chunk meets the stream (CP1, CP2): every schedule of up to five writes of one key, with the guard and
+// without it.
 #include "lib/migrate/stream/chunk.hpp"
-
-#include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <optional>
@@ -10,13 +9,16 @@
 #include <tuple>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace {
 
 using namespace shardway;
 using namespace shardway::migrate::stream;
 
-// Transactions 1..n write the key in turn. Each is first in the WAL, later visible: its backend may wait for a standby between the two, and
-// the next writer waits for it. The dispatcher passes them in order; the copy goes through its steps beside it.
+// Transactions 1..n write the key in turn. Each is first in the WAL, later visible: its backend may wait for
+// a standby between the two, and the next writer waits for it. The dispatcher passes them in order; the copy
+// goes through its steps beside it.
 struct schedule {
   unsigned wal{}, visible{}, position{};
   chunk_machine chunk;
@@ -25,12 +27,16 @@ struct schedule {
   std::vector<unsigned> deferred;
   std::optional<unsigned> target;  // the last writer whose row is on the shard
 
-  auto identity() const { return std::tuple(wal, visible, position, static_cast<int>(chunk.step()), opened_at, snapshot_at, has_rows, deferred, target); }
+  auto identity() const {
+    return std::tuple(wal, visible, position, static_cast<int>(chunk.step()), opened_at, snapshot_at,
+                      has_rows, deferred, target);
+  }
 };
 
 class model {
  public:
-  explicit model(std::string history) : history_(std::move(history)), writes_(static_cast<unsigned>(history_.size())) {}
+  explicit model(std::string history)
+      : history_(std::move(history)), writes_(static_cast<unsigned>(history_.size())) {}
 
   /// The number of states, or nothing if some schedule ends with a wrong row.
   std::optional<std::size_t> explore() {
@@ -48,7 +54,9 @@ class model {
 
  private:
   static constexpr std::uint32_t first_xid = 1000;
-  std::optional<unsigned> after(unsigned write) const { return write && history_[write - 1] == 'U' ? std::optional{write} : std::nullopt; }
+  std::optional<unsigned> after(unsigned write) const {
+    return write && history_[write - 1] == 'U' ? std::optional{write} : std::nullopt;
+  }
   xid_snapshot snapshot_of(unsigned visible) const {
     // Writers that wait for a standby are still on the list of running transactions.
     std::vector<std::uint64_t> running;
@@ -72,9 +80,12 @@ class model {
   void dispatch(schedule& s) const {
     auto const write = ++s.position;
     switch (s.chunk.route()) {
-      case chunk_route::skip: return;
-      case chunk_route::defer: return s.deferred.push_back(write);
-      case chunk_route::apply: s.target = after(write);
+      case chunk_route::skip:
+        return;
+      case chunk_route::defer:
+        return s.deferred.push_back(write);
+      case chunk_route::apply:
+        s.target = after(write);
     }
   }
 
@@ -101,8 +112,10 @@ class model {
           if (s.chunk.is_wanted(first_xid + write)) s.target = after(write);
         s.deferred.clear();
         return s.is_handed_over = true;
-      case chunk_step::closing: return s.chunk.close(), true;
-      case chunk_step::closed: return false;
+      case chunk_step::closing:
+        return s.chunk.close(), true;
+      case chunk_step::closed:
+        return false;
     }
     return false;
   }

@@ -1,8 +1,7 @@
 // What a transaction of the source means for each shard, without a server.
-#include "lib/migrate/stream/read/router.hpp"
-
 #include <gtest/gtest.h>
 
+#include "lib/migrate/stream/read/router.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace {
@@ -30,18 +29,23 @@ class router : public ::testing::Test {
     orders.manifest.group = "sales";
     orders.manifest.key = {"id"};
     orders.manifest.shard_key = {"customer"};
-    orders.columns = {{"id", "bigint", false, true}, {"customer", "bigint", false, true}, {"note", "text", false, false}};
+    orders.columns = {
+        {"id", "bigint", false, true}, {"customer", "bigint", false, true}, {"note", "text", false, false}};
     auto routing = std::make_shared<generation>();
-    routing->migration.shards = {{.name = "shard1", .conninfo = {}, .replicas = {}}, {.name = "shard2", .conninfo = {}, .replicas = {}}};
+    routing->migration.shards = {{.name = "shard1", .conninfo = {}, .replicas = {}},
+                                 {.name = "shard2", .conninfo = {}, .replicas = {}}};
     routing->placement = even_placement(2);
-    routing->groups = {{.name = "sales", .at = at, .authority = {{.slots = all_slots, .shard = {}, .at = since, .opened = {}}}}};
+    routing->groups = {{.name = "sales",
+                        .stage = at,
+                        .authority = {{.slots = all_slots, .shard = {}, .epoch = since, .opened = {}}}}};
     routing->tables = {orders};
     catalog_ = table_catalog::make(routing, catalog_.get()).value();
     router_.set_catalog(catalog_);
   }
   void follow(chunk_step step = chunk_step::closed) {
     followed_copy copy{.table = catalog_->find("shop.orders"), .order = key_order::integer, .chunks = {}};
-    for (auto const& [lower, upper] : {std::pair<text_value, text_value>{std::nullopt, "100"}, {"100", std::nullopt}}) {
+    for (auto const& [lower, upper] :
+         {std::pair<text_value, text_value>{std::nullopt, "100"}, {"100", std::nullopt}}) {
       followed_chunk chunk;
       chunk.range = {lower, upper};
       chunk.machine = chunk_machine{step};
@@ -50,43 +54,74 @@ class router : public ::testing::Test {
     copies_.put(std::move(copy));
   }
 
-  static std::shared_ptr<stream_relation const> relation(std::string schema, std::string name, std::vector<std::string> columns, std::string const& key) {
+  static std::shared_ptr<stream_relation const> relation(std::string schema, std::string name,
+                                                         std::vector<std::string> columns,
+                                                         std::string const& key) {
     auto made = std::make_shared<stream_relation>();
     made->schema = std::move(schema);
     made->name = std::move(name);
     made->replica_identity = 'd';
-    for (auto& column : columns) made->columns.push_back({.name = column, .type_oid = 20, .type_modifier = -1, .in_replica_identity = column == key});
+    for (auto& column : columns)
+      made->columns.push_back(
+          {.name = column, .type_oid = 20, .type_modifier = -1, .in_replica_identity = column == key});
     return made;
   }
-  stream_tuple row(std::int64_t id, std::int64_t customer, std::string note = "n") const { return {value(text(id)), value(text(customer)), value(std::move(note))}; }
+  stream_tuple row(std::int64_t id, std::int64_t customer, std::string note = "n") const {
+    return {value(text(id)), value(text(customer)), value(std::move(note))};
+  }
   stream_tuple key(std::int64_t id) const { return {value(text(id)), {}, {}}; }
-  row_event insert(stream_tuple after) const { return {row_event::kind_type::insert, orders_, {}, false, std::move(after)}; }
-  row_event update(std::optional<stream_tuple> before, stream_tuple after) const { return {row_event::kind_type::update, orders_, std::move(before), true, std::move(after)}; }
-  row_event remove(std::int64_t id) const { return {row_event::kind_type::remove, orders_, key(id), true, {}}; }
+  row_event insert(stream_tuple after) const {
+    return {row_event::kind_type::insert, orders_, {}, false, std::move(after)};
+  }
+  row_event update(std::optional<stream_tuple> before, stream_tuple after) const {
+    return {row_event::kind_type::update, orders_, std::move(before), true, std::move(after)};
+  }
+  row_event remove(std::int64_t id) const {
+    return {row_event::kind_type::remove, orders_, key(id), true, {}};
+  }
   row_event outbox(char operation, std::int64_t id, std::int64_t customer, std::int64_t version) const {
-    return {row_event::kind_type::insert, outbox_, {}, false,
-            stream_tuple{value(text(version)), value("0192-w"), value("1"), value("1"), value("shop.orders"), value(text(slot_of(shard_key(customer)).value())),
-                         value(std::string(1, operation)), value("{" + text(id) + "}"), value("{" + text(customer) + "}")}};
+    return {row_event::kind_type::insert,
+            outbox_,
+            {},
+            false,
+            stream_tuple{value(text(version)), value("0192-w"), value("1"), value("1"), value("shop.orders"),
+                         value(text(slot_of(shard_key(customer)).value())), value(std::string(1, operation)),
+                         value("{" + text(id) + "}"), value("{" + text(customer) + "}")}};
   }
   row_event fence(std::uint16_t first, std::uint16_t last, int at, bool open) const {
-    return {row_event::kind_type::insert, fence_, {}, false, stream_tuple{value(text(first)), value(text(last)), value(text(at)), value(open ? "t" : "f")}};
+    return {row_event::kind_type::insert,
+            fence_,
+            {},
+            false,
+            stream_tuple{value(text(first)), value(text(last)), value(text(at)), value(open ? "t" : "f")}};
   }
-  row_event progress() const { return {row_event::kind_type::insert, progress_, {}, false, stream_tuple{value("shard1")}}; }
+  row_event progress() const {
+    return {row_event::kind_type::insert, progress_, {}, false, stream_tuple{value("shard1")}};
+  }
 
   result<std::vector<shard_item>> route(std::vector<std::variant<row_event, truncate_event>> changes) {
     at_ += 800;
-    return router_.route({.begin = {.final_lsn = lsn{at_}, .xid = ++xid_, .commit_time = 1}, .end = lsn{at_ + 80}, .changes = std::move(changes)});
+    return router_.route({.begin = {.final_lsn = lsn{at_}, .xid = ++xid_, .commit_time = 1},
+                          .end = lsn{at_ + 80},
+                          .changes = std::move(changes)});
   }
 
-  std::shared_ptr<stream_relation const> orders_ = relation("shop", "orders", {"id", "customer", "note"}, "id");
+  std::shared_ptr<stream_relation const> orders_ =
+      relation("shop", "orders", {"id", "customer", "note"}, "id");
   std::shared_ptr<stream_relation const> outbox_ =
-      relation("shardway", "outbox", {"version", "write_id", "ordinal", "epoch", "relation", "slot", "operation", "key_values", "shard_key_values"}, "write_id");
-  std::shared_ptr<stream_relation const> fence_ = relation("shardway", "fence_sales", {"slot_from", "slot_to", "epoch", "is_open"}, "slot_from");
-  std::shared_ptr<stream_relation const> progress_ = relation("shardway", "stream_progress", {"stream"}, "stream");
+      relation("shardway", "outbox",
+               {"version", "write_id", "ordinal", "epoch", "relation", "slot", "operation", "key_values",
+                "shard_key_values"},
+               "write_id");
+  std::shared_ptr<stream_relation const> fence_ =
+      relation("shardway", "fence_sales", {"slot_from", "slot_to", "epoch", "is_open"}, "slot_from");
+  std::shared_ptr<stream_relation const> progress_ =
+      relation("shardway", "stream_progress", {"stream"}, "stream");
   std::shared_ptr<stream_relation const> marker_ = relation("shardway", "marker", {"id"}, "id");
   copy_registry copies_;
   std::vector<std::string> types_{"bigint", "bigint", "text"};
-  transaction_router router_{copies_, [this](stream_relation const&) { return result<std::vector<std::string>>{types_}; }, 1 << 20};
+  transaction_router router_{
+      copies_, [this](stream_relation const&) { return result<std::vector<std::string>>{types_}; }, 1 << 20};
   std::shared_ptr<table_catalog const> catalog_;
   std::uint64_t at_{8000};
   std::uint32_t xid_{100};
@@ -103,7 +138,8 @@ TEST_F(router, rows_go_to_the_shard_of_their_slot_with_the_commit_as_version) {
 }
 
 TEST_F(router, changes_of_chunks_that_are_not_open_are_skipped_and_of_open_ones_kept) {
-  EXPECT_TRUE(transaction_router::is_empty(route({insert(row(1, customer_on(0)))}).value()[0])) << "nothing is planned yet";
+  EXPECT_TRUE(transaction_router::is_empty(route({insert(row(1, customer_on(0)))}).value()[0]))
+      << "nothing is planned yet";
   follow(chunk_step::planned);
   copies_.find("shop.orders")->chunks[1].machine.open({});
   auto const items = route({insert(row(99, customer_on(0))), insert(row(100, customer_on(0)))}).value();
@@ -149,7 +185,9 @@ TEST_F(router, row_whose_shard_key_changed_leaves_its_old_shard) {  // W20
 TEST_F(router, row_whose_shard_key_changes_twice_in_a_transaction_is_left_in_one_place) {
   follow();
   auto const from = customer_on(0), over = customer_on(1), back = customer_on(0, from + 1);
-  auto const items = route({update({}, row(7, over)), outbox('k', 7, from, 99), update({}, row(7, back, "last")), outbox('k', 7, over, 99)}).value();
+  auto const items = route({update({}, row(7, over)), outbox('k', 7, from, 99),
+                            update({}, row(7, back, "last")), outbox('k', 7, over, 99)})
+                         .value();
   auto const there = net_effect(items[0].changes), gone = net_effect(items[1].changes);
   ASSERT_EQ(there.size(), 1u);
   EXPECT_EQ(there[0].kind, change_kind::upsert);
@@ -179,7 +217,7 @@ TEST_F(router, flip_counts_from_the_next_transaction_on) {  // S16, S22
   auto const flip = route({fence(0, 1000, 2, false)}).value();
   ASSERT_EQ(flip[0].flips.size(), 1u);
   EXPECT_TRUE(flip[1].flips.empty());
-  EXPECT_EQ(flip[0].flips[0].at, epoch{2});
+  EXPECT_EQ(flip[0].flips[0].epoch, epoch{2});
   EXPECT_TRUE(router_.take_windows_changed());
   auto customer = customer_on(0);
   while (slot_of(shard_key(customer)).value() > 1000) customer = customer_on(0, customer + 1);
@@ -205,16 +243,21 @@ TEST_F(router, foreign_writes_count_from_dual_writing_on) {  // W13
   EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 0);
   set_stage(stage::dual_writing, epoch{1});
   EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 1);
-  auto const mixed = route({insert(row(1, customer_on(0))), insert(row(2, customer_on(0))), outbox('i', 1, customer_on(0), 5)}).value();
+  auto const mixed = route({insert(row(1, customer_on(0))), insert(row(2, customer_on(0))),
+                            outbox('i', 1, customer_on(0), 5)})
+                         .value();
   EXPECT_EQ(mixed[0].foreign, 0);
   EXPECT_EQ(mixed[0].side_effects, 1);
   set_stage(stage::dual_writing, epoch{2});
-  EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 0) << "from before the epoch in which the stage began";
+  EXPECT_EQ(route({insert(row(1, customer_on(0)))}).value()[0].foreign, 0)
+      << "from before the epoch in which the stage began";
 }
 
 TEST_F(router, truncate_drops_what_came_before_it_in_its_transaction) {  // S11
   follow();
-  auto const items = route({insert(row(1, customer_on(0))), truncate_event{{orders_}}, insert(row(2, customer_on(0)))}).value();
+  auto const items =
+      route({insert(row(1, customer_on(0))), truncate_event{{orders_}}, insert(row(2, customer_on(0)))})
+          .value();
   ASSERT_EQ(items[0].changes.size(), 1u);
   EXPECT_EQ(items[0].changes[0].key.front(), "2");
   EXPECT_EQ(items[0].truncated.size(), 1u);
@@ -222,7 +265,8 @@ TEST_F(router, truncate_drops_what_came_before_it_in_its_transaction) {  // S11
 }
 
 TEST_F(router, marker_goes_to_every_shard) {
-  auto const items = route({row_event{row_event::kind_type::insert, marker_, {}, false, stream_tuple{value("42")}}}).value();
+  auto const items =
+      route({row_event{row_event::kind_type::insert, marker_, {}, false, stream_tuple{value("42")}}}).value();
   EXPECT_EQ(items[0].marker, 42);
   EXPECT_EQ(items[1].marker, 42);
 }
@@ -238,11 +282,16 @@ TEST_F(router, other_shape_stops_with_the_difference) {  // S10
 
 TEST(net_effect, keeps_one_change_a_row) {
   auto table = std::make_shared<followed_table>();
-  stream_change first{.kind = change_kind::upsert, .table = table, .key = {"1"}, .image = {value("1"), value("large"), value("a")}, .version = *row_version::from_bigint(5)};
+  stream_change first{.kind = change_kind::upsert,
+                      .table = table,
+                      .key = {"1"},
+                      .image = {value("1"), value("large"), value("a")},
+                      .version = *row_version::from_bigint(5)};
   stream_change second = first;
   second.image = {value("1"), {stream_value::kind_type::unchanged, {}}, value("b")};
   second.version = *row_version::from_bigint(4);
-  stream_change other{.kind = change_kind::upsert, .table = table, .key = {"2"}, .image = {value("2"), {}, {}}};
+  stream_change other{
+      .kind = change_kind::upsert, .table = table, .key = {"2"}, .image = {value("2"), {}, {}}};
   stream_change gone{.kind = change_kind::remove, .table = table, .key = {"2"}};
   auto const net = net_effect(std::vector{first, other, gone, second});
   ASSERT_EQ(net.size(), 2u);
@@ -255,7 +304,8 @@ TEST(net_effect, keeps_one_change_a_row) {
 
 TEST(net_effect, keys_of_several_columns_do_not_run_together) {
   auto table = std::make_shared<followed_table>();
-  stream_change one{.kind = change_kind::remove, .table = table, .key = {"1", "23"}}, two{.kind = change_kind::remove, .table = table, .key = {"12", "3"}};
+  stream_change one{.kind = change_kind::remove, .table = table, .key = {"1", "23"}},
+      two{.kind = change_kind::remove, .table = table, .key = {"12", "3"}};
   EXPECT_EQ(net_effect(std::vector{one, two}).size(), 2u);
 }
 

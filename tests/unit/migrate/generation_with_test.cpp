@@ -14,12 +14,15 @@ TEST(generation_with, begins_with_new_groups_under_the_source) {
   generation empty;
   empty.migration = sample_generation().migration;
   std::vector<std::string> changes;
-  auto const next = value_of(generation_with(empty, empty.migration, {sample_table("shop.orders", "sales"), sample_table("shop.stock", "stock")}, changes));
+  auto const next = value_of(
+      generation_with(empty, empty.migration,
+                      {sample_table("shop.orders", "sales"), sample_table("shop.stock", "stock")}, changes));
   EXPECT_EQ(next.placement, even_placement(3));
   ASSERT_EQ(next.groups.size(), 2u);
   EXPECT_EQ(next.groups[0].name, "sales");
-  EXPECT_EQ(next.groups[0].at, stage::observing);
-  EXPECT_EQ(next.groups[0].authority, (std::vector<authority_range>{{all_slots, std::nullopt, epoch{1}, {}}}));
+  EXPECT_EQ(next.groups[0].stage, stage::observing);
+  EXPECT_EQ(next.groups[0].authority,
+            (std::vector<authority_range>{{all_slots, std::nullopt, epoch{1}, {}}}));
   EXPECT_EQ(next.tables.size(), 2u);
   EXPECT_EQ(changes.size(), 2u);
 }
@@ -39,12 +42,12 @@ TEST(generation_with, keeps_stage_and_authority_of_a_group_that_has_begun) {
   auto const next = value_of(generation_with(now, now.migration, wanted, changes));
   EXPECT_EQ(next.groups[0], now.groups[0]);
   EXPECT_EQ(next.placement, now.placement);
-  EXPECT_EQ(next.groups.at(1).at, stage::observing);
+  EXPECT_EQ(next.groups.at(1).stage, stage::observing);
 }
 
 TEST(generation_with, lets_a_table_go_while_observing) {
   auto now = sample_generation();
-  now.groups[0].at = stage::observing;
+  now.groups[0].stage = stage::observing;
   std::vector<std::string> changes;
   auto const next = value_of(generation_with(now, now.migration, {now.tables[0]}, changes));
   EXPECT_EQ(next.tables, (std::vector<table_state>{now.tables[0]}));
@@ -55,7 +58,7 @@ TEST(generation_with, lets_a_table_go_while_observing) {
 
 TEST(generation_with, refuses_to_let_a_table_go_after_copying_began) {
   auto now = sample_generation();
-  now.groups[0].at = stage::copying;
+  now.groups[0].stage = stage::copying;
   std::vector<std::string> changes;
   auto const next = generation_with(now, now.migration, {now.tables[0]}, changes);
   ASSERT_FALSE(next);
@@ -68,9 +71,11 @@ TEST(generation_with, refuses_another_shard_key_after_copying_began) {
   auto wanted = now.tables;
   wanted[0].manifest.shard_key = {"id"};
   std::vector<std::string> changes;
-  EXPECT_EQ(generation_with(now, now.migration, wanted, changes).error().code(), error_code::manifest_invalid);
-  now.groups[0].at = stage::observing;
-  EXPECT_EQ(value_of(generation_with(now, now.migration, wanted, changes)).tables[0].manifest.shard_key, std::vector<std::string>{"id"});
+  EXPECT_EQ(generation_with(now, now.migration, wanted, changes).error().code(),
+            error_code::manifest_invalid);
+  now.groups[0].stage = stage::observing;
+  EXPECT_EQ(value_of(generation_with(now, now.migration, wanted, changes)).tables[0].manifest.shard_key,
+            std::vector<std::string>{"id"});
 }
 
 // Its rows would be routed to shards that have never been given them.
@@ -91,7 +96,8 @@ TEST(generation_with, refuses_a_pin_of_a_type_that_no_shard_key_has) {
   auto const tables = sample_generation().tables;
   auto const pinned = [&](std::string type) {
     auto migration = empty.migration;
-    migration.pins = {{.types = {std::move(type)}, .values = {"4711"}, .shard = migration.shards.front().name}};
+    migration.pins = {
+        {.types = {std::move(type)}, .values = {"4711"}, .shard = migration.shards.front().name}};
     std::vector<std::string> changes;
     return generation_with(empty, migration, tables, changes);
   };

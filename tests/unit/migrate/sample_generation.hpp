@@ -7,7 +7,9 @@ namespace shardway_test {
 
 using namespace shardway;
 
-inline slot_range slots(unsigned first, unsigned last) { return {slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}}; }
+inline slot_range slots(unsigned first, unsigned last) {
+  return {slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}};
+}
 inline shard_id shard(unsigned position) { return shard_id{static_cast<std::uint16_t>(position)}; }
 
 inline table_state sample_table(std::string name, std::string group, table_kind kind = table_kind::sharded) {
@@ -17,7 +19,8 @@ inline table_state sample_table(std::string name, std::string group, table_kind 
   table.manifest.kind = kind;
   table.manifest.key = {"id"};
   if (kind == table_kind::sharded) table.manifest.shard_key = {"customer_id"};
-  table.columns = {{"id", "bigint", false, true}, {"customer_id", "bigint", false, true}, {"note", "text", false, false}};
+  table.columns = {
+      {"id", "bigint", false, true}, {"customer_id", "bigint", false, true}, {"note", "text", false, false}};
   return table;
 }
 
@@ -25,10 +28,18 @@ inline table_state sample_table(std::string name, std::string group, table_kind 
 inline generation sample_generation() {
   generation now;
   now.number = 7;
-  now.migration = {.name = "shop", .source = {.name = "source", .conninfo = {}, .replicas = {}}, .shards = {}, .application_role = "app", .engine_role = "engine", .mirror_role = "mirror"};
-  for (auto const* name : {"shard0", "shard1", "shard2"}) now.migration.shards.push_back({.name = name, .conninfo = {}, .replicas = {}});
+  now.migration = {.name = "shop",
+                   .source = {.name = "source", .conninfo = {}, .replicas = {}},
+                   .shards = {},
+                   .application_role = "app",
+                   .engine_role = "engine",
+                   .mirror_role = "mirror"};
+  for (auto const* name : {"shard0", "shard1", "shard2"})
+    now.migration.shards.push_back({.name = name, .conninfo = {}, .replicas = {}});
   now.placement = {{slots(0, 999), shard(0)}, {slots(1000, 2999), shard(1)}, {slots(3000, 4095), shard(2)}};
-  now.groups = {{.name = "sales", .at = stage::dual_writing, .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
+  now.groups = {{.name = "sales",
+                 .stage = stage::dual_writing,
+                 .authority = {{all_slots, std::nullopt, epoch{1}, {}}}}};
   now.tables = {sample_table("shop.orders", "sales"), sample_table("shop.items", "sales")};
   return now;
 }

@@ -1,7 +1,7 @@
 // Windows of a node, and their history.
-#include "lib/migrate/stream/window.hpp"
-
 #include <gtest/gtest.h>
+
+#include "lib/migrate/stream/window.hpp"
 
 namespace {
 
@@ -25,7 +25,7 @@ TEST(window_state, knows_each_slot) {
   state.set(slots(4095, 4095), epoch{4}, true);
   EXPECT_TRUE(state.of(slot_id{10}).is_open);
   EXPECT_FALSE(state.of(slot_id{15}).is_open);
-  EXPECT_EQ(state.of(slot_id{15}).at, epoch{5});
+  EXPECT_EQ(state.of(slot_id{15}).epoch, epoch{5});
   EXPECT_EQ(state.highest_open(), epoch{4});
   EXPECT_EQ(state.open_ranges(), (std::vector<slot_range>{slots(10, 14), slots(16, 20), slots(4095, 4095)}));
   EXPECT_FALSE(state.is_open_everywhere());
@@ -42,7 +42,9 @@ TEST(window_state, text_form_round_trips) {
 }
 
 TEST(window_state, refuses_texts_that_leave_a_slot_out) {
-  for (auto const* text : {"", "0-4094:1:open", "1-4095:1:open", "0-10:1:open,12-4095:1:open", "0-4096:1:open", "0-4095:1024:open", "0-4095:1:ajar", "0-4095:1", "0-4095:1:open,0-1:1:open"})
+  for (auto const* text :
+       {"", "0-4094:1:open", "1-4095:1:open", "0-10:1:open,12-4095:1:open", "0-4096:1:open",
+        "0-4095:1024:open", "0-4095:1:ajar", "0-4095:1", "0-4095:1:open,0-1:1:open"})
     EXPECT_FALSE(window_state::decode(text)) << text;
 }
 
@@ -75,7 +77,8 @@ TEST(window_history, forgets_only_what_no_resend_needs) {
 }
 
 TEST(window_history, refuses_lines_that_do_not_parse) {
-  for (auto const* line : {"", "sales", "sales|0/1", "sales|x|0-4095:1:open", "sales|0/1|0-1:1:open"}) EXPECT_FALSE(window_history::decode({line})) << line;
+  for (auto const* line : {"", "sales", "sales|0/1", "sales|x|0-4095:1:open", "sales|0/1|0-1:1:open"})
+    EXPECT_FALSE(window_history::decode({line})) << line;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "shardway/observe/call_collector.hpp"
 
-#include <gmock/gmock.h>
-
 #include <cstdlib>
 #include <new>
 #include <thread>
+
+#include <gmock/gmock.h>
 
 namespace {
 
@@ -27,7 +27,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-void count(call_collector& in, std::string_view table, call_site const& site, call_shape shape = call_shape::single_shard) {
+void count(call_collector& in, std::string_view table, call_site const& site,
+           call_shape shape = call_shape::single_shard) {
   in.count(in.table(table), site, call_kind::execute, call_operation::update, shape);
 }
 
@@ -108,7 +109,8 @@ TEST(call_collectors, lose_no_call_between_threads) {
   std::vector<std::jthread> threads;
   for (int thread = 0; thread < 4; ++thread)
     threads.emplace_back([&] {
-      for (int i = 0; i < calls; ++i) count(seen, i % 2 ? "shop.orders" : "shop.items", {.label = i % 3 ? "a" : "b"});
+      for (int i = 0; i < calls; ++i)
+        count(seen, i % 2 ? "shop.orders" : "shop.items", {.label = i % 3 ? "a" : "b"});
     });
   threads.clear();
   auto const report = seen.report();

@@ -16,7 +16,8 @@ call_counts counts(call_shape shape, std::uint64_t number) {
 }
 
 call_site_report executes(std::string table, std::string site, std::uint64_t number) {
-  return {std::move(table), std::move(site), call_kind::execute, call_operation::update, counts(call_shape::single_shard, number)};
+  return {std::move(table), std::move(site), call_kind::execute, call_operation::update,
+          counts(call_shape::single_shard, number)};
 }
 
 TEST(call_reports, add_up_table_by_table_and_site_by_site) {
@@ -25,7 +26,8 @@ TEST(call_reports, add_up_table_by_table_and_site_by_site) {
   a.sites = {executes("shop.orders", "a.cpp:1:f", 3)};
   a.together = {{{"shop.items", "shop.orders"}, 2}};
   a.other_transactions = 1;
-  b.tables = {{"shop.items", counts(call_shape::without_key, 1), {}}, {"shop.orders", counts(call_shape::without_key, 4), counts(call_shape::without_key, 4)}};
+  b.tables = {{"shop.items", counts(call_shape::without_key, 1), {}},
+              {"shop.orders", counts(call_shape::without_key, 4), counts(call_shape::without_key, 4)}};
   b.sites = {executes("shop.items", "a.cpp:1:f", 1), executes("shop.orders", "a.cpp:1:f", 5)};
   b.together = {{{"shop.items", "shop.orders"}, 5}, {{"shop.orders"}, 1}};
   b.other_tables = counts(call_shape::not_known, 7);
@@ -34,8 +36,10 @@ TEST(call_reports, add_up_table_by_table_and_site_by_site) {
   EXPECT_EQ(a.tables[1].counts.calls(), 7U);
   EXPECT_EQ(a.tables[1].counts[call_shape::without_key], 4U);
   EXPECT_EQ(a.tables[1].other_sites.calls(), 4U);
-  EXPECT_THAT(a.sites, ElementsAre(executes("shop.items", "a.cpp:1:f", 1), executes("shop.orders", "a.cpp:1:f", 8)));
-  EXPECT_THAT(a.together, ElementsAre(tables_together{{"shop.items", "shop.orders"}, 7}, tables_together{{"shop.orders"}, 1}));
+  EXPECT_THAT(a.sites,
+              ElementsAre(executes("shop.items", "a.cpp:1:f", 1), executes("shop.orders", "a.cpp:1:f", 8)));
+  EXPECT_THAT(a.together, ElementsAre(tables_together{{"shop.items", "shop.orders"}, 7},
+                                      tables_together{{"shop.orders"}, 1}));
   EXPECT_EQ(a.other_tables[call_shape::not_known], 7U);
   EXPECT_EQ(a.other_transactions, 1U);
 }
@@ -43,7 +47,8 @@ TEST(call_reports, add_up_table_by_table_and_site_by_site) {
 TEST(proposed_groups, are_tables_that_one_transaction_writes) {
   call_report seen;
   seen.together = {{{"a", "b"}, 10}, {{"b", "c"}, 3}, {{"d"}, 8}, {{"e", "f"}, 20}};
-  EXPECT_THAT(propose_groups(seen), ElementsAre(proposed_group{{"e", "f"}, 20}, proposed_group{{"a", "b", "c"}, 13}));
+  EXPECT_THAT(propose_groups(seen),
+              ElementsAre(proposed_group{{"e", "f"}, 20}, proposed_group{{"a", "b", "c"}, 13}));
 }
 
 TEST(proposed_groups, leave_out_tables_that_meet_now_and_then) {
@@ -52,7 +57,8 @@ TEST(proposed_groups, leave_out_tables_that_meet_now_and_then) {
   EXPECT_THAT(propose_groups(seen, 0.05), IsEmpty());
   EXPECT_THAT(propose_groups(seen, 0.01), ElementsAre(proposed_group{{"a", "b"}, 1}));
   seen.sites = {executes("b", "b.cpp:1:f", 1000)};  // written alone, by single statements
-  EXPECT_THAT(propose_groups(seen, 0.01), ElementsAre(proposed_group{{"a", "b"}, 1})) << "a is written less often now, and 1 in 100 of its writes is with b";
+  EXPECT_THAT(propose_groups(seen, 0.01), ElementsAre(proposed_group{{"a", "b"}, 1}))
+      << "a is written less often now, and 1 in 100 of its writes is with b";
   seen.sites = {executes("b", "b.cpp:1:f", 1000), executes("a", "b.cpp:1:f", 1000)};
   EXPECT_THAT(propose_groups(seen, 0.01), IsEmpty());
 }
@@ -62,7 +68,10 @@ TEST(call_reports, are_json) {
   seen.tables = {{"shop.\"odd\"", counts(call_shape::crosses_groups, 2), {}}};
   seen.together = {{{"a", "b"}, 10}};
   auto const text = to_json(seen);
-  EXPECT_THAT(text, HasSubstr(R"("table": "shop.\"odd\"", "calls": 2, "single_shard": 0, "without_key": 0, "crosses_shards": 0, "crosses_groups": 2)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"("table": "shop.\"odd\"", "calls": 2, "single_shard": 0, "without_key": 0, "crosses_shards": 0, "crosses_groups": 2)"));
   EXPECT_THAT(text, HasSubstr(R"("written_together": [{"tables": ["a", "b"], "transactions": 10}])"));
 }
 

@@ -1,8 +1,8 @@
 #include "lib/pg/binary_copy.hpp"
 
-#include <gtest/gtest.h>
-
 #include <tuple>
+
+#include <gtest/gtest.h>
 
 #include "bytes.hpp"
 
@@ -36,7 +36,8 @@ result<std::vector<seen_tuple>> split(std::vector<std::string> const& pieces, bi
       BOOST_OUTCOME_TRY(auto const one, splitter.next());
       if (!one) break;
       seen.push_back({text_of(one->bytes), {}});
-      for (auto const& field : one->fields) seen.back().fields.push_back(field ? std::optional{text_of(*field)} : std::nullopt);
+      for (auto const& field : one->fields)
+        seen.back().fields.push_back(field ? std::optional{text_of(*field)} : std::nullopt);
     }
   }
   BOOST_OUTCOME_TRYV(splitter.finish());
@@ -55,7 +56,8 @@ sample make_sample() {
   auto const b = tuple(8, std::nullopt, std::string(40, 'x'));
   auto const c = tuple(9, "", "z");
   auto const key = [](std::uint32_t id) { return bytes_builder{}.n4(id).text(); };
-  return {header("ext") + a + b + c + "\377\377", {{a, {"note", key(7)}}, {b, {std::nullopt, key(8)}}, {c, {"", key(9)}}}};
+  return {header("ext") + a + b + c + "\377\377",
+          {{a, {"note", key(7)}}, {b, {std::nullopt, key(8)}}, {c, {"", key(9)}}}};
 }
 
 TEST(BinaryCopy, OnePieceYieldsEveryTupleAndChosenField) {
@@ -76,7 +78,8 @@ TEST(BinaryCopy, TwoCutsAtAnyBytesChangeNothing) {
   auto const [stream, tuples] = make_sample();
   for (std::size_t first = 0; first <= stream.size(); ++first) {
     for (std::size_t second = first; second <= stream.size(); ++second) {
-      auto const seen = split({stream.substr(0, first), stream.substr(first, second - first), stream.substr(second)}, three);
+      auto const seen = split(
+          {stream.substr(0, first), stream.substr(first, second - first), stream.substr(second)}, three);
       ASSERT_TRUE(seen && seen.value() == tuples) << first << " " << second;
     }
   }
@@ -91,7 +94,8 @@ TEST(BinaryCopy, ByteByByte) {
 
 TEST(BinaryCopy, AnyPrefixIsRefusedAtTheEnd) {
   auto const stream = make_sample().stream;
-  for (std::size_t size = 0; size < stream.size(); ++size) EXPECT_FALSE(split({stream.substr(0, size)}, three)) << size;
+  for (std::size_t size = 0; size < stream.size(); ++size)
+    EXPECT_FALSE(split({stream.substr(0, size)}, three)) << size;
 }
 
 TEST(BinaryCopy, WholeTuplesAreShownWhereTheyLie) {
@@ -109,11 +113,11 @@ TEST(BinaryCopy, MalformedInputIsRefused) {
   bad_length[2] = '\xff';
   bad_length[5] = '\xfe';
   std::vector<std::string> const streams{
-      "PGCOPY\n\377\r\n!" + std::string(8, '\0'),                        // signature
-      header({}, 1U << 16),                                            // row OIDs of old servers
-      header() + bytes_builder{}.n2(2).sized("a").sized("b").text(),   // column count
-      header() + bad_length,                                           // length -2
-      header() + good + "\377\377" + "x",                              // after the end
+      "PGCOPY\n\377\r\n!" + std::string(8, '\0'),                     // signature
+      header({}, 1U << 16),                                           // row OIDs of old servers
+      header() + bytes_builder{}.n2(2).sized("a").sized("b").text(),  // column count
+      header() + bad_length,                                          // length -2
+      header() + good + "\377\377" + "x",                             // after the end
   };
   for (std::size_t i = 0; i < streams.size(); ++i) {
     auto const seen = split({streams[i]}, three);
@@ -146,7 +150,8 @@ TEST(BinaryCopy, AnErrorStays) {
 }
 
 TEST(BinaryCopy, BadOptionsAreNamed) {
-  for (auto const& options : {binary_copy_options{}, binary_copy_options{.columns = 1665}, binary_copy_options{.columns = 2, .chosen = {2}},
+  for (auto const& options : {binary_copy_options{}, binary_copy_options{.columns = 1665},
+                              binary_copy_options{.columns = 2, .chosen = {2}},
                               binary_copy_options{.columns = 1, .chosen = {}, .tuple_bytes_max = 0}}) {
     auto const made = binary_copy_splitter::make(options);
     ASSERT_FALSE(made);

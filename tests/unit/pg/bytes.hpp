@@ -17,7 +17,8 @@ class bytes_builder {
     return *this;
   }
   bytes_builder& number(std::uint64_t value, int size) {
-    for (int shift = (size - 1) * 8; shift >= 0; shift -= 8) text_.push_back(static_cast<char>(value >> shift & 0xFF));
+    for (int shift = (size - 1) * 8; shift >= 0; shift -= 8)
+      text_.push_back(static_cast<char>(value >> shift & 0xFF));
     return *this;
   }
   bytes_builder& n1(std::uint64_t v) { return number(v, 1); }
@@ -33,6 +34,8 @@ class bytes_builder {
   std::string text_;
 };
 
-inline std::string text_of(std::span<std::byte const> bytes) { return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; }
+inline std::string text_of(std::span<std::byte const> bytes) {
+  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace shardway

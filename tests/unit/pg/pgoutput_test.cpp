@@ -16,7 +16,9 @@ bytes_builder relation(char identity = 'd') {
   return made.n1(0).c_string("note").n4(1043).n4(24);
 }
 
-bytes_builder insert() { return bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').sized("7").letter('n'); }
+bytes_builder insert() {
+  return bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').sized("7").letter('n');
+}
 
 template <class Event>
 Event decoded(pgoutput_decoder& decoder, bytes_builder const& message) {
@@ -34,7 +36,8 @@ pgoutput_decoder knowing(bytes_builder const& described = relation()) {
 
 TEST(Pgoutput, BeginAndCommitCarryTheirPositions) {
   pgoutput_decoder decoder;
-  auto const begin = decoded<begin_event>(decoder, bytes_builder{}.letter('B').n8(0x1122334455667788).n8(5).n4(777));
+  auto const begin =
+      decoded<begin_event>(decoder, bytes_builder{}.letter('B').n8(0x1122334455667788).n8(5).n4(777));
   EXPECT_EQ(begin.final_lsn, lsn{0x1122334455667788});
   EXPECT_EQ(begin.xid, 777U);
   EXPECT_EQ(begin.commit_time, 5);
@@ -57,7 +60,8 @@ TEST(Pgoutput, RelationIsDescribedOnceAndShared) {
 
 TEST(Pgoutput, EmptySchemaIsTheCatalog) {
   pgoutput_decoder decoder;
-  auto const event = decoded<relation_event>(decoder, bytes_builder{}.letter('R').n4(1).c_string("").c_string("x").letter('d').n2(0));
+  auto const event = decoded<relation_event>(
+      decoder, bytes_builder{}.letter('R').n4(1).c_string("").c_string("x").letter('d').n2(0));
   EXPECT_EQ(event.relation->schema, "pg_catalog");
 }
 
@@ -71,7 +75,8 @@ TEST(Pgoutput, InsertKeepsNullApartFromText) {
 
 TEST(Pgoutput, UpdateWithoutOldTupleMarksUnchangedToast) {
   auto decoder = knowing();
-  auto const row = decoded<row_event>(decoder, bytes_builder{}.letter('U').n4(42).letter('N').n2(2).letter('t').sized("7").letter('u'));
+  auto const row = decoded<row_event>(
+      decoder, bytes_builder{}.letter('U').n4(42).letter('N').n2(2).letter('t').sized("7").letter('u'));
   EXPECT_FALSE(row.before);
   EXPECT_EQ((*row.after)[1].kind, value_kind::unchanged);
 }
@@ -91,7 +96,8 @@ TEST(Pgoutput, UpdateTellsAKeyFromAWholeOldRow) {
 
 TEST(Pgoutput, DeleteHasOnlyAnOldTuple) {
   auto decoder = knowing();
-  auto const row = decoded<row_event>(decoder, bytes_builder{}.letter('D').n4(42).letter('K').n2(2).letter('t').sized("6").letter('n'));
+  auto const row = decoded<row_event>(
+      decoder, bytes_builder{}.letter('D').n4(42).letter('K').n2(2).letter('t').sized("6").letter('n'));
   EXPECT_EQ(row.kind, row_event::kind_type::remove);
   EXPECT_TRUE(row.before && row.before_is_key);
   EXPECT_FALSE(row.after);
@@ -119,7 +125,8 @@ TEST(Pgoutput, LogicalMessage) {
 
 TEST(Pgoutput, TypeAndOriginSayNothing) {
   pgoutput_decoder decoder;
-  for (auto const& message : {bytes_builder{}.letter('Y').n4(1).c_string("shop").c_string("mood"), bytes_builder{}.letter('O').n8(1).c_string("o")}) {
+  for (auto const& message : {bytes_builder{}.letter('Y').n4(1).c_string("shop").c_string("mood"),
+                              bytes_builder{}.letter('O').n8(1).c_string("o")}) {
     auto const event = decoder.decode(message.view());
     ASSERT_TRUE(event);
     EXPECT_FALSE(event.value());
@@ -130,7 +137,18 @@ std::vector<bytes_builder> every_message() {
   std::vector<bytes_builder> all{relation(), insert()};
   all.push_back(bytes_builder{}.letter('B').n8(1).n8(2).n4(3));
   all.push_back(bytes_builder{}.letter('C').n1(0).n8(1).n8(2).n8(3));
-  all.push_back(bytes_builder{}.letter('U').n4(42).letter('O').n2(2).letter('t').sized("6").letter('n').letter('N').n2(2).letter('n').letter('u'));
+  all.push_back(bytes_builder{}
+                    .letter('U')
+                    .n4(42)
+                    .letter('O')
+                    .n2(2)
+                    .letter('t')
+                    .sized("6")
+                    .letter('n')
+                    .letter('N')
+                    .n2(2)
+                    .letter('n')
+                    .letter('u'));
   all.push_back(bytes_builder{}.letter('D').n4(42).letter('O').n2(2).letter('t').sized("6").letter('n'));
   all.push_back(bytes_builder{}.letter('T').n4(1).n1(0).n4(42));
   all.push_back(bytes_builder{}.letter('M').n1(0).n8(1).c_string("p").sized("content"));
@@ -160,7 +178,8 @@ TEST(Pgoutput, EveryMessageWithAByteLeftOverIsRefused) {
 
 TEST(Pgoutput, HugeAnnouncedLengthsAreRefused) {
   auto decoder = knowing();
-  EXPECT_FALSE(decoder.decode(bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').n4(0xFFFFFFFF).view()));
+  EXPECT_FALSE(
+      decoder.decode(bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').n4(0xFFFFFFFF).view()));
   EXPECT_FALSE(decoder.decode(bytes_builder{}.letter('T').n4(0xFFFFFFFF).n1(0).view()));
   EXPECT_FALSE(decoder.decode(bytes_builder{}.letter('M').n1(0).n8(1).c_string("p").n4(0x7FFFFFFF).view()));
 }
@@ -168,20 +187,21 @@ TEST(Pgoutput, HugeAnnouncedLengthsAreRefused) {
 TEST(Pgoutput, ContradictionsAreRefused) {
   auto decoder = knowing();
   std::vector<bytes_builder> messages{
-      bytes_builder{}.letter('I').n4(43).letter('N').n2(0),                                              // not described
-      bytes_builder{}.letter('I').n4(42).letter('N').n2(1).letter('n'),                                  // column count
-      bytes_builder{}.letter('I').n4(42).letter('K').n2(2).letter('n').letter('n'),                      // insert of an old row
-      bytes_builder{}.letter('D').n4(42).letter('N').n2(2).letter('n').letter('n'),                      // delete of a new row
-      bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('b').sized("7").letter('n'),           // binary
-      bytes_builder{}.letter('T').n4(1).n1(0).n4(43),                                                    // not described
-      bytes_builder{}.letter('S').n4(1).n1(1),                                                           // of protocol 2
+      bytes_builder{}.letter('I').n4(43).letter('N').n2(0),                          // not described
+      bytes_builder{}.letter('I').n4(42).letter('N').n2(1).letter('n'),              // column count
+      bytes_builder{}.letter('I').n4(42).letter('K').n2(2).letter('n').letter('n'),  // insert of an old row
+      bytes_builder{}.letter('D').n4(42).letter('N').n2(2).letter('n').letter('n'),  // delete of a new row
+      bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('b').sized("7").letter('n'),  // binary
+      bytes_builder{}.letter('T').n4(1).n1(0).n4(43),  // not described
+      bytes_builder{}.letter('S').n4(1).n1(1),         // of protocol 2
   };
   for (auto const& message : messages) EXPECT_FALSE(decoder.decode(message.view())) << message.text();
 }
 
 TEST(Pgoutput, ErrorsHoldNoValues) {
   auto decoder = knowing();
-  auto const event = decoder.decode(bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').sized("secret").view());
+  auto const event =
+      decoder.decode(bytes_builder{}.letter('I').n4(42).letter('N').n2(2).letter('t').sized("secret").view());
   ASSERT_FALSE(event);
   EXPECT_EQ(event.error().to_string().find("secret"), std::string::npos);
 }

@@ -13,7 +13,9 @@ error refusal(connect_options options) {
 }
 
 TEST(Connect, PasswordInTheConninfoIsRefusedAndNotRepeated) {  // P4
-  for (char const* conninfo : {"host=127.0.0.1 port=1 password=hunter2", "postgresql://u:hunter2@127.0.0.1:1/db", "host=127.0.0.1 sslpassword=hunter2"}) {
+  for (char const* conninfo :
+       {"host=127.0.0.1 port=1 password=hunter2", "postgresql://u:hunter2@127.0.0.1:1/db",
+        "host=127.0.0.1 sslpassword=hunter2"}) {
     auto const why = refusal({.node = "source", .conninfo = conninfo});
     EXPECT_EQ(why.code(), error_code::invalid_argument) << conninfo;
     EXPECT_EQ((why.to_string() + why.server_detail()).find("hunter2"), std::string::npos);
@@ -34,12 +36,18 @@ TEST(Connect, NobodyListening) {
 }
 
 TEST(Connect, TimeoutOfZeroIsRefused) {
-  EXPECT_EQ(refusal({.node = "source", .conninfo = "host=127.0.0.1", .connect_timeout = std::chrono::milliseconds{0}}).code(), error_code::invalid_argument);
+  EXPECT_EQ(
+      refusal(
+          {.node = "source", .conninfo = "host=127.0.0.1", .connect_timeout = std::chrono::milliseconds{0}})
+          .code(),
+      error_code::invalid_argument);
 }
 
 TEST(Connect, PasswordProviderErrorsArePassedOn) {
   connect_options options{.node = "source", .conninfo = "host=127.0.0.1 port=1"};
-  options.password_provider = []() -> result<std::string> { return error{error_code::permission_denied, "vault is sealed"}; };
+  options.password_provider = []() -> result<std::string> {
+    return error{error_code::permission_denied, "vault is sealed"};
+  };
   EXPECT_EQ(refusal(options).code(), error_code::permission_denied);
 }
 

@@ -1,19 +1,20 @@
 // I8: a replica is chosen only where its position says that it has everything in the token.
 #include "lib/read/replica_choice.hpp"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace {
 
 using namespace shardway;
 
-token_position at(std::uint64_t position, std::uint64_t system = 7, std::int32_t incarnation = 1) { return {system, incarnation,
-    lsn{position}}; }
-replica_view far(std::uint64_t position) { return {.known = true, .at = at(position)}; }
-read_choice choose(read_need const& need, std::vector<replica_view> const& replicas, bool may_wait = true, std::size_t turn = 0,
-                   consistency fresh = consistency::read_your_writes) {
+token_position at(std::uint64_t position, std::uint64_t system = 7, std::int32_t incarnation = 1) {
+  return {system, incarnation, lsn{position}};
+}
+replica_view far(std::uint64_t position) { return {.known = true, .position = at(position)}; }
+read_choice choose(read_need const& need, std::vector<replica_view> const& replicas, bool may_wait = true,
+                   std::size_t turn = 0, consistency fresh = consistency::read_your_writes) {
   return choose_replica(fresh, need, replicas, turn, may_wait);
 }
 constexpr read_choice primary{read_place::primary, 0};
@@ -35,8 +36,9 @@ TEST(replica_choice, waits_only_while_that_can_help) {  // R4, R5
   EXPECT_EQ(choose({at(100)}, {far(99)}), wait);
   EXPECT_EQ(choose({at(100)}, {far(99)}, false), primary) << "the budget is spent";
   EXPECT_EQ(choose({at(100)}, {}), primary);
-  EXPECT_EQ(choose({at(100)}, {{.known = false, .at = at(500)}}), primary) << "a position of a lost connection counts for nothing";
-  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500), .tried = true}}), primary);
+  EXPECT_EQ(choose({at(100)}, {{.known = false, .position = at(500)}}), primary)
+      << "a position of a lost connection counts for nothing";
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .position = at(500), .tried = true}}), primary);
 }
 
 TEST(replica_choice, no_replica_is_waited_for_where_the_position_is_unknown) {
@@ -44,11 +46,13 @@ TEST(replica_choice, no_replica_is_waited_for_where_the_position_is_unknown) {
 }
 
 TEST(replica_choice, positions_of_other_systems_and_timelines_satisfy_nothing) {  // R1, R2
-  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 8)}}), primary);
-  EXPECT_EQ(choose({at(100)}, {{.known = true, .at = at(500, 7, 2)}}), primary);
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .position = at(500, 8)}}), primary);
+  EXPECT_EQ(choose({at(100)}, {{.known = true, .position = at(500, 7, 2)}}), primary);
   EXPECT_EQ(choose({.position = at(1), .cannot_be_judged = true}, {far(500)}), primary);
 }
 
-TEST(replica_choice, primary_means_primary) { EXPECT_EQ(choose({}, {far(1)}, true, 0, consistency::primary), primary); }
+TEST(replica_choice, primary_means_primary) {
+  EXPECT_EQ(choose({}, {far(1)}, true, 0, consistency::primary), primary);
+}
 
 }  // namespace

@@ -1,9 +1,9 @@
 // Latency as it is learnt, pauses after failures, and that reads spread over replicas by what they cost.
 #include "lib/read/replica_health.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "lib/read/replica_choice.hpp"
 
@@ -49,7 +49,8 @@ TEST(replica_health, is_left_alone_for_longer_with_each_failure_and_never_for_ev
 
 std::array<int, 3> shares(std::array<std::chrono::nanoseconds, 3> costs, std::array<bool, 3> avoided = {}) {
   std::array<replica_view, 3> replicas;
-  for (std::size_t i = 0; i < 3; ++i) replicas[i] = {.known = true, .at = {}, .tried = false, .avoided = avoided[i], .cost = costs[i]};
+  for (std::size_t i = 0; i < 3; ++i)
+    replicas[i] = {.known = true, .position = {}, .tried = false, .avoided = avoided[i], .cost = costs[i]};
   std::array<int, 3> taken{};
   for (std::size_t turn = 0; turn < 3000; ++turn) {
     auto const choice = choose_replica(consistency::any_replica, {}, replicas, turn, true);

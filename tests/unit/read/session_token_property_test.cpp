@@ -1,7 +1,8 @@
-// Tokens from anywhere: any bytes are refused or go round, merging is a join, and sizes stay within what the header says.
-#include <gtest/gtest.h>
-
+// Tokens from anywhere: any bytes are refused or go round, merging is a join, and sizes stay within what the
+// header says.
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "shardway/read/session_token.hpp"
 
@@ -18,7 +19,8 @@ session_token random_token(std::mt19937_64& random) {
   for (int i = static_cast<int>(random() % 5); i > 0; --i) {
     auto const node = random() % 4;
     auto const position = random() % 6 == 0 ? unknown_position : lsn{random() % 5};
-    token.saw("node" + std::to_string(node), {100 + node, static_cast<std::int32_t>(1 + random() % 3), position});
+    token.saw("node" + std::to_string(node),
+              {100 + node, static_cast<std::int32_t>(1 + random() % 3), position});
   }
   return token;
 }
@@ -48,7 +50,8 @@ TEST(session_token_property, merging_asks_for_no_less_than_each) {
       for (auto const* one : {&a, &b})
         if (auto const held = one->at("node" + std::to_string(node))) {
           auto const now = *both.at("node" + std::to_string(node));
-          EXPECT_TRUE(now.incarnation > held->incarnation || (now.incarnation == held->incarnation && now.position >= held->position));
+          EXPECT_TRUE(now.incarnation > held->incarnation ||
+                      (now.incarnation == held->incarnation && now.position >= held->position));
         }
   }
 }
@@ -59,11 +62,14 @@ TEST(session_token_property, another_system_never_takes_a_nodes_place_whatever_t
     auto mine = random_token(random);
     auto const before = mine;
     session_token foreign;
-    for (int node = 0; node < 4; ++node) foreign.saw("node" + std::to_string(node), {7, 1000, unknown_position});
+    for (int node = 0; node < 4; ++node)
+      foreign.saw("node" + std::to_string(node), {7, 1000, unknown_position});
     mine.merge(foreign);
     for (int node = 0; node < 4; ++node) {
       auto const name = "node" + std::to_string(node);
-      if (before.at(name)) { EXPECT_EQ(mine.at(name), before.at(name)); }
+      if (before.at(name)) {
+        EXPECT_EQ(mine.at(name), before.at(name));
+      }
     }
   }
 }
@@ -74,10 +80,18 @@ std::string mutated(std::string text, std::mt19937_64& random) {
     auto const length = std::min<std::size_t>(random() % 8, text.size() - at);
     constexpr std::string_view likely = "0123456789abcdefF:;=.-+ \n\0\xff";
     switch (random() % 5) {
-      case 0: text.insert(at, 1, likely[random() % likely.size()]); break;
-      case 1: text.erase(at, length); break;
-      case 2: text.insert(at, text.substr(at, length)); break;
-      case 3: text.resize(at); break;
+      case 0:
+        text.insert(at, 1, likely[random() % likely.size()]);
+        break;
+      case 1:
+        text.erase(at, length);
+        break;
+      case 2:
+        text.insert(at, text.substr(at, length));
+        break;
+      case 3:
+        text.resize(at);
+        break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(random());
     }
@@ -106,7 +120,8 @@ session_token of_nodes(std::size_t shards, std::uint64_t position) {
   session_token token;
   token.saw_generation(position);
   token.saw("source", {~std::uint64_t{0}, 1, lsn{position}});
-  for (std::size_t i = 0; i < shards; ++i) token.saw("shard" + std::to_string(i), {~std::uint64_t{0} - i, 1, lsn{position}});
+  for (std::size_t i = 0; i < shards; ++i)
+    token.saw("shard" + std::to_string(i), {~std::uint64_t{0} - i, 1, lsn{position}});
   return token;
 }
 
@@ -121,7 +136,8 @@ TEST(session_token_property, junk_can_not_grow_a_token_without_bound) {
   session_token token;
   for (int round = 0; round < 5; ++round) {
     session_token junk;
-    for (int i = 0; i < 1000; ++i) junk.saw("junk" + std::to_string(round) + "_" + std::to_string(i), {1, 1, lsn{1}});
+    for (int i = 0; i < 1000; ++i)
+      junk.saw("junk" + std::to_string(round) + "_" + std::to_string(i), {1, 1, lsn{1}});
     token.merge(junk);
   }
   token.saw("source", {7, 1, lsn{5}});

@@ -7,7 +7,9 @@ namespace {
 
 using namespace shardway;
 
-token_position at(std::uint64_t system, std::int32_t incarnation, std::uint64_t position) { return {system, incarnation, lsn{position}}; }
+token_position at(std::uint64_t system, std::int32_t incarnation, std::uint64_t position) {
+  return {system, incarnation, lsn{position}};
+}
 
 TEST(session_token, keeps_the_later_position) {
   session_token token;
@@ -26,7 +28,8 @@ TEST(session_token, an_unknown_position_stays_only_until_the_next_write) {
   token.saw("source", {7, 1, unknown_position});
   other.saw("source", at(7, 1, 100));
   token.merge(other);
-  EXPECT_EQ(token.at("source")->position, unknown_position) << "the other session's write may be the earlier one";
+  EXPECT_EQ(token.at("source")->position, unknown_position)
+      << "the other session's write may be the earlier one";
   token.saw("source", at(7, 1, 90));
   EXPECT_EQ(token.at("source"), at(7, 1, 90));
   token.saw("source", {7, 2, unknown_position});
@@ -59,10 +62,26 @@ TEST(session_token, text_goes_round_and_is_frozen) {
 }
 
 TEST(session_token, refuses_what_is_malformed) {
-  for (auto const* text : {"", "1", "2:1", "1:", "1:x", "1:1;", "1:1;;", "1:1;a", "1:1;a=", "1:1;a=1.1", "1:1;a=1.1.", "1:1;a=1.1.1.1",
-      "1:1;=1.1.1", "1:1;a=-1.1.1",
-                           "1:1;a=1.80000000.1", "1:1;a=1.1.11111111111111111", "1:1;a=1.1.1;a=1.1.1", "1:1;a b=1.1.1", "\x01",
-                               "1:1\r\n"}) {
+  for (auto const* text : {"",
+                           "1",
+                           "2:1",
+                           "1:",
+                           "1:x",
+                           "1:1;",
+                           "1:1;;",
+                           "1:1;a",
+                           "1:1;a=",
+                           "1:1;a=1.1",
+                           "1:1;a=1.1.",
+                           "1:1;a=1.1.1.1",
+                           "1:1;=1.1.1",
+                           "1:1;a=-1.1.1",
+                           "1:1;a=1.80000000.1",
+                           "1:1;a=1.1.11111111111111111",
+                           "1:1;a=1.1.1;a=1.1.1",
+                           "1:1;a b=1.1.1",
+                           "\x01",
+                           "1:1\r\n"}) {
     EXPECT_FALSE(session_token::parse(text)) << text;
   }
   EXPECT_FALSE(session_token::parse("1:1;" + std::string(70000, 'a')));

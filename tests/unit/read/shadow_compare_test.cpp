@@ -7,12 +7,15 @@ namespace {
 
 using namespace shardway;
 
-rows answer(std::vector<std::vector<text_value>> const& lines, std::vector<rows::column> columns = {{"a", 20}, {"b", 25}}) {
+rows answer(std::vector<std::vector<text_value>> const& lines,
+            std::vector<rows::column> columns = {{"a", 20}, {"b", 25}}) {
   std::vector<text_value> values;
   for (auto const& line : lines) values.insert(values.end(), line.begin(), line.end());
   return rows{std::move(columns), lines.size(), std::move(values), static_cast<std::int64_t>(lines.size())};
 }
-answer_digest of(std::vector<std::vector<text_value>> const& lines, bool is_ordered = false) { return digest_of(answer(lines), is_ordered); }
+answer_digest of(std::vector<std::vector<text_value>> const& lines, bool is_ordered = false) {
+  return digest_of(answer(lines), is_ordered);
+}
 
 TEST(shadow_compare, order_counts_only_where_it_was_asked_for) {
   EXPECT_EQ(of({{"1", "x"}, {"2", "y"}}), of({{"2", "y"}, {"1", "x"}}));
@@ -22,20 +25,26 @@ TEST(shadow_compare, order_counts_only_where_it_was_asked_for) {
 
 TEST(shadow_compare, values_nulls_and_their_borders_count) {
   auto const one = of({{"1", "x"}});
-  for (auto const& other : {of({{"1", ""}}), of({{"1", std::nullopt}}), of({{"1x", ""}}), of({{"x", "1"}}), of({{"1", "x"}, {"1", "x"}}), of({})})
+  for (auto const& other : {of({{"1", ""}}), of({{"1", std::nullopt}}), of({{"1x", ""}}), of({{"x", "1"}}),
+                            of({{"1", "x"}, {"1", "x"}}), of({})})
     EXPECT_NE(one, other);
   EXPECT_NE(of({{"", std::nullopt}}), of({{std::nullopt, ""}}));
-  EXPECT_NE(of({{"1", "x"}, {"1", "x"}, {"2", "y"}}), of({{"1", "x"}, {"2", "y"}, {"2", "y"}})) << "how often a row is there counts";
+  EXPECT_NE(of({{"1", "x"}, {"1", "x"}, {"2", "y"}}), of({{"1", "x"}, {"2", "y"}, {"2", "y"}}))
+      << "how often a row is there counts";
 }
 
 TEST(shadow_compare, columns_count_by_name_and_by_the_servers_own_types) {
-  auto const columns = [](std::string name, std::uint32_t type) { return digest_of(answer({}, {{std::move(name), type}}), false).columns; };
+  auto const columns = [](std::string name, std::uint32_t type) {
+    return digest_of(answer({}, {{std::move(name), type}}), false).columns;
+  };
   EXPECT_NE(columns("a", 20), columns("b", 20));
   EXPECT_NE(columns("a", 20), columns("a", 23));
-  EXPECT_EQ(columns("a", 16500), columns("a", 17000)) << "a type of the user's has another number on each server";
+  EXPECT_EQ(columns("a", 16500), columns("a", 17000))
+      << "a type of the user's has another number on each server";
 }
 
-answer_digest const a = of({{"1", "a"}}), b = of({{"1", "b"}}), c = of({{"1", "c"}}), d = of({{"1", "d"}}), e = of({{"1", "e"}});
+answer_digest const a = of({{"1", "a"}}), b = of({{"1", "b"}}), c = of({{"1", "c"}}), d = of({{"1", "d"}}),
+                    e = of({{"1", "e"}});
 
 TEST(shadow_rounds, equal_later_is_stale) {
   shadow_rounds as_before{a}, as_after{a};

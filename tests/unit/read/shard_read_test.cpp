@@ -1,9 +1,9 @@
 // Which slots shards serve, and when a shard may answer. Keeps I8.
 #include "lib/read/shard_read.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "lib/read/hedge.hpp"
 
@@ -19,15 +19,21 @@ TEST(served_by_shard, is_exact_stable_and_spread_over_all_shards) {
       bool const is_in = served_by_shard(slot_id{slot}, percent);
       served += is_in;
       parts[slot / 256] += is_in;
-      if (percent > 0 && served_by_shard(slot_id{slot}, percent - 1)) { EXPECT_TRUE(is_in) << slot; }
+      if (percent > 0 && served_by_shard(slot_id{slot}, percent - 1)) {
+        EXPECT_TRUE(is_in) << slot;
+      }
     }
     EXPECT_EQ(served, (percent * limits::slot_count + 99) / 100);
     for (auto const part : parts) EXPECT_NEAR(part, 2.56 * percent, 4);
   }
 }
 
-read_need needs(std::uint64_t position) { return {.position = token_position{7, 1, lsn{position}}, .cannot_be_judged = false}; }
-constexpr shard_view at(std::uint64_t applied) { return {.known = true, .avoided = false, .applied = lsn{applied}}; }
+read_need needs(std::uint64_t position) {
+  return {.position = token_position{7, 1, lsn{position}}, .cannot_be_judged = false};
+}
+constexpr shard_view at(std::uint64_t applied) {
+  return {.known = true, .avoided = false, .applied = lsn{applied}};
+}
 
 TEST(choose_shard, asks_a_shard_that_is_far_enough) {
   EXPECT_EQ(choose_shard({}, at(1), true), shard_place::shard);
@@ -38,13 +44,16 @@ TEST(choose_shard, asks_a_shard_that_is_far_enough) {
 
 TEST(choose_shard, asks_none_that_is_unknown_or_failing_and_for_no_need_that_can_not_be_judged) {
   EXPECT_EQ(choose_shard({}, {}, true), shard_place::source);
-  EXPECT_EQ(choose_shard({}, {.known = true, .avoided = true, .applied = lsn{500}}, true), shard_place::source);
+  EXPECT_EQ(choose_shard({}, {.known = true, .avoided = true, .applied = lsn{500}}, true),
+            shard_place::source);
   EXPECT_EQ(choose_shard({.position = {}, .cannot_be_judged = true}, at(500), true), shard_place::source);
-  EXPECT_EQ(choose_shard({.position = token_position{7, 1, unknown_position}, .cannot_be_judged = false}, at(500), true), shard_place::source);
+  EXPECT_EQ(choose_shard({.position = token_position{7, 1, unknown_position}, .cannot_be_judged = false},
+                         at(500), true),
+            shard_place::source);
 }
 
 TEST(stream_proof, holds_only_without_parked_keys_under_the_same_generation_and_epoch) {
-  stream_proof const good{.applied = lsn{5}, .generation = 3, .parked = false, .at = epoch{2}};
+  stream_proof const good{.applied = lsn{5}, .generation = 3, .parked = false, .epoch = epoch{2}};
   EXPECT_TRUE(holds(good, 3, epoch{2}));
   EXPECT_TRUE(holds(good, 4, epoch{2}));
   EXPECT_FALSE(holds(good, 2, epoch{2}));

@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "shardway/route/slot.hpp"
 
@@ -23,7 +23,8 @@ std::string hex_of(std::span<std::byte const> bytes) {
 shard_key key_of(nlohmann::json const& columns) {
   std::vector<shard_key> parts;
   for (auto const& column : columns)
-    parts.push_back(shard_key::from_text(column["type"].get<std::string>(), column["text"].get<std::string>()).value());
+    parts.push_back(
+        shard_key::from_text(column["type"].get<std::string>(), column["text"].get<std::string>()).value());
   return shard_key::composite(parts).value();
 }
 
@@ -36,7 +37,8 @@ TEST(golden_slots, bytes_hash_and_slot_are_those_of_the_independent_implementati
     EXPECT_EQ(hex_of(key.bytes()), vector["canonical"].get<std::string>()) << vector["columns"];
     EXPECT_EQ(hash_of(key.bytes()), vector["xxh32"].get<std::uint32_t>()) << vector["columns"];
     EXPECT_EQ(slot_of(key).value(), vector["slot"].get<unsigned>()) << vector["columns"];
-    for (std::size_t i = 0; i < key.columns(); ++i) EXPECT_EQ(key.text_of(i), vector["columns"][i]["text"].get<std::string>());
+    for (std::size_t i = 0; i < key.columns(); ++i)
+      EXPECT_EQ(key.text_of(i), vector["columns"][i]["text"].get<std::string>());
   }
 }
 

@@ -1,8 +1,8 @@
 #include "shardway/route/router.hpp"
 
-#include <gtest/gtest.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace shardway {
 namespace {
@@ -14,13 +14,19 @@ routing_data two_shards(std::uint64_t generation) {
   data.placed.assign({slot_id{2048}, slot_id{4095}}, shard_id{1});
   data.groups.push_back({.name = "sales", .owners = {}, .dual_written = true});
   data.groups.push_back({.name = "lists", .owners = {}, .dual_written = false});
-  data.tables.push_back({.table = "shop.orders", .group = 0, .reference = false, .shard_key = {key_type::integer}});
-  data.tables.push_back({.table = "shop.items", .group = 0, .reference = false, .shard_key = {key_type::integer, key_type::text}});
+  data.tables.push_back(
+      {.table = "shop.orders", .group = 0, .reference = false, .shard_key = {key_type::integer}});
+  data.tables.push_back({.table = "shop.items",
+                         .group = 0,
+                         .reference = false,
+                         .shard_key = {key_type::integer, key_type::text}});
   data.tables.push_back({.table = "shop.countries", .group = 1, .reference = true, .shard_key = {}});
   return data;
 }
 
-std::shared_ptr<routing_snapshot const> snapshot(routing_data data) { return routing_snapshot::make(std::move(data)).value(); }
+std::shared_ptr<routing_snapshot const> snapshot(routing_data data) {
+  return routing_snapshot::make(std::move(data)).value();
+}
 
 TEST(router, routes_a_key_to_the_source_and_names_its_shard_while_dual_writing) {
   auto const routes = snapshot(two_shards(1));
@@ -38,9 +44,10 @@ TEST(router, follows_authority_slot_by_slot) {
   auto const routes = snapshot(std::move(data));
   auto const to = routes->by_key("shop.orders", 42).value();
   EXPECT_EQ(to.node.shard(), shard_id{1});
-  EXPECT_EQ(to.at, epoch{3});
+  EXPECT_EQ(to.epoch, epoch{3});
   EXPECT_FALSE(to.dual_written) << "the shard is the authority: nothing is written twice";
-  for (int key = 0; key < 100; ++key) EXPECT_EQ(routes->by_key("shop.orders", key).value().node.is_source(), slot_of(key) != slot) << key;
+  for (int key = 0; key < 100; ++key)
+    EXPECT_EQ(routes->by_key("shop.orders", key).value().node.is_source(), slot_of(key) != slot) << key;
 }
 
 TEST(router, refuses_a_key_that_would_hash_to_a_wrong_slot) {
@@ -59,7 +66,9 @@ TEST(router, says_what_is_missing) {
   EXPECT_EQ(routes->by_key("shop.countries", 1).error().code(), error_code::shard_key_missing);
   auto named = two_shards(1);
   for (auto& table : named.tables) table.columns.assign(table.shard_key.size(), "customer_id");
-  EXPECT_NE(snapshot(std::move(named))->by_key("shop.orders", shard_key{}).error().message().find("(customer_id)"), std::string::npos);
+  EXPECT_NE(
+      snapshot(std::move(named))->by_key("shop.orders", shard_key{}).error().message().find("(customer_id)"),
+      std::string::npos);
   EXPECT_EQ(routes->find("shop.order"), nullptr);
   EXPECT_EQ(routes->scatter("shop.none").error().code(), error_code::unknown_table);
 }
@@ -70,7 +79,8 @@ TEST(router, scatter_names_every_node_with_authority_once) {
   data.groups[0].owners.assign({slot_id{30}, slot_id{40}}, {node_index{shard_id{1}}, epoch{3}});
   auto const routes = snapshot(std::move(data));
   auto const nodes = routes->scatter("shop.orders").value();
-  EXPECT_EQ(std::vector<node_index>(nodes.begin(), nodes.end()), (std::vector{source_node, node_index{shard_id{1}}}));
+  EXPECT_EQ(std::vector<node_index>(nodes.begin(), nodes.end()),
+            (std::vector{source_node, node_index{shard_id{1}}}));
   EXPECT_EQ(routes->scatter("shop.countries").value().size(), 1u);
 }
 
@@ -83,7 +93,8 @@ TEST(router, data_that_contradicts_itself_is_refused) {
   EXPECT_EQ(routing_snapshot::make(std::move(nowhere)).error().code(), error_code::corrupt_data);
 }
 
-// Names of every length, most of them equal but for one character somewhere: each finds its own table and no other.
+// Names of every length, most of them equal but for one character somewhere: each finds its own table and no
+// other.
 TEST(router, every_table_is_found_by_its_whole_name) {
   auto data = two_shards(1);
   data.tables.clear();
@@ -93,7 +104,8 @@ TEST(router, every_table_is_found_by_its_whole_name) {
       names.push_back(std::string(size, 'a'));
       names.back()[at] = 'b';
     }
-  for (auto const& name : names) data.tables.push_back({.table = name, .group = 0, .reference = false, .shard_key = {key_type::integer}});
+  for (auto const& name : names)
+    data.tables.push_back({.table = name, .group = 0, .reference = false, .shard_key = {key_type::integer}});
   auto const routes = snapshot(std::move(data));
   for (auto const& name : names) {
     auto const* found = routes->find(name);
@@ -107,7 +119,8 @@ TEST(router, every_table_is_found_by_its_whole_name) {
 TEST(router, a_routing_table_keeps_its_owners_however_often_it_is_assigned_to) {
   routing_table owners;
   for (std::uint32_t turn = 0; turn < 9000; ++turn)
-    owners.assign({slot_id{7}, slot_id{8}}, {node_index{shard_id{static_cast<std::uint16_t>(turn % 1000)}}, epoch{static_cast<std::uint16_t>(turn / 1000)}});
+    owners.assign({slot_id{7}, slot_id{8}}, {node_index{shard_id{static_cast<std::uint16_t>(turn % 1000)}},
+                                             epoch{static_cast<std::uint16_t>(turn / 1000)}});
   owners.assign({slot_id{8}, slot_id{9}}, {node_index{shard_id{3}}, epoch{900}});
   EXPECT_EQ(owners.owner_of(slot_id{6}), slot_owner{});
   EXPECT_EQ(owners.owner_of(slot_id{7}), (slot_owner{node_index{shard_id{999}}, epoch{8}}));
@@ -144,13 +157,16 @@ TEST(router, readers_see_whole_snapshots_while_new_ones_are_published) {
     router::reader reader{routes};
     for (std::uint64_t last = 0; last < 200;) {
       auto const& now = reader.current();
-      if (now.generation() < last || now.data().groups[0].owners.owner_of(slot_id{7}).at.value() != now.generation() % 1000) torn = true;
+      if (now.generation() < last ||
+          now.data().groups[0].owners.owner_of(slot_id{7}).epoch.value() != now.generation() % 1000)
+        torn = true;
       last = now.generation();
     }
   };
   auto const made = [](std::uint64_t generation) {
     auto data = two_shards(generation);
-    data.groups[0].owners.assign(all_slots, {source_node, epoch{static_cast<std::uint16_t>(generation % 1000)}});
+    data.groups[0].owners.assign(all_slots,
+                                 {source_node, epoch{static_cast<std::uint16_t>(generation % 1000)}});
     return snapshot(std::move(data));
   };
   routes.publish(made(1));

@@ -50,13 +50,16 @@ TEST(statement_lexer, folds_the_target_as_the_server_does) {
 
 TEST(statement_lexer, writes_a_star_out) {
   EXPECT_EQ(captured("DELETE FROM shop.orders RETURNING *").returning, " orders.\"id\", orders.\"total\"");
-  EXPECT_EQ(captured("DELETE FROM shop.orders o RETURNING 1, o.*, total * 2, (SELECT count(*) FROM shop.x)").returning,
+  EXPECT_EQ(captured("DELETE FROM shop.orders o RETURNING 1, o.*, total * 2, (SELECT count(*) FROM shop.x)")
+                .returning,
             " 1, o.\"id\", o.\"total\", total * 2, (SELECT count(*) FROM shop.x)");
 }
 
 TEST(statement_lexer, is_not_fooled_by_what_strings_and_comments_hold) {
-  auto const one = captured("-- it's; RETURNING\nUPDATE shop.orders SET total = 'a;b RETURNING ''x' /* $9 /* nested; */ */ WHERE id = $1 AND "
-                            "note = E'\\'; DELETE' AND tag = $x$ ; RETURNING $7 $x$ AND \"returning\" = 1 -- end;");
+  auto const one = captured(
+      "-- it's; RETURNING\nUPDATE shop.orders SET total = 'a;b RETURNING ''x' /* $9 /* nested; */ */ WHERE "
+      "id = $1 AND "
+      "note = E'\\'; DELETE' AND tag = $x$ ; RETURNING $7 $x$ AND \"returning\" = 1 -- end;");
   EXPECT_EQ(one.parameter_count, 1U);
   EXPECT_EQ(one.returning, "");
   EXPECT_TRUE(one.body.ends_with("\"returning\" = 1"));
@@ -68,7 +71,10 @@ TEST(statement_lexer, a_label_named_returning_is_no_clause) {
 }
 
 TEST(statement_lexer, an_upsert_is_one_change) {
-  EXPECT_EQ(captured("INSERT INTO shop.orders (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET total = excluded.total").operation,
+  EXPECT_EQ(
+      captured(
+          "INSERT INTO shop.orders (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET total = excluded.total")
+          .operation,
       operation::insert);
 }
 
@@ -78,33 +84,31 @@ TEST_P(refused, is_other) {
   EXPECT_EQ(lexed.kind, statement_kind::other) << GetParam();
   EXPECT_STRNE(lexed.why, "");
 }
-INSTANTIATE_TEST_SUITE_P(statements, refused,
-                         testing::Values("", "  -- nothing", ";",
-                             "WITH x AS (INSERT INTO shop.orders VALUES (1) RETURNING *) SELECT * FROM x",
-                                         "WITH x AS (SELECT 1) UPDATE shop.orders SET total = 1",
-                                             "MERGE INTO shop.orders USING x ON true WHEN MATCHED THEN DELETE",
-                                         "COPY shop.orders FROM STDIN", "TRUNCATE shop.orders", "CALL f()", "DO $$ BEGIN END $$",
-                                         "DELETE FROM shop.orders; DELETE FROM shop.orders", "SELECT 1; SELECT 2",
-                                             "SELECT * INTO shop.x FROM shop.orders",
-                                         "INSERT INTO shop.orders SELECT 'a", "DELETE FROM shop.orders /* open",
-                                             "DELETE FROM ONLY shop.orders",
-                                         "UPDATE ONLY shop.orders SET total = 1", "INSERT INTO a.b.c VALUES (1)",
-                                             "INSERT INTO U&\"orders\" VALUES (1)",
-                                         "DELETE FROM shop.orders RETURNING WITH (OLD AS o) o.id", "BEGIN", "SET x = 1",
-                                             "EXPLAIN ANALYZE DELETE FROM shop.orders",
-                                         "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "DELETE FROM shop.orders WHERE id IN (SELECT 1",
-                                             "DELETE FROM shop.orders WHERE (", "UPDATE shop.orders SET total = tags[1;", "SELECT (1",
-                                             "PREPARE TRANSACTION 'x'",
-                                             "LOCK TABLE shop.orders"));
+INSTANTIATE_TEST_SUITE_P(
+    statements, refused,
+    testing::Values(
+        "", "  -- nothing", ";", "WITH x AS (INSERT INTO shop.orders VALUES (1) RETURNING *) SELECT * FROM x",
+        "WITH x AS (SELECT 1) UPDATE shop.orders SET total = 1",
+        "MERGE INTO shop.orders USING x ON true WHEN MATCHED THEN DELETE", "COPY shop.orders FROM STDIN",
+        "TRUNCATE shop.orders", "CALL f()", "DO $$ BEGIN END $$",
+        "DELETE FROM shop.orders; DELETE FROM shop.orders", "SELECT 1; SELECT 2",
+        "SELECT * INTO shop.x FROM shop.orders", "INSERT INTO shop.orders SELECT 'a",
+        "DELETE FROM shop.orders /* open", "DELETE FROM ONLY shop.orders",
+        "UPDATE ONLY shop.orders SET total = 1", "INSERT INTO a.b.c VALUES (1)",
+        "INSERT INTO U&\"orders\" VALUES (1)", "DELETE FROM shop.orders RETURNING WITH (OLD AS o) o.id",
+        "BEGIN", "SET x = 1", "EXPLAIN ANALYZE DELETE FROM shop.orders",
+        "DELETE FROM shop.orders WHERE id IN (SELECT 1))", "DELETE FROM shop.orders WHERE id IN (SELECT 1",
+        "DELETE FROM shop.orders WHERE (", "UPDATE shop.orders SET total = tags[1;", "SELECT (1",
+        "PREPARE TRANSACTION 'x'", "LOCK TABLE shop.orders"));
 
 TEST(statement_lexer, tells_reads_from_locking_reads) {
   for (auto const* sql : {"SELECT 1", "(SELECT 1) UNION SELECT 2", "VALUES (1)", "TABLE shop.orders",
-      "WITH x AS (SELECT 1) SELECT * FROM x",
-                          "SELECT substring('for update' for 2)"})
+                          "WITH x AS (SELECT 1) SELECT * FROM x", "SELECT substring('for update' for 2)"})
     EXPECT_EQ(lex_statement(sql).kind, statement_kind::select) << sql;
-  for (auto const* sql : {"SELECT 1 FROM shop.orders FOR UPDATE", "select 1 from shop.orders for no key update skip locked",
-      "SELECT 1 FROM shop.orders FOR SHARE",
-                          "WITH x AS (SELECT 1) SELECT * FROM x FOR UPDATE", "SELECT * FROM (SELECT 1 FROM shop.orders FOR KEY SHARE) a"})
+  for (auto const* sql :
+       {"SELECT 1 FROM shop.orders FOR UPDATE", "select 1 from shop.orders for no key update skip locked",
+        "SELECT 1 FROM shop.orders FOR SHARE", "WITH x AS (SELECT 1) SELECT * FROM x FOR UPDATE",
+        "SELECT * FROM (SELECT 1 FROM shop.orders FOR KEY SHARE) a"})
     EXPECT_EQ(lex_statement(sql).kind, statement_kind::locking_select) << sql;
 }
 

@@ -38,16 +38,20 @@ TEST(Rows, OnlyTIsTrue) {
 }
 
 TEST(CommitOutcome, RollbackTagIsNotACommit) {
-  auto const answer = [](char const* tag, bool cancelled) { return result<rows>{rows{}.with_command(tag, cancelled)}; };
+  auto const answer = [](char const* tag, bool cancelled) {
+    return result<rows>{rows{}.with_command(tag, cancelled)};
+  };
   EXPECT_EQ(outcome_of_commit(answer("COMMIT", false)).kind, commit_outcome_kind::committed);
   EXPECT_EQ(outcome_of_commit(answer("COMMIT", true)).kind, commit_outcome_kind::committed_locally);
   EXPECT_EQ(outcome_of_commit(answer("ROLLBACK", false)).kind, commit_outcome_kind::rolled_back);
 }
 
 TEST(CommitOutcome, OnlyAnErrorThatTheSessionSurvivesIsARollback) {
-  EXPECT_EQ(outcome_of_commit(error{error_code::constraint_violation, "deferred"}).kind, commit_outcome_kind::rolled_back);
+  EXPECT_EQ(outcome_of_commit(error{error_code::constraint_violation, "deferred"}).kind,
+            commit_outcome_kind::rolled_back);
   EXPECT_EQ(outcome_of_commit(error{error_code::connection_lost, "cut"}).kind, commit_outcome_kind::in_doubt);
-  EXPECT_EQ(outcome_of_commit(error{error_code::deadline_exceeded, "late"}).kind, commit_outcome_kind::in_doubt);
+  EXPECT_EQ(outcome_of_commit(error{error_code::deadline_exceeded, "late"}).kind,
+            commit_outcome_kind::in_doubt);
 }
 
 }  // namespace

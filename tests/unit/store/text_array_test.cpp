@@ -18,8 +18,10 @@ TEST(a_text_array, says_null_for_nothing) {
 
 TEST(a_text_array, is_read_back) {
   EXPECT_EQ(parse_text_array("{}"), std::vector<std::string>{});
-  EXPECT_EQ(parse_text_array(R"({a,"b,c","d\"e\\",""})"), (std::vector<std::string>{"a", "b,c", "d\"e\\", ""}));
-  for (auto const* text : {"", "{", "a", "{NULL}", "{{a}}", "{\"a}", "{\"a\"b}"}) EXPECT_FALSE(parse_text_array(text)) << text;
+  EXPECT_EQ(parse_text_array(R"({a,"b,c","d\"e\\",""})"),
+            (std::vector<std::string>{"a", "b,c", "d\"e\\", ""}));
+  for (auto const* text : {"", "{", "a", "{NULL}", "{{a}}", "{\"a}", "{\"a\"b}"})
+    EXPECT_FALSE(parse_text_array(text)) << text;
 }
 
 }  // namespace

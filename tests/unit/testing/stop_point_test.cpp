@@ -1,14 +1,14 @@
 // Stop points and guard switches, in this process and in one that is killed.
 #include "shardway/base/stop_point.hpp"
 
-#include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "shardway/base/test_switch.hpp"
 #include "shardway/testing/stop_points.hpp"
@@ -28,7 +28,8 @@ class stopping : public ::testing::Test {
     ::unsetenv("SHARDWAY_STOP_FILE");
     release_stop(file);
   }
-  std::filesystem::path const file = std::filesystem::temp_directory_path() / ("shardway-stop-" + std::to_string(::getpid()));
+  std::filesystem::path const file =
+      std::filesystem::temp_directory_path() / ("shardway-stop-" + std::to_string(::getpid()));
 };
 
 TEST_F(stopping, nothing_happens_unless_selected) {

@@ -1,10 +1,10 @@
 // Splitting a connection into messages, whatever the pieces in which its bytes arrive.
 #include "lib/testing/wire_framing.hpp"
 
-#include <gmock/gmock.h>
-
 #include <string>
 #include <vector>
+
+#include <gmock/gmock.h>
 
 namespace {
 
@@ -17,7 +17,9 @@ std::string number(std::uint32_t value) {
   return bytes;
 }
 
-std::string typed(char type, std::string const& body) { return type + number(static_cast<std::uint32_t>(body.size() + 4)) + body; }
+std::string typed(char type, std::string const& body) {
+  return type + number(static_cast<std::uint32_t>(body.size() + 4)) + body;
+}
 std::string untyped(std::uint32_t code, std::string const& body = {}) {
   return number(static_cast<std::uint32_t>(body.size() + 8)) + number(code) + body;
 }

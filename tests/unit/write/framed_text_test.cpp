@@ -1,10 +1,11 @@
 // Texts that are remembered are those of their own statement, table, stage and generation.
 #include "lib/write/framed_text.hpp"
-#include "lib/sql/known_statement.hpp"
+
+#include <set>
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include "lib/sql/known_statement.hpp"
 
 namespace {
 
@@ -24,8 +25,10 @@ std::shared_ptr<generation const> generation_with(std::vector<std::string> const
   return made;
 }
 
-std::shared_ptr<framed_text const> text_in(std::shared_ptr<generation const> const& in, bool with_outbox = true, std::size_t table = 0) {
-  return framed_text_of(in, in->tables[table], know_statement(update_sql)->lexed, update_sql, with_outbox, false);
+std::shared_ptr<framed_text const> text_in(std::shared_ptr<generation const> const& in,
+                                           bool with_outbox = true, std::size_t table = 0) {
+  return framed_text_of(in, in->tables[table], know_statement(update_sql)->lexed, update_sql, with_outbox,
+                        false);
 }
 
 TEST(framed_text, is_made_once_for_a_generation) {
@@ -36,7 +39,8 @@ TEST(framed_text, is_made_once_for_a_generation) {
   EXPECT_FALSE(text_in(now)->name.empty());
 }
 
-// Each generation is freed before the next is made, most often at the same address and always with the same number.
+// Each generation is freed before the next is made, most often at the same address and always with the same
+// number.
 TEST(framed_text, of_another_generation_is_never_used) {
   std::set<std::string> seen;
   std::vector<std::string> columns{"id", "total"};
@@ -50,7 +54,8 @@ TEST(framed_text, of_another_generation_is_never_used) {
 TEST(know_statement, remembers_what_the_lexer_said_past_its_bound) {
   for (int turn = 0; turn < 2; ++turn)
     for (int i = 0; i < 1200; ++i) {
-      auto const known = know_statement("SELECT " + std::to_string(i) + " FROM shop.orders" + (i % 2 ? " FOR UPDATE" : ""));
+      auto const known =
+          know_statement("SELECT " + std::to_string(i) + " FROM shop.orders" + (i % 2 ? " FOR UPDATE" : ""));
       ASSERT_EQ(known->lexed.kind, i % 2 ? statement_kind::locking_select : statement_kind::select);
     }
 }

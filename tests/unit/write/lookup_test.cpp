@@ -19,10 +19,14 @@ using ::testing::Not;
 table_state users() {
   table_state table;
   table.manifest = {.table = "shop.users", .group = "shop", .shard_key = {"customer"}, .key = {"id"}};
-  table.manifest.lookups = {{.name = "email", .columns = {"email"}, .unique = true}, {.name = "place", .columns = {"zip", "street"}, .unique = false}};
-  auto const column = [](char const* name, char const* type, bool generated = false) { return column_state{.name = name, .type = type, .generated = generated}; };
-  table.columns = {column("id", "bigint"), column("lower", "text", true), column("customer", "integer"), column("email", "character varying(64)"),
-                   column("zip", "integer"), column("street", "text")};
+  table.manifest.lookups = {{.name = "email", .columns = {"email"}, .unique = true},
+                            {.name = "place", .columns = {"zip", "street"}, .unique = false}};
+  auto const column = [](char const* name, char const* type, bool generated = false) {
+    return column_state{.name = name, .type = type, .generated = generated};
+  };
+  table.columns = {column("id", "bigint"),        column("lower", "text", true),
+                   column("customer", "integer"), column("email", "character varying(64)"),
+                   column("zip", "integer"),      column("street", "text")};
   return table;
 }
 
@@ -41,7 +45,8 @@ TEST(lookup_entries_of_a_row, take_each_lookup_whose_columns_are_not_null) {
 TEST(lookup_entries_of_a_row, refuse_an_image_without_the_column) {
   auto table = users();
   table.manifest.lookups = {{.name = "lower", .columns = {"lower"}, .unique = false}};
-  EXPECT_EQ(lookup_entries(table, {"7", "42", "a@b", "8000", "x"}).error().code(), error_code::schema_drift) << "generated";
+  EXPECT_EQ(lookup_entries(table, {"7", "42", "a@b", "8000", "x"}).error().code(), error_code::schema_drift)
+      << "generated";
   EXPECT_EQ(lookup_entries(users(), {"7", "42"}).error().code(), error_code::schema_drift);
 }
 
@@ -59,7 +64,8 @@ TEST(a_lookup_value, is_placed_by_its_own_slot) {
   generation current;
   current.migration.shards.resize(3);
   current.placement = even_placement(3);
-  for (auto const value : {1, 2, 3, 4}) EXPECT_EQ(lookup_shard(current, value), current.shard_of(slot_of(shard_key(value))));
+  for (auto const value : {1, 2, 3, 4})
+    EXPECT_EQ(lookup_shard(current, value), current.shard_of(slot_of(shard_key(value))));
 }
 
 TEST(lookups_are_kept, from_dual_writing_on) {
@@ -80,9 +86,12 @@ TEST(names_of_lookup_tables, do_not_collide) {
 TEST(statements_of_lookups, hold_values_as_parameters_only) {
   auto const table = users();
   auto const entries = value_of(lookup_entries(table, {"7", "42", "secret", std::nullopt, std::nullopt}));
-  for (auto const& one : {lookup_insert_statement(entries), lookup_holders_statement(entries), lookup_takeover_statement(entries[0], entries[0].owner),
-                          lookup_remove_statement(entries[0]), row_holds_statement(entries[0].of, entries[0].texts, entries[0].owner),
-                          without_mapping_statement(entries), without_row_statement(entries), source_find_statement(entries[0].of, entries[0].texts, 5)}) {
+  for (auto const& one :
+       {lookup_insert_statement(entries), lookup_holders_statement(entries),
+        lookup_takeover_statement(entries[0], entries[0].owner), lookup_remove_statement(entries[0]),
+        row_holds_statement(entries[0].of, entries[0].texts, entries[0].owner),
+        without_mapping_statement(entries), without_row_statement(entries),
+        source_find_statement(entries[0].of, entries[0].texts, 5)}) {
     EXPECT_THAT(one.sql, Not(HasSubstr("secret")));
     EXPECT_THAT(one.parameters, ::testing::Contains(::testing::Optional(HasSubstr("secret"))));
   }

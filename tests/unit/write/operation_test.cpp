@@ -1,10 +1,11 @@
 // Digests of operations, the rows of a batch by node, and the jobs that follow a commit.
-#include <gtest/gtest.h>
+#include "lib/write/operation.hpp"
 
 #include <set>
 
+#include <gtest/gtest.h>
+
 #include "lib/write/batch.hpp"
-#include "lib/write/operation.hpp"
 #include "lib/write/second_half.hpp"
 
 namespace {
@@ -12,13 +13,16 @@ namespace {
 using namespace shardway;
 
 TEST(operations, every_part_of_a_call_and_where_it_ends_counts) {
-  auto const of = [](std::string_view id, std::string_view table, shard_key const& key, std::string_view sql, std::vector<text_value> const& parameters) {
+  auto const of = [](std::string_view id, std::string_view table, shard_key const& key, std::string_view sql,
+                     std::vector<text_value> const& parameters) {
     return operation_digest(id, table, key, sql, parameters);
   };
   std::vector<std::string> const all{
-      of("a", "t", 1, "s", {"p"}), of("b", "t", 1, "s", {"p"}),          of("a", "u", 1, "s", {"p"}), of("a", "t", 2, "s", {"p"}), of("a", "t", 1, "r", {"p"}),
-      of("a", "t", 1, "s", {"q"}), of("a", "t", 1, "s", {std::nullopt}), of("a", "t", 1, "s", {""}),  of("a", "t", 1, "s", {}),     of("at", "", 1, "s", {"p"}),
-      of("a", "t", 1, "sp", {""}), of("a", "t", 1, "s", {"p", ""}),      of("a", "t", 1, "s", {"", "p"})};
+      of("a", "t", 1, "s", {"p"}),          of("b", "t", 1, "s", {"p"}), of("a", "u", 1, "s", {"p"}),
+      of("a", "t", 2, "s", {"p"}),          of("a", "t", 1, "r", {"p"}), of("a", "t", 1, "s", {"q"}),
+      of("a", "t", 1, "s", {std::nullopt}), of("a", "t", 1, "s", {""}),  of("a", "t", 1, "s", {}),
+      of("at", "", 1, "s", {"p"}),          of("a", "t", 1, "sp", {""}), of("a", "t", 1, "s", {"p", ""}),
+      of("a", "t", 1, "s", {"", "p"})};
   EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size());
   EXPECT_EQ(all[0], of("a", "t", 1, "s", {"p"}));
   EXPECT_EQ(all[0].size(), 64U);
@@ -27,7 +31,10 @@ TEST(operations, every_part_of_a_call_and_where_it_ends_counts) {
 TEST(operations, one_write_in_256_sweeps) {
   int sweeping = 0;
   for (int last = 0; last < 256; ++last)
-    sweeping += sweeps_operations(write_id::from_parts(1, {0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(last)})) ? 1 : 0;
+    sweeping += sweeps_operations(
+                    write_id::from_parts(1, {0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(last)}))
+                    ? 1
+                    : 0;
   EXPECT_EQ(sweeping, 1);
 }
 

@@ -9,16 +9,18 @@ using namespace shardway;
 using namespace std::chrono_literals;
 
 constexpr shard_id placed{3};
-constexpr stage stages[]{stage::observing, stage::copying, stage::replicating, stage::dual_writing, stage::sharded, stage::finalized};
+constexpr stage stages[]{stage::observing,    stage::copying, stage::replicating,
+                         stage::dual_writing, stage::sharded, stage::finalized};
 
-write_plan plan(stage at, table_kind kind, node_index authority, dual_write_mode mode) { return plan_write(at, kind, authority, placed,
-    mode, 250ms); }
+write_plan plan(stage at, table_kind kind, node_index authority, dual_write_mode mode) {
+  return plan_write(at, kind, authority, placed, mode, 250ms);
+}
 
 TEST(write_plan, observing_leaves_everything_alone) {
   for (auto const kind : {table_kind::sharded, table_kind::reference})
     for (auto const node : {source_node, node_index{placed}})
-      for (auto const mode : {dual_write_mode::sync, dual_write_mode::async}) EXPECT_EQ(plan(stage::observing, kind, node, mode),
-          write_plan{});
+      for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
+        EXPECT_EQ(plan(stage::observing, kind, node, mode), write_plan{});
 }
 
 TEST(write_plan, a_reference_table_is_fenced_and_never_captured) {
@@ -33,7 +35,8 @@ TEST(write_plan, a_shards_authority_is_fenced_and_checked_and_writes_nowhere_els
   for (auto const at : stages) {
     if (at == stage::observing) continue;
     for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
-      EXPECT_EQ(plan(at, table_kind::sharded, node_index{placed}, mode), (write_plan{.fenced = true, .capture = capture_level::strict}))
+      EXPECT_EQ(plan(at, table_kind::sharded, node_index{placed}, mode),
+                (write_plan{.fenced = true, .capture = capture_level::strict}))
           << name(at);
   }
 }
@@ -41,12 +44,15 @@ TEST(write_plan, a_shards_authority_is_fenced_and_checked_and_writes_nowhere_els
 TEST(write_plan, the_sources_authority_grows_from_check_to_outbox) {
   for (auto const at : {stage::copying, stage::replicating})
     for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
-      EXPECT_EQ(plan(at, table_kind::sharded, source_node, mode), (write_plan{.fenced = true, .capture = capture_level::check}));
+      EXPECT_EQ(plan(at, table_kind::sharded, source_node, mode),
+                (write_plan{.fenced = true, .capture = capture_level::check}));
   for (auto const at : {stage::dual_writing, stage::sharded}) {
     EXPECT_EQ(plan(at, table_kind::sharded, source_node, dual_write_mode::sync),
-              (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 250ms}));
-    EXPECT_EQ(plan(at, table_kind::sharded, source_node, dual_write_mode::async),
-              (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 0ms}));
+              (write_plan{
+                  .fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 250ms}));
+    EXPECT_EQ(
+        plan(at, table_kind::sharded, source_node, dual_write_mode::async),
+        (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 0ms}));
   }
 }
 

@@ -15,9 +15,11 @@ inline write_id write_id::make(clock_source const& clock) {
   return from_parts(static_cast<std::uint64_t>(since.count()), random);
 }
 
-inline write_id write_id::from_parts(std::uint64_t unix_milliseconds, std::array<std::uint8_t, 10> random) noexcept {
+inline write_id write_id::from_parts(std::uint64_t unix_milliseconds,
+                                     std::array<std::uint8_t, 10> random) noexcept {
   write_id id;
-  for (unsigned i = 0; i < 6; ++i) id.bytes_[i] = static_cast<std::uint8_t>(unix_milliseconds >> (8 * (5 - i)));
+  for (unsigned i = 0; i < 6; ++i)
+    id.bytes_[i] = static_cast<std::uint8_t>(unix_milliseconds >> (8 * (5 - i)));
   std::copy(random.begin(), random.end(), id.bytes_.begin() + 6);
   id.bytes_[6] = static_cast<std::uint8_t>(0x70 | (id.bytes_[6] & 0x0f));  // version 7
   id.bytes_[8] = static_cast<std::uint8_t>(0x80 | (id.bytes_[8] & 0x3f));  // the variant of RFC 9562

@@ -1,4 +1,5 @@
-// The one actor of a migration: holds the lease, runs the engine, serves requests. Kill it at any moment and start it again.
+// The one actor of a migration: holds the lease, runs the engine, serves requests. Kill it at any moment and
+// start it again.
 #pragma once
 
 #include <chrono>
@@ -18,26 +19,31 @@ namespace shardway {
 inline namespace v0 {
 
 struct controller_options {
-  migration_manifest migration;                           ///< addresses and roles
-  std::string holder;                                     ///< shown in the lease, such as "host:pid"
+  migration_manifest migration;                              ///< addresses and roles
+  std::string holder;                                        ///< shown in the lease, such as "host:pid"
   std::function<result<std::string>()> password_provider{};  ///< for every connection; may be empty
-  std::chrono::milliseconds lease_duration{3000};         ///< > 0: a dead controller's successor waits this long at most
-  std::chrono::milliseconds lease_wait{15000};            ///< >= 0: how long `start` waits for another's lease to end
+  std::chrono::milliseconds lease_duration{
+      3000};  ///< > 0: a dead controller's successor waits this long at most
+  std::chrono::milliseconds lease_wait{15000};  ///< >= 0: how long `start` waits for another's lease to end
   wave_options waves{};
   verify_options verification{};
   engine_limits limits{};
-  std::chrono::seconds certificate_age_max{600};          ///< > 0: an older certificate is red at the wave's gate
-  std::chrono::milliseconds gate_patience{5000};          ///< >= 0: how long a wave waits for clients to refresh and streams to come back
-  std::chrono::seconds client_expiry{10};                 ///< > 0: a client silent for longer no longer counts
-  std::chrono::seconds foreign_quiet{3};                  ///< >= 0: a wave waits until no foreign write was seen for this long
-  std::chrono::seconds transaction_age_max{30};           ///< > 0: an older transaction on a node is red at the wave's gate
-  std::int64_t lag_bytes_max{std::int64_t{16} << 20};     ///< > 0: more lag of a stream is red at the wave's gate
-  std::string client_programs{};                          ///< folder of pg_dump and psql; empty: PATH
+  std::chrono::seconds certificate_age_max{600};  ///< > 0: an older certificate is red at the wave's gate
+  std::chrono::milliseconds gate_patience{
+      5000};  ///< >= 0: how long a wave waits for clients to refresh and streams to come back
+  std::chrono::seconds client_expiry{10};  ///< > 0: a client silent for longer no longer counts
+  std::chrono::seconds foreign_quiet{
+      3};  ///< >= 0: a wave waits until no foreign write was seen for this long
+  std::chrono::seconds transaction_age_max{
+      30};  ///< > 0: an older transaction on a node is red at the wave's gate
+  std::int64_t lag_bytes_max{std::int64_t{16}
+                             << 20};  ///< > 0: more lag of a stream is red at the wave's gate
+  std::string client_programs{};      ///< folder of pg_dump and psql; empty: PATH
 };
 
 /// One condition of a wave. Any red one refuses.
 struct gate {
-  std::string name;    ///< stable
+  std::string name;  ///< stable
   bool green{};
   std::string detail;  ///< what was found
   std::string fix;     ///< what to do; empty when green
@@ -49,22 +55,25 @@ struct apply_report {
   std::uint64_t generation{};
 };
 
-/// Puts our objects on every node, reads the tables' shapes and publishes the generation that the manifests say: new tables in stage observing.
-/// Takes the lease for as long as it runs.
-/// Errors: `lease_held` (a controller runs: it takes the manifests by a request of kind apply), `manifest_invalid` (a change that is not allowed),
-/// `precondition_failed`, `unknown_table`.
+/// Puts our objects on every node, reads the tables' shapes and publishes the generation that the manifests
+/// say: new tables in stage observing. Takes the lease for as long as it runs. Errors: `lease_held` (a
+/// controller runs: it takes the manifests by a request of kind apply), `manifest_invalid` (a change that is
+/// not allowed), `precondition_failed`, `unknown_table`.
 result<apply_report> apply_manifests(controller_options const&, std::vector<table_manifest> const&);
 
-/// Thread safety: not safe, but `run` may be stopped from any thread. Lifetime: the destructor stops all threads and releases the lease.
+/// Thread safety: not safe, but `run` may be stopped from any thread. Lifetime: the destructor stops all
+/// threads and releases the lease.
 ///
 /// Requests (`shardway.request`), by kind and arguments:
-/// advance {group, to}: to the stage, step by step; done when it is there · guard {group, mode: recording|refusing} · verify {group} ·
-/// gates {group} · wave {group, percent, approved_by} · rollback {group, shard?, approved_by} · finalize {group, approved_by} ·
-/// reconcile {group} · pause {} and resume {} (the copy) · apply {documents: [text]}.
+/// advance {group, to}: to the stage, step by step; done when it is there · guard {group, mode:
+/// recording|refusing} · verify {group} · gates {group} · wave {group, percent, approved_by} · rollback
+/// {group, shard?, approved_by} · finalize {group, approved_by} · reconcile {group} · pause {} and resume {}
+/// (the copy) · apply {documents: [text]}.
 class controller {
  public:
   /// Takes the lease, raises the token on every node, finishes or undoes unfinished waves, starts the engine.
-  /// Errors: `lease_held`, `node_unreachable`, `precondition_failed` (manifests were never applied), `corrupt_data` (I1).
+  /// Errors: `lease_held`, `node_unreachable`, `precondition_failed` (manifests were never applied),
+  /// `corrupt_data` (I1).
   static result<std::unique_ptr<controller>> start(controller_options);
   ~controller();
 

@@ -17,27 +17,30 @@ inline namespace v0 {
 struct engine_options {
   engine_nodes nodes;
   std::shared_ptr<generation const> routing;  ///< newest generation; must not be null
-  std::int64_t token{};                       ///< of the controller's lease; every transaction of the engine carries it
+  std::int64_t token{};  ///< of the controller's lease; every transaction of the engine carries it
   engine_limits limits{};
 };
 
-/// Runs one dispatcher thread (reads the source's replication slot), one applier thread a shard, copy workers while a copy runs and one
-/// mirror thread a shard where asked for.
+/// Runs one dispatcher thread (reads the source's replication slot), one applier thread a shard, copy workers
+/// while a copy runs and one mirror thread a shard where asked for.
 ///
-/// What it finds wrong it does not work round: the stream concerned stops, nothing is confirmed past it, and `failure` says why. Lost
-/// connections are not such: it reconnects by itself. A `not_leader` failure means that a newer controller has the lease.
-/// Preconditions: schemas, publications, fences and replication slots are installed; the token has been raised on every node.
-/// Thread safety: shared use is safe. Lifetime: the destructor stops and joins all threads.
+/// What it finds wrong it does not work round: the stream concerned stops, nothing is confirmed past it, and
+/// `failure` says why. Lost connections are not such: it reconnects by itself. A `not_leader` failure means
+/// that a newer controller has the lease. Preconditions: schemas, publications, fences and replication slots
+/// are installed; the token has been raised on every node. Thread safety: shared use is safe. Lifetime: the
+/// destructor stops and joins all threads.
 class engine {
  public:
   /// Starts the stream from the replication slot's confirmed position. Comes back as soon as the threads run.
-  /// Errors: `invalid_argument`; errors of the first look at the source (`node_unreachable`, `stream_broken` without a replication slot).
+  /// Errors: `invalid_argument`; errors of the first look at the source (`node_unreachable`, `stream_broken`
+  /// without a replication slot).
   static result<std::unique_ptr<engine>> start(engine_options options);
   ~engine();
   engine(engine const&) = delete;
   engine& operator=(engine const&) = delete;
 
-  /// A newer generation: tables and groups that joined, stages. Windows are not taken from it; they come with the WAL (S22).
+  /// A newer generation: tables and groups that joined, stages. Windows are not taken from it; they come with
+  /// the WAL (S22).
   void update_generation(std::shared_ptr<generation const> routing);
 
   /// Copies every table of the group whose chunks are not all closed, in the background; `copy_state` tells.

@@ -29,15 +29,16 @@ struct finding {
 struct preflight_options {
   /// Opens a session with the engine's role. An error becomes a finding, not a failure of the preflight.
   std::function<result<std::unique_ptr<session>>(node_definition const&)> connect;
-  std::chrono::seconds transaction_age_max{60};     ///< older transactions are reported
+  std::chrono::seconds transaction_age_max{60};  ///< older transactions are reported
   std::chrono::milliseconds clock_difference_max{500};
-  int spare_replication_slots{0};                   ///< wanted beside the ones the migration needs
+  int spare_replication_slots{0};  ///< wanted beside the ones the migration needs
 };
 
-/// Looks at every node and table. The list is ordered: nodes first, then tables; every check reports, also when it passes.
-/// Errors: `invalid_argument` (no `connect`). What a node answers is a finding.
-/// Cost: a connection and about twenty queries a node, a dozen a table.
-result<std::vector<finding>> run_preflight(migration_manifest const&, std::vector<table_manifest> const&, preflight_options const&);
+/// Looks at every node and table. The list is ordered: nodes first, then tables; every check reports, also
+/// when it passes. Errors: `invalid_argument` (no `connect`). What a node answers is a finding. Cost: a
+/// connection and about twenty queries a node, a dozen a table.
+result<std::vector<finding>> run_preflight(migration_manifest const&, std::vector<table_manifest> const&,
+                                           preflight_options const&);
 
 /// The worst level of the list.
 finding_level worst(std::vector<finding> const&) noexcept;

@@ -18,14 +18,18 @@ struct repair_report {
   std::string key_digest;
 };
 
-/// Repairs the rows named, on the nodes without authority. Each row is looked at anew on every node and repaired until it agrees; what was repaired
-/// meanwhile, or whose slot has moved, is left alone. A repair is a one-key chunk: the target's row is locked, or what could delete it again; then a
-/// snapshot is taken on the authority that shows every transaction the stream had applied; then the row is written. Never raises a stored version.
-/// Records each repair before it commits, which makes older certificates worthless (I7).
-/// Errors: `not_leader`; `could_not_tell` (a transaction on the authority stays open longer than `recheck_wait`); SQLSTATE 23505 (a unique value is
-/// held by a row that is not named); connections. What was repaired before an error stays and is recorded.
-result<std::vector<repair_report>> reconcile_group(engine_nodes const&, generation const&, std::string const& group,
-                                                   std::vector<table_verdict> const&, std::int64_t token, verify_options const&);
+/// Repairs the rows named, on the nodes without authority. Each row is looked at anew on every node and
+/// repaired until it agrees; what was repaired meanwhile, or whose slot has moved, is left alone. A repair is
+/// a one-key chunk: the target's row is locked, or what could delete it again; then a snapshot is taken on
+/// the authority that shows every transaction the stream had applied; then the row is written. Never raises a
+/// stored version. Records each repair before it commits, which makes older certificates worthless (I7).
+/// Errors: `not_leader`; `could_not_tell` (a transaction on the authority stays open longer than
+/// `recheck_wait`); SQLSTATE 23505 (a unique value is held by a row that is not named); connections. What was
+/// repaired before an error stays and is recorded.
+result<std::vector<repair_report>> reconcile_group(engine_nodes const&, generation const&,
+                                                   std::string const& group,
+                                                   std::vector<table_verdict> const&, std::int64_t token,
+                                                   verify_options const&);
 
 }  // namespace v0
 }  // namespace shardway

@@ -1,6 +1,8 @@
-// Are the rows equal on both sides? Sums over key ranges first, then rows; what changes meanwhile is looked at again. Keeps I7.
+// Are the rows equal on both sides? Sums over key ranges first, then rows; what changes meanwhile is looked
+// at again. Keeps I7.
 //
-// What verification can't see: values that PostgreSQL prints alike though they differ in memory, and rows that change in every look.
+// What verification can't see: values that PostgreSQL prints alike though they differ in memory, and rows
+// that change in every look.
 #pragma once
 
 #include <chrono>
@@ -17,11 +19,11 @@ namespace shardway {
 inline namespace v0 {
 
 struct verify_options {
-  std::int64_t range_rows{20000};                     ///< > 0: rows of one sum
-  std::chrono::milliseconds deadline{120000};         ///< > 0: a whole group; spent: could_not_tell
-  std::chrono::milliseconds recheck_wait{5000};       ///< > 0: how long one look waits for the streams to pass
-  int recheck_limit{20};                              ///< > 0: looks at one row before could_not_tell
-  std::size_t named_max{100};                         ///< > 0: differing rows named per table; all are counted
+  std::int64_t range_rows{20000};                ///< > 0: rows of one sum
+  std::chrono::milliseconds deadline{120000};    ///< > 0: a whole group; spent: could_not_tell
+  std::chrono::milliseconds recheck_wait{5000};  ///< > 0: how long one look waits for the streams to pass
+  int recheck_limit{20};                         ///< > 0: looks at one row before could_not_tell
+  std::size_t named_max{100};                    ///< > 0: differing rows named per table; all are counted
 };
 
 /// How a row differs.
@@ -30,8 +32,8 @@ std::string_view name(difference_kind) noexcept;
 
 struct row_difference {
   difference_kind kind{};
-  std::string node;        ///< where the row is wrong
-  std::string key_digest;  ///< first 16 hex digits of the keyed hash of the primary key; never the key
+  std::string node;              ///< where the row is wrong
+  std::string key_digest;        ///< first 16 hex digits of the keyed hash of the primary key; never the key
   std::vector<std::string> key;  ///< the primary key in text form: for `reconcile`, never for a log
   friend bool operator==(row_difference const&, row_difference const&) = default;
 };
@@ -40,19 +42,21 @@ struct row_difference {
 struct table_verdict {
   std::string relation;
   verdict found{};
-  std::int64_t rows{};             ///< compared
-  std::int64_t rechecked{};        ///< looked at one by one
+  std::int64_t rows{};       ///< compared
+  std::int64_t rechecked{};  ///< looked at one by one
   std::int64_t differing{};
-  lsn as_of{};                     ///< position of the source before the first read
-  std::string started_at;          ///< database's clock before the first read
+  lsn as_of{};             ///< position of the source before the first read
+  std::string started_at;  ///< database's clock before the first read
   std::vector<row_difference> rows_named;
 };
 
-/// Compares every table of the group: for each primary-key range count and order-independent 128-bit sum of keyed row hashes on the source and
-/// summed over the shards. Ranges that differ are compared row by row; rows that differ are looked at again, both sides, after the streams of
-/// both directions have passed the first look. A row must be on the shard of its slot and on no other. Writes nothing.
-/// Errors: connections, `schema_drift`, `invalid_argument`. Cost: one read of every row on each side.
-result<std::vector<table_verdict>> verify_group(engine_nodes const&, generation const&, std::string const& group, verify_options const&);
+/// Compares every table of the group: for each primary-key range count and order-independent 128-bit sum of
+/// keyed row hashes on the source and summed over the shards. Ranges that differ are compared row by row;
+/// rows that differ are looked at again, both sides, after the streams of both directions have passed the
+/// first look. A row must be on the shard of its slot and on no other. Writes nothing. Errors: connections,
+/// `schema_drift`, `invalid_argument`. Cost: one read of every row on each side.
+result<std::vector<table_verdict>> verify_group(engine_nodes const&, generation const&,
+                                                std::string const& group, verify_options const&);
 
 }  // namespace v0
 }  // namespace shardway

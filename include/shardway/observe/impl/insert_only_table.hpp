@@ -12,15 +12,19 @@
 namespace shardway {
 inline namespace v0 {
 
-/// An entry has a member `hash`. Thread safety: shared use is safe. Lifetime: entries stay where they are as long as the table.
+/// An entry has a member `hash`. Thread safety: shared use is safe. Lifetime: entries stay where they are as
+/// long as the table.
 template <class Entry>
 class insert_only_table {
  public:
   /// Preconditions: entries_max > 0.
   explicit insert_only_table(std::size_t entries_max)
-      : entries_max_(entries_max), mask_(std::bit_ceil(entries_max * 2) - 1), places_(new std::atomic<Entry*>[mask_ + 1]{}) {}
+      : entries_max_(entries_max),
+        mask_(std::bit_ceil(entries_max * 2) - 1),
+        places_(new std::atomic<Entry*>[mask_ + 1] {}) {}
 
-  /// The entry with this hash for which `is` says yes; else a new one from `make`, or nothing if the table is full.
+  /// The entry with this hash for which `is` says yes; else a new one from `make`, or nothing if the table is
+  /// full.
   template <class Is, class Make>
   Entry* find_or_add(std::uint64_t hash, Is const& is, Make const& make) {
     if (auto* found = find(hash, is)) return found;

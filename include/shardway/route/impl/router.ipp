@@ -18,14 +18,16 @@ inline std::uint64_t eight_bytes(char const* at) noexcept {
   return word;
 }
 
-/// Of a table's name, for the index of one snapshot: nothing stored follows from it. Two words at once, the last ones overlapping.
+/// Of a table's name, for the index of one snapshot: nothing stored follows from it. Two words at once, the
+/// last ones overlapping.
 inline std::uint64_t hash_of_name(std::string_view name) noexcept {
   constexpr std::uint64_t one = 0x9E3779B97F4A7C15ULL, other = 0xC2B2AE3D27D4EB4FULL;
   auto const mixed = [](std::uint64_t word) { return word ^ (word >> 31); };
   auto const* at = name.data();
   auto left = name.size();
   std::uint64_t sum = left * one;
-  for (; left > 16; at += 16, left -= 16) sum = mixed((sum ^ eight_bytes(at)) * one + eight_bytes(at + 8) * other);
+  for (; left > 16; at += 16, left -= 16)
+    sum = mixed((sum ^ eight_bytes(at)) * one + eight_bytes(at + 8) * other);
   if (left >= 8) {
     sum += mixed(eight_bytes(at) * one) + eight_bytes(at + left - 8) * other;
   } else {
@@ -45,34 +47,40 @@ inline bool same_name(char const* a, char const* b, std::size_t size) noexcept {
 }
 
 inline error no_table(std::string_view table) {
-  return error{error_code::unknown_table, "no manifest of the current generation names the table " + std::string{table},
+  return error{error_code::unknown_table,
+               "no manifest of the current generation names the table " + std::string{table},
                "write a manifest for it, or name it as \"schema.table\""};
 }
 
 /// Why the key is not one of this table.
 inline error misfit(table_routes const& table, shard_key const& key) {
   if (table.reference)
-    return error{error_code::shard_key_missing, table.table + " is a reference table: it has no shard key", "give the key {}"};
+    return error{error_code::shard_key_missing, table.table + " is a reference table: it has no shard key",
+                 "give the key {}"};
   std::string columns;
   for (auto const& column : table.columns) columns.append(columns.empty() ? "" : ", ").append(column);
   if (key.empty())
     return error{error_code::shard_key_missing,
-                 "no shard key was given for " + table.table + (columns.empty() ? "" : ", which is routed by (" + columns + ")"),
-                 "give its value; `read_by` and `execute_by` find it by a lookup's column, `read_all` asks every node where the manifest's "
+                 "no shard key was given for " + table.table +
+                     (columns.empty() ? "" : ", which is routed by (" + columns + ")"),
+                 "give its value; `read_by` and `execute_by` find it by a lookup's column, `read_all` asks "
+                 "every node where the manifest's "
                  "`reads.scatter` allows it"};
   bool same = key.columns() == table.shard_key.size();
   for (std::size_t i = 0; same && i < key.columns(); ++i) same = key.type_of(i) == table.shard_key[i];
   if (same) return key.check().error();
   std::string wanted;
   for (auto const type : table.shard_key) wanted.append(wanted.empty() ? "" : ", ").append(name(type));
-  return error{error_code::invalid_argument, "the shard key given for " + table.table + " has other columns or types than the table's",
+  return error{error_code::invalid_argument,
+               "the shard key given for " + table.table + " has other columns or types than the table's",
                "give (" + wanted + ")" + (columns.empty() ? "" : " for (" + columns + ")")};
 }
 
 inline std::vector<node_index> nodes_of(routing_table const& owners) {
   std::vector<node_index> nodes;
   for (std::uint16_t slot = 0; slot < limits::slot_count; ++slot)
-    if (auto const node = owners.owner_of(slot_id{slot}).node; nodes.empty() || nodes.back() != node) nodes.push_back(node);
+    if (auto const node = owners.owner_of(slot_id{slot}).node; nodes.empty() || nodes.back() != node)
+      nodes.push_back(node);
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   return nodes;
@@ -96,7 +104,13 @@ inline void routing_snapshot::index_tables() {
     auto at = static_cast<std::size_t>(hash) & (places - 1);
     while (known_[at].name != nullptr) at = (at + 1) & (places - 1);
     auto& made = known_[at];
-    made = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(table.table.size()), table.table.data(), index, table.group, 0, {}};
+    made = {static_cast<std::uint32_t>(hash >> 32),
+            static_cast<std::uint32_t>(table.table.size()),
+            table.table.data(),
+            index,
+            table.group,
+            0,
+            {}};
     if (table.reference) continue;
     made.columns = static_cast<std::uint8_t>(table.shard_key.size());
     std::copy(table.shard_key.begin(), table.shard_key.end(), made.types.begin());
@@ -109,7 +123,9 @@ inline routing_snapshot::known_table const* routing_snapshot::known(std::string_
   for (auto at = static_cast<std::size_t>(hash) & (known_.size() - 1);; at = (at + 1) & (known_.size() - 1)) {
     auto const& one = known_[at];
     if (one.name == nullptr) return nullptr;
-    if (one.tag == tag && one.name_size == table.size() && routing::same_name(one.name, table.data(), table.size())) return &one;
+    if (one.tag == tag && one.name_size == table.size() &&
+        routing::same_name(one.name, table.data(), table.size()))
+      return &one;
   }
 }
 
@@ -118,10 +134,12 @@ inline result<std::shared_ptr<routing_snapshot const>> routing_snapshot::make(ro
   std::sort(data.tables.begin(), data.tables.end(), before);
   auto const same = [](table_routes const& a, table_routes const& b) { return a.table == b.table; };
   auto const twice = std::adjacent_find(data.tables.begin(), data.tables.end(), same);
-  if (twice != data.tables.end()) return error{error_code::corrupt_data, "the routes name the table " + twice->table + " twice"};
+  if (twice != data.tables.end())
+    return error{error_code::corrupt_data, "the routes name the table " + twice->table + " twice"};
   for (auto const& table : data.tables)
     if (table.group >= data.groups.size() || table.shard_key.size() > limits::shard_key_columns_max)
-      return error{error_code::corrupt_data, "the routes place the table " + table.table + " in a group that is not there"};
+      return error{error_code::corrupt_data,
+                   "the routes place the table " + table.table + " in a group that is not there"};
   return std::shared_ptr<routing_snapshot const>{new routing_snapshot{std::move(data)}};
 }
 
@@ -133,13 +151,21 @@ inline table_routes const* routing_snapshot::find(std::string_view table) const 
 inline route routing_snapshot::of_group(std::uint16_t index, slot_id slot) const noexcept {
   auto const& group = data_.groups[index];
   auto const owner = group.owners.owner_of(slot);
-  return {slot, owner.node, owner.at, data_.placed.shard_of(slot), group.dual_written && owner.node.is_source(), index};
+  return {slot,
+          owner.node,
+          owner.epoch,
+          data_.placed.shard_of(slot),
+          group.dual_written && owner.node.is_source(),
+          index};
 }
 
-inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) const noexcept { return of_group(table.group, slot); }
+inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) const noexcept {
+  return of_group(table.group, slot);
+}
 
 // Out of line, so that the way of every call needs no stack for it.
-[[gnu::cold, gnu::noinline]] inline error routing_snapshot::refusal(std::string_view table, shard_key const& key) const {
+[[gnu::cold, gnu::noinline]] inline error routing_snapshot::refusal(std::string_view table,
+                                                                    shard_key const& key) const {
   auto const* const found = find(table);
   return found == nullptr ? routing::no_table(table) : routing::misfit(*found, key);
 }
@@ -163,7 +189,9 @@ inline router::router(std::shared_ptr<routing_snapshot const> first) : current_(
 
 inline bool router::publish(std::shared_ptr<routing_snapshot const> next) {
   ensure(next != nullptr, "a router is given a snapshot");
-  return current_.publish(std::move(next), [](auto const& now, auto const& fresh) { return fresh->generation() >= now->generation(); });
+  return current_.publish(std::move(next), [](auto const& now, auto const& fresh) {
+    return fresh->generation() >= now->generation();
+  });
 }
 
 inline std::shared_ptr<routing_snapshot const> router::snapshot() const { return current_.get(); }

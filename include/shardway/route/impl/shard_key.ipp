@@ -31,20 +31,28 @@ constexpr key_type type_of(key_column column) noexcept {
   switch (column) {
     case key_column::smallint:
     case key_column::integer:
-    case key_column::bigint: return key_type::integer;
-    case key_column::text: return key_type::text;
-    case key_column::uuid: return key_type::uuid;
-    case key_column::bytea: return key_type::bytea;
+    case key_column::bigint:
+      return key_type::integer;
+    case key_column::text:
+      return key_type::text;
+    case key_column::uuid:
+      return key_type::uuid;
+    case key_column::bytea:
+      return key_type::bytea;
   }
   return key_type{};
 }
 
 constexpr std::string_view name(key_type type) noexcept {
   switch (type) {
-    case key_type::integer: return "integer";
-    case key_type::text: return "text";
-    case key_type::uuid: return "uuid";
-    case key_type::bytea: return "bytea";
+    case key_type::integer:
+      return "integer";
+    case key_type::text:
+      return "text";
+    case key_type::uuid:
+      return "uuid";
+    case key_type::bytea:
+      return "bytea";
   }
   return "none";
 }
@@ -56,7 +64,8 @@ inline std::byte* shard_key::room_for(std::size_t size) {
   return large_.get();
 }
 
-inline shard_key::shard_key(integer_tag, std::int64_t value) noexcept : size_(8), columns_(1), type_(key_type::integer) {
+inline shard_key::shard_key(integer_tag, std::int64_t value) noexcept
+    : size_(8), columns_(1), type_(key_type::integer) {
   key_bytes::put_big_endian(small_.data(), static_cast<std::uint64_t>(value), 8);
 }
 
@@ -75,12 +84,11 @@ inline shard_key::shard_key(std::initializer_list<shard_key> columns) {
 }
 
 inline bool shard_key::may_join(std::span<shard_key const> columns) noexcept {
-  return columns.size() >= 2 && columns.size() <= limits::shard_key_columns_max &&
-         [&] {
-           for (auto const& key : columns)
-             if (key.columns_ != 1) return false;
-           return true;
-         }();
+  return columns.size() >= 2 && columns.size() <= limits::shard_key_columns_max && [&] {
+    for (auto const& key : columns)
+      if (key.columns_ != 1) return false;
+    return true;
+  }();
 }
 
 inline void shard_key::join(std::span<shard_key const> columns) {
@@ -99,7 +107,8 @@ inline void shard_key::join(std::span<shard_key const> columns) {
 inline result<shard_key> shard_key::composite(std::span<shard_key const> columns) {
   if (columns.size() == 1 && columns.front().columns_ == 1) return columns.front();
   if (!may_join(columns))
-    return error{error_code::invalid_argument, "a shard key of " + std::to_string(columns.size()) + " parts cannot be made",
+    return error{error_code::invalid_argument,
+                 "a shard key of " + std::to_string(columns.size()) + " parts cannot be made",
                  "give 1 to 4 keys of one column each, in the manifest's order"};
   shard_key key;
   key.join(columns);
@@ -111,8 +120,11 @@ inline shard_key::shard_key(shard_key const& other) : columns_(other.columns_), 
 }
 
 inline shard_key::shard_key(shard_key&& other) noexcept
-    : small_(other.small_), large_(std::move(other.large_)), size_(std::exchange(other.size_, 0)),
-      columns_(std::exchange(other.columns_, std::uint8_t{0})), type_(other.type_) {}
+    : small_(other.small_),
+      large_(std::move(other.large_)),
+      size_(std::exchange(other.size_, 0)),
+      columns_(std::exchange(other.columns_, std::uint8_t{0})),
+      type_(other.type_) {}
 
 inline shard_key& shard_key::operator=(shard_key const& other) {
   if (this != &other) *this = shard_key(other);
@@ -140,10 +152,13 @@ inline shard_key::part shard_key::part_of(std::size_t column) const noexcept {
 }
 
 inline key_type shard_key::type_of(std::size_t column) const noexcept { return part_of(column).type; }
-inline std::span<std::byte const> shard_key::bytes_of(std::size_t column) const noexcept { return part_of(column).bytes; }
+inline std::span<std::byte const> shard_key::bytes_of(std::size_t column) const noexcept {
+  return part_of(column).bytes;
+}
 
 inline bool operator==(shard_key const& a, shard_key const& b) noexcept {
-  return a.columns_ == b.columns_ && (a.columns_ != 1 || a.type_ == b.type_) && a.size_ == b.size_ && std::memcmp(a.bytes().data(), b.bytes().data(), a.size_) == 0;
+  return a.columns_ == b.columns_ && (a.columns_ != 1 || a.type_ == b.type_) && a.size_ == b.size_ &&
+         std::memcmp(a.bytes().data(), b.bytes().data(), a.size_) == 0;
 }
 
 }  // namespace v0

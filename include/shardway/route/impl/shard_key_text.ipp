@@ -47,7 +47,8 @@ inline result<shard_key> checked(shard_key key) {
   return key;
 }
 
-/// The length in bytes of the UTF-8 sequence that starts here, as PostgreSQL accepts it (no surrogate, nothing overlong, no NUL); 0 if none does.
+/// The length in bytes of the UTF-8 sequence that starts here, as PostgreSQL accepts it (no surrogate,
+/// nothing overlong, no NUL); 0 if none does.
 inline std::size_t utf8_step(std::span<std::byte const> text) noexcept {
   auto const at = [&](std::size_t i) { return i < text.size() ? std::to_integer<unsigned>(text[i]) : 0u; };
   auto const tail = [&](std::size_t i) { return (at(i) & 0xC0u) == 0x80u; };
@@ -89,24 +90,31 @@ inline result<key_column> key_column_of(std::string_view type) {
   if (type == "smallint") return key_column::smallint;
   if (type == "integer") return key_column::integer;
   if (type == "bigint") return key_column::bigint;
-  if (type == "text" || type == "character varying" || type.starts_with("character varying(")) return key_column::text;
+  if (type == "text" || type == "character varying" || type.starts_with("character varying("))
+    return key_column::text;
   if (type == "uuid") return key_column::uuid;
   if (type == "bytea") return key_column::bytea;
-  return error{error_code::invalid_argument, "a column of type " + std::string{type} + " cannot be part of a shard key",
+  return error{error_code::invalid_argument,
+               "a column of type " + std::string{type} + " cannot be part of a shard key",
                "use smallint, integer, bigint, text, character varying, uuid or bytea"};
 }
 
 inline result<shard_key> shard_key::from_text(key_column column, std::string_view text) {
   switch (column) {
-    case key_column::smallint: return key_text_form::integer<std::int16_t>(text);
-    case key_column::integer: return key_text_form::integer<std::int32_t>(text);
-    case key_column::bigint: return key_text_form::integer<std::int64_t>(text);
-    case key_column::text: return key_text_form::checked(shard_key(text));
+    case key_column::smallint:
+      return key_text_form::integer<std::int16_t>(text);
+    case key_column::integer:
+      return key_text_form::integer<std::int32_t>(text);
+    case key_column::bigint:
+      return key_text_form::integer<std::int64_t>(text);
+    case key_column::text:
+      return key_text_form::checked(shard_key(text));
     case key_column::bytea: {
       BOOST_OUTCOME_TRY(auto key, key_text_form::bytea(text));
       return key_text_form::checked(std::move(key));
     }
-    case key_column::uuid: break;
+    case key_column::uuid:
+      break;
   }
   auto const bytes = uuid_text::parse(text);
   if (!bytes) return key_text_form::refused("the text is no uuid");
@@ -124,19 +132,25 @@ inline result<shard_key> shard_key::from_binary(key_column column, std::span<std
                      : column == key_column::bigint  ? 8u
                      : column == key_column::uuid    ? 16u
                                                      : 0u;
-  if (width != 0 && field.size() != width) return key_text_form::refused("the binary field has not the length of its type");
+  if (width != 0 && field.size() != width)
+    return key_text_form::refused("the binary field has not the length of its type");
   switch (column) {
-    case key_column::smallint: return shard_key(static_cast<std::int16_t>(key_bytes::get_big_endian(field)));
-    case key_column::integer: return shard_key(static_cast<std::int32_t>(key_bytes::get_big_endian(field)));
-    case key_column::bigint: return shard_key(static_cast<std::int64_t>(key_bytes::get_big_endian(field)));
+    case key_column::smallint:
+      return shard_key(static_cast<std::int16_t>(key_bytes::get_big_endian(field)));
+    case key_column::integer:
+      return shard_key(static_cast<std::int32_t>(key_bytes::get_big_endian(field)));
+    case key_column::bigint:
+      return shard_key(static_cast<std::int64_t>(key_bytes::get_big_endian(field)));
     case key_column::text:
     case key_column::uuid:
-    case key_column::bytea: break;
+    case key_column::bytea:
+      break;
   }
   return key_text_form::checked(shard_key(shardway::type_of(column), field));
 }
 
-inline result<shard_key> shard_key::from_binary(std::string_view type_name, std::span<std::byte const> field) {
+inline result<shard_key> shard_key::from_binary(std::string_view type_name,
+                                                std::span<std::byte const> field) {
   BOOST_OUTCOME_TRY(auto column, key_column_of(type_name));
   return from_binary(column, field);
 }
@@ -144,14 +158,17 @@ inline result<shard_key> shard_key::from_binary(std::string_view type_name, std:
 inline std::string shard_key::text_of(std::size_t column) const {
   auto const [type, bytes] = part_of(column);
   switch (type) {
-    case key_type::integer: return std::to_string(static_cast<std::int64_t>(key_bytes::get_big_endian(bytes)));
-    case key_type::text: return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+    case key_type::integer:
+      return std::to_string(static_cast<std::int64_t>(key_bytes::get_big_endian(bytes)));
+    case key_type::text:
+      return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
     case key_type::uuid: {
       uuid_bytes value;
       std::memcpy(value.data(), bytes.data(), value.size());
       return uuid_text::print(value);
     }
-    case key_type::bytea: break;
+    case key_type::bytea:
+      break;
   }
   constexpr char digits[] = "0123456789abcdef";
   std::string text = "\\x";
@@ -165,7 +182,8 @@ inline std::string shard_key::text_of(std::size_t column) const {
 inline bool shard_key::is_sound(part const& one) noexcept {
   if (one.type == key_type::integer || one.type == key_type::uuid) [[likely]]
     return true;
-  return one.bytes.size() <= limits::shard_key_bytes_max && (one.type != key_type::text || key_text_form::is_utf8(one.bytes));
+  return one.bytes.size() <= limits::shard_key_bytes_max &&
+         (one.type != key_type::text || key_text_form::is_utf8(one.bytes));
 }
 
 inline bool shard_key::fits(std::span<key_type const> types) const noexcept {
@@ -189,13 +207,17 @@ inline bool shard_key::fits(std::span<key_type const> types) const noexcept {
 }
 
 inline result<void> shard_key::check() const {
-  if (empty()) return error{error_code::invalid_argument, "the shard key is empty", "give a value for each column of the shard key"};
+  if (empty())
+    return error{error_code::invalid_argument, "the shard key is empty",
+                 "give a value for each column of the shard key"};
   for (std::size_t column = 0; column < columns_; ++column) {
     auto const [type, bytes] = part_of(column);
     if (bytes.size() > limits::shard_key_bytes_max)
-      return error{error_code::invalid_argument, "the shard key is longer than " + std::to_string(limits::shard_key_bytes_max) + " bytes"};
+      return error{error_code::invalid_argument,
+                   "the shard key is longer than " + std::to_string(limits::shard_key_bytes_max) + " bytes"};
     if (type == key_type::text && !key_text_form::is_utf8(bytes))
-      return error{error_code::invalid_argument, "the shard key is no valid UTF-8 text, or holds NUL", "give text encoded as UTF-8"};
+      return error{error_code::invalid_argument, "the shard key is no valid UTF-8 text, or holds NUL",
+                   "give text encoded as UTF-8"};
   }
   return success();
 }

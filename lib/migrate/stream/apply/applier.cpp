@@ -1,14 +1,14 @@
 #include "lib/migrate/stream/apply/applier.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/nodes/reconnect.hpp"
-#include "shardway/base/stop_point.hpp"
-#include "shardway/base/test_switch.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -33,7 +33,8 @@ void applier::run() {
   }
 }
 
-// What a lost connection left is sent again by `pending_`: the position read at the start says how far it had come.
+// What a lost connection left is sent again by `pending_`: the position read at the start says how far it had
+// come.
 result<> applier::serve() {
   BOOST_OUTCOME_TRYV(connect_and_read_position());
   while (!queue_.is_closed()) {
@@ -52,16 +53,20 @@ result<> applier::serve() {
 result<> applier::connect_and_read_position() {
   BOOST_OUTCOME_TRY(auto made, connect(options_.shard));
   shard_ = std::move(made);
-  // Foreign keys and triggers do not fire: changes are finished images (F2). Each statement names rows by their key, so that a plan which
-  // reads a table whole is never right, whatever the statistics say.
-  BOOST_OUTCOME_TRYV(shard_->simple("SET session_replication_role = replica; SET synchronous_commit = on; SET enable_seqscan = off; "
-                                    "SET enable_hashjoin = off; SET enable_mergejoin = off"));
+  // Foreign keys and triggers do not fire: changes are finished images (F2). Each statement names rows by
+  // their key, so that a plan which reads a table whole is never right, whatever the statistics say.
+  BOOST_OUTCOME_TRYV(shard_->simple(
+      "SET session_replication_role = replica; SET synchronous_commit = on; SET enable_seqscan = off; "
+      "SET enable_hashjoin = off; SET enable_mergejoin = off"));
   BOOST_OUTCOME_TRY(auto const answer, shard_->query(read_progress_statement(names::source_stream)));
   BOOST_OUTCOME_TRY(position_, parse_progress(answer));
-  // Batches before the committed position are not held here any more: going on would leave a gap that nobody sees.
+  // Batches before the committed position are not held here any more: going on would leave a gap that nobody
+  // sees.
   if (queue_.is_known() && position_.applied < queue_.committed().applied)
-    return error{error_code::stream_broken, "shard " + options_.shard.node + " has lost batches it had committed: changes between are missing",
-                 "the shard came back from a failover or a backup: its tables must be copied again"}
+    return error{
+        error_code::stream_broken,
+        "shard " + options_.shard.node + " has lost batches it had committed: changes between are missing",
+        "the shard came back from a failover or a backup: its tables must be copied again"}
         .at_node(options_.shard.node);
   queue_.set_committed(position_, 0);
   queue_.set_known();
@@ -71,11 +76,12 @@ result<> applier::connect_and_read_position() {
 
 // What was parked has been repaired where the stream is past it.
 result<> applier::forget_parked() {
-  BOOST_OUTCOME_TRY(auto const answers, run_all({{.sql = "BEGIN"},
-                                                 engine_statement(options_.token, "stream"),
-                                                 forget_parked_statement(position_.applied),
-                                                 {.sql = "SELECT max(commit_lsn) FROM shardway.parked WHERE stream = 'source'"},
-                                                 {.sql = "COMMIT"}}));
+  BOOST_OUTCOME_TRY(auto const answers,
+                    run_all({{.sql = "BEGIN"},
+                             engine_statement(options_.token, "stream"),
+                             forget_parked_statement(position_.applied),
+                             {.sql = "SELECT max(commit_lsn) FROM shardway.parked WHERE stream = 'source'"},
+                             {.sql = "COMMIT"}}));
   auto const newest = answers[3].at(0, 0);
   parked_until_ = newest ? lsn::parse(*newest).value_or(lsn{}) : lsn{};
   return success();
@@ -88,7 +94,8 @@ result<> applier::work(apply_queue::taken& taken) {
     for (auto const& item : taken.items) count += item.changes.size();
     return count;
   };
-  auto const timed = std::find_if(taken.items.begin(), taken.items.end(), [](auto const& item) { return item.commit_time != 0; });
+  auto const timed = std::find_if(taken.items.begin(), taken.items.end(),
+                                  [](auto const& item) { return item.commit_time != 0; });
   queue_.set_in_flight(changes(), timed == taken.items.end() ? 0 : timed->commit_time);
   return apply(taken);
 }
@@ -115,16 +122,19 @@ result<> applier::apply(apply_queue::taken& taken) {
     if (said == verdict::blocked && tries > blocked_tries_max) return park();
     if (said == verdict::blocked) {
       BOOST_OUTCOME_TRYV(wait_for_blocker(taken));
-    }
-    else pause(tries);
+    } else
+      pause(tries);
   }
   return success();
 }
 
-// S1: the replication slot sends again what it had sent; the position in the shard itself decides. A chunk's deferred changes have no
-// position: they are harmless to repeat, and are gone with the batch that a later position proves committed.
+// S1: the replication slot sends again what it had sent; the position in the shard itself decides. A chunk's
+// deferred changes have no position: they are harmless to repeat, and are gone with the batch that a later
+// position proves committed.
 void applier::drop_applied(std::vector<shard_item>& items) const {
-  auto const newest = std::find_if(items.rbegin(), items.rend(), [&](auto const& item) { return item.end.is_set() && item.end <= position_.applied; });
+  auto const newest = std::find_if(items.rbegin(), items.rend(), [&](auto const& item) {
+    return item.end.is_set() && item.end <= position_.applied;
+  });
   if (newest == items.rend()) return;
   if (sent_once_) {
     items.erase(items.begin(), newest.base());
@@ -150,7 +160,8 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
   auto const failed = written.error();
   if (nodes::may_reconnect(failed) || shard_->is_broken()) {
     sent_once_ = true;
-    return nodes::may_reconnect(failed) ? failed : error{error_code::connection_lost, failed.message(), failed.hint()};
+    return nodes::may_reconnect(failed) ? failed
+                                        : error{error_code::connection_lost, failed.message(), failed.hint()};
   }
   if (auto undone = shard_->query({.sql = "ROLLBACK"}); !undone) return undone.error();
   bool is_final{};
@@ -170,7 +181,8 @@ result<> applier::write(apply_queue::taken const& taken, bool one_by_one) {
   return finish(taken, counted);
 }
 
-// Receipts are looked for after the rows were written: a dual write that comes later finds its row there and leaves none.
+// Receipts are looked for after the rows were written: a dual write that comes later finds its row there and
+// leaves none.
 result<> applier::take_receipts(std::vector<shard_item> const& items, tally& counted) {
   std::vector<text_value> write_ids, ordinals;
   for (auto const& item : items) {
@@ -193,7 +205,8 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
     next.totals.changes += static_cast<std::int64_t>(item.changes.size());
     next.totals.side_effects += item.side_effects;
     next.totals.foreign += item.foreign;
-    for (auto const& flip : item.flips) statements.push_back(follow_statement(flip.group, flip.slots, flip.at));
+    for (auto const& flip : item.flips)
+      statements.push_back(follow_statement(flip.group, flip.slots, flip.epoch));
   }
   next.applied = std::max(next.applied, taken.tail);
   next.totals.outbox += counted.outbox;
@@ -203,7 +216,8 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
   return commit_position(next, taken.barrier, std::move(statements));
 }
 
-result<> applier::commit_position(stream_position const& next, std::uint64_t barrier, std::vector<statement> statements) {
+result<> applier::commit_position(stream_position const& next, std::uint64_t barrier,
+                                  std::vector<statement> statements) {
   bool const apart = guard_off("progress_in_batch");
   bool const frees_parked = parked_until_.is_set() && parked_until_ <= next.applied;
   if (frees_parked) statements.push_back(forget_parked_statement(next.applied));
@@ -214,8 +228,11 @@ result<> applier::commit_position(stream_position const& next, std::uint64_t bar
   if (stop_point("before_batch_commit")) return nodes::stopped_by_test("before_batch_commit");
   auto const outcome = shard_->commit();
   if (!outcome.is_committed()) {
-    if (outcome.kind == commit_outcome_kind::in_doubt) return error{error_code::in_doubt, "whether a batch was committed on shard " + options_.shard.node + " is not known yet"};
-    return outcome.why.value_or(error{error_code::serialization_failure, "a batch was rolled back on shard " + options_.shard.node});
+    if (outcome.kind == commit_outcome_kind::in_doubt)
+      return error{error_code::in_doubt,
+                   "whether a batch was committed on shard " + options_.shard.node + " is not known yet"};
+    return outcome.why.value_or(
+        error{error_code::serialization_failure, "a batch was rolled back on shard " + options_.shard.node});
   }
   if (stop_point("after_batch_commit")) return nodes::stopped_by_test("after_batch_commit");
   if (apart) {
@@ -246,7 +263,7 @@ void applier::pause(unsigned tries) {
   auto const longest = options_.limits.retry_delay_max;
   auto const wait = std::min(longest, std::chrono::milliseconds(10) * (1u << std::min(tries, 8u)));
   auto const until = system_clock_source().now() + wait;
-  while (!queue_.is_closed() && system_clock_source().now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (!queue_.is_closed() && system_clock_source().now() < until) sleep_for(std::chrono::milliseconds(10));
 }
 
 }  // namespace migrate::stream

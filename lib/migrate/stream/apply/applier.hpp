@@ -1,8 +1,10 @@
-// The applier of one shard: batches from its queue, each in one transaction with the position it reaches. Keeps I4, I5 and I9.
+// The applier of one shard: batches from its queue, each in one transaction with the position it reaches.
+// Keeps I4, I5 and I9.
 //
-// A batch: engine_begin (token, mark) · key locks of its deletes, sorted · deletes · upserts guarded by row version · corrections · columns of
-// partial images · receipts of dual writes · fence epochs · position · COMMIT. Key locks come before the statement whose snapshot the deletes
-// use, and the position commits with them: together with the guarded apply's own order that keeps deleted rows away without tombstones.
+// A batch: engine_begin (token, mark) · key locks of its deletes, sorted · deletes · upserts guarded by row
+// version · corrections · columns of partial images · receipts of dual writes · fence epochs · position ·
+// COMMIT. Key locks come before the statement whose snapshot the deletes use, and the position commits with
+// them: together with the guarded apply's own order that keeps deleted rows away without tombstones.
 #pragma once
 
 #include <functional>
@@ -22,12 +24,14 @@ namespace migrate::stream {
 
 struct applier_options {
   connect_options shard;
-  connect_options source;          ///< to fetch a row that an update presumes and the shard lacks
+  connect_options source;  ///< to fetch a row that an update presumes and the shard lacks
   std::int64_t token{};
   engine_limits limits{};
   shard_id number{};
-  std::function<bool(xid_snapshot const&)> shows_all_passed;  ///< whether a snapshot shows all that the dispatcher has passed
-  std::function<bool(followed_table const&, stream_tuple const&)> is_mine;  ///< whether a row's slot is placed on this shard
+  std::function<bool(xid_snapshot const&)>
+      shows_all_passed;  ///< whether a snapshot shows all that the dispatcher has passed
+  std::function<bool(followed_table const&, stream_tuple const&)>
+      is_mine;  ///< whether a row's slot is placed on this shard
 };
 
 /// Runs on its own thread until the queue is closed or it fails. Thread safety: one thread.
@@ -54,7 +58,8 @@ class applier {
   result<verdict> attempt(apply_queue::taken const& taken, bool one_by_one);
   result<> write(apply_queue::taken const& taken, bool one_by_one);
   result<tally> write_net(std::vector<stream_change> const& raw);
-  result<tally> write_lists(change_list const& deletes, std::vector<change_list> const& lists, bool is_single);
+  result<tally> write_lists(change_list const& deletes, std::vector<change_list> const& lists,
+                            bool is_single);
   result<> fill_missing(change_list const& same_columns);
   result<> fetch_row(stream_change const&);
   result<rows> read_row(stream_change const&);
@@ -63,7 +68,8 @@ class applier {
   result<> empty_tables(std::vector<shard_item> const& items);
   result<> take_receipts(std::vector<shard_item> const& items, tally& counted);
   result<> finish(apply_queue::taken const& taken, tally const& counted);
-  result<> commit_position(stream_position const& next, std::uint64_t barrier, std::vector<statement> statements);
+  result<> commit_position(stream_position const& next, std::uint64_t barrier,
+                           std::vector<statement> statements);
   result<> wait_for_blocker(apply_queue::taken& taken);
   error park();
   result<std::vector<rows>> run_all(std::vector<statement> const& statements);
@@ -77,7 +83,7 @@ class applier {
   stream_position position_;
   std::optional<apply_queue::taken> pending_;  ///< taken and not known to be committed
   bool sent_once_{};                           ///< it may have been committed by a connection that was lost
-  lsn parked_until_{};                         ///< of the newest change that is noted as parked; 0 if there is none
+  lsn parked_until_{};  ///< of the newest change that is noted as parked; 0 if there is none
   steady_time next_idle_{};
   unsigned batches_{};
   unsigned tries_{};

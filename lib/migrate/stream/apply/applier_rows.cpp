@@ -1,15 +1,16 @@
-// How the rows of a batch are written: as a whole, or one by one where a unique value is handed from row to row.
+// How the rows of a batch are written: as a whole, or one by one where a unique value is handed from row to
+// row.
 #include <algorithm>
 #include <map>
 
 #include "lib/migrate/stream/apply/applier.hpp"
-#include "shardway/base/test_switch.hpp"
-#include "lib/protocol/fence.hpp"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/protocol/slot_of.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -36,7 +37,8 @@ std::vector<change_list> lists_of(std::vector<stream_change> const& net, kind_ty
 
 change_list with_outbox(change_list const& all) {
   change_list some;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(some), [](auto const* change) { return change->has_outbox; });
+  std::copy_if(all.begin(), all.end(), std::back_inserter(some),
+               [](auto const* change) { return change->has_outbox; });
   return some;
 }
 
@@ -63,13 +65,17 @@ result<applier::tally> applier::write_net(std::vector<stream_change> const& raw)
   return write_lists(removed, lists_of(net, kind_type::upsert), false);
 }
 
-// Single changes of one transaction may follow each other on one row under one version: there the later image counts.
-result<applier::tally> applier::write_lists(change_list const& removed, std::vector<change_list> const& lists, bool is_single) {
+// Single changes of one transaction may follow each other on one row under one version: there the later image
+// counts.
+result<applier::tally> applier::write_lists(change_list const& removed, std::vector<change_list> const& lists,
+                                            bool is_single) {
   std::vector<statement> statements;
   std::map<std::uint64_t, change_list> deletes;
   for (auto const* change : removed) {
-    if (change->kind == kind_type::locate) statements.push_back(locate_statement(*change));
-    else deletes[change->table->id].push_back(change);
+    if (change->kind == kind_type::locate)
+      statements.push_back(locate_statement(*change));
+    else
+      deletes[change->table->id].push_back(change);
   }
   for (auto const& [id, list] : deletes) statements.push_back(delete_statement(list));
   std::vector<std::size_t> corrections;
@@ -90,7 +96,8 @@ result<applier::tally> applier::write_lists(change_list const& removed, std::vec
   return counted;
 }
 
-// S8: an update that left a large value alone presumes the row. Where it is not there, the whole row comes from the source.
+// S8: an update that left a large value alone presumes the row. Where it is not there, the whole row comes
+// from the source.
 result<> applier::fill_missing(change_list const& same_columns) {
   BOOST_OUTCOME_TRY(auto const answers, run_all({missing_statement(same_columns)}));
   for (std::size_t i = 0; i < answers.front().size(); ++i) {
@@ -100,15 +107,17 @@ result<> applier::fill_missing(change_list const& same_columns) {
   return success();
 }
 
-// A one-key chunk (V8): a snapshot that shows all the stream has passed, then written only if the row is still absent, under the version
-// of the change that asked for it. A row that is gone is left to the delete that follows.
+// A one-key chunk (V8): a snapshot that shows all the stream has passed, then written only if the row is
+// still absent, under the version of the change that asked for it. A row that is gone is left to the delete
+// that follows.
 result<> applier::fetch_row(stream_change const& change) {
   BOOST_OUTCOME_TRY(auto const found, read_row(change));
   if (found.empty()) return success();
   auto whole = change;
   for (std::size_t i = 0; i < whole.image.size(); ++i) {
     auto const value = found.at(0, i);
-    whole.image[i] = value ? stream_value{stream_value::kind_type::text, std::string(*value)} : stream_value{};
+    whole.image[i] =
+        value ? stream_value{stream_value::kind_type::text, std::string(*value)} : stream_value{};
   }
   if (!options_.is_mine(*whole.table, whole.image)) return success();
   BOOST_OUTCOME_TRYV(run_all({upsert_statement({&whole})}));
@@ -121,7 +130,8 @@ result<rows> applier::read_row(stream_change const& change) {
   }
   for (unsigned tries = 1; !queue_.is_closed(); ++tries) {
     BOOST_OUTCOME_TRYV(source_->query({.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}));
-    BOOST_OUTCOME_TRY(auto const shown, source_->query({.sql = "SELECT pg_catalog.pg_current_snapshot()::text"}));
+    BOOST_OUTCOME_TRY(auto const shown,
+                      source_->query({.sql = "SELECT pg_catalog.pg_current_snapshot()::text"}));
     auto const snapshot = xid_snapshot::parse(shown.text(0, 0));
     auto found = source_->query(fetch_statement(change));
     BOOST_OUTCOME_TRYV(source_->query({.sql = "ROLLBACK"}));
@@ -157,7 +167,8 @@ result<applier::tally> applier::write_one_by_one(std::vector<stream_change> cons
   return counted;
 }
 
-// S14: the row in the way is newer if a dual write was faster than the stream. Then the stream holds what frees the value.
+// S14: the row in the way is newer if a dual write was faster than the stream. Then the stream holds what
+// frees the value.
 result<> applier::note_blocker(stream_change const& change, error const& failed) {
   blocked_ = change;
   auto const expressions = unique_expressions(failed.server_detail());
@@ -171,19 +182,23 @@ result<> applier::note_blocker(stream_change const& change, error const& failed)
   return success();
 }
 
-// The batch grows until it holds the transaction that freed the value; then the net effect fits. Nothing is committed out of order.
+// The batch grows until it holds the transaction that freed the value; then the net effect fits. Nothing is
+// committed out of order.
 result<> applier::wait_for_blocker(apply_queue::taken& taken) {
   auto const deadline = system_clock_source().now() + options_.limits.parked_wait;
   while (!queue_.is_closed() && system_clock_source().now() < deadline) {
-    auto more = queue_.take(options_.limits.batch_changes_max, std::chrono::milliseconds(20), std::chrono::milliseconds(0));
+    auto more = queue_.take(options_.limits.batch_changes_max, std::chrono::milliseconds(20),
+                            std::chrono::milliseconds(0));
     for (auto& item : more.items) {
       for (auto const& [table, version] : item.truncated)
-        for (auto& earlier : taken.items) std::erase_if(earlier.changes, [&](auto const& change) { return change.table == table; });
+        for (auto& earlier : taken.items)
+          std::erase_if(earlier.changes, [&](auto const& change) { return change.table == table; });
       taken.items.push_back(std::move(item));
     }
     if (more.tail.is_set()) taken.tail = more.tail;
     taken.barrier = std::max(taken.barrier, more.barrier);
-    auto const reached = std::find_if(taken.items.begin(), taken.items.end(), [&](auto const& item) { return item.end > *blocker_; });
+    auto const reached = std::find_if(taken.items.begin(), taken.items.end(),
+                                      [&](auto const& item) { return item.end > *blocker_; });
     if (reached != taken.items.end() || taken.tail > *blocker_) return success();
   }
   return queue_.is_closed() ? error{error_code::cancelled, "the engine is stopping"} : park();
@@ -192,34 +207,41 @@ result<> applier::wait_for_blocker(apply_queue::taken& taken) {
 // Names the table, never the key: the digest lets an operator who has the key find it again.
 error applier::park() {
   auto const& change = *blocked_;
-  auto const written = run_all({{.sql = "BEGIN"},
-                                engine_statement(options_.token, "stream"),
-                                {.sql = "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) SELECT 'source', $1::text, "
-                                        "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to($2::text, 'UTF8')), 'hex'), 'unique value held by another row', $3::pg_lsn",
-                                 .parameters = {change.table->name(), text_array(std::vector<text_value>(change.key.begin(), change.key.end())),
-                                                change.version.position().to_string()}},
-                                {.sql = "COMMIT"}});
+  auto const written =
+      run_all({{.sql = "BEGIN"},
+               engine_statement(options_.token, "stream"),
+               {.sql = "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) "
+                       "SELECT 'source', $1::text, "
+                       "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to($2::text, 'UTF8')), "
+                       "'hex'), 'unique value held by another row', $3::pg_lsn",
+                .parameters = {change.table->name(),
+                               text_array(std::vector<text_value>(change.key.begin(), change.key.end())),
+                               change.version.position().to_string()}},
+               {.sql = "COMMIT"}});
   if (!written && written.error().code() != error_code::sql_error) return written.error();
   return error{error_code::stream_broken,
-               "a change to table " + change.table->name() + " cannot be applied on shard " + options_.shard.node +
+               "a change to table " + change.table->name() + " cannot be applied on shard " +
+                   options_.shard.node +
                    ": another row holds a unique value of it, and nothing in the stream frees it",
                "see shardway.parked on the shard; remove the row in the way, then start the stream again"}
       .at_node(options_.shard.node);
 }
 
-// CP8: a TRUNCATE of the source empties only what the shard has no authority for. The table lock makes it a barrier for late dual writes.
+// CP8: a TRUNCATE of the source empties only what the shard has no authority for. The table lock makes it a
+// barrier for late dual writes.
 result<> applier::empty_tables(std::vector<shard_item> const& items) {
   for (auto const& item : items) {
     for (auto const& [table, version] : item.truncated) {
       auto const target = names::quoted_table(table->name());
-      std::string sql = "DELETE FROM " + target + " AS t WHERE t." + std::string(names::version_column) + " <= " + std::to_string(version.bigint());
+      std::string sql = "DELETE FROM " + target + " AS t WHERE t." + std::string(names::version_column) +
+                        " <= " + std::to_string(version.bigint());
       std::vector<statement> statements{{.sql = "LOCK TABLE " + target + " IN SHARE ROW EXCLUSIVE MODE"}};
       if (!table->is_reference()) {
         statements.push_back(fence_lock_statement(table->group()));
         std::vector<std::string> key;
         for (auto const at : table->shard_key) key.push_back(key_expression(table->sent[at], "t."));
-        sql += " AND NOT EXISTS (SELECT 1 FROM " + names::fence(table->group()) + " AS f WHERE f.is_open AND " + slot_of_call(key) +
-               " BETWEEN f.slot_from AND f.slot_to)";
+        sql += " AND NOT EXISTS (SELECT 1 FROM " + names::fence(table->group()) +
+               " AS f WHERE f.is_open AND " + slot_of_call(key) + " BETWEEN f.slot_from AND f.slot_to)";
       }
       statements.push_back({.sql = std::move(sql)});
       BOOST_OUTCOME_TRYV(run_all(statements));

@@ -32,12 +32,14 @@ std::size_t size_of(stream_change const& change) noexcept {
 }
 
 bool is_partial(stream_change const& change) noexcept {
-  return std::any_of(change.image.begin(), change.image.end(), [](auto const& value) { return value.kind == stream_value::kind_type::unchanged; });
+  return std::any_of(change.image.begin(), change.image.end(),
+                     [](auto const& value) { return value.kind == stream_value::kind_type::unchanged; });
 }
 
 std::string identity_of(stream_change const& change) {
   std::string identity = std::to_string(change.table->id);
-  for (auto const& value : change.key) identity.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
+  for (auto const& value : change.key)
+    identity.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
   return identity;
 }
 
@@ -50,8 +52,10 @@ std::vector<stream_change> net_effect(std::span<stream_change const> changes) {
   std::vector<slot_in_order> rows;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     auto const [at, is_new] = found.try_emplace(identity_of(changes[i]), rows.size());
-    if (is_new) rows.push_back({changes[i], i});
-    else merge(rows[at->second].change, changes[i]), rows[at->second].last = i;
+    if (is_new)
+      rows.push_back({changes[i], i});
+    else
+      merge(rows[at->second].change, changes[i]), rows[at->second].last = i;
   }
   std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.last < b.last; });
   std::vector<stream_change> net;

@@ -27,15 +27,24 @@ void apply_queue::set_tail(lsn position) {
   tail_ = std::max(tail_, position);
 }
 
-apply_queue::taken apply_queue::take(std::size_t changes_max, std::chrono::milliseconds first, std::chrono::milliseconds more) {
+apply_queue::taken apply_queue::take(std::size_t changes_max, std::chrono::milliseconds first,
+                                     std::chrono::milliseconds more) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, first, [&] { return is_closed_ || !items_.empty(); });
   // Somebody waits for a marker or a barrier: no batching for its sake.
-  auto const is_awaited = [&] { return std::any_of(items_.begin(), items_.end(), [](shard_item const& item) { return item.marker != 0 || item.barrier != 0; }); };
-  if (!items_.empty()) changed_.wait_for(lock, more, [&] { return is_closed_ || changes_ >= changes_max || bytes_ >= bytes_max_ || is_awaited(); });
+  auto const is_awaited = [&] {
+    return std::any_of(items_.begin(), items_.end(),
+                       [](shard_item const& item) { return item.marker != 0 || item.barrier != 0; });
+  };
+  if (!items_.empty())
+    changed_.wait_for(lock, more, [&] {
+      return is_closed_ || changes_ >= changes_max || bytes_ >= bytes_max_ || is_awaited();
+    });
   taken out;
-  for (std::size_t count = 0; !items_.empty() && (out.items.empty() || count + items_.front().changes.size() <= changes_max);) {
-    if (!items_.front().truncated.empty() && !out.items.empty()) break;  // tables are emptied before a batch writes
+  for (std::size_t count = 0;
+       !items_.empty() && (out.items.empty() || count + items_.front().changes.size() <= changes_max);) {
+    if (!items_.front().truncated.empty() && !out.items.empty())
+      break;  // tables are emptied before a batch writes
     count += items_.front().changes.size();
     bytes_ -= items_.front().bytes;
     changes_ -= items_.front().changes.size();

@@ -24,23 +24,24 @@ struct shard_item {
   struct flip {
     std::string group;
     slot_range slots{};
-    epoch at{};
+    shardway::epoch epoch{};
   };
   struct emptied {
     table_ptr table;
     row_version version{};
   };
-  lsn end{};                    ///< end of the commit; 0 for the deferred changes of a chunk, which have no position of their own
-  std::int64_t commit_time{};   ///< the source's clock, microseconds since 2000
+  lsn end{};  ///< end of the commit; 0 for the deferred changes of a chunk, which have no position of their
+              ///< own
+  std::int64_t commit_time{};  ///< the source's clock, microseconds since 2000
   std::vector<stream_change> changes;
   std::vector<text_value> write_ids;  ///< outbox rows of this shard's slots ...
   std::vector<text_value> ordinals;   ///< ... in pairs
   std::vector<flip> flips;
-  std::vector<emptied> truncated;     ///< emptied before the changes are written
+  std::vector<emptied> truncated;  ///< emptied before the changes are written
   std::int64_t marker{};
   std::int64_t side_effects{};
   std::int64_t foreign{};
-  std::uint64_t barrier{};      ///< > 0: told back once this and all before it is committed
+  std::uint64_t barrier{};  ///< > 0: told back once this and all before it is committed
   std::size_t bytes{};
 };
 
@@ -71,15 +72,15 @@ class apply_queue {
   void set_connected(bool connected);
   void set_failure(error why);
   void set_in_flight(std::size_t changes, std::int64_t oldest_commit_time);
-  stream_state state() const;                  ///< without the lag
+  stream_state state() const;  ///< without the lag
   stream_position committed() const;
-  std::int64_t oldest_commit_time() const;     ///< of what is not committed; 0 if there is none
+  std::int64_t oldest_commit_time() const;  ///< of what is not committed; 0 if there is none
   /// Waits until the barrier is committed, the applier fails or `deadline`; true in the first case.
   bool wait_for_barrier(std::uint64_t barrier, steady_time deadline);
-  bool is_known() const;                       ///< the applier has read the shard's position
+  bool is_known() const;  ///< the applier has read the shard's position
   void set_known();
 
-  void close();                                ///< the engine stops: all waits end
+  void close();  ///< the engine stops: all waits end
   bool is_closed() const;
 
  private:

@@ -12,7 +12,9 @@ inline namespace v0 {
 namespace migrate::stream {
 namespace {
 
-bool is_in_key(followed_table const& table, std::size_t column) { return std::find(table.key.begin(), table.key.end(), column) != table.key.end(); }
+bool is_in_key(followed_table const& table, std::size_t column) {
+  return std::find(table.key.begin(), table.key.end(), column) != table.key.end();
+}
 
 std::vector<std::size_t> present_columns(stream_change const& change) {
   std::vector<std::size_t> columns;
@@ -25,7 +27,8 @@ std::string statement_name(std::string_view what, stream_change const& change) {
   std::string name = "sw_" + std::string(what) + std::to_string(change.table->id);
   if (!is_partial(change)) return name;
   for (auto const& value : change.image) name += value.kind == stream_value::kind_type::unchanged ? 'u' : 'p';
-  return name.size() <= 60 ? name : std::string{};  // names are cut at 63 bytes: wide tables are parsed each time
+  return name.size() <= 60 ? name
+                           : std::string{};  // names are cut at 63 bytes: wide tables are parsed each time
 }
 
 std::string joined(std::vector<std::string> const& parts, std::string_view between) {
@@ -46,7 +49,8 @@ class unnested {
     std::vector<text_value> versions;
     for (auto const* change : changes) versions.emplace_back(std::to_string(change->version.bigint()));
     add(text_array(versions), "bigint", "v");
-    from_ = "ROWS FROM (" + joined(arrays_, ", ") + ") WITH ORDINALITY AS x (" + joined(columns_, ", ") + ", n)";
+    from_ =
+        "ROWS FROM (" + joined(arrays_, ", ") + ") WITH ORDINALITY AS x (" + joined(columns_, ", ") + ", n)";
   }
   std::string const& from() const noexcept { return from_; }
   std::vector<text_value> take_parameters() { return std::move(parameters_); }
@@ -54,7 +58,8 @@ class unnested {
  private:
   static text_value value_of(stream_change const& change, std::size_t column) {
     auto const& keys = change.table->key;
-    if (auto const at = std::find(keys.begin(), keys.end(), column); at != keys.end()) return change.key[static_cast<std::size_t>(at - keys.begin())];
+    if (auto const at = std::find(keys.begin(), keys.end(), column); at != keys.end())
+      return change.key[static_cast<std::size_t>(at - keys.begin())];
     auto const& value = change.image[column];
     return value.kind == stream_value::kind_type::text ? text_value{value.text} : text_value{};
   }
@@ -69,27 +74,37 @@ class unnested {
   std::string from_;
 };
 
-std::string quoted(followed_table const& table, std::size_t column) { return names::quoted(table.sent[column].name); }
-std::string typed(followed_table const& table, std::size_t column) { return "x.c" + std::to_string(column) + "::" + table.sent[column].type; }
+std::string quoted(followed_table const& table, std::size_t column) {
+  return names::quoted(table.sent[column].name);
+}
+std::string typed(followed_table const& table, std::size_t column) {
+  return "x.c" + std::to_string(column) + "::" + table.sent[column].type;
+}
 std::string target(followed_table const& table) { return names::quoted_table(table.name()); }
 
 std::string key_match(followed_table const& table) {
   std::vector<std::string> parts;
-  for (auto const column : table.key) parts.push_back("t." + quoted(table, column) + " = " + typed(table, column));
+  for (auto const column : table.key)
+    parts.push_back("t." + quoted(table, column) + " = " + typed(table, column));
   return joined(parts, " AND ");
 }
 
-std::string assignments(followed_table const& table, std::vector<std::size_t> const& columns, bool from_excluded) {
+std::string assignments(followed_table const& table, std::vector<std::size_t> const& columns,
+                        bool from_excluded) {
   std::vector<std::string> parts;
   for (auto const column : columns)
-    if (!is_in_key(table, column)) parts.push_back(quoted(table, column) + " = " + (from_excluded ? "excluded." + quoted(table, column) : typed(table, column)));
-  parts.push_back(std::string(names::version_column) + (from_excluded ? " = excluded." + std::string(names::version_column) : " = x.v"));
+    if (!is_in_key(table, column))
+      parts.push_back(quoted(table, column) + " = " +
+                      (from_excluded ? "excluded." + quoted(table, column) : typed(table, column)));
+  parts.push_back(std::string(names::version_column) +
+                  (from_excluded ? " = excluded." + std::string(names::version_column) : " = x.v"));
   return joined(parts, ", ");
 }
 
 std::string whole_row(followed_table const& table, std::vector<std::size_t> const& columns, bool stored) {
   std::vector<std::string> parts;
-  for (auto const column : columns) parts.push_back(stored ? "t." + quoted(table, column) : typed(table, column));
+  for (auto const column : columns)
+    parts.push_back(stored ? "t." + quoted(table, column) : typed(table, column));
   return "ROW(" + joined(parts, ", ") + ")::text";
 }
 
@@ -107,9 +122,12 @@ statement key_locks_statement(change_list const& deletes) {
     tables.emplace_back(change->table->name());
     keys.emplace_back(key_array(*change));
   }
-  return {.sql = "SELECT pg_catalog.pg_advisory_xact_lock(s.class, s.bucket) FROM (SELECT DISTINCT shardway.key_lock_class(x.t) AS class, "
-                 "shardway.key_lock_bucket(x.k::text[]) AS bucket FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS x (t, k) "
-                 "ORDER BY 1, 2) AS s",
+  return {.sql =
+              "SELECT pg_catalog.pg_advisory_xact_lock(s.class, s.bucket) FROM (SELECT DISTINCT "
+              "shardway.key_lock_class(x.t) AS class, "
+              "shardway.key_lock_bucket(x.k::text[]) AS bucket FROM ROWS FROM "
+              "(pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS x (t, k) "
+              "ORDER BY 1, 2) AS s",
           .parameters = {text_array(tables), text_array(keys)},
           .name = "sw_locks"};
 }
@@ -117,7 +135,8 @@ statement key_locks_statement(change_list const& deletes) {
 statement delete_statement(change_list const& deletes) {
   auto const& table = *deletes.front()->table;
   unnested source(deletes, table.key);
-  return {.sql = "DELETE FROM " + target(table) + " AS t USING " + source.from() + " WHERE " + key_match(table) + " AND t." + std::string(names::version_column) + " <= x.v",
+  return {.sql = "DELETE FROM " + target(table) + " AS t USING " + source.from() + " WHERE " +
+                 key_match(table) + " AND t." + std::string(names::version_column) + " <= x.v",
           .parameters = source.take_parameters(),
           .name = "sw_delete" + std::to_string(table.id)};
 }
@@ -127,9 +146,11 @@ statement locate_statement(stream_change const& change) {
   made.name.clear();
   if (!change.windows) return made;
   std::vector<std::string> key, ranges;
-  for (auto const column : change.table->shard_key) key.push_back(key_expression(change.table->sent[column], "t."));
+  for (auto const column : change.table->shard_key)
+    key.push_back(key_expression(change.table->sent[column], "t."));
   for (auto const& range : change.windows->open_ranges())
-    ranges.push_back(slot_of_call(key) + " BETWEEN " + std::to_string(range.first.value()) + " AND " + std::to_string(range.last.value()));
+    ranges.push_back(slot_of_call(key) + " BETWEEN " + std::to_string(range.first.value()) + " AND " +
+                     std::to_string(range.last.value()));
   made.sql += " AND (" + (ranges.empty() ? "false" : joined(ranges, " OR ")) + ")";
   return made;
 }
@@ -145,9 +166,10 @@ statement upsert_statement(change_list const& whole) {
   }
   for (auto const column : table.key) keys.push_back(quoted(table, column));
   std::string const version{names::version_column};
-  return {.sql = "INSERT INTO " + target(table) + " AS t (" + joined(names_list, ", ") + ", " + version + ") OVERRIDING SYSTEM VALUE SELECT " + joined(values, ", ") +
-                 ", x.v FROM " + source.from() + " ON CONFLICT (" + joined(keys, ", ") + ") DO UPDATE SET " + assignments(table, columns, true) + " WHERE t." + version +
-                 " < excluded." + version,
+  return {.sql = "INSERT INTO " + target(table) + " AS t (" + joined(names_list, ", ") + ", " + version +
+                 ") OVERRIDING SYSTEM VALUE SELECT " + joined(values, ", ") + ", x.v FROM " + source.from() +
+                 " ON CONFLICT (" + joined(keys, ", ") + ") DO UPDATE SET " +
+                 assignments(table, columns, true) + " WHERE t." + version + " < excluded." + version,
           .parameters = source.take_parameters(),
           .name = statement_name("upsert", *whole.front())};
 }
@@ -156,8 +178,10 @@ statement correct_statement(change_list const& same_columns) {
   auto const& table = *same_columns.front()->table;
   auto const columns = present_columns(*same_columns.front());
   unnested source(same_columns, columns);
-  return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " + source.from() + " WHERE " + key_match(table) + " AND t." +
-                 std::string(names::version_column) + " = x.v AND " + whole_row(table, columns, true) + " IS DISTINCT FROM " + whole_row(table, columns, false),
+  return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " +
+                 source.from() + " WHERE " + key_match(table) + " AND t." +
+                 std::string(names::version_column) + " = x.v AND " + whole_row(table, columns, true) +
+                 " IS DISTINCT FROM " + whole_row(table, columns, false),
           .parameters = source.take_parameters(),
           .name = statement_name("correct", *same_columns.front())};
 }
@@ -166,7 +190,8 @@ statement partial_statement(change_list const& same_columns) {
   auto const& table = *same_columns.front()->table;
   auto const columns = present_columns(*same_columns.front());
   unnested source(same_columns, columns);
-  return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " + source.from() + " WHERE " + key_match(table) + " AND t." +
+  return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " +
+                 source.from() + " WHERE " + key_match(table) + " AND t." +
                  std::string(names::version_column) + " < x.v",
           .parameters = source.take_parameters(),
           .name = statement_name("partial", *same_columns.front())};
@@ -175,7 +200,8 @@ statement partial_statement(change_list const& same_columns) {
 statement missing_statement(change_list const& same_columns) {
   auto const& table = *same_columns.front()->table;
   unnested source(same_columns, table.key);
-  return {.sql = "SELECT x.n FROM " + source.from() + " WHERE NOT EXISTS (SELECT 1 FROM " + target(table) + " AS t WHERE " + key_match(table) + ") ORDER BY 1",
+  return {.sql = "SELECT x.n FROM " + source.from() + " WHERE NOT EXISTS (SELECT 1 FROM " + target(table) +
+                 " AS t WHERE " + key_match(table) + ") ORDER BY 1",
           .parameters = source.take_parameters(),
           .name = "sw_missing" + std::to_string(table.id)};
 }
@@ -186,8 +212,9 @@ statement blocker_statement(stream_change const& change, std::string const& expr
   unnested source({&change}, columns);
   std::vector<std::string> image;
   for (auto const column : columns) image.push_back(typed(table, column) + " AS " + quoted(table, column));
-  return {.sql = "SELECT max(" + std::string(names::version_column) + ") FROM " + target(table) + " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions +
-                 ") FROM (SELECT " + joined(image, ", ") + " FROM " + source.from() + ") AS i)",
+  return {.sql = "SELECT max(" + std::string(names::version_column) + ") FROM " + target(table) +
+                 " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions + ") FROM (SELECT " +
+                 joined(image, ", ") + " FROM " + source.from() + ") AS i)",
           .parameters = source.take_parameters()};
 }
 
@@ -198,20 +225,26 @@ statement fetch_statement(stream_change const& change) {
   for (std::size_t i = 0; i < table.sent.size(); ++i) columns.push_back(quoted(table, i));
   for (std::size_t i = 0; i < table.key.size(); ++i) {
     parameters.emplace_back(change.key[i]);
-    keys.push_back(quoted(table, table.key[i]) + " = $" + std::to_string(i + 1) + "::text::" + table.sent[table.key[i]].type);
+    keys.push_back(quoted(table, table.key[i]) + " = $" + std::to_string(i + 1) +
+                   "::text::" + table.sent[table.key[i]].type);
   }
-  return {.sql = "SELECT " + joined(columns, ", ") + " FROM " + target(table) + " WHERE " + joined(keys, " AND "), .parameters = std::move(parameters)};
+  return {
+      .sql = "SELECT " + joined(columns, ", ") + " FROM " + target(table) + " WHERE " + joined(keys, " AND "),
+      .parameters = std::move(parameters)};
 }
 
 statement receipts_statement(std::span<text_value const> write_ids, std::span<text_value const> ordinals) {
-  return {.sql = "DELETE FROM shardway.dual_applied AS d USING ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::int4[])) AS x (w, o) "
-                 "WHERE d.write_id = x.w AND d.ordinal = x.o",
+  return {.sql =
+              "DELETE FROM shardway.dual_applied AS d USING ROWS FROM (pg_catalog.unnest($1::uuid[]), "
+              "pg_catalog.unnest($2::int4[])) AS x (w, o) "
+              "WHERE d.write_id = x.w AND d.ordinal = x.o",
           .parameters = {text_array(write_ids), text_array(ordinals)},
           .name = "sw_receipts"};
 }
 
 statement forget_parked_statement(lsn applied) {
-  return {.sql = "DELETE FROM shardway.parked WHERE stream = 'source' AND commit_lsn <= $1::pg_lsn", .parameters = {applied.to_string()}};
+  return {.sql = "DELETE FROM shardway.parked WHERE stream = 'source' AND commit_lsn <= $1::pg_lsn",
+          .parameters = {applied.to_string()}};
 }
 
 }  // namespace migrate::stream

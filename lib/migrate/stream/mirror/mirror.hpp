@@ -1,7 +1,8 @@
 // The mirror of one shard: keeps the source's copy fresh from the shard's WAL. Keeps I4 and I12.
 //
-// One shard transaction becomes one source transaction: engine_begin · progress row (published: the mark by which the forward stream skips
-// it) · changes in order · COMMIT. Only changes inside the shard's windows are mirrored; transactions that carry our mark are skipped.
+// One shard transaction becomes one source transaction: engine_begin · progress row (published: the mark by
+// which the forward stream skips it) · changes in order · COMMIT. Only changes inside the shard's windows are
+// mirrored; transactions that carry our mark are skipped.
 #pragma once
 
 #include <atomic>
@@ -22,14 +23,15 @@ namespace migrate::stream {
 
 struct mirror_options {
   connect_options shard;
-  connect_options source;  ///< as the mirror's role
-  connect_options catalog; ///< the source as the engine's role: keeps the windows
+  connect_options source;   ///< as the mirror's role
+  connect_options catalog;  ///< the source as the engine's role: keeps the windows
   std::int64_t token{};
   engine_limits limits{};
   shard_id number{};
 };
 
-/// Starts its thread when made; the destructor stops and joins it. Thread safety: `state` and `update_generation` are safe from any thread.
+/// Starts its thread when made; the destructor stops and joins it. Thread safety: `state` and
+/// `update_generation` are safe from any thread.
 class mirror_thread {
  public:
   mirror_thread(mirror_options options, std::shared_ptr<generation const> routing);

@@ -22,7 +22,8 @@ bool is_below(key_order order, std::string const& value, std::string const& boun
 
 }  // namespace
 
-// Only types that every server orders alike are cut into chunks: a collation may order text keys differently elsewhere (CP5).
+// Only types that every server orders alike are cut into chunks: a collation may order text keys differently
+// elsewhere (CP5).
 key_order order_of(followed_table const& table) {
   auto const& type = table.sent[table.key.front()].type;
   if (type == "smallint" || type == "integer" || type == "bigint") return key_order::integer;
@@ -32,16 +33,20 @@ key_order order_of(followed_table const& table) {
 result<followed_chunk*> followed_copy::find(std::vector<std::string> const& key) {
   auto const& value = key.front();
   if (order == key_order::integer && !number_of(value))
-    return error{error_code::corrupt_data, "the stream shows a key of table " + table->name() + " that is not of its type"};
+    return error{error_code::corrupt_data,
+                 "the stream shows a key of table " + table->name() + " that is not of its type"};
   if (order == key_order::whole || chunks.size() == 1) return &chunks.front();
-  auto const past = std::partition_point(chunks.begin() + 1, chunks.end(), [&](auto const& chunk) { return !is_below(order, value, *chunk.range.lower); });
+  auto const past = std::partition_point(chunks.begin() + 1, chunks.end(), [&](auto const& chunk) {
+    return !is_below(order, value, *chunk.range.lower);
+  });
   return &*std::prev(past);
 }
 
 void copy_registry::put(followed_copy copy) {
-  copy.unfinished = static_cast<std::size_t>(std::count_if(copy.chunks.begin(), copy.chunks.end(), [](auto const& chunk) {
-    return chunk.machine.route() != chunk_route::apply;
-  }));
+  copy.unfinished =
+      static_cast<std::size_t>(std::count_if(copy.chunks.begin(), copy.chunks.end(), [](auto const& chunk) {
+        return chunk.machine.route() != chunk_route::apply;
+      }));
   auto const name = copy.table->name();
   copies_.insert_or_assign(name, std::move(copy));
 }

@@ -1,4 +1,5 @@
-// Which keys follow the stream: the chunks of every table under copy, as the dispatcher and the copy workers share them.
+// Which keys follow the stream: the chunks of every table under copy, as the dispatcher and the copy workers
+// share them.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,14 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::stream {
 
-/// How the leading column of a primary key is ordered, in a way that both the server and we know; `whole` tables are one chunk.
+/// How the leading column of a primary key is ordered, in a way that both the server and we know; `whole`
+/// tables are one chunk.
 enum class key_order : unsigned char { integer, uuid, whole };
 key_order order_of(followed_table const&);
 
 struct chunk_range {
-  std::optional<std::string> lower;  ///< first value of the leading key column in the chunk; nothing: from the lowest
+  std::optional<std::string>
+      lower;  ///< first value of the leading key column in the chunk; nothing: from the lowest
   std::optional<std::string> upper;  ///< first value past it; nothing: to the highest
 };
 
@@ -66,14 +69,16 @@ class copy_registry {
   std::vector<followed_chunk::deferred> drain(followed_chunk& chunk);
   void drop_deferred(followed_chunk& chunk);
   std::size_t deferred_bytes() const noexcept { return deferred_bytes_; }
-  /// A TRUNCATE of the table ended at `at`: chunks under copy are copied again, and no other is read before the shards are past it.
+  /// A TRUNCATE of the table ended at `at`: chunks under copy are copied again, and no other is read before
+  /// the shards are past it.
   void empty(followed_copy& copy, lsn at);
   /// Position of the newest TRUNCATE that was dispatched; 0 if there was none.
   lsn emptied_at(std::string const& table) const;
 
  private:
   std::map<std::string, followed_copy> copies_;
-  std::map<std::string, lsn> emptied_at_;  ///< kept when a table is forgotten: a shard may still have the emptying before it
+  std::map<std::string, lsn>
+      emptied_at_;  ///< kept when a table is forgotten: a shard may still have the emptying before it
   std::size_t deferred_bytes_{};
 };
 

@@ -1,16 +1,16 @@
 #include "lib/migrate/stream/read/dispatcher.hpp"
-#include "lib/migrate/nodes/reader_takeover.hpp"
 
 #include <algorithm>
-#include <thread>
 
+#include "lib/migrate/nodes/reader_takeover.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
-#include "shardway/base/stop_point.hpp"
-#include "shardway/base/test_switch.hpp"
+#include "lib/pg/change_stream.hpp"
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
-#include "lib/pg/change_stream.hpp"
+#include "shardway/base/clock.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -36,7 +36,9 @@ std::size_t size_of_tuple(std::optional<stream_tuple> const& tuple) {
 dispatcher::dispatcher(dispatcher_options options, std::vector<std::shared_ptr<apply_queue>> queues)
     : options_(std::move(options)),
       queues_(std::move(queues)),
-      router_(copies_, [this](stream_relation const& relation) { return type_names(relation); }, options_.limits.deferred_bytes_max) {}
+      router_(
+          copies_, [this](stream_relation const& relation) { return type_names(relation); },
+          options_.limits.deferred_bytes_max) {}
 
 result<> dispatcher::prepare(std::shared_ptr<generation const> routing) {
   BOOST_OUTCOME_TRY(auto const source, helper());
@@ -45,8 +47,10 @@ result<> dispatcher::prepare(std::shared_ptr<generation const> routing) {
   BOOST_OUTCOME_TRY(auto const held, find_replication_slot(*source, name));
   // S2, S3: lost or gone, as after a failover that did not carry it over. A fresh one would hide the gap.
   if (!held || held->is_lost())
-    return error{error_code::stream_broken, "replication slot " + name + " on the source " + (held ? "is lost" : "does not exist"),
-                 "changes since are not known: the tables must be copied again"}.at_node(options_.source.node);
+    return error{error_code::stream_broken,
+                 "replication slot " + name + " on the source " + (held ? "is lost" : "does not exist"),
+                 "changes since are not known: the tables must be copied again"}
+        .at_node(options_.source.node);
   start_ = held->confirmed_flush;
   BOOST_OUTCOME_TRYV(read_windows(*source));
   return read_chunks(*source);
@@ -60,8 +64,9 @@ void dispatcher::run() {
     if (served || stopping_) return;
     if (!nodes::may_reconnect(served.error())) return fail(served.error());
     helper_.reset();
-    auto const until = now() + std::min(options_.limits.retry_delay_max, std::chrono::milliseconds(20) * (1u << std::min(tries, 7u)));
-    while (!stopping_ && now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    auto const until = now() + std::min(options_.limits.retry_delay_max,
+                                        std::chrono::milliseconds(20) * (1u << std::min(tries, 7u)));
+    while (!stopping_ && now() < until) sleep_for(std::chrono::milliseconds(10));
   }
 }
 
@@ -77,7 +82,8 @@ void dispatcher::refuse(error why) {
 
 result<> dispatcher::serve() {
   for (auto const& queue : queues_)
-    while (!queue->is_known() && !stopping_ && !queue->state().failure) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (!queue->is_known() && !stopping_ && !queue->state().failure)
+      sleep_for(std::chrono::milliseconds(5));
   if (stopping_) return success();
   BOOST_OUTCOME_TRYV(open_stream());
   is_connected_ = true;
@@ -91,7 +97,8 @@ result<> dispatcher::serve() {
   return success();
 }
 
-// Where the replication slot went back after a crash of the source (M7), we start from where all shards have been.
+// Where the replication slot went back after a crash of the source (M7), we start from where all shards have
+// been.
 result<> dispatcher::open_stream() {
   BOOST_OUTCOME_TRYV(check_shards());
   BOOST_OUTCOME_TRY(auto const source, helper());
@@ -100,12 +107,14 @@ result<> dispatcher::open_stream() {
   open_.reset();
   auto const start = std::max(start_, confirmed());
   if (held && held->is_active) return nodes::end_other_reader(*source, name, options_.token);
-  change_stream_options how{.replication_slot = name, .publications = {names::publication(options_.migration)}, .start = start};
+  change_stream_options how{
+      .replication_slot = name, .publications = {names::publication(options_.migration)}, .start = start};
   BOOST_OUTCOME_TRY(stream_, open_change_stream(options_.source, how));
   return success();
 }
 
-// S7: a shard behind the position that the source has forgotten has a gap, unless nothing was copied to it yet.
+// S7: a shard behind the position that the source has forgotten has a gap, unless nothing was copied to it
+// yet.
 result<> dispatcher::check_shards() const {
   std::scoped_lock const lock(mutex_);
   for (std::size_t i = 0; i < queues_.size(); ++i) {
@@ -114,8 +123,11 @@ result<> dispatcher::check_shards() const {
     for (auto const& [name, table] : catalog_->tables()) {
       if (!applied.is_set() && copies_.progress(name).chunks_closed == 0) continue;
       return error{error_code::stream_broken,
-                   "shard " + catalog_->routing().migration.shards[i].name + " has applied less than the source's replication slot has confirmed: changes between are missing",
-                   "the shard lost what it had committed (failover, restored backup): its tables must be copied again"};
+                   "shard " + catalog_->routing().migration.shards[i].name +
+                       " has applied less than the source's replication slot has confirmed: changes between "
+                       "are missing",
+                   "the shard lost what it had committed (failover, restored backup): its tables must be "
+                   "copied again"};
     }
   }
   return success();
@@ -130,7 +142,8 @@ result<> dispatcher::take(stream_event event) {
   } else if (auto* truncate = std::get_if<truncate_event>(&event)) {
     return take_row(std::move(*truncate), sizeof *truncate);
   } else if (auto* commit = std::get_if<commit_event>(&event)) {
-    if (!open_) return error{error_code::protocol_violation, "the stream ends a transaction that it has not begun"};
+    if (!open_)
+      return error{error_code::protocol_violation, "the stream ends a transaction that it has not begun"};
     open_->end = commit->end_lsn;
     BOOST_OUTCOME_TRYV(dispatch(*open_));
     open_.reset();
@@ -149,8 +162,10 @@ result<> dispatcher::take_row(std::variant<row_event, truncate_event> change, st
   if (!open_) return error{error_code::protocol_violation, "the stream shows a change outside a transaction"};
   open_->bytes += bytes;
   if (open_->bytes > options_.limits.transaction_bytes_max)
-    return error{error_code::stream_broken, "a transaction of the source is larger than transaction_bytes_max",
-                 "raise engine_limits::transaction_bytes_max and start the stream again: nothing of the transaction was applied"};
+    return error{error_code::stream_broken,
+                 "a transaction of the source is larger than transaction_bytes_max",
+                 "raise engine_limits::transaction_bytes_max and start the stream again: nothing of the "
+                 "transaction was applied"};
   open_->changes.push_back(std::move(change));
   return success();
 }
@@ -203,7 +218,8 @@ result<> dispatcher::confirm() {
   }
   if (!smallest.is_set()) return success();
   if (smallest > confirmed()) {
-    if (stop_point("before_confirm")) return error{error_code::connection_lost, "stopped by a test at before_confirm"};
+    if (stop_point("before_confirm"))
+      return error{error_code::connection_lost, "stopped by a test at before_confirm"};
     confirmed_ = smallest.value();
   }
   return stream_->confirm(confirmed());
@@ -211,9 +227,12 @@ result<> dispatcher::confirm() {
 
 result<> dispatcher::poll_source() {
   BOOST_OUTCOME_TRY(auto const source, helper());
-  BOOST_OUTCOME_TRY(auto const answer, source->query({.sql = "SELECT pg_catalog.pg_current_wal_lsn(), pg_catalog.pg_current_snapshot()::text, "
-                                                             "(extract(epoch FROM pg_catalog.clock_timestamp() - '2000-01-01 00:00:00+00') * 1000000)::int8",
-                                                      .name = "sw_poll"}));
+  BOOST_OUTCOME_TRY(
+      auto const answer,
+      source->query({.sql = "SELECT pg_catalog.pg_current_wal_lsn(), pg_catalog.pg_current_snapshot()::text, "
+                            "(extract(epoch FROM pg_catalog.clock_timestamp() - '2000-01-01 00:00:00+00') * "
+                            "1000000)::int8",
+                     .name = "sw_poll"}));
   BOOST_OUTCOME_TRY(auto const time, answer.integer(0, 2));
   auto const snapshot = xid_snapshot::parse(answer.text(0, 1));
   std::scoped_lock const lock(mutex_);

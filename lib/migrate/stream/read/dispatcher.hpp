@@ -1,4 +1,5 @@
-// The dispatcher: the only reader of the source's replication slot. Feeds the appliers, and the chunks of the copy. Keeps I10.
+// The dispatcher: the only reader of the source's replication slot. Feeds the appliers, and the chunks of the
+// copy. Keeps I10.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,8 @@ class dispatcher {
  public:
   dispatcher(dispatcher_options options, std::vector<std::shared_ptr<apply_queue>> queues);
 
-  /// First look at the source: windows as of the confirmed position, chunks. Errors: of the connection; `stream_broken` without a replication slot.
+  /// First look at the source: windows as of the confirmed position, chunks. Errors: of the connection;
+  /// `stream_broken` without a replication slot.
   result<> prepare(std::shared_ptr<generation const> routing);
   void run();
   void stop() { stopping_ = true; }
@@ -55,10 +57,12 @@ class dispatcher {
   bool is_complete(std::string const& table) const;
   chunk_range range_of(std::string const& table, std::size_t chunk) const;
   std::int64_t id_of(std::string const& table, std::size_t chunk) const;
-  /// Returns the position that every shard must have applied before the chunk is read: of a TRUNCATE on its way to them.
+  /// Returns the position that every shard must have applied before the chunk is read: of a TRUNCATE on its
+  /// way to them.
   lsn open_chunk(std::string const& table, std::size_t chunk);
   bool accept_snapshot(std::string const& table, std::size_t chunk, xid_snapshot const&);
-  /// Hands the deferred changes to the shards. Returns the barrier that tells when they are committed; nothing if the chunk was emptied meanwhile.
+  /// Hands the deferred changes to the shards. Returns the barrier that tells when they are committed;
+  /// nothing if the chunk was emptied meanwhile.
   std::optional<std::uint64_t> hand_over(std::string const& table, std::size_t chunk);
   void close_chunk(std::string const& table, std::size_t chunk, std::int64_t rows, std::int64_t bytes);
   void fail_chunk(std::string const& table, std::size_t chunk);
@@ -99,8 +103,8 @@ class dispatcher {
   passed_transactions passed_;
   std::uint64_t last_barrier_{};
   std::optional<error> failure_;
-  lsn source_lsn_{};                 // of the last poll
-  std::int64_t source_time_{};       // the source's clock then, microseconds since 2000
+  lsn source_lsn_{};            // of the last poll
+  std::int64_t source_time_{};  // the source's clock then, microseconds since 2000
   steady_time polled_at_{};
   bool are_windows_dirty_{};
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "lib/migrate/stream/read/dispatcher.hpp"
-#include "shardway/base/ensure.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/ensure.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -24,42 +24,56 @@ result<std::vector<std::string>> dispatcher::type_names(stream_relation const& r
     oids += (oids.size() > 1 ? "," : "") + std::to_string(column.type_oid);
     modifiers += (modifiers.size() > 1 ? "," : "") + std::to_string(column.type_modifier);
   }
-  BOOST_OUTCOME_TRY(auto const answer, source->query({.sql = "SELECT pg_catalog.format_type(x.o, x.m) FROM ROWS FROM (pg_catalog.unnest($1::oid[]), "
-                                                             "pg_catalog.unnest($2::int4[])) WITH ORDINALITY AS x (o, m, n) ORDER BY x.n",
-                                                      .parameters = {oids + "}", modifiers + "}"}}));
+  BOOST_OUTCOME_TRY(
+      auto const answer,
+      source->query(
+          {.sql = "SELECT pg_catalog.format_type(x.o, x.m) FROM ROWS FROM (pg_catalog.unnest($1::oid[]), "
+                  "pg_catalog.unnest($2::int4[])) WITH ORDINALITY AS x (o, m, n) ORDER BY x.n",
+           .parameters = {oids + "}", modifiers + "}"}}));
   std::vector<std::string> types;
   for (std::size_t i = 0; i < answer.size(); ++i) types.emplace_back(answer.text(i, 0));
   return types;
 }
 
 result<> dispatcher::read_windows(session& source) {
-  BOOST_OUTCOME_TRY(auto const answer, source.query({.sql = "SELECT l.line, s.document->>'confirmed' FROM shardway.status AS s, "
-                                                            "pg_catalog.jsonb_array_elements_text(s.document->'history') AS l (line) WHERE s.name = 'windows'"}));
+  BOOST_OUTCOME_TRY(auto const answer,
+                    source.query({.sql = "SELECT l.line, s.document->>'confirmed' FROM shardway.status AS s, "
+                                         "pg_catalog.jsonb_array_elements_text(s.document->'history') AS l "
+                                         "(line) WHERE s.name = 'windows'"}));
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < answer.size(); ++i) lines.emplace_back(answer.text(i, 0));
   auto history = window_history::decode(lines);
-  if (!history) return error{error_code::corrupt_data, "shardway.status holds windows that do not parse", "restore the row 'windows' or copy the tables again"}.at_node(options_.source.node);
+  if (!history)
+    return error{error_code::corrupt_data, "shardway.status holds windows that do not parse",
+                 "restore the row 'windows' or copy the tables again"}
+        .at_node(options_.source.node);
   if (!answer.empty()) start_ = std::max(start_, lsn::parse(answer.text(0, 1)).value_or(lsn{}));
   std::scoped_lock const lock(mutex_);
   router_.windows() = std::move(*history);
   router_.windows().rewind(start_);
   learn_groups();
   for (auto const& group : catalog_->routing().groups)
-    if (group.at == stage::sharded && !router_.windows().now(group.name))
-      return error{error_code::stream_broken, "slots of group " + group.name + " have moved, and shardway.status holds no windows for it"}.at_node(options_.source.node);
+    if (group.stage == stage::sharded && !router_.windows().now(group.name))
+      return error{error_code::stream_broken, "slots of group " + group.name +
+                                                  " have moved, and shardway.status holds no windows for it"}
+          .at_node(options_.source.node);
   return success();
 }
 
-// A group that joins starts as its generation says, and that is saved before any flip of it can be confirmed. While a group is not
-// streamed its flips are not seen: it starts anew. Preconditions: the mutex is held.
+// A group that joins starts as its generation says, and that is saved before any flip of it can be confirmed.
+// While a group is not streamed its flips are not seen: it starts anew. Preconditions: the mutex is held.
 void dispatcher::learn_groups() {
   for (auto const& group : catalog_->routing().groups) {
     bool const is_known = router_.windows().now(group.name) != nullptr;
-    bool const is_streamed = group.at != stage::observing && group.at != stage::finalized;
-    bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(), [](auto const& range) { return range.shard.has_value(); });
-    if (is_known && !is_streamed) router_.windows().forget(group.name);
-    else if (!is_known && is_streamed && !has_moved) router_.windows().record(group.name, lsn{}, first_windows(group, std::nullopt));
-    else continue;
+    bool const is_streamed = group.stage != stage::observing && group.stage != stage::finalized;
+    bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(),
+                                       [](auto const& range) { return range.shard.has_value(); });
+    if (is_known && !is_streamed)
+      router_.windows().forget(group.name);
+    else if (!is_known && is_streamed && !has_moved)
+      router_.windows().record(group.name, lsn{}, first_windows(group, std::nullopt));
+    else
+      continue;
     are_windows_dirty_ = true;
   }
 }
@@ -70,7 +84,8 @@ result<> dispatcher::save_windows() {
     std::scoped_lock const lock(mutex_);
     if (!are_windows_dirty_) return success();
     router_.windows().prune(confirmed());
-    for (auto const& line : router_.windows().encode()) history += (history.size() > 1 ? ",\"" : "\"") + line + '"';  // a group's name is an identifier
+    for (auto const& line : router_.windows().encode())
+      history += (history.size() > 1 ? ",\"" : "\"") + line + '"';  // a group's name is an identifier
     are_windows_dirty_ = false;
   }
   auto const saved = write_windows(history + "]");
@@ -85,8 +100,10 @@ result<> dispatcher::write_windows(std::string const& history) {
   std::vector<statement> const statements{
       {.sql = "BEGIN"},
       engine_check_statement(options_.token, "stream"),
-      {.sql = "INSERT INTO shardway.status (name, document) VALUES ('windows', pg_catalog.jsonb_build_object('confirmed', $1::text, 'history', $2::text::jsonb)) "
-              "ON CONFLICT (name) DO UPDATE SET document = excluded.document, at = pg_catalog.clock_timestamp()",
+      {.sql =
+           "INSERT INTO shardway.status (name, document) VALUES ('windows', "
+           "pg_catalog.jsonb_build_object('confirmed', $1::text, 'history', $2::text::jsonb)) "
+           "ON CONFLICT (name) DO UPDATE SET document = excluded.document, at = pg_catalog.clock_timestamp()",
        .parameters = {std::max(start_, confirmed()).to_string(), history}},
       {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, source->flush(statements));
@@ -96,14 +113,19 @@ result<> dispatcher::write_windows(std::string const& history) {
 }
 
 result<> dispatcher::read_chunks(session& source) {
-  BOOST_OUTCOME_TRY(auto const answer, source.query({.sql = "SELECT relation, id, lower, upper, state, row_count, byte_count FROM shardway.chunk ORDER BY relation, id"}));
+  BOOST_OUTCOME_TRY(auto const answer,
+                    source.query({.sql = "SELECT relation, id, lower, upper, state, row_count, byte_count "
+                                         "FROM shardway.chunk ORDER BY relation, id"}));
   std::map<std::string, followed_copy> copies;
   auto const known = catalog();
   for (std::size_t i = 0; i < answer.size(); ++i) {
     auto const table = known->find(std::string(answer.text(i, 0)));
     auto const* group = table ? known->routing().find_group(table->group()) : nullptr;
-    if (!group || group->at == stage::observing || group->at == stage::finalized) continue;
-    auto& copy = copies.try_emplace(table->name(), followed_copy{.table = table, .order = order_of(*table), .chunks = {}}).first->second;
+    if (!group || group->stage == stage::observing || group->stage == stage::finalized) continue;
+    auto& copy = copies
+                     .try_emplace(table->name(),
+                                  followed_copy{.table = table, .order = order_of(*table), .chunks = {}})
+                     .first->second;
     followed_chunk chunk;
     BOOST_OUTCOME_TRY(chunk.id, answer.integer(i, 1));
     BOOST_OUTCOME_TRY(chunk.rows, answer.integer(i, 5));
@@ -127,8 +149,10 @@ result<> dispatcher::update_generation(std::shared_ptr<generation const> routing
   router_.set_catalog(made);
   for (auto const& [name, table] : made->tables()) {
     auto const* group = made->routing().find_group(table->group());
-    if (!group || group->at == stage::observing || group->at == stage::finalized) copies_.forget(name);
-    else copies_.replace_table(table);
+    if (!group || group->stage == stage::observing || group->stage == stage::finalized)
+      copies_.forget(name);
+    else
+      copies_.replace_table(table);
   }
   if (!before) return success();
   for (auto const& [name, table] : before->tables())
@@ -149,17 +173,24 @@ std::optional<error> dispatcher::failure() const {
 
 bool dispatcher::shows_all_passed(xid_snapshot const& snapshot) const {
   std::scoped_lock const lock(mutex_);
-  return std::all_of(passed_.xids().begin(), passed_.xids().end(), [&](std::uint32_t xid) { return snapshot.shows(xid); });
+  return std::all_of(passed_.xids().begin(), passed_.xids().end(),
+                     [&](std::uint32_t xid) { return snapshot.shows(xid); });
 }
 
 void dispatcher::add_lag(apply_queue const& queue, stream_state& state) const {
   auto const oldest = queue.oldest_commit_time();
   std::scoped_lock const lock(mutex_);
   auto const end = std::max(source_lsn_, decoded());
-  state.lag_bytes = end > state.position.applied ? static_cast<std::int64_t>(end.value() - state.position.applied.value()) : 0;
-  auto const since_poll = std::chrono::duration_cast<std::chrono::microseconds>(system_clock_source().now() - polled_at_);
-  if (oldest) state.lag = std::chrono::milliseconds(std::max<std::int64_t>(0, source_time_ + since_poll.count() - oldest) / 1000);
-  else if (decoded() < source_lsn_) state.lag = std::chrono::duration_cast<std::chrono::milliseconds>(since_poll);
+  state.lag_bytes = end > state.position.applied
+                        ? static_cast<std::int64_t>(end.value() - state.position.applied.value())
+                        : 0;
+  auto const since_poll =
+      std::chrono::duration_cast<std::chrono::microseconds>(system_clock_source().now() - polled_at_);
+  if (oldest)
+    state.lag = std::chrono::milliseconds(
+        std::max<std::int64_t>(0, source_time_ + since_poll.count() - oldest) / 1000);
+  else if (decoded() < source_lsn_)
+    state.lag = std::chrono::duration_cast<std::chrono::milliseconds>(since_poll);
 }
 
 void dispatcher::put_copy(followed_copy copy) {
@@ -230,7 +261,8 @@ std::optional<std::uint64_t> dispatcher::hand_over(std::string const& table, std
   return last_barrier_;
 }
 
-void dispatcher::close_chunk(std::string const& table, std::size_t chunk, std::int64_t rows, std::int64_t bytes) {
+void dispatcher::close_chunk(std::string const& table, std::size_t chunk, std::int64_t rows,
+                             std::int64_t bytes) {
   std::scoped_lock const lock(mutex_);
   auto& held = chunk_at(table, chunk);
   held.machine.close();

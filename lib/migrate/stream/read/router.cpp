@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "shardway/base/test_switch.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/test_switch.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -16,7 +16,8 @@ using kind_type = stream_change::kind_type;
 
 std::string entry_name(std::string const& relation, std::vector<std::string> const& key) {
   std::string name = relation;
-  for (auto const& value : key) name.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
+  for (auto const& value : key)
+    name.append(1, '\x1f').append(std::to_string(value.size())).append(1, ':').append(value);
   return name;
 }
 
@@ -29,13 +30,16 @@ std::optional<std::int64_t> number_of(std::string const* text) {
 }
 
 error unreadable(std::string_view relation) {
-  return error{error_code::protocol_violation, "the stream shows a row of shardway." + std::string(relation) + " that does not parse"};
+  return error{error_code::protocol_violation,
+               "the stream shows a row of shardway." + std::string(relation) + " that does not parse"};
 }
 
 error outside_window(std::string const& table) {
   return error{error_code::stream_broken,
-               "I1: an unmarked change to table " + table + " on the source lies outside the source's window for its slot",
-               "somebody wrote the source without the library, for slots that a shard has authority for: enable the write guard and compare the table"};
+               "I1: an unmarked change to table " + table +
+                   " on the source lies outside the source's window for its slot",
+               "somebody wrote the source without the library, for slots that a shard has authority for: "
+               "enable the write guard and compare the table"};
 }
 
 }  // namespace
@@ -43,15 +47,16 @@ error outside_window(std::string const& table) {
 struct transaction_router::work {
   decoded_transaction const& from;
   std::vector<shard_item> items{};
-  bool is_marked{};  // by the progress row of a mirror
-  std::unordered_map<std::string, outbox_entry> outbox{};      // newest entry of each changed row
-  std::unordered_map<std::string, slot_id> old_places{};       // of rows whose shard key changed
-  std::unordered_map<std::string, slot_id> placed{};           // where changes of this transaction left a row
+  bool is_marked{};                                        // by the progress row of a mirror
+  std::unordered_map<std::string, outbox_entry> outbox{};  // newest entry of each changed row
+  std::unordered_map<std::string, slot_id> old_places{};   // of rows whose shard key changed
+  std::unordered_map<std::string, slot_id> placed{};       // where changes of this transaction left a row
   std::map<std::string, window_state> flipped{};
   std::vector<fence_flip> flips{};
 };
 
-result<std::shared_ptr<table_catalog const>> table_catalog::make(std::shared_ptr<generation const> routing, table_catalog const* before) {
+result<std::shared_ptr<table_catalog const>> table_catalog::make(std::shared_ptr<generation const> routing,
+                                                                 table_catalog const* before) {
   auto catalog = std::make_shared<table_catalog>();
   for (auto const& state : routing->tables) {
     auto const known = before ? before->find(state.manifest.table) : nullptr;
@@ -74,8 +79,8 @@ table_ptr table_catalog::find(std::string const& name) const {
 }
 
 bool transaction_router::is_empty(shard_item const& item) noexcept {
-  return item.changes.empty() && item.write_ids.empty() && item.flips.empty() && item.truncated.empty() && item.marker == 0 && item.foreign == 0 &&
-         item.side_effects == 0;
+  return item.changes.empty() && item.write_ids.empty() && item.flips.empty() && item.truncated.empty() &&
+         item.marker == 0 && item.foreign == 0 && item.side_effects == 0;
 }
 
 result<std::vector<shard_item>> transaction_router::route(decoded_transaction const& transaction) {
@@ -132,12 +137,16 @@ result<> transaction_router::read_outbox(work& at, row_event const& row) const {
   auto const bigint = number_of(field("version"));
   auto const version = bigint ? row_version::from_bigint(*bigint) : std::nullopt;
   auto const slot = number_of(field("slot"));
-  auto const *write_id = field("write_id"), *ordinal = field("ordinal"), *relation = field("relation"), *operation = field("operation"), *keys = field("key_values");
+  auto const *write_id = field("write_id"), *ordinal = field("ordinal"), *relation = field("relation"),
+             *operation = field("operation"), *keys = field("key_values");
   auto const key = keys ? parse_text_array(*keys) : std::nullopt;
-  if (!version || !slot || *slot < 0 || *slot >= limits::slot_count || !write_id || !ordinal || !relation || !operation || !key) return unreadable("outbox");
+  if (!version || !slot || *slot < 0 || *slot >= limits::slot_count || !write_id || !ordinal || !relation ||
+      !operation || !key)
+    return unreadable("outbox");
   auto const place = slot_id{static_cast<std::uint16_t>(*slot)};
   if (*operation == "k") {
-    at.old_places.emplace(entry_name(*relation, *key), place);  // the first one: where the row was before this transaction
+    at.old_places.emplace(entry_name(*relation, *key),
+                          place);  // the first one: where the row was before this transaction
     return success();
   }
   auto& entry = at.outbox[entry_name(*relation, *key)];
@@ -163,7 +172,8 @@ result<table_ptr> transaction_router::known_table(std::shared_ptr<stream_relatio
 
 std::shared_ptr<window_state const> transaction_router::windows_of(std::string const& group) {
   auto const* state = catalog_->routing().find_group(group);
-  if (guard_off("window_from_wal") && state) return std::make_shared<window_state const>(first_windows(*state, std::nullopt));
+  if (guard_off("window_from_wal") && state)
+    return std::make_shared<window_state const>(first_windows(*state, std::nullopt));
   if (auto known = windows_.now(group)) return known;
   // A group that just joined: its first generation says where it starts; from then on only the WAL tells.
   windows_changed_ = true;
@@ -171,13 +181,16 @@ std::shared_ptr<window_state const> transaction_router::windows_of(std::string c
   return windows_.now(group);
 }
 
-stream_change transaction_router::change_of(work& at, kind_type kind, table_ptr const& table, std::vector<std::string> key, std::optional<slot_id> slot) {
+stream_change transaction_router::change_of(work& at, kind_type kind, table_ptr const& table,
+                                            std::vector<std::string> key, std::optional<slot_id> slot) {
   stream_change change{.kind = kind, .table = table, .key = std::move(key), .xid = at.from.begin.xid};
   auto const windows = windows_of(table->group());
   auto const found = at.outbox.find(entry_name(table->name(), change.key));
   change.has_outbox = found != at.outbox.end();
-  auto const since = slot ? windows->of(*slot).at : windows->highest_open();
-  change.version = change.has_outbox ? found->second.version : row_version::make(since, at.from.begin.final_lsn).value_or(row_version{});
+  auto const since = slot ? windows->of(*slot).epoch : windows->highest_open();
+  change.version = change.has_outbox
+                       ? found->second.version
+                       : row_version::make(since, at.from.begin.final_lsn).value_or(row_version{});
   if (kind == kind_type::locate && !windows->is_open_everywhere()) change.windows = windows;
   return change;
 }
@@ -195,7 +208,10 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
     }
     auto const entry = at.outbox.find(entry_name(table->name(), key));
     if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
-    if (!slot) return error{error_code::stream_broken, "a row of table " + table->name() + " came without its shard key", "shard keys must be NOT NULL and stored in the row"};
+    if (!slot)
+      return error{error_code::stream_broken,
+                   "a row of table " + table->name() + " came without its shard key",
+                   "shard keys must be NOT NULL and stored in the row"};
   } else {
     slot = slot_id{0};
   }
@@ -204,7 +220,8 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
     if (row.before) {
       BOOST_OUTCOME_TRY(old_key, key_of(*table, *row.before));
     }
-    std::optional<std::size_t> const now_on = table->is_reference() ? std::nullopt : std::optional{catalog_->shard_of(*slot)};
+    std::optional<std::size_t> const now_on =
+        table->is_reference() ? std::nullopt : std::optional{catalog_->shard_of(*slot)};
     BOOST_OUTCOME_TRYV(route_old_place(at, row, table, old_key, now_on, old_key != key));
   }
   if (!table->is_reference()) at.placed[entry_name(table->name(), key)] = *slot;
@@ -214,7 +231,8 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
 }
 
 // Where the row was before: under another primary key, or on another shard (W20).
-result<> transaction_router::route_old_place(work& at, row_event const& row, table_ptr const& table, std::vector<std::string> const& old_key,
+result<> transaction_router::route_old_place(work& at, row_event const& row, table_ptr const& table,
+                                             std::vector<std::string> const& old_key,
                                              std::optional<std::size_t> now_on, bool key_changed) {
   if (table->is_reference()) {
     if (!key_changed) return success();
@@ -228,14 +246,16 @@ result<> transaction_router::route_old_place(work& at, row_event const& row, tab
   return emit(at, change_of(at, kind_type::locate, table, old_key, std::nullopt), std::nullopt);
 }
 
-result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event const& row, followed_table const& table,
+result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event const& row,
+                                                            followed_table const& table,
                                                             std::vector<std::string> const& old_key) const {
   if (row.before) {
     BOOST_OUTCOME_TRY(auto const slot, slot_of_tuple(table, *row.before));
     if (slot) return slot;
   }
   auto const name = entry_name(table.name(), old_key);
-  if (auto const placed = at.placed.find(name); placed != at.placed.end()) return std::optional{placed->second};
+  if (auto const placed = at.placed.find(name); placed != at.placed.end())
+    return std::optional{placed->second};
   auto const moved = at.old_places.find(name);
   if (moved == at.old_places.end()) return std::optional<slot_id>{};
   return std::optional{moved->second};
@@ -243,7 +263,8 @@ result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event 
 
 result<> transaction_router::route_remove(work& at, row_event const& row, table_ptr const& table) {
   BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.before));
-  if (table->is_reference()) return emit(at, change_of(at, kind_type::remove, table, std::move(key), slot_id{0}), slot_id{0});
+  if (table->is_reference())
+    return emit(at, change_of(at, kind_type::remove, table, std::move(key), slot_id{0}), slot_id{0});
   BOOST_OUTCOME_TRY(auto slot, slot_of_tuple(*table, *row.before));
   auto const entry = at.outbox.find(entry_name(table->name(), key));
   if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
@@ -284,15 +305,18 @@ result<> transaction_router::emit_to(work& at, std::size_t shard, stream_change 
   }
   copies_.defer(*chunk, shard, std::move(change));
   if (copies_.deferred_bytes() <= deferred_bytes_max_) return success();
-  return error{error_code::stream_broken, "the changes kept for chunks under copy take more than deferred_bytes_max",
-               "raise engine_limits::deferred_bytes_max or copy with smaller chunks; what was copied is kept"};
+  return error{
+      error_code::stream_broken, "the changes kept for chunks under copy take more than deferred_bytes_max",
+      "raise engine_limits::deferred_bytes_max or copy with smaller chunks; what was copied is kept"};
 }
 
-// A change without an outbox row: of a trigger or cascade if its transaction has one, of a writer that bypasses the library if it has none.
-void transaction_router::count(work& at, stream_change const& change, std::size_t shard, std::optional<slot_id> slot) const {
+// A change without an outbox row: of a trigger or cascade if its transaction has one, of a writer that
+// bypasses the library if it has none.
+void transaction_router::count(work& at, stream_change const& change, std::size_t shard,
+                               std::optional<slot_id> slot) const {
   if (change.has_outbox || change.table->is_reference()) return;
   auto const* group = catalog_->routing().find_group(change.table->group());
-  if (!group || group->at < stage::dual_writing || group->at == stage::finalized) return;
+  if (!group || group->stage < stage::dual_writing || group->stage == stage::finalized) return;
   if (!at.outbox.empty()) {
     ++at.items[shard].side_effects;
     return;
@@ -300,7 +324,7 @@ void transaction_router::count(work& at, stream_change const& change, std::size_
   // Transactions from before the stage began belong to an older epoch.
   auto const windows = windows_.now(change.table->group());
   auto const place = slot.value_or(slot_id{0});
-  if (windows && windows->of(place).at < generation::authority_of(*group, place).at) return;
+  if (windows && windows->of(place).epoch < generation::authority_of(*group, place).epoch) return;
   ++at.items[shard].foreign;
 }
 
@@ -312,7 +336,8 @@ result<> transaction_router::route_truncate(work& at, truncate_event const& even
     if (!copy) continue;
     copies_.empty(*copy, at.from.end);
     auto const windows = windows_of(table->group());
-    auto const version = row_version::make(windows->highest_open(), at.from.begin.final_lsn).value_or(row_version{});
+    auto const version =
+        row_version::make(windows->highest_open(), at.from.begin.final_lsn).value_or(row_version{});
     for (auto& item : at.items) {
       std::erase_if(item.changes, [&](auto const& change) { return change.table == table; });
       item.truncated.push_back({table, version});
@@ -325,11 +350,12 @@ void transaction_router::finish_flips(work& at) {
   for (auto const& flip : at.flips) {
     auto const now = windows_of(flip.group);
     auto [state, is_new] = at.flipped.try_emplace(flip.group, *now);
-    state->second.set(flip.slots, flip.at, flip.is_open);
+    state->second.set(flip.slots, flip.epoch, flip.is_open);
     for (auto const& placed : catalog_->routing().placement) {
       if (!placed.slots.overlaps(flip.slots)) continue;
-      slot_range const part{std::max(placed.slots.first, flip.slots.first), std::min(placed.slots.last, flip.slots.last)};
-      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.at});
+      slot_range const part{std::max(placed.slots.first, flip.slots.first),
+                            std::min(placed.slots.last, flip.slots.last)};
+      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.epoch});
     }
   }
   for (auto& [group, state] : at.flipped) {

@@ -30,7 +30,8 @@ struct decoded_transaction {
 class table_catalog {
  public:
   /// Errors: as `follow_table`.
-  static result<std::shared_ptr<table_catalog const>> make(std::shared_ptr<generation const>, table_catalog const* before);
+  static result<std::shared_ptr<table_catalog const>> make(std::shared_ptr<generation const>,
+                                                           table_catalog const* before);
   table_ptr find(std::string const& name) const;
   generation const& routing() const noexcept { return *routing_; }
   std::size_t shard_of(slot_id slot) const { return shards_[slot.value()]; }
@@ -57,7 +58,8 @@ class transaction_router {
   bool take_windows_changed() noexcept { return std::exchange(windows_changed_, false); }
 
   /// One item a shard, in the order of shards; empty ones say nothing. Flips are recorded in `windows()`.
-  /// Errors: `stream_broken` (a change outside its window, I1), `schema_drift`, `corrupt_data`, `protocol_violation`.
+  /// Errors: `stream_broken` (a change outside its window, I1), `schema_drift`, `corrupt_data`,
+  /// `protocol_violation`.
   result<std::vector<shard_item>> route(decoded_transaction const&);
   static bool is_empty(shard_item const&) noexcept;
 
@@ -75,8 +77,10 @@ class transaction_router {
   result<> route_row(work&, row_event const&);
   result<> route_truncate(work&, truncate_event const&);
   result<> route_remove(work&, row_event const&, table_ptr const&);
-  result<> route_old_place(work&, row_event const&, table_ptr const&, std::vector<std::string> const& old_key, std::optional<std::size_t> now_on, bool key_changed);
-  result<std::optional<slot_id>> old_slot(work&, row_event const&, followed_table const&, std::vector<std::string> const& old_key) const;
+  result<> route_old_place(work&, row_event const&, table_ptr const&, std::vector<std::string> const& old_key,
+                           std::optional<std::size_t> now_on, bool key_changed);
+  result<std::optional<slot_id>> old_slot(work&, row_event const&, followed_table const&,
+                                          std::vector<std::string> const& old_key) const;
   result<> emit(work&, stream_change change, std::optional<slot_id> slot);
   result<> emit_to(work&, std::size_t shard, stream_change change);
   result<> check_window(work&, followed_table const&, slot_id) const;
@@ -84,7 +88,8 @@ class transaction_router {
   void finish_flips(work&);
   std::shared_ptr<window_state const> windows_of(std::string const& group);
   result<table_ptr> known_table(std::shared_ptr<stream_relation const> const&);
-  stream_change change_of(work&, stream_change::kind_type, table_ptr const&, std::vector<std::string> key, std::optional<slot_id> slot);
+  stream_change change_of(work&, stream_change::kind_type, table_ptr const&, std::vector<std::string> key,
+                          std::optional<slot_id> slot);
 
   copy_registry& copies_;
   type_names_function type_names_;
@@ -103,15 +108,17 @@ class transaction_router {
 std::string const* field_of(stream_relation const&, stream_tuple const&, std::string_view column) noexcept;
 /// Values of the primary key. Errors: `corrupt_data` if one is missing from the tuple.
 result<std::vector<std::string>> key_of(followed_table const&, stream_tuple const&);
-/// The fence row of an insert or update of a fence table, as (group, range, epoch, open); nothing for other relations and deletes.
+/// The fence row of an insert or update of a fence table, as (group, range, epoch, open); nothing for other
+/// relations and deletes.
 struct fence_flip {
   std::string group;
   slot_range slots{};
-  epoch at{};
+  shardway::epoch epoch{};
   bool is_open{};
 };
 result<std::optional<fence_flip>> fence_flip_of(row_event const&);
-/// The windows that a generation starts a group with on a node: all its authority ranges, open where the node has authority.
+/// The windows that a generation starts a group with on a node: all its authority ranges, open where the node
+/// has authority.
 window_state first_windows(group_state const&, std::optional<shard_id> node);
 
 }  // namespace migrate::stream
