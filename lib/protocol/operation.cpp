@@ -1,18 +1,14 @@
 #include "lib/protocol/operation.hpp"
 
-#include "lib/protocol/names.hpp"
+#include "absl/strings/str_cat.h"
+#include "lib/protocol/sql_template.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 std::string operation_schema_sql(std::string_view application_role) {
-  return "CREATE TABLE IF NOT EXISTS shardway.operation (\n"
-         "  id text COLLATE \"C\" PRIMARY KEY, digest text NOT NULL, write_id uuid NOT NULL, affected bigint "
-         "NOT NULL DEFAULT 0,\n"
-         "  at timestamptz NOT NULL DEFAULT clock_timestamp());\n"
-         "CREATE INDEX IF NOT EXISTS operation_at ON shardway.operation (at);\n"
-         "GRANT SELECT, INSERT, UPDATE, DELETE ON shardway.operation TO " +
-         names::quoted(application_role) + ";\n";
+  return fill(sql::operation, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
 statement claim_operation_statement(std::string_view id, std::string_view digest, write_id write) {
@@ -36,11 +32,9 @@ statement find_operation_statement(std::string_view id) {
 
 statement sweep_operations_statement() {
   return {.sql =
-              "DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation WHERE at < "
-              "pg_catalog.clock_timestamp() - "
-              "interval '" +
-              std::to_string(operation_hours_kept) +
-              " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)"};
+              absl::StrCat("DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation ",
+                           "WHERE at < pg_catalog.clock_timestamp() - interval '", operation_hours_kept,
+                           " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)")};
 }
 
 result<std::optional<operation_record>> parse_operation(rows const& answer) {
