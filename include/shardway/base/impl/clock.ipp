@@ -22,9 +22,9 @@ class machine_clock final : public clock_source {
   void sleep_until(steady_time until) const override {
     auto const since = until.time_since_epoch();
     auto const seconds = std::chrono::floor<std::chrono::seconds>(since);
-    timespec const at{static_cast<time_t>(seconds.count()),
-                      static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
-    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    timespec const wake_time{static_cast<time_t>(seconds.count()),
+                             static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake_time, nullptr) == EINTR) {
     }
   }
 };
