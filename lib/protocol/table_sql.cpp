@@ -29,8 +29,8 @@ std::string identity_index_sql(table_state const& table) {
     if (!is_key(table, column)) columns.push_back(column);
   if (columns.size() == table.manifest.key.size()) return {};
   auto const name = names::quoted_table(table.manifest.table);
-  return fill(sql::identity_index, {{"table_name", fragment::literal(name)},
-                                    {"columns", fragment::of_quoted(column_list(columns, ""))}})
+  return fill_function(sql::identity_index, {{"table_name", fragment::literal(name)},
+                                             {"columns", fragment::literal(column_list(columns, ""))}})
       .text();
 }
 
@@ -64,17 +64,18 @@ image_lists lists_of_image(table_state const& table) {
 std::string apply_function_sql(table_state const& table, std::string_view application_role) {
   auto const& manifest = table.manifest;
   auto const [columns, values, updates] = lists_of_image(table);
-  return fill(sql::apply_function, {{"function", fragment::of_quoted(names::apply_function(manifest.table))},
-                                    {"name", fragment::literal(manifest.table)},
-                                    {"table", fragment::table(manifest.table)},
-                                    {"fence", fragment::of_quoted(names::fence(manifest.group))},
-                                    {"fence_lock", fragment::of_quoted(names::fence_lock(manifest.group))},
-                                    {"key", fragment::of_quoted(column_list(manifest.key, ""))},
-                                    {"key_match", key_match(table)},
-                                    {"columns", joined(columns, ", ")},
-                                    {"values", joined(values, ",\n      ")},
-                                    {"updates", joined(updates, ",\n      ")},
-                                    {"application_role", fragment::identifier(application_role)}})
+  return fill_function(sql::apply_function,
+                       {{"function", fragment::of_quoted(names::apply_function(manifest.table))},
+                        {"name", fragment::literal(manifest.table)},
+                        {"table", fragment::table(manifest.table)},
+                        {"fence", fragment::of_quoted(names::fence(manifest.group))},
+                        {"fence_lock", fragment::of_quoted(names::fence_lock(manifest.group))},
+                        {"key", fragment::of_quoted(column_list(manifest.key, ""))},
+                        {"key_match", key_match(table)},
+                        {"columns", joined(columns, ", ")},
+                        {"values", joined(values, ",\n      ")},
+                        {"updates", joined(updates, ",\n      ")},
+                        {"application_role", fragment::identifier(application_role)}})
       .text();
 }
 
@@ -100,16 +101,16 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
   auto const function = fragment::of_quoted(names::key_change_function(manifest.table));
   auto const name = fragment::table(manifest.table);
   if (!present) return fill(sql::drop_shard_key_change, {{"table", name}, {"function", function}}).text();
-  return fill(sql::shard_key_change,
-              {{"table", name},
-               {"function", function},
-               {"name", fragment::literal(manifest.table)},
-               {"fence", fragment::of_quoted(names::fence(manifest.group))},
-               {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
-               {"old_key", fragment::of_quoted(text_list(manifest.key, "OLD."))},
-               {"old_shard_key", fragment::of_quoted(text_list(manifest.shard_key, "OLD."))},
-               {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
-               {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
+  return fill_function(sql::shard_key_change,
+                       {{"table", name},
+                        {"function", function},
+                        {"name", fragment::literal(manifest.table)},
+                        {"fence", fragment::of_quoted(names::fence(manifest.group))},
+                        {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
+                        {"old_key", fragment::of_quoted(text_list(manifest.key, "OLD."))},
+                        {"old_shard_key", fragment::of_quoted(text_list(manifest.shard_key, "OLD."))},
+                        {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
+                        {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
       .text();
 }
 
@@ -122,10 +123,10 @@ std::string shard_table_sql(table_state const& table, std::string_view applicati
 
 std::string drop_shard_table_sql(table_state const& table) {
   auto const name = fragment::table(table.manifest.table);
-  return fill(sql::drop_shard_table,
-              {{"function", fragment::of_quoted(names::apply_function(table.manifest.table))},
-               {"table", name},
-               {"table_name", fragment::literal(name.text())}})
+  return fill_function(sql::drop_shard_table,
+                       {{"function", fragment::of_quoted(names::apply_function(table.manifest.table))},
+                        {"table", name},
+                        {"table_name", fragment::literal(name.text())}})
       .text();
 }
 

@@ -15,7 +15,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
-AS $f$
+AS {{quote}}
 DECLARE
   held record;
   applied pg_lsn;
@@ -66,6 +66,6 @@ BEGIN
   INSERT INTO shardway.dual_applied (write_id, ordinal)
   VALUES (p_write_id, p_ordinal);
   RETURN 'applied';
-END $f$;
+END {{quote}};
 REVOKE ALL ON FUNCTION {{function}}(uuid, int, bigint, int, boolean, text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {{function}}(uuid, int, bigint, int, boolean, text[], text[]) TO {{application_role}};

@@ -1,6 +1,6 @@
 DROP FUNCTION IF EXISTS {{function}}(uuid, int, bigint, int, boolean, text[], text[]);
 DROP TRIGGER IF EXISTS shardway_key_change ON {{table}};
-DO $shardway$
+DO {{quote}}
 DECLARE
   leaf record;
 BEGIN
@@ -21,5 +21,5 @@ BEGIN
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', leaf.relation);
     EXECUTE format('DROP INDEX %s', leaf.index);
   END LOOP;
-END $shardway$;
+END {{quote}};
 ALTER TABLE {{table}} DROP COLUMN IF EXISTS _shardway_version;

@@ -1,5 +1,5 @@
 -- Puts the shard key into the replica identity, so that the deletes of a reverse stream name both keys.
-DO $shardway$
+DO {{quote}}
 DECLARE
   leaf regclass;
   index_name text;
@@ -13,8 +13,8 @@ BEGIN
   LOOP
     index_name := 'shardway_identity_' || substr(md5(leaf::text), 1, 16);
     IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.relname = index_name) THEN
-      EXECUTE format('CREATE UNIQUE INDEX %I ON %s ({{columns}})', index_name, leaf);
+      EXECUTE format('CREATE UNIQUE INDEX %I ON %s (%s)', index_name, leaf, {{columns}});
     END IF;
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', leaf, index_name);
   END LOOP;
-END $shardway$;
+END {{quote}};

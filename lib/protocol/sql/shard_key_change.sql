@@ -6,7 +6,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $f$
+AS {{quote}}
 DECLARE
   held record;
 BEGIN
@@ -33,7 +33,7 @@ BEGIN
     ARRAY[{{old_shard_key}}]
   );
   RETURN NULL;
-END $f$;
+END {{quote}};
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF {{columns}} ON {{table}}
 FOR EACH ROW

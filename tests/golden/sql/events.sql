@@ -160,7 +160,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $f$
+AS $f0$
 DECLARE
   held record;
 BEGIN
@@ -187,7 +187,7 @@ BEGIN
     ARRAY[OLD."region $f$"::text, OLD."account"::text, OLD."id"::text]
   );
   RETURN NULL;
-END $f$;
+END $f0$;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF "region $f$", "account", "id" ON "shop"."events"
 FOR EACH ROW
@@ -201,7 +201,7 @@ DROP FUNCTION IF EXISTS shardway."key_change_shop.events"();
 -- === shard: table ===
 ALTER TABLE "shop"."events" ADD COLUMN IF NOT EXISTS _shardway_version bigint NOT NULL DEFAULT 0;
 -- Puts the shard key into the replica identity, so that the deletes of a reverse stream name both keys.
-DO $shardway$
+DO $f0$
 DECLARE
   leaf regclass;
   index_name text;
@@ -215,11 +215,11 @@ BEGIN
   LOOP
     index_name := 'shardway_identity_' || substr(md5(leaf::text), 1, 16);
     IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.relname = index_name) THEN
-      EXECUTE format('CREATE UNIQUE INDEX %I ON %s ("id", "happened_at", "region $f$", "account")', index_name, leaf);
+      EXECUTE format('CREATE UNIQUE INDEX %I ON %s (%s)', index_name, leaf, '"id", "happened_at", "region $f$", "account"');
     END IF;
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', leaf, index_name);
   END LOOP;
-END $shardway$;
+END $f0$;
 -- The guarded apply of one row. The locks come first, of the key (W7) and of the table, for which a TRUNCATE
 -- waits (W10); then the checks in statements with newer snapshots (W8).
 -- search_path holds no schema of a user, so format_type wrote the types qualified (P2).
@@ -237,7 +237,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
-AS $f$
+AS $f0$
 DECLARE
   held record;
   applied pg_lsn;
@@ -296,7 +296,7 @@ BEGIN
   INSERT INTO shardway.dual_applied (write_id, ordinal)
   VALUES (p_write_id, p_ordinal);
   RETURN 'applied';
-END $f$;
+END $f0$;
 REVOKE ALL ON FUNCTION shardway."apply_shop.events"(uuid, int, bigint, int, boolean, text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION shardway."apply_shop.events"(uuid, int, bigint, int, boolean, text[], text[]) TO "The App";
 -- On a shard a row keeps its shard key: under a new one it may belong to another node.
@@ -310,7 +310,7 @@ EXECUTE FUNCTION shardway.refuse_shard_key_change();
 -- === shard: table, finalizing ===
 DROP FUNCTION IF EXISTS shardway."apply_shop.events"(uuid, int, bigint, int, boolean, text[], text[]);
 DROP TRIGGER IF EXISTS shardway_key_change ON "shop"."events";
-DO $shardway$
+DO $f$
 DECLARE
   leaf record;
 BEGIN
@@ -331,7 +331,7 @@ BEGIN
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', leaf.relation);
     EXECUTE format('DROP INDEX %s', leaf.index);
   END LOOP;
-END $shardway$;
+END $f$;
 ALTER TABLE "shop"."events" DROP COLUMN IF EXISTS _shardway_version;
 
 -- === source: capture ===

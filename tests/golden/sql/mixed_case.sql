@@ -220,7 +220,7 @@ EXECUTE FUNCTION shardway.refuse_shard_key_change();
 -- === shard: table, finalizing ===
 DROP FUNCTION IF EXISTS shardway."apply_Odd ""Schema"".Mixed Case's"(uuid, int, bigint, int, boolean, text[], text[]);
 DROP TRIGGER IF EXISTS shardway_key_change ON "Odd ""Schema"""."Mixed Case's";
-DO $shardway$
+DO $f$
 DECLARE
   leaf record;
 BEGIN
@@ -241,7 +241,7 @@ BEGIN
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', leaf.relation);
     EXECUTE format('DROP INDEX %s', leaf.index);
   END LOOP;
-END $shardway$;
+END $f$;
 ALTER TABLE "Odd ""Schema"""."Mixed Case's" DROP COLUMN IF EXISTS _shardway_version;
 
 -- === source: capture ===

@@ -216,7 +216,7 @@ EXECUTE FUNCTION shardway.refuse_shard_key_change();
 -- === shard: table, finalizing ===
 DROP FUNCTION IF EXISTS shardway."apply_shop.orders"(uuid, int, bigint, int, boolean, text[], text[]);
 DROP TRIGGER IF EXISTS shardway_key_change ON "shop"."orders";
-DO $shardway$
+DO $f$
 DECLARE
   leaf record;
 BEGIN
@@ -237,7 +237,7 @@ BEGIN
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', leaf.relation);
     EXECUTE format('DROP INDEX %s', leaf.index);
   END LOOP;
-END $shardway$;
+END $f$;
 ALTER TABLE "shop"."orders" DROP COLUMN IF EXISTS _shardway_version;
 
 -- === source: capture ===
