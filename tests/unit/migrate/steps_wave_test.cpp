@@ -58,6 +58,12 @@ bool goes_back(std::vector<fence_row> const& fence, fence_row const& wanted) {
   });
 }
 
+bool opens_again(std::vector<fence_row> const& fence, fence_row const& wanted) {
+  return std::any_of(fence.begin(), fence.end(), [&](fence_row const& row) {
+    return !row.open && row.slots.overlaps(wanted.slots) && wanted.epoch <= row.epoch;
+  });
+}
+
 // As `fence_set` does: rows are split where the range begins and ends.
 void set_fence(std::vector<fence_row>& fence, fence_row const& wanted) {
   std::vector<fence_row> made;
@@ -253,6 +259,8 @@ result<rows> world::flip(std::size_t node, node_state& state, statement const& o
   auto const decisions = servers[0]->committed().decisions;
   auto const decided = decisions.contains(wave_name) ? decisions.at(wave_name) : "nothing";
   bool const gains = (node != 0) == (direction_ == wave_direction::forward);
+  if (wanted.open && opens_again(state.fence, wanted))
+    said.note_problem(names_[node] + " opens under an epoch that it had before: an old writer would pass");
   if (wanted.open && decided != (gains ? "commit" : "abort"))
     said.note_problem(names_[node] + " opens while " + decided + " is decided");
   set_fence(state.fence, wanted);
