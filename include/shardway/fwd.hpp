@@ -1,4 +1,4 @@
-// Names of the request path, without their definitions.
+// Declares the classes of the request path without defining them.
 #pragma once
 
 namespace shardway {

@@ -1,4 +1,5 @@
-// The request path: everything a service includes. The engine, testing and pg/interop are apart.
+// The request path: all that a service includes. The engine, `testing` and pg/interop.hpp have headers of
+// their own.
 #pragma once
 
 #include "shardway/client/client.hpp"

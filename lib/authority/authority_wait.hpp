@@ -1,29 +1,33 @@
-// Waiting for authority to settle after a refusal of the fence.
+// Waiting until authority is stable again after a fence has refused a call.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
-#include "lib/authority/host.hpp"
+#include "lib/authority/write_host.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
-/// Lives as long as one call. What the fence refused changed nothing, so waiting and trying again is safe.
+/// Belongs to one call. A call that a fence refused has changed nothing, so it may wait and try again.
+///
 /// Thread safety: one thread at a time. Lifetime: the host outlives it.
-/// Cost of a wait: one look for a generation every 3 ms, shared by all that wait, and one at the fence every
-/// 30 ms.
+/// Cost of a wait: one poll for a generation every 3 ms, shared by all calls that wait, and one read of the
+/// fence every 30 ms.
 class authority_wait {
  public:
   authority_wait(write_host& host, steady_time deadline, std::stop_token cancel = {})
       : host_(host), deadline_(deadline), cancel_(std::move(cancel)) {}
 
-  /// Returns when it is worth trying again: a newer generation, or the fence found open under another epoch.
-  /// Errors: `stall_budget_spent`, `deadline_exceeded`, `cancelled`.
-  result<> after(write_target const& refused_at, error const& refusal);
-  /// The epoch to name to the fence: the generation's, unless the fence itself has told a later one.
-  epoch expected(write_target const&) const noexcept;
+  /// Returns when another try is worth it: a newer generation is there, or the fence is open under another
+  /// epoch. Errors: `stall_budget_spent`, `deadline_exceeded`, `cancelled`.
+  result<> after(call_target const& target, error const& refusal);
+  /// The epoch to name to the fence: the generation's, unless the fence itself has reported a later one.
+  epoch expected(call_target const& target) const noexcept;
+  /// The time that this call has spent waiting.
   std::chrono::microseconds stalled() const noexcept { return stalled_; }
 
  private:
@@ -33,10 +37,10 @@ class authority_wait {
     slot_id slot{};
     shardway::epoch epoch{};
   };
-  enum class fence_news : unsigned char { none, open, abandoned };
-  result<fence_news> look(write_target const&);
-  result<> abandon(write_target const&);
-  error spent(write_target const&, bool by_deadline) const;
+  enum class fence_state : unsigned char { closed, open, abandoned };
+  result<fence_state> read_fence(call_target const& target);
+  result<> abandon(call_target const& target);
+  error spent(call_target const& target, bool by_deadline) const;
 
   write_host& host_;
   steady_time deadline_;

@@ -6,7 +6,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// What a session says of such a statement inside a batch: the same batch, prepared anew, succeeds.
+/// The error of a statement whose prepared plan was lost inside a batch. Sent again, the batch is prepared
+/// anew and succeeds.
 inline bool is_plan_lost(error const& why) {
   return why.code() == error_code::serialization_failure &&
          (why.sqlstate() == "0A000" || why.sqlstate() == "26000");

@@ -1,8 +1,8 @@
-// What is merged here: checks, the place of the merge, and rows of parts in order.
 #include "lib/read/merge.hpp"
 
 #include <algorithm>
 
+#include "lib/read/compare_values.hpp"
 #include "lib/read/type_oids.hpp"
 
 namespace shardway {
@@ -46,9 +46,9 @@ struct cursor {
   std::size_t row{};
 };
 
-void append(std::vector<text_value>& values, rows const& from, std::size_t row) {
-  for (std::size_t i = 0; i < from.columns().size(); ++i) {
-    auto const value = from.at(row, i);
+void append(std::vector<text_value>& values, rows const& source, std::size_t row) {
+  for (std::size_t i = 0; i < source.columns().size(); ++i) {
+    auto const value = source.at(row, i);
     if (value)
       values.emplace_back(std::in_place, *value);
     else
@@ -61,9 +61,10 @@ class merging {
  public:
   merging(merge_terms const& terms, std::span<rows const> parts) : parts_(parts) {
     for (auto const& term : terms.order_by) {
-      auto const at = parts[0].find(term.column);
-      if (!at) continue;  // merge_place_of has refused it
-      keys_.push_back({*at, parts[0].columns()[*at].type_oid, term.descending, nulls_are_first(term)});
+      auto const column = parts[0].find(term.column);
+      if (!column) continue;  // merge_place_of has refused it
+      keys_.push_back(
+          {*column, parts[0].columns()[*column].type_oid, term.descending, nulls_are_first(term)});
     }
     for (std::size_t i = 0; i < parts.size(); ++i)
       if (!parts[i].empty()) heap_.push_back({i, 0});
@@ -119,10 +120,10 @@ result<merge_place> merge_place_of(merge_terms const& terms, rows const& first) 
   if (terms.combines()) return merge_place::server;
   auto place = merge_place::here;
   for (auto const& term : terms.order_by) {
-    auto const at = first.find(term.column);
-    if (!at)
+    auto const column = first.find(term.column);
+    if (!column)
       return bad("`order_by` names the column \"" + term.column + "\", which the statement does not return");
-    auto const type = first.columns()[*at].type_oid;
+    auto const type = first.columns()[*column].type_oid;
     if (oids::is_text(type) && term.collation.empty())
       return bad("the column \"" + term.column + "\" is text, and its order is a collation's")
           .with_hint(
@@ -139,11 +140,11 @@ rows merge_parts(merge_terms const& terms, std::span<rows const> parts) {
   std::vector<text_value> values;
   std::size_t count = 0;
   std::uint64_t skipped = 0;
-  merging from{terms, parts};
-  while (!from.done() && (!terms.limit || count < *terms.limit)) {
-    auto const at = from.next();
+  merging merged{terms, parts};
+  while (!merged.done() && (!terms.limit || count < *terms.limit)) {
+    auto const next_row = merged.next();
     if (skipped++ < terms.offset) continue;
-    append(values, parts[at.part], at.row);
+    append(values, parts[next_row.part], next_row.row);
     ++count;
   }
   return rows{parts[0].columns(), count, std::move(values), static_cast<std::int64_t>(count)};
@@ -153,13 +154,13 @@ result<rows> pick_rows(std::span<rows const> parts, rows const& numbers) {
   std::vector<text_value> values;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     BOOST_OUTCOME_TRY(auto const number, numbers.integer(i, 0));
-    auto at = static_cast<std::size_t>(number - 1);
+    auto row = static_cast<std::size_t>(number - 1);
     std::size_t part = 0;
-    while (part < parts.size() && at >= parts[part].size()) at -= parts[part++].size();
+    while (part < parts.size() && row >= parts[part].size()) row -= parts[part++].size();
     if (number < 1 || part == parts.size())
       return error{error_code::protocol_violation,
                    "a server that sorted the merged keys numbered a row that is not there"};
-    append(values, parts[part], at);
+    append(values, parts[part], row);
   }
   return rows{parts[0].columns(), numbers.size(), std::move(values),
               static_cast<std::int64_t>(numbers.size())};

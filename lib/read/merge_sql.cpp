@@ -1,9 +1,10 @@
-// What servers are asked to do for a merge: their part of the order, partial aggregates, and the combination.
+#include "lib/read/merge_sql.hpp"
+
 #include <algorithm>
 
 #include "lib/protocol/names.hpp"
-#include "lib/read/merge.hpp"
 #include "lib/read/type_oids.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -54,7 +55,7 @@ std::vector<std::string> partials_of(aggregate_term const& one) {
   return {};
 }
 
-std::string partial_sql(std::string const& from, merge_terms const& terms) {
+std::string partial_sql(std::string const& from_sql, merge_terms const& terms) {
   std::string list, groups;
   for (auto const& name : terms.group_by) {
     groups += (groups.empty() ? " GROUP BY " : ", ") + quoted(name);
@@ -64,7 +65,7 @@ std::string partial_sql(std::string const& from, merge_terms const& terms) {
   for (auto const& one : terms.aggregates)
     for (auto const& partial : partials_of(one))
       list += (list.empty() ? "" : ", ") + partial + " AS shardway_" + number(++count);
-  return "SELECT " + list + from + groups;
+  return "SELECT " + list + from_sql + groups;
 }
 
 error bad(std::string what) {
@@ -75,10 +76,10 @@ error needs_collation(std::string const& column) {
       .with_hint("name the collation of the term, such as \"C\" or \"default\"");
 }
 
-// The partial columns `at`, ... of one aggregate, combined.
-result<std::string> final_of(aggregate_term const& one, std::size_t at, column_type const& type,
+// The partial columns from `position` on, of one aggregate, combined.
+result<std::string> final_of(aggregate_term const& one, std::size_t position, column_type const& type,
                              std::uint32_t oid) {
-  auto const column = "c" + number(at + 1), next = "c" + number(at + 2);
+  auto const column = "c" + number(position + 1), next = "c" + number(position + 2);
   switch (one.function) {
     case aggregate_function::count_rows:
     case aggregate_function::count:
@@ -116,10 +117,10 @@ std::string unnest_sql(std::size_t columns, bool numbered) {
 }
 
 text_value array_of(std::span<rows const> parts, std::size_t column) {
-  text_array made;
+  std::vector<text_value> values;
   for (auto const& part : parts)
-    for (std::size_t row = 0; row < part.size(); ++row) made.add(part.at(row, column));
-  return std::move(made).text();
+    for (std::size_t row = 0; row < part.size(); ++row) values.emplace_back(part.at(row, column));
+  return text_array(values);
 }
 
 result<> check_order(merge_terms const& terms, std::span<column_type const> types) {
@@ -139,37 +140,23 @@ result<> check_order(merge_terms const& terms, std::span<column_type const> type
 
 }  // namespace
 
-void text_array::add(std::optional<std::string_view> value) {
-  text_ += text_.empty() ? '{' : ',';
-  if (!value) {
-    text_ += "NULL";
-    return;
-  }
-  text_ += '"';
-  for (char const c : *value) {
-    if (c == '"' || c == '\\') text_ += '\\';
-    text_ += c;
-  }
-  text_ += '"';
-}
-
 std::string part_sql(std::string_view body, merge_terms const& terms, std::size_t rows_max) {
   // The line breaks end a comment that the statement ends in.
-  auto const from = " FROM (\n" + std::string(body) + "\n) AS shardway_part";
+  auto const from_sql = " FROM (\n" + std::string(body) + "\n) AS shardway_part";
   auto const most = static_cast<std::uint64_t>(rows_max) + 1;
-  if (terms.combines()) return partial_sql(from, terms) + " LIMIT " + number(most);
-  return "SELECT *" + from + order_sql(terms) + " LIMIT " +
+  if (terms.combines()) return partial_sql(from_sql, terms) + " LIMIT " + number(most);
+  return "SELECT *" + from_sql + order_sql(terms) + " LIMIT " +
          number(terms.limit ? *terms.limit + terms.offset : most);
 }
 
 statement column_types_statement(std::span<rows::column const> columns) {
-  text_array types;
-  for (auto const& column : columns) types.add(number(column.type_oid));
+  std::vector<std::string> types;
+  for (auto const& column : columns) types.push_back(number(column.type_oid));
   return {.sql =
               "SELECT pg_catalog.format_type(t.oid, -1), t.typcollation <> 0 FROM unnest($1::oid[]) WITH "
               "ORDINALITY AS w (type, place) "
               "JOIN pg_catalog.pg_type t ON t.oid = w.type ORDER BY w.place",
-          .parameters = {std::move(types).text()},
+          .parameters = {text_array(types)},
           .name = "shardway_column_types"};
 }
 
@@ -199,16 +186,17 @@ result<statement> combine_statement(merge_terms const& terms, std::span<rows con
     casts += (i == 0 ? "CAST(" : ", CAST(") + column + " AS " + types[i].name + ") AS " + column;
     what.parameters.push_back(array_of(parts, i));
   }
-  std::size_t at = 0;
+  std::size_t position = 0;
   for (auto const& name : terms.group_by) {
-    auto const column = "c" + number(++at);
+    auto const column = "c" + number(++position);
     groups += (groups.empty() ? " GROUP BY " : ", ") + column;
     list += (list.empty() ? "" : ", ") + column + " AS " + quoted(name);
   }
   for (auto const& one : terms.aggregates) {
-    BOOST_OUTCOME_TRY(auto const combined, final_of(one, at, types[at], parts[0].columns()[at].type_oid));
+    BOOST_OUTCOME_TRY(auto const combined,
+                      final_of(one, position, types[position], parts[0].columns()[position].type_oid));
     list += (list.empty() ? "" : ", ") + combined + " AS " + quoted(one.name);
-    at += partials_of(one).size();
+    position += partials_of(one).size();
   }
   what.sql = "SELECT * FROM (SELECT " + list + " FROM (SELECT " + casts + unnest_sql(types.size(), false) +
              ") AS shardway_parts" + groups + ") AS shardway_all" + order_sql(terms) + window_sql(terms);
@@ -220,13 +208,13 @@ result<statement> sort_statement(merge_terms const& terms, std::span<rows const>
   statement what;
   std::string order;
   for (auto const& term : terms.order_by) {
-    auto const at = parts[0].find(term.column);
-    if (!at)
+    auto const column = parts[0].find(term.column);
+    if (!column)
       return bad("`order_by` names the column \"" + term.column + "\", which the statement does not return");
-    if (types[*at].has_collation && term.collation.empty()) return needs_collation(term.column);
-    what.parameters.push_back(array_of(parts, *at));
+    if (types[*column].has_collation && term.collation.empty()) return needs_collation(term.column);
+    what.parameters.push_back(array_of(parts, *column));
     order +=
-        term_sql(term, "CAST(c" + number(what.parameters.size()) + " AS " + types[*at].name + ")") + ", ";
+        term_sql(term, "CAST(c" + number(what.parameters.size()) + " AS " + types[*column].name + ")") + ", ";
   }
   what.sql = "SELECT shardway_row" + unnest_sql(what.parameters.size(), true) + " ORDER BY " + order +
              "shardway_row" + window_sql(terms);

@@ -1,8 +1,10 @@
-// One node's part of a read: who answers it, and the proof of authority in its own snapshot.
+#include "lib/read/part_read.hpp"
+
 #include <algorithm>
 
 #include "lib/read/lost_plan.hpp"
-#include "lib/read/scatter_read.hpp"
+#include "lib/read/replay_position.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/base/test_switch.hpp"
 
 namespace shardway {
@@ -17,25 +19,11 @@ using std::chrono::milliseconds;
 
 steady_time now() { return system_clock_source().now(); }
 
-// A statement of its own before the snapshot is taken: what the snapshot sees is at least that far (R3).
-statement position_check() {
-  return {.sql =
-              "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
-              "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
-          .name = "shardway_replay"};
-}
-
 statement aggregate_check(std::vector<std::string> const& names) {
-  std::string list = "{";
-  for (auto const& name : names) {
-    list.append(list.size() == 1 ? "\"" : ",\"");
-    for (char const c : name) list.append(c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c});
-    list += '"';
-  }
   return {.sql =
               "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proname = ANY ($1::text[]) AND prokind "
               "IN ('a', 'w'))",
-          .parameters = {list + "}"},
+          .parameters = {text_array(names)},
           .name = "shardway_aggregates"};
 }
 
@@ -54,10 +42,10 @@ class part_read {
           break;
         case read_place::replica: {
           auto const asked = now();
-          host_.told(choice.replica, read_host::replica_news::begun, {});
-          auto how = read_host::replica_news::failed;
-          auto answer = on_replica(choice.replica, how);
-          host_.told(choice.replica, how, now() - asked);
+          host_.record(choice.replica, read_outcome::begun, {});
+          auto ended_as = read_outcome::failed;
+          auto answer = on_replica(choice.replica, ended_as);
+          host_.record(choice.replica, ended_as, now() - asked);
           if (answer) return std::move(*answer);
           tried_.push_back(choice.replica);
           break;
@@ -90,51 +78,52 @@ class part_read {
   result<part_answer> judged(std::vector<result<rows>>& answers, std::size_t first, std::string node,
                              bool from_replica) const {
     part_answer made{.fence = {}, .returned = {}, .node = std::move(node), .from_replica = from_replica};
-    auto at = first;
+    auto index = first;
     if (!request_.calls.empty()) {
-      if (!answers[at]) return answers[at].error();
-      made.calls_aggregate = answers[at++].value().boolean(0, 0);
+      if (!answers[index]) return answers[index].error();
+      made.calls_aggregate = answers[index++].value().boolean(0, 0);
     }
-    for (auto const end = at + 2; at < end; ++at)
-      if (!answers[at]) return answers[at].error();
-    BOOST_OUTCOME_TRY(auto const fence, parse_read_fence(answers[at - 1].value()));
+    for (auto const end = index + 2; index < end; ++index)
+      if (!answers[index]) return answers[index].error();
+    BOOST_OUTCOME_TRY(auto const fence, parse_read_fence(answers[index - 1].value()));
     made.fence = fence;
     if (guard_off("read_fence")) made.fence.refused.reset();
     if (made.fence.refused) return made;
-    if (!answers[at]) return answers[at].error();
-    made.returned = std::move(answers[at]).value();
+    if (!answers[index]) return answers[index].error();
+    made.returned = std::move(answers[index]).value();
     return made;
   }
 
-  // Nothing: not far enough, without authority in its snapshot, or failed in a way that another node may not.
-  std::optional<result<part_answer>> on_replica(std::size_t index, read_host::replica_news& how) {
-    auto const until = now() + (request_.deadline - now()) / 2;  // so that the primary can still answer
+  // Nothing: the replica is not far enough, has no authority in its snapshot, or failed in a way that
+  // another node may not.
+  std::optional<result<part_answer>> on_replica(std::size_t index, read_outcome& ended_as) {
+    auto const until = now() + (request_.deadline - now()) / 2;  // leaves time for the primary
     auto lent = host_.lend_replica(index, until);
     if (!lent) return std::nullopt;
     auto statements = batch(until);
-    statements.insert(statements.begin(), position_check());
+    // Before the snapshot is taken: what the snapshot sees is at least as new (R3).
+    statements.insert(statements.begin(), replay_position_statement());
     auto answers = lent.value().link->flush(statements, until);
     if (!answers || !answers.value()[0]) return std::nullopt;
-    how = read_host::replica_news::not_far_enough;
+    ended_as = read_outcome::not_far_enough;
     if (!is_far_enough(answers.value()[0].value(), lent.value().link->identity())) return std::nullopt;
     auto made = judged(answers.value(), 1, host_.replica_name(index), true);
-    // A replica that has not replayed our own tables yet is not far enough; neither is a lost plan its fault.
+    // A replica that has not replayed our own tables yet is not far enough. A lost plan is no failure of
+    // the replica either.
     if (!made && (is_missing_object(made.error()) || is_plan_lost(made.error()))) return std::nullopt;
     bool const conflict = !made && (made.error().code() == error_code::serialization_failure ||
                                     needs_reconnect(made.error().code()));
-    if (conflict) how = read_host::replica_news::failed;
+    if (conflict) ended_as = read_outcome::failed;
     if (conflict || (made && made.value().fence.refused)) return std::nullopt;
-    how = read_host::replica_news::answered;
+    ended_as = read_outcome::answered;
     return made;
   }
 
-  bool is_far_enough(rows const& said, node_identity const& node) const {
-    auto const position = said.size() == 1 ? lsn::parse(said.text(0, 0)) : std::nullopt;
-    auto const incarnation = said.size() == 1 ? said.integer(0, 2) : result<std::int64_t>{std::int64_t{0}};
-    if (!position || !incarnation || !said.boolean(0, 1)) return false;
-    token_position const at{node.system_identifier, static_cast<std::int32_t>(incarnation.value()),
-                            *position};
-    return !request_.need.position || guard_off("token_check") || satisfies(at, *request_.need.position);
+  bool is_far_enough(rows const& answer, node_identity const& node) const {
+    auto const reached = parse_replay_position(answer, node);
+    if (!reached) return false;
+    return !request_.need.position || guard_off("token_check") ||
+           satisfies(*reached, *request_.need.position);
   }
 
   result<part_answer> on_primary() {

@@ -14,22 +14,22 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A replica as it was last seen. A position counts for one connection only (R4): a lost one makes `known`
-/// false.
+/// A replica as it was last polled. A position counts for one connection only (R4): if that is lost,
+/// `known` is false.
 struct replica_view {
   bool known{};               ///< polled on a connection that still stands, and in recovery then
   token_position position{};  ///< its system, incarnation and replay position
   bool tried{};               ///< this call has read from it already, and it was not far enough or failed
   bool avoided{};             ///< it failed a moment ago
   std::chrono::nanoseconds
-      cost{};  ///< what a read there would wait, as measured; 0: not known, and so worth trying
+      cost{};  ///< how long a read there would wait, as measured; 0: not known, so it is worth trying
 };
 
 /// What a read needs of a replica. Nothing: any position will do.
 struct read_need {
   std::optional<token_position> position{};
-  bool cannot_be_judged{};  ///< the token names another system or incarnation than the node has: only the
-                            ///< primary knows (R1)
+  bool cannot_be_judged{};  ///< the token names another system or incarnation than the node's: only the
+                            ///< primary can answer (R1)
 };
 
 enum class read_place : unsigned char { replica, wait, primary };
@@ -39,14 +39,14 @@ struct read_choice {
   friend bool operator==(read_choice const&, read_choice const&) = default;
 };
 
-/// Has this position everything that is needed? Positions of other systems or incarnations satisfy nothing;
-/// one replica's says nothing of another (R8).
-constexpr bool satisfies(token_position const& at, token_position const& need) noexcept {
-  return at.system_identifier == need.system_identifier && at.incarnation == need.incarnation &&
-         at.position >= need.position;
+/// Whether the position covers everything that is needed. Positions of other systems or incarnations
+/// satisfy nothing. One replica's position says nothing about another replica (R8).
+constexpr bool satisfies(token_position const& reached, token_position const& need) noexcept {
+  return reached.system_identifier == need.system_identifier && reached.incarnation == need.incarnation &&
+         reached.position >= need.position;
 }
 
-/// One read in so many goes to the replica whose turn it is, whatever it costs: so that its latency is
+/// One read in this many goes to the replica whose turn it is, whatever its cost, so that its latency is
 /// measured again.
 inline constexpr std::size_t explore_every = 16;
 
@@ -58,18 +58,19 @@ constexpr std::size_t spread_turn(std::size_t turn) noexcept {
   return static_cast<std::size_t>(bits ^ (bits >> 31));
 }
 
-/// May this replica answer now?
+/// Whether this replica may answer now.
 constexpr bool is_eligible(replica_view const& one, read_need const& need) noexcept {
   return one.known && !one.tried && !one.avoided &&
          (!need.position || satisfies(one.position, *need.position));
 }
 
-/// Chooses. `turn` spreads reads over replicas that would do; `may_wait`: the wait budget is not spent.
+/// Chooses a node. `turn` spreads reads over the eligible replicas. `may_wait`: the wait budget is not
+/// used up.
 ///
-/// Of two replicas that would do, the one whose turn it is and another, the cheaper one answers: the fastest
-/// gets the most, never all. A polled position is only a hint: the read checks again in its own batch (R3).
-/// Where no replica is far enough, waiting is worth it only for one that is known and of the right
-/// incarnation.
+/// Two eligible replicas are compared, the one whose turn it is and another, and the cheaper one answers.
+/// So the fastest gets the most reads, but never all. A polled position is only a hint: the read checks
+/// again in its own batch (R3). If no replica is far enough, waiting helps only if one is known and of
+/// the right incarnation.
 constexpr read_choice choose_replica(consistency fresh, read_need const& need,
                                      std::span<replica_view const> replicas, std::size_t turn,
                                      bool may_wait) noexcept {

@@ -1,5 +1,5 @@
-// What a client has learnt of one replica by using it: how fast it answers, and whether it is better left
-// alone for a while. Pure.
+// What a client has learned about one replica: how fast it answers, and whether to avoid it for a while.
+// Pure.
 #pragma once
 
 #include <algorithm>
@@ -17,13 +17,13 @@ class replica_health {
       250};  ///< after the first failure in a row; doubles with each further one
   static constexpr std::chrono::milliseconds pause_max{5000};
 
-  /// It answered a look at its position. The newest answer weighs a fifth, so that one slow answer among many
-  /// moves little.
+  /// It answered a poll of its position. The newest answer weighs a fifth, so that one slow answer
+  /// changes little.
   constexpr void polled(std::chrono::nanoseconds took) noexcept {
     latency_ = latency_.count() == 0 ? took : latency_ + (took - latency_) / 5;
     latency_ = std::max(latency_, std::chrono::nanoseconds{1});
   }
-  /// It answered a read, which ends every pause: a look that works does not prove that reads do.
+  /// It answered a read, which ends every pause. A poll that works does not prove that reads work.
   constexpr void answered(std::chrono::nanoseconds took) noexcept {
     polled(took);
     failures_ = 0;
@@ -41,8 +41,8 @@ class replica_health {
 
   constexpr bool is_avoided(steady_time now) const noexcept { return now < avoid_until_; }
   constexpr std::chrono::nanoseconds latency() const noexcept { return latency_; }
-  /// What one more read would wait, roughly: reads under way count, so that not everybody runs to the one
-  /// that was fastest just now.
+  /// Roughly how long one more read would wait. Reads in flight count, so that not all reads go to the
+  /// replica that was fastest a moment ago.
   constexpr std::chrono::nanoseconds cost() const noexcept { return latency_ * (1 + in_flight_); }
 
  private:

@@ -29,10 +29,11 @@ bool is_name(std::string_view text) {
 }
 
 std::string_view cut(std::string_view& rest, char separator) {
-  auto const at = rest.find(separator);
-  auto const part = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view{} : rest.substr(at + 1);
-  return part;
+  auto const separator_position = rest.find(separator);
+  auto const piece = rest.substr(0, separator_position);
+  rest =
+      separator_position == std::string_view::npos ? std::string_view{} : rest.substr(separator_position + 1);
+  return piece;
 }
 
 std::optional<std::pair<std::string, token_position>> parse_node(std::string_view text) {
@@ -51,31 +52,32 @@ std::optional<std::pair<std::string, token_position>> parse_node(std::string_vie
 
 namespace {
 
-bool is_later(token_position const& at, token_position const& held) {
-  bool const replaces = held.system_identifier != at.system_identifier || held.incarnation < at.incarnation;
-  return replaces || (held.incarnation == at.incarnation && held.position < at.position);
+bool is_later(token_position const& seen, token_position const& held) {
+  bool const replaces =
+      held.system_identifier != seen.system_identifier || held.incarnation < seen.incarnation;
+  return replaces || (held.incarnation == seen.incarnation && held.position < seen.position);
 }
 
 }  // namespace
 
-void session_token::saw(std::string_view node, token_position const& at) {
+void session_token::saw(std::string_view node, token_position const& seen) {
   auto const found = nodes_.find(node);
   if (found == nodes_.end()) {
-    nodes_.emplace(std::string(node), at);
+    nodes_.emplace(std::string(node), seen);
     return;
   }
   auto& held = found->second;
-  bool const learnt = held.incarnation == at.incarnation && held.position == unknown_position;
-  if (learnt || is_later(at, held)) held = at;
+  bool const learnt = held.incarnation == seen.incarnation && held.position == unknown_position;
+  if (learnt || is_later(seen, held)) held = seen;
 }
 
 void session_token::merge(session_token const& other) {
   saw_generation(other.generation_);
-  for (auto const& [node, at] : other.nodes_) {
+  for (auto const& [node, seen] : other.nodes_) {
     if (nodes_.size() >= nodes_max && !nodes_.contains(node)) continue;
-    auto const [held, is_new] = nodes_.emplace(node, at);
-    if (!is_new && held->second.system_identifier == at.system_identifier && is_later(at, held->second))
-      held->second = at;
+    auto const [held, is_new] = nodes_.emplace(node, seen);
+    if (!is_new && held->second.system_identifier == seen.system_identifier && is_later(seen, held->second))
+      held->second = seen;
   }
 }
 
@@ -91,9 +93,9 @@ std::optional<token_position> session_token::at(std::string_view node) const {
 
 std::string session_token::to_string() const {
   std::string text = "1:" + hex(generation_);
-  for (auto const& [node, at] : nodes_)
-    text += ";" + node + "=" + hex(at.system_identifier) + "." +
-            hex(static_cast<std::uint32_t>(at.incarnation)) + "." + hex(at.position.value());
+  for (auto const& [node, position] : nodes_)
+    text += ";" + node + "=" + hex(position.system_identifier) + "." +
+            hex(static_cast<std::uint32_t>(position.incarnation)) + "." + hex(position.position.value());
   return text;
 }
 

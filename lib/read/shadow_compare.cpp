@@ -2,11 +2,11 @@
 
 #include <array>
 
+#include "lib/read/type_oids.hpp"
+
 namespace shardway {
 inline namespace v0 {
 namespace {
-
-constexpr std::uint32_t first_user_oid = 16384;  // types made on one server have other numbers on the next
 
 constexpr std::uint64_t spread(std::uint64_t bits) noexcept {
   bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -14,7 +14,7 @@ constexpr std::uint64_t spread(std::uint64_t bits) noexcept {
   return bits ^ (bits >> 31);
 }
 
-// FNV-1a; each piece is told apart from the next by its length.
+// FNV-1a; the length of each piece separates it from the next.
 class hash {
  public:
   explicit hash(std::uint64_t seed) noexcept : held_(0xcbf29ce484222325U ^ spread(seed + 1)) {}
@@ -44,9 +44,9 @@ std::uint64_t row_hash(rows const& answer, std::size_t row, std::uint64_t seed) 
 
 }  // namespace
 
-std::string_view name(shadow_class at) noexcept {
+std::string_view name(shadow_class found) noexcept {
   constexpr std::array<std::string_view, 4> names{"equal", "stale", "different", "not_comparable"};
-  return names[static_cast<std::size_t>(at)];
+  return names[static_cast<std::size_t>(found)];
 }
 
 answer_digest digest_of(rows const& answer, bool is_ordered) {
@@ -54,7 +54,7 @@ answer_digest digest_of(rows const& answer, bool is_ordered) {
   hash columns{0};
   for (auto const& one : answer.columns()) {
     columns.add(one.name);
-    columns.add(one.type_oid < first_user_oid ? one.type_oid : 0U);
+    columns.add(one.type_oid < oids::first_of_users ? one.type_oid : 0U);
   }
   made.columns = columns.value();
   for (std::size_t row = 0; row < answer.size(); ++row) {

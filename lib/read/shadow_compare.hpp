@@ -12,14 +12,14 @@ inline namespace v0 {
 /// What became of one shadow read.
 enum class shadow_class : unsigned char {
   equal,           ///< the shard gave the same rows
-  stale,           ///< not at once, but once the stream had passed the read
-  different,       ///< not even then, while the source's own answer stood still
-  not_comparable,  ///< the statement depends on moment or chance, an error, other columns, or rows that never
-                   ///< stood still
+  stale,           ///< the shard gave the same rows once the stream had passed the read
+  different,       ///< the rows still differed then, while the source's own answer did not change
+  not_comparable,  ///< the statement depends on time or chance, an error, other columns, or rows that
+                   ///< kept changing
 };
 std::string_view name(shadow_class) noexcept;
 
-/// An answer, reduced to what comparing needs: 64 bits of the columns, twice 64 of the rows.
+/// An answer reduced to what the comparison needs: 64 bits for the columns, twice 64 for the rows.
 struct answer_digest {
   std::uint64_t columns{};
   std::uint64_t rows_low{};
@@ -33,11 +33,12 @@ struct answer_digest {
 /// over the rows.
 answer_digest digest_of(rows const& answer, bool is_ordered);
 
-/// The rounds after a first comparison that found no equality.
+/// The rounds that follow a first comparison without equality.
 ///
 /// Each round reads the shard once its stream has passed what the source had committed after `before` was
-/// read, then the source again. Two rounds in which the source's answer stood still and the shard's was
-/// another one make `different`: one alone may have met a row that changed and changed back.
+/// read, then the source again. The result is `different` after two rounds in which the source's answer
+/// did not change and the shard's differed. One such round alone may have met a row that changed and
+/// changed back.
 class shadow_rounds {
  public:
   static constexpr unsigned rounds_max = 4;

@@ -26,11 +26,10 @@ class shard_read {
           host_.wait_for_news(request_.wait_end);
           break;
         case shard_place::shard: {
-          auto how = shard_host::news::failed;
-          auto answer = ask(how);
+          auto ended_as = read_outcome::failed;
+          auto answer = ask(ended_as);
           if (answer || !is_behind_ || now() >= request_.wait_end) return answer;
-          host_.wait_for_news(
-              request_.wait_end);  // another connection than the poll's: the poll was ahead of it
+          host_.wait_for_news(request_.wait_end);  // the poll used another connection and may be ahead
         }
       }
     }
@@ -42,44 +41,40 @@ class shard_read {
     return choose_shard(request_.need, host_.view(), now() < request_.wait_end);
   }
 
-  std::optional<read_answer> ask(shard_host::news& how) {
+  std::optional<read_answer> ask(read_outcome& ended_as) {
     auto const asked = now();
     is_behind_ = false;
-    host_.told(shard_host::news::begun, {});
-    auto answer = transact(how);
-    host_.told(how, now() - asked);
+    host_.record(read_outcome::begun, {});
+    auto answer = transact(ended_as);
+    host_.record(ended_as, now() - asked);
     return answer;
   }
 
-  // One snapshot for the proof and the read, and nothing can be written: a sequence or table of the shard is
-  // not the caller's to change.
-  std::optional<read_answer> transact(shard_host::news& how) {
+  std::optional<read_answer> transact(read_outcome& ended_as) {
     auto lent = host_.lend(std::min(request_.deadline, now() + lease_min));
-    if (!lent && lent.error().code() == error_code::deadline_exceeded) how = shard_host::news::not_far_enough;
+    if (!lent && lent.error().code() == error_code::deadline_exceeded)
+      ended_as = read_outcome::not_far_enough;
     if (!lent) return std::nullopt;
-    statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
-                            stream_proof_statement(request_.group, request_.slot),
-                            request_.what,
-                            {.sql = "COMMIT"}};
+    auto const batch = proven_read_statements(request_.group, request_.slot, request_.what);
     auto answers = lent.value().link->flush(batch, now() + (request_.deadline - now()) / 2);
     if (!answers) return std::nullopt;
-    how = shard_host::news::answered;
+    ended_as = read_outcome::answered;
     auto& all = answers.value();
-    if (!all[0] || !all[1] || !all[2]) return std::nullopt;  // the source's word counts, also on an error
-    auto const said = parse_stream_proof(all[1].value());
-    if (!said) return std::nullopt;
-    if (!proves(said.value())) {
-      is_behind_ =
-          holds(said.value(), request_.generation, request_.expected);  // else waiting brings nothing
+    if (!all[0] || !all[1] || !all[2]) return std::nullopt;  // the source decides, also about errors
+    auto const proof = parse_stream_proof(all[1].value());
+    if (!proof) return std::nullopt;
+    if (!proves(proof.value())) {
+      // Waiting helps only if nothing but the position is missing.
+      is_behind_ = holds(proof.value(), request_.generation, request_.expected);
       return std::nullopt;
     }
-    return made(std::move(all[2]).value(), said.value().applied);
+    return made(std::move(all[2]).value(), proof.value().applied);
   }
 
-  bool proves(stream_proof const& said) const {
+  bool proves(stream_proof const& proof) const {
     if (guard_off("stream_proof")) return true;
-    return holds(said, request_.generation, request_.expected) &&
-           (!request_.need.position || said.applied >= request_.need.position->position);
+    return holds(proof, request_.generation, request_.expected) &&
+           (!request_.need.position || proof.applied >= request_.need.position->position);
   }
 
   read_answer made(rows returned, lsn applied) const {
@@ -99,6 +94,12 @@ class shard_read {
 };
 
 }  // namespace
+
+std::array<statement, 4> proven_read_statements(std::string const& group, slot_id slot,
+                                                statement const& read) {
+  return {statement{.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
+          stream_proof_statement(group, slot), read, statement{.sql = "COMMIT"}};
+}
 
 std::optional<read_answer> read_on_shard(shard_host& host, shard_request const& request) {
   return shard_read{host, request}.run();

@@ -12,6 +12,9 @@ inline constexpr std::uint32_t boolean = 16, bytea = 17, name = 19, int8 = 20, i
                                date = 1082, timestamp = 1114, timestamptz = 1184, interval = 1186,
                                numeric = 1700, uuid = 2950;
 
+/// Types that users create have OIDs from here on, which differ from server to server.
+inline constexpr std::uint32_t first_of_users = 16384;
+
 constexpr bool is_text(std::uint32_t type) noexcept {
   return type == text || type == varchar || type == bpchar || type == name;
 }

@@ -1,6 +1,6 @@
 #include "lib/sql/known_statement.hpp"
 
-#include <unordered_map>
+#include <absl/container/flat_hash_map.h>
 
 #include "lib/store/statement_name.hpp"
 
@@ -9,8 +9,8 @@ inline namespace v0 {
 
 std::shared_ptr<known_statement const> know_statement(std::string_view sql) {
   constexpr std::size_t texts_max = 512;
-  thread_local std::unordered_map<std::string, std::shared_ptr<known_statement const>, hash_of_text,
-                                  std::equal_to<>>
+  thread_local absl::flat_hash_map<std::string, std::shared_ptr<known_statement const>, hash_of_text,
+                                   std::equal_to<>>
       known;
   auto const found = known.find(sql);
   if (found != known.end()) return found->second;

@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "lib/sql/known_statement.hpp"
 #include "lib/sql/statement_lexer.hpp"
 
 namespace shardway {

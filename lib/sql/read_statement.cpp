@@ -39,13 +39,13 @@ constexpr std::array<std::string_view, 38> grammar_words{
     "join",  "lateral", "least",   "left",  "like", "not",      "nullif", "on",   "or",    "over",
     "right", "row",     "select",  "some",  "then", "using",    "values", "where"};
 
-bool is_label(token_list const& all, std::size_t at) {
-  return at > 0 && (all[at - 1].is_symbol('.') || all[at - 1].is("as"));
+bool is_label(token_list const& all, std::size_t index) {
+  return index > 0 && (all[index - 1].is_symbol('.') || all[index - 1].is("as"));
 }
 
 // IS [NOT] DISTINCT FROM compares two values.
-bool is_comparison(token_list const& all, std::size_t at) {
-  return all[at].is("distinct") && at > 0 && (all[at - 1].is("is") || all[at - 1].is("not"));
+bool is_comparison(token_list const& all, std::size_t index) {
+  return all[index].is("distinct") && index > 0 && (all[index - 1].is("is") || all[index - 1].is("not"));
 }
 
 bool is_query_word(token const& t) {
@@ -66,41 +66,43 @@ std::vector<bool> inside_subquery(token_list const& all) {
   return inside;
 }
 
-char const* refusal_of(token_list const& all, std::size_t at) {
-  if (all[at].kind != token_kind::word || is_label(all, at) || is_comparison(all, at)) return nullptr;
-  if (all[at].is("over") && (at == 0 || !all[at - 1].is_symbol(')')))
+char const* refusal_of(token_list const& all, std::size_t index) {
+  if (all[index].kind != token_kind::word || is_label(all, index) || is_comparison(all, index))
+    return nullptr;
+  if (all[index].is("over") && (index == 0 || !all[index - 1].is_symbol(')')))
     return nullptr;  // not reserved: a name, unless a call is before it
   for (auto const& one : refused_words)
-    if (all[at].word == one.word) return one.why;
+    if (all[index].word == one.word) return one.why;
   return nullptr;
 }
 
-bool may_be_aggregate(token_list const& all, std::size_t at) {
-  if (!all[at].is_name() || at + 1 >= all.size() || !all[at + 1].is_symbol('(')) return false;
-  if (all[at].kind == token_kind::quoted_word) return true;
-  return std::find(grammar_words.begin(), grammar_words.end(), all[at].word) == grammar_words.end();
+bool may_be_aggregate(token_list const& all, std::size_t index) {
+  if (!all[index].is_name() || index + 1 >= all.size() || !all[index + 1].is_symbol('(')) return false;
+  if (all[index].kind == token_kind::quoted_word) return true;
+  return std::find(grammar_words.begin(), grammar_words.end(), all[index].word) == grammar_words.end();
 }
 
-// "{" slots ":" name {"." name} {"," name {"." name}} "}": the token after it, or `at` where it is something
-// else.
-std::size_t condition_at(token_list const& all, std::string_view sql, std::size_t at, slot_condition& found) {
-  if (!all[at].is_symbol('{') || at + 4 >= all.size() || !all[at + 1].is("slots") ||
-      !all[at + 2].is_symbol(':'))
-    return at;
-  found = {.begin = all[at].begin, .end = {}, .columns = {}};
-  auto from = at + 3;
-  for (auto i = from; i < all.size(); ++i) {
+// "{" slots ":" name {"." name} {"," name {"." name}} "}": the token after it, or `index` where it is
+// something else.
+std::size_t condition_at(token_list const& all, std::string_view sql, std::size_t index,
+                         slot_condition& found) {
+  if (!all[index].is_symbol('{') || index + 4 >= all.size() || !all[index + 1].is("slots") ||
+      !all[index + 2].is_symbol(':'))
+    return index;
+  found = {.begin = all[index].begin, .end = {}, .columns = {}};
+  auto begin_index = index + 3;
+  for (auto i = begin_index; i < all.size(); ++i) {
     bool const ends = all[i].is_symbol('}');
     if (ends || all[i].is_symbol(',')) {
-      if (i == from || !all[i - 1].is_name()) return at;
-      found.columns.emplace_back(sql.substr(all[from].begin, all[i - 1].end - all[from].begin));
-      from = i + 1;
-    } else if (i > from ? all[i].is_symbol('.') == all[i - 1].is_symbol('.') : !all[i].is_name()) {
-      return at;
+      if (i == begin_index || !all[i - 1].is_name()) return index;
+      found.columns.emplace_back(sql.substr(all[begin_index].begin, all[i - 1].end - all[begin_index].begin));
+      begin_index = i + 1;
+    } else if (i > begin_index ? all[i].is_symbol('.') == all[i - 1].is_symbol('.') : !all[i].is_name()) {
+      return index;
     }
     if (ends) return found.end = all[i].end, i + 1;
   }
-  return at;
+  return index;
 }
 
 // The mark restricts the statement only where it is one of its WHERE's or ON's conditions that all must hold:
@@ -138,9 +140,9 @@ bool restricts(token_list const& all, std::size_t first, std::size_t past) {
 }
 
 scatter_statement refused(std::string why) {
-  scatter_statement shape;
-  shape.why = std::move(why);
-  return shape;
+  scatter_statement scatter;
+  scatter.why = std::move(why);
+  return scatter;
 }
 
 }  // namespace
@@ -150,10 +152,10 @@ scatter_statement lex_scatter(std::string_view sql, subquery_scope scope) {
   if (lexed.kind == statement_kind::locking_select) return refused("it locks rows");
   if (lexed.kind != statement_kind::select) return refused("only a SELECT can be run on several nodes");
   auto all = tokens_of(sql);
-  scatter_statement shape;
-  shape.parameter_count = lexed.parameter_count;
-  shape.body_end = all.back().end;
-  while (all.back().is_symbol(';')) shape.body_end = all.back().begin, all.pop_back();
+  scatter_statement scatter;
+  scatter.parameter_count = lexed.parameter_count;
+  scatter.body_end = all.back().end;
+  while (all.back().is_symbol(';')) scatter.body_end = all.back().begin, all.pop_back();
   bool const trusted = scope == subquery_scope::one_shard_key;
   if (all[0].is("with") && !trusted) return refused("WITH may combine rows of several nodes");
   auto const inside = inside_subquery(all);
@@ -163,15 +165,15 @@ scatter_statement lex_scatter(std::string_view sql, subquery_scope scope) {
       if (!restricts(all, i, next))
         return refused(
             "{slots:...} must be a condition of its own, joined by AND, without OR or NOT around it");
-      shape.conditions.push_back(std::move(found));
+      scatter.conditions.push_back(std::move(found));
       i = next - 1;
       continue;
     }
     if (trusted && inside[i]) continue;
     if (auto const* why = refusal_of(all, i)) return refused(why);
-    if (may_be_aggregate(all, i)) shape.calls.push_back(all[i].word);
+    if (may_be_aggregate(all, i)) scatter.calls.push_back(all[i].word);
   }
-  return shape;
+  return scatter;
 }
 
 }  // namespace v0

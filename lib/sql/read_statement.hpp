@@ -41,16 +41,16 @@ scatter_statement lex_scatter(std::string_view sql, subquery_scope scope);
 
 /// The statement up to its end with `condition` in place of each mark; gets the columns of the mark.
 template <class Condition>
-std::string with_conditions(scatter_statement const& shape, std::string_view sql,
+std::string with_conditions(scatter_statement const& scatter, std::string_view sql,
                             Condition const& condition) {
   std::string text;
   std::size_t copied = 0;
-  for (auto const& one : shape.conditions) {
+  for (auto const& one : scatter.conditions) {
     text.append(sql.substr(copied, one.begin - copied))
         .append(condition(std::span<std::string const>{one.columns}));
     copied = one.end;
   }
-  return text.append(sql.substr(copied, shape.body_end - copied));
+  return text.append(sql.substr(copied, scatter.body_end - copied));
 }
 
 }  // namespace v0

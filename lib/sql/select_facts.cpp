@@ -51,19 +51,19 @@ bool is_among(std::string_view word, std::string_view const (&all)[count]) {
   return std::find(std::begin(all), std::end(all), word) != std::end(all);
 }
 
-bool is_call(token_list const& all, std::size_t at) {
-  return at + 1 < all.size() && all[at + 1].is_symbol('(');
+bool is_call(token_list const& all, std::size_t index) {
+  return index + 1 < all.size() && all[index + 1].is_symbol('(');
 }
-bool has_schema(token_list const& all, std::size_t at) {
-  return at >= 2 && all[at - 1].is_symbol('.') && all[at - 2].is_name();
+bool has_schema(token_list const& all, std::size_t index) {
+  return index >= 2 && all[index - 1].is_symbol('.') && all[index - 2].is_name();
 }
 
-std::string_view unsteady(token_list const& all, std::size_t at) {
-  auto const& one = all[at];
+std::string_view unsteady(token_list const& all, std::size_t index) {
+  auto const& one = all[index];
   if (!one.is_name()) return {};
-  bool const qualified = has_schema(all, at);
-  if (is_call(all, at)) {
-    if (qualified && all[at - 2].word != "pg_catalog") return "it calls a function of the user's";
+  bool const qualified = has_schema(all, index);
+  if (is_call(all, index)) {
+    if (qualified && all[index - 2].word != "pg_catalog") return "it calls a function of the user's";
     if (is_among(one.word, unsteady_functions) || one.word.starts_with("pg_"))
       return "it calls a function whose result is the node's or the moment's";
     return {};
@@ -75,12 +75,12 @@ std::string_view unsteady(token_list const& all, std::size_t at) {
 }
 
 // A LIMIT needs an ORDER BY of the same depth before it, else any rows will do.
-std::string_view chance(token_list const& all, std::size_t at) {
-  auto const& one = all[at];
+std::string_view chance(token_list const& all, std::size_t index) {
+  auto const& one = all[index];
   if (one.is("tablesample")) return "it samples";
-  bool const cuts = one.is("limit") || one.is("offset") || (one.is("fetch") && at > 0) ||
-                    (one.is("distinct") && at + 1 < all.size() && all[at + 1].is("on"));
-  if (!cuts || (at > 0 && all[at - 1].is_symbol('.'))) return {};
+  bool const cuts = one.is("limit") || one.is("offset") || (one.is("fetch") && index > 0) ||
+                    (one.is("distinct") && index + 1 < all.size() && all[index + 1].is("on"));
+  if (!cuts || (index > 0 && all[index - 1].is_symbol('.'))) return {};
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].is("order") && all[i + 1].is("by") && all[i].depth == one.depth) return {};
   return "it takes some of the rows without an ORDER BY";
@@ -90,16 +90,16 @@ std::string_view chance(token_list const& all, std::size_t at) {
 
 select_facts facts_of_select(std::string_view sql) {
   auto const all = tokens_of(sql);
-  select_facts shape;
+  select_facts facts;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (i + 2 < all.size() && all[i].is_name() && all[i + 1].is_symbol('.') && all[i + 2].is_name())
-      shape.names.push_back(all[i].word + "." + all[i + 2].word);
+      facts.names.push_back(all[i].word + "." + all[i + 2].word);
     if (all[i].depth == 0 && all[i].is("order") && i + 1 < all.size() && all[i + 1].is("by"))
-      shape.is_ordered = true;
-    if (shape.not_comparable.empty()) shape.not_comparable = unsteady(all, i);
-    if (shape.not_comparable.empty()) shape.not_comparable = chance(all, i);
+      facts.is_ordered = true;
+    if (facts.not_comparable.empty()) facts.not_comparable = unsteady(all, i);
+    if (facts.not_comparable.empty()) facts.not_comparable = chance(all, i);
   }
-  return shape;
+  return facts;
 }
 
 }  // namespace v0

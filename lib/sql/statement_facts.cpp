@@ -25,82 +25,87 @@ std::size_t number_of(std::string const& digits) {
   return number;
 }
 
-bool is_symbol(token_list const& all, std::size_t at, char c) {
-  return at < all.size() && all[at].is_symbol(c);
+bool is_symbol(token_list const& all, std::size_t index, char c) {
+  return index < all.size() && all[index].is_symbol(c);
 }
 
 // "::bigint", "::shop.key", "::numeric(12,2)", "::text[]": what follows a value and leaves it what it is.
-std::size_t after_cast(token_list const& all, std::size_t at) {
-  if (!is_symbol(all, at, ':') || !is_symbol(all, at + 1, ':')) return at;
-  at += 2;
-  if (at < all.size() && all[at].is_name()) ++at;
-  if (is_symbol(all, at, '.')) at += 2;
-  if (is_symbol(all, at, '(')) {
-    auto const depth = all[at].depth;
-    while (at < all.size() && !(all[at].is_symbol(')') && all[at].depth == depth)) ++at;
-    ++at;
+std::size_t after_cast(token_list const& all, std::size_t index) {
+  if (!is_symbol(all, index, ':') || !is_symbol(all, index + 1, ':')) return index;
+  index += 2;
+  if (index < all.size() && all[index].is_name()) ++index;
+  if (is_symbol(all, index, '.')) index += 2;
+  if (is_symbol(all, index, '(')) {
+    auto const depth = all[index].depth;
+    while (index < all.size() && !(all[index].is_symbol(')') && all[index].depth == depth)) ++index;
+    ++index;
   }
-  return at;
+  return index;
 }
 
 // A parameter, a number, or a string without escapes or doubled quotes.
-std::optional<value_found> value_at(token_list const& all, std::string_view sql, std::size_t at) {
-  if (at >= all.size()) return std::nullopt;
-  auto const& t = all[at];
+std::optional<value_found> value_at(token_list const& all, std::string_view sql, std::size_t index) {
+  if (index >= all.size()) return std::nullopt;
+  auto const& t = all[index];
   auto const written = sql.substr(t.begin, t.end - t.begin);
-  if (t.kind == token_kind::parameter) return value_found{number_of(t.word), {}, after_cast(all, at + 1)};
-  if (t.kind == token_kind::number) return value_found{0, std::string(written), after_cast(all, at + 1)};
+  if (t.kind == token_kind::parameter) return value_found{number_of(t.word), {}, after_cast(all, index + 1)};
+  if (t.kind == token_kind::number) return value_found{0, std::string(written), after_cast(all, index + 1)};
   if (t.kind != token_kind::literal || written.size() < 2 || written.front() != '\'') return std::nullopt;
   auto const inside = written.substr(1, written.size() - 2);
   if (inside.find('\'') != inside.npos) return std::nullopt;
-  return value_found{0, std::string(inside), after_cast(all, at + 1)};
+  return value_found{0, std::string(inside), after_cast(all, index + 1)};
 }
 
 // INSERT INTO t (a, b) VALUES ($1, $2), (...)
 void bind_insert(token_list const& all, std::string_view sql, statement_facts& facts) {
-  std::size_t at = 2;
-  while (at < all.size() && !all[at].is_symbol('(') && !all[at].is("values") && !all[at].is("select")) ++at;
-  if (!is_symbol(all, at, '(')) return;
+  std::size_t index = 2;
+  while (index < all.size() && !all[index].is_symbol('(') && !all[index].is("values") &&
+         !all[index].is("select"))
+    ++index;
+  if (!is_symbol(all, index, '(')) return;
   std::vector<std::string> columns;
-  for (++at; at < all.size() && all[at].depth > 0; ++at)
-    if (all[at].is_name()) columns.push_back(all[at].word);
-  while (at < all.size() && !all[at].is("values") && !all[at].is("select") && !all[at].is("default")) ++at;
-  if (at >= all.size() || !all[at].is("values")) return;
-  ++at;
-  for (std::size_t row = 0; is_symbol(all, at, '('); ++row) {
-    for (std::size_t column = 0; at < all.size() && column < columns.size(); ++column) {
-      auto const found = value_at(all, sql, at + 1);
+  for (++index; index < all.size() && all[index].depth > 0; ++index)
+    if (all[index].is_name()) columns.push_back(all[index].word);
+  while (index < all.size() && !all[index].is("values") && !all[index].is("select") &&
+         !all[index].is("default"))
+    ++index;
+  if (index >= all.size() || !all[index].is("values")) return;
+  ++index;
+  for (std::size_t row = 0; is_symbol(all, index, '('); ++row) {
+    for (std::size_t column = 0; index < all.size() && column < columns.size(); ++column) {
+      auto const found = value_at(all, sql, index + 1);
       auto const ends = found && found->next < all.size() &&
                         (all[found->next].is_symbol(',') || all[found->next].is_symbol(')'));
       if (ends) facts.bound.push_back({columns[column], row, found->parameter, found->literal});
-      for (++at; at < all.size() && !(all[at].depth == 1 && all[at].is_symbol(',')) &&
-                 !(all[at].depth == 0 && all[at].is_symbol(')'));)
-        ++at;
-      if (is_symbol(all, at, ')') && all[at].depth == 0) break;
+      for (++index; index < all.size() && !(all[index].depth == 1 && all[index].is_symbol(',')) &&
+                    !(all[index].depth == 0 && all[index].is_symbol(')'));)
+        ++index;
+      if (is_symbol(all, index, ')') && all[index].depth == 0) break;
     }
     facts.rows = row + 1;
-    if (!is_symbol(all, ++at, ',')) break;
-    ++at;
+    if (!is_symbol(all, ++index, ',')) break;
+    ++index;
   }
 }
 
 // One term between ANDs: column = value, or value = column.
-std::optional<bound_column> equality(token_list const& all, std::string_view sql, std::size_t from,
-                                     std::size_t to) {
-  auto const column_at = [&](std::size_t at) -> std::optional<std::pair<std::string, std::size_t>> {
-    if (at >= to || !all[at].is_name()) return std::nullopt;
-    std::size_t last = at;
-    while (last + 2 < to && all[last + 1].is_symbol('.') && all[last + 2].is_name()) last += 2;
+std::optional<bound_column> equality(token_list const& all, std::string_view sql, std::size_t begin_index,
+                                     std::size_t end_index) {
+  auto const column_at = [&](std::size_t index) -> std::optional<std::pair<std::string, std::size_t>> {
+    if (index >= end_index || !all[index].is_name()) return std::nullopt;
+    std::size_t last = index;
+    while (last + 2 < end_index && all[last + 1].is_symbol('.') && all[last + 2].is_name()) last += 2;
     return std::pair{all[last].word, last + 1};
   };
-  if (auto const column = column_at(from); column && is_symbol(all, column->second, '=')) {
+  if (auto const column = column_at(begin_index); column && is_symbol(all, column->second, '=')) {
     auto const value = value_at(all, sql, column->second + 1);
-    if (value && value->next == to) return bound_column{column->first, 0, value->parameter, value->literal};
+    if (value && value->next == end_index)
+      return bound_column{column->first, 0, value->parameter, value->literal};
   }
-  auto const value = value_at(all, sql, from);
+  auto const value = value_at(all, sql, begin_index);
   if (!value || !is_symbol(all, value->next, '=')) return std::nullopt;
   auto const column = column_at(value->next + 1);
-  if (!column || column->second != to) return std::nullopt;
+  if (!column || column->second != end_index) return std::nullopt;
   return bound_column{column->first, 0, value->parameter, value->literal};
 }
 
@@ -125,30 +130,31 @@ void bind_condition(token_list const& all, std::string_view sql, statement_facts
   while (end < all.size() && !ends_condition(all[end])) ++end;
   for (auto i = begin; i < end; ++i)
     if (outside(i, "or")) return;
-  for (auto from = begin; from < end;) {
-    auto to = from;
-    while (to < end && !outside(to, "and")) ++to;
-    if (auto found = equality(all, sql, from, to)) facts.bound.push_back(std::move(*found));
-    from = to + 1;
+  for (auto begin_index = begin; begin_index < end;) {
+    auto end_index = begin_index;
+    while (end_index < end && !outside(end_index, "and")) ++end_index;
+    if (auto found = equality(all, sql, begin_index, end_index)) facts.bound.push_back(std::move(*found));
+    begin_index = end_index + 1;
   }
 }
 
-void add_once(std::vector<std::string>& to, std::string name) {
-  if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));
+void add_once(std::vector<std::string>& names, std::string name) {
+  if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
 }
 
-std::string name_at(token_list const& all, std::size_t at) {
-  if (at >= all.size() || !all[at].is_name()) return {};
-  if (!is_symbol(all, at + 1, '.') || at + 2 >= all.size() || !all[at + 2].is_name()) return all[at].word;
-  return all[at].word + "." + all[at + 2].word;
+std::string name_at(token_list const& all, std::size_t index) {
+  if (index >= all.size() || !all[index].is_name()) return {};
+  if (!is_symbol(all, index + 1, '.') || index + 2 >= all.size() || !all[index + 2].is_name())
+    return all[index].word;
+  return all[index].word + "." + all[index + 2].word;
 }
 
 void find_read(token_list const& all, statement_facts& facts) {
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     bool const is_delete = i > 0 && all[i - 1].is("delete");
     if (is_delete || !(all[i].is("from") || all[i].is("join") || all[i].is("using"))) continue;
-    auto const at = all[i + 1].is("only") || all[i + 1].is("lateral") ? i + 2 : i + 1;
-    if (auto name = name_at(all, at); name.find('.') != name.npos) add_once(facts.read, std::move(name));
+    auto const index = all[i + 1].is("only") || all[i + 1].is("lateral") ? i + 2 : i + 1;
+    if (auto name = name_at(all, index); name.find('.') != name.npos) add_once(facts.read, std::move(name));
   }
 }
 
@@ -156,13 +162,13 @@ void find_read(token_list const& all, statement_facts& facts) {
 void find_written(token_list const& all, statement_facts& facts) {
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     if (i > 0 && !all[i - 1].is_symbol('(') && !all[i - 1].is_symbol(')')) continue;
-    std::size_t at = 0;
-    if (all[i].is("update")) at = i + 1;
+    std::size_t index = 0;
+    if (all[i].is("update")) index = i + 1;
     if ((all[i].is("insert") && all[i + 1].is("into")) || (all[i].is("delete") && all[i + 1].is("from")))
-      at = i + 2;
-    if (at == 0) continue;
-    if (at < all.size() && all[at].is("only")) ++at;
-    if (auto name = name_at(all, at); !name.empty()) add_once(facts.written, std::move(name));
+      index = i + 2;
+    if (index == 0) continue;
+    if (index < all.size() && all[index].is("only")) ++index;
+    if (auto name = name_at(all, index); !name.empty()) add_once(facts.written, std::move(name));
   }
 }
 

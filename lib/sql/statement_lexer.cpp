@@ -48,35 +48,35 @@ struct target_name {
   std::size_t next{};  // token after it
 };
 
-std::optional<target_name> name_at(token_list const& all, std::string_view sql, std::size_t at) {
-  if (at >= all.size() || !all[at].is_name()) return std::nullopt;
+std::optional<target_name> name_at(token_list const& all, std::string_view sql, std::size_t index) {
+  if (index >= all.size() || !all[index].is_name()) return std::nullopt;
   auto const written = [&](token const& t) { return std::string(sql.substr(t.begin, t.end - t.begin)); };
-  if (at + 1 >= all.size() || !all[at + 1].is_symbol('.'))
-    return target_name{all[at].word, written(all[at]), at + 1};
-  if (at + 2 >= all.size() || !all[at + 2].is_name()) return std::nullopt;
-  if (at + 3 < all.size() && all[at + 3].is_symbol('.'))
+  if (index + 1 >= all.size() || !all[index + 1].is_symbol('.'))
+    return target_name{all[index].word, written(all[index]), index + 1};
+  if (index + 2 >= all.size() || !all[index + 2].is_name()) return std::nullopt;
+  if (index + 3 < all.size() && all[index + 3].is_symbol('.'))
     return std::nullopt;  // with a database's name: not ours to judge
-  return target_name{all[at].word + "." + all[at + 2].word, written(all[at + 2]), at + 3};
+  return target_name{all[index].word + "." + all[index + 2].word, written(all[index + 2]), index + 3};
 }
 
 // The alias after a target: "AS a", or for UPDATE and DELETE a bare word that is none of those that may
 // follow.
 std::string alias_at(token_list const& all, std::string_view sql, target_name const& target,
                      bool may_be_bare) {
-  auto at = target.next;
-  if (at < all.size() && all[at].is_symbol('*')) ++at;
-  bool const with_as = at < all.size() && all[at].is("as");
-  if (with_as) ++at;
-  if (at >= all.size() || !all[at].is_name() || !(with_as || may_be_bare)) return target.last;
+  auto index = target.next;
+  if (index < all.size() && all[index].is_symbol('*')) ++index;
+  bool const with_as = index < all.size() && all[index].is("as");
+  if (with_as) ++index;
+  if (index >= all.size() || !all[index].is_name() || !(with_as || may_be_bare)) return target.last;
   for (auto const* keyword : {"set", "using", "where", "returning"})
-    if (!with_as && all[at].is(keyword)) return target.last;
-  return std::string(sql.substr(all[at].begin, all[at].end - all[at].begin));
+    if (!with_as && all[index].is(keyword)) return target.last;
+  return std::string(sql.substr(all[index].begin, all[index].end - all[index].begin));
 }
 
 // RETURNING is reserved: outside parentheses it is the clause, unless it is the label of a column or a part
 // of a name.
-std::size_t find_returning(token_list const& all, std::size_t from) {
-  for (auto i = from; i < all.size(); ++i)
+std::size_t find_returning(token_list const& all, std::size_t begin_index) {
+  for (auto i = begin_index; i < all.size(); ++i)
     if (all[i].depth == 0 && all[i].is("returning") && !all[i - 1].is("as") && !all[i - 1].is_symbol('.'))
       return i;
   return all.size();
@@ -87,15 +87,15 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
   lexed.operation = all[0].is("insert")   ? operation_type::insert
                     : all[0].is("update") ? operation_type::update
                                           : operation_type::remove;
-  std::size_t at = 1;
+  std::size_t index = 1;
   if (lexed.operation != operation_type::update) {
     auto const* preposition = lexed.operation == operation_type::insert ? "into" : "from";
     if (all.size() < 2 || !all[1].is(preposition)) return other("its target could not be told");
-    at = 2;
+    index = 2;
   }
-  if (lexed.operation != operation_type::insert && at < all.size() && all[at].is("only"))
+  if (lexed.operation != operation_type::insert && index < all.size() && all[index].is("only"))
     return other("it changes ONLY one table of a tree");
-  auto const target = name_at(all, sql, at);
+  auto const target = name_at(all, sql, index);
   if (!target) return other("its target could not be told");
   auto const returning = find_returning(all, target->next);
   if (returning + 1 < all.size() && all[returning + 1].is("with"))
@@ -143,15 +143,15 @@ lexed_statement lex_select(token_list const& all) {
 }
 
 // An item of the list that is a star: its first token, and whether it goes by a name ("o.*").
-bool is_star_item(token_list const& list, std::size_t at, std::string_view alias_word) {
+bool is_star_item(token_list const& list, std::size_t index, std::string_view alias_word) {
   auto const ends = [&](std::size_t i) {
     return i >= list.size() || (list[i].depth == 0 && list[i].is_symbol(','));
   };
-  bool const begins = at == 0 || (list[at - 1].depth == 0 && list[at - 1].is_symbol(','));
+  bool const begins = index == 0 || (list[index - 1].depth == 0 && list[index - 1].is_symbol(','));
   if (!begins) return false;
-  if (list[at].is_symbol('*')) return ends(at + 1);
-  return list[at].is_name() && list[at].word == alias_word && at + 2 < list.size() &&
-         list[at + 1].is_symbol('.') && list[at + 2].is_symbol('*') && ends(at + 3);
+  if (list[index].is_symbol('*')) return ends(index + 1);
+  return list[index].is_name() && list[index].word == alias_word && index + 2 < list.size() &&
+         list[index + 1].is_symbol('.') && list[index + 2].is_symbol('*') && ends(index + 3);
 }
 
 std::string columns_of(table_state const& table, std::string const& alias) {

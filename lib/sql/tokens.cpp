@@ -20,21 +20,21 @@ class scanner {
   explicit scanner(std::string_view sql) : sql_(sql) {}
 
   std::vector<token> run() {
-    while (skip_blank() && at_ < sql_.size()) one();
+    while (skip_blank() && position_ < sql_.size()) one();
     return std::move(found_);
   }
 
  private:
   char peek(std::size_t ahead = 0) const noexcept {
-    return at_ + ahead < sql_.size() ? sql_[at_ + ahead] : '\0';
+    return position_ + ahead < sql_.size() ? sql_[position_ + ahead] : '\0';
   }
 
   // False where a comment has no end.
   bool skip_blank() {
     for (;;) {
-      while (at_ < sql_.size() && is_space(sql_[at_])) ++at_;
+      while (position_ < sql_.size() && is_space(sql_[position_])) ++position_;
       if (peek() == '-' && peek(1) == '-') {
-        at_ = std::min(sql_.find_first_of("\r\n", at_), sql_.size());
+        position_ = std::min(sql_.find_first_of("\r\n", position_), sql_.size());
       } else if (peek() == '/' && peek(1) == '*') {
         if (!skip_block_comment()) return false;
       } else {
@@ -44,24 +44,24 @@ class scanner {
   }
 
   bool skip_block_comment() {
-    auto const begin = at_;
+    auto const begin = position_;
     int nested = 0;
     do {
-      if (at_ >= sql_.size()) return add(token_kind::unterminated, begin, {}), false;
+      if (position_ >= sql_.size()) return add(token_kind::unterminated, begin, {}), false;
       if (peek() == '/' && peek(1) == '*')
-        ++nested, at_ += 2;
+        ++nested, position_ += 2;
       else if (peek() == '*' && peek(1) == '/')
-        --nested, at_ += 2;
+        --nested, position_ += 2;
       else
-        ++at_;
+        ++position_;
     } while (nested > 0);
     return true;
   }
 
   void one() {
     char const c = peek();
-    if (c == '\'') return quoted(at_, at_, '\'', false);
-    if (c == '"') return quoted(at_, at_, '"', false);
+    if (c == '\'') return quoted(position_, position_, '\'', false);
+    if (c == '"') return quoted(position_, position_, '"', false);
     if (starts_word(c)) return word();
     if (c == '$') return dollar();
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
@@ -69,79 +69,81 @@ class scanner {
   }
 
   void word() {
-    auto const begin = at_;
+    auto const begin = position_;
     char const c = lower(peek());
     if (peek(1) == '\'' && (c == 'e' || c == 'b' || c == 'x' || c == 'n'))
-      return quoted(begin, at_ + 1, '\'', c == 'e');
+      return quoted(begin, position_ + 1, '\'', c == 'e');
     // U&'..' and U&".." are literals to us: a table named in that way is refused, for its escapes are not
     // undone here.
     if (c == 'u' && peek(1) == '&' && (peek(2) == '\'' || peek(2) == '"')) return unicode(begin);
     std::string text;
-    while (at_ < sql_.size() && continues_word(sql_[at_])) text += lower(sql_[at_++]);
+    while (position_ < sql_.size() && continues_word(sql_[position_])) text += lower(sql_[position_++]);
     add(token_kind::word, begin, std::move(text));
   }
 
   void unicode(std::size_t begin) {
-    quoted(begin, at_ + 2, peek(2), false);
+    quoted(begin, position_ + 2, peek(2), false);
     if (found_.back().kind == token_kind::quoted_word) found_.back().kind = token_kind::literal;
   }
 
   // From the quote at `open`; a doubled quote stands for itself, and a backslash escapes in E strings.
   void quoted(std::size_t begin, std::size_t open, char mark, bool escapes) {
     std::string text;
-    for (at_ = open + 1; at_ < sql_.size(); ++at_) {
-      if (escapes && sql_[at_] == '\\') {
-        ++at_;
-      } else if (sql_[at_] == mark) {
+    for (position_ = open + 1; position_ < sql_.size(); ++position_) {
+      if (escapes && sql_[position_] == '\\') {
+        ++position_;
+      } else if (sql_[position_] == mark) {
         if (peek(1) != mark)
-          return ++at_,
+          return ++position_,
                  add(mark == '"' ? token_kind::quoted_word : token_kind::literal, begin, std::move(text));
-        ++at_;
+        ++position_;
       }
-      if (mark == '"') text += sql_[at_];
+      if (mark == '"') text += sql_[position_];
     }
-    at_ = sql_.size();
+    position_ = sql_.size();
     add(token_kind::unterminated, begin, {});
   }
 
   void dollar() {
-    auto const begin = at_;
+    auto const begin = position_;
     if (is_digit(peek(1))) {
       std::string digits;
-      for (++at_; is_digit(peek()); ++at_) digits += peek();
+      for (++position_; is_digit(peek()); ++position_) digits += peek();
       return add(token_kind::parameter, begin, std::move(digits));
     }
-    auto end = at_ + 1;
+    auto end = position_ + 1;
     if (end < sql_.size() && starts_word(sql_[end])) {
       while (end < sql_.size() && continues_word(sql_[end]) && sql_[end] != '$') ++end;
     }
     if (end >= sql_.size() || sql_[end] != '$') return symbol();
     auto const tag = sql_.substr(begin, end + 1 - begin);
     auto const close = sql_.find(tag, end + 1);
-    at_ = close == npos ? sql_.size() : close + tag.size();
+    position_ = close == npos ? sql_.size() : close + tag.size();
     add(close == npos ? token_kind::unterminated : token_kind::literal, begin, {});
   }
 
   void number() {
-    auto const begin = at_;
-    while (at_ < sql_.size() && (is_digit(sql_[at_]) || starts_word(sql_[at_]) || sql_[at_] == '.')) ++at_;
+    auto const begin = position_;
+    while (position_ < sql_.size() &&
+           (is_digit(sql_[position_]) || starts_word(sql_[position_]) || sql_[position_] == '.'))
+      ++position_;
     add(token_kind::number, begin, {});
   }
 
   void symbol() {
-    auto const begin = at_;
-    char const c = sql_[at_++];
+    auto const begin = position_;
+    char const c = sql_[position_++];
     if (c == ')' || c == ']') --depth_;
     add(token_kind::symbol, begin, std::string(1, c));
     if (c == '(' || c == '[') ++depth_;
   }
 
   void add(token_kind kind, std::size_t begin, std::string text) {
-    found_.push_back({kind, begin, at_, depth_, std::move(text)});
+    found_.push_back({kind, begin, position_, depth_, std::move(text)});
   }
 
   std::string_view sql_;
-  std::size_t at_{};
+  std::size_t position_{};
   int depth_{};
   std::vector<token> found_;
 };

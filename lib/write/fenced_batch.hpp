@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-#include "lib/authority/host.hpp"
-#include "lib/write/dual_write.hpp"
+#include "lib/authority/write_host.hpp"
+#include "lib/write/dual_writer.hpp"
 #include "shardway/write/batch.hpp"
 
 namespace shardway {

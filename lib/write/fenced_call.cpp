@@ -31,8 +31,6 @@ std::string begin_sql(isolation_level level) {
 // No position is known to be late enough: only the primary satisfies it, until the next write.
 constexpr lsn beyond_all{std::numeric_limits<std::uint64_t>::max()};
 
-attempt_result ended(end_kind kind, error why) { return {.end = attempt_end{kind, std::move(why)}}; }
-
 }  // namespace
 
 // Asked after COMMIT on the same connection: before it, or of the flushed WAL, the position may lie below the
@@ -44,24 +42,11 @@ statement xid_statement() {
   return {.sql = "SELECT pg_catalog.pg_current_xact_id_if_assigned()", .name = "shardway_xid"};
 }
 
-attempt_end end_of(error const& why) {
-  switch (why.code()) {
-    case error_code::fence_closed:
-    case error_code::epoch_stale:
-      return {end_kind::refused, why};
-    case error_code::serialization_failure:
-    case error_code::connection_lost:
-      return {end_kind::again, why};
-    default:
-      return {end_kind::failed, why};
-  }
-}
-
-fenced_call::fenced_call(write_host& host, dual_writer& dual_write, write_address const& to,
+fenced_call::fenced_call(write_host& host, dual_writer& dual_write, write_address const& address,
                          write_options const& options, std::optional<operation_claim> operation)
     : host_(host),
       dual_writer_(dual_write),
-      to_(to),
+      address_(address),
       options_(options),
       operation_(std::move(operation)),
       id_(write_id::make()),
@@ -78,13 +63,13 @@ attempt_result fenced_call::doubted(attempt_result done) {
 
 result<void> fenced_call::check_stop() const {
   if (!options_.cancel.stop_requested()) return success();
-  return error{error_code::cancelled,
-               "the caller stopped the write to table " + std::string(to_.table) + "; nothing was written"};
+  return error{error_code::cancelled, "the caller stopped the write to table " + std::string(address_.table) +
+                                          "; nothing was written"};
 }
 
 // The id and its effect are the first call's. What it sent to the shard is not known here; the stream brings
 // what is missing.
-write_receipt fenced_call::replayed(write_target const& target, attempt_result done) {
+write_receipt fenced_call::replayed(call_target const& target, attempt_result done) {
   auto const record = std::move(*done.replayed);
   done.replayed.reset();
   done.position = position_afterwards(target);
@@ -98,8 +83,9 @@ write_receipt fenced_call::replayed(write_target const& target, attempt_result d
   return made;
 }
 
-std::vector<statement> fenced_call::opening(write_target const& target, write_plan const& plan) const {
-  std::vector<statement> all{{.sql = begin_sql(options_.isolation)}};
+statement_list fenced_call::opening(call_target const& target, write_plan const& plan) const {
+  statement_list all;
+  all.push_back({.sql = begin_sql(options_.isolation)});
   if (!plan.fenced) return all;
   // The snapshot of such a transaction must not be older than the lock (W24).
   if (options_.isolation != isolation_level::read_committed && !guard_off("fence_lock_repeatable_read"))
@@ -108,7 +94,7 @@ std::vector<statement> fenced_call::opening(write_target const& target, write_pl
   return all;
 }
 
-lsn fenced_call::position_afterwards(write_target const& target) {
+lsn fenced_call::position_afterwards(call_target const& target) {
   auto lent = host_.lend(target.node, now() + milliseconds{1000});
   if (lent) {
     auto const answer = lent.value().link->query(position_statement(), now() + milliseconds{1000});
@@ -122,8 +108,8 @@ lsn fenced_call::position_afterwards(write_target const& target) {
   return {};
 }
 
-attempt_result fenced_call::judge(write_target const& target, commit_outcome const& outcome,
-                                  result<rows> const& position, lent_session const& on) {
+attempt_result fenced_call::judge(call_target const& target, commit_outcome const& outcome,
+                                  result<rows> const& position, lent_session const& lent) {
   switch (outcome.kind) {
     case commit_outcome_kind::rolled_back: {
       auto const why =
@@ -131,49 +117,48 @@ attempt_result fenced_call::judge(write_target const& target, commit_outcome con
       return {.end = end_of(why)};
     }
     case commit_outcome_kind::in_doubt:
-      return ended(end_kind::failed,
-                   outcome.why.value_or(error{error_code::in_doubt, "COMMIT was not answered"}));
+      return failed_attempt(outcome.why.value_or(error{error_code::in_doubt, "COMMIT was not answered"}));
     case commit_outcome_kind::committed:
     case commit_outcome_kind::committed_locally:
       break;
   }
   attempt_result done{.outcome = outcome.kind};
-  auto const at =
+  auto const parsed =
       position && position.value().size() == 1 ? lsn::parse(position.value().text(0, 0)) : std::nullopt;
-  if (at) {
-    host_.committed(target.node_name, *on.facts, *at);
-    done.position = *at;
+  if (parsed) {
+    host_.committed(target.node_name, *lent.facts, *parsed);
+    done.position = *parsed;
   } else {
     done.position = position_afterwards(target);
-    if (!done.position.is_set()) host_.committed(target.node_name, *on.facts, beyond_all);
+    if (!done.position.is_set()) host_.committed(target.node_name, *lent.facts, beyond_all);
   }
   return done;
 }
 
-attempt_result fenced_call::resolve(write_target const& target, write_plan const& plan,
-                                    lent_session const& on, std::string xid, error const& lost) {
-  commit_question question{.node = target.node, .facts = *on.facts, .xid = std::move(xid)};
+attempt_result fenced_call::resolve(call_target const& target, write_plan const& plan,
+                                    lent_session const& lent, std::string xid, error const& lost) {
+  commit_question question{.node = target.node, .facts = *lent.facts, .xid = std::move(xid)};
   // Where the statements' answers had come and nothing was captured, there is no outbox row to look for.
   if (plan.capture == capture_level::outbox && (question.xid.empty() || !log_.changes.empty()))
     question.write = id_;
   auto const outcome = host_.resolve(question);
   if (outcome.kind == commit_outcome_kind::rolled_back ||
       (outcome.kind == commit_outcome_kind::in_doubt && guard_off("retry_in_doubt")))
-    return ended(end_kind::again, lost);
+    return repeatable_attempt(lost);
   if (outcome.kind == commit_outcome_kind::in_doubt) {
     auto const why = outcome.why ? outcome.why->message() : lost.message();
-    return ended(end_kind::failed, error{error_code::in_doubt,
-                                         "write " + id_.to_string() + " to group " + target.group->name +
-                                             ": whether it committed is not known: " + why,
-                                         "do not retry it; look for its rows"}
-                                       .at_node(target.node_name));
+    return failed_attempt(error{error_code::in_doubt,
+                                "write " + id_.to_string() + " to group " + target.group->name +
+                                    ": whether it committed is not known: " + why,
+                                "do not retry it; look for its rows"}
+                              .at_node(target.node_name));
   }
-  auto done = judge(target, outcome, error{error_code::connection_lost, "the connection broke"}, on);
+  auto done = judge(target, outcome, error{error_code::connection_lost, "the connection broke"}, lent);
   done.answer_lost = true;
   return done;
 }
 
-dual_write_result fenced_call::second_half(write_target const& target, write_plan const& plan,
+dual_write_result fenced_call::second_half(call_target const& target, write_plan const& plan,
                                            attempt_result const& done) {
   if (!plan.dual_write) return {};
   if (stop_point("after_source_commit"))
@@ -186,8 +171,7 @@ dual_write_result fenced_call::second_half(write_target const& target, write_pla
                           plan.budget, deadline_);
 }
 
-write_receipt fenced_call::receipt(write_target const& target, attempt_result done,
-                                   dual_write_result second) {
+write_receipt fenced_call::receipt(call_target const& target, attempt_result done, dual_write_result second) {
   write_receipt made;
   made.outcome = done.outcome;
   made.id = id_;
@@ -208,7 +192,7 @@ write_receipt fenced_call::receipt(write_target const& target, attempt_result do
   return made;
 }
 
-result<void> fenced_call::after(attempt_end const& end, write_target const& target) {
+result<void> fenced_call::after(attempt_end const& end, call_target const& target) {
   if (end.kind == end_kind::refused) return wait_.after(end.target ? *end.target : target, end.why);
   // SW009: a table's capture may have been changed by a generation that is not known here yet.
   if (end.kind == end_kind::failed && end.why.sqlstate() == "SW009") {
@@ -230,12 +214,11 @@ result<void> fenced_call::after(attempt_end const& end, write_target const& targ
 // next one (R10).
 result<write_receipt> fenced_call::run(attempt_type const& attempt) {
   for (;;) {
-    BOOST_OUTCOME_TRY(auto const target, host_.locate(to_.table, to_.key));
-    auto ready = check_stop();
+    BOOST_OUTCOME_TRY(auto const target, host_.locate(address_.table, address_.key));
+    auto const allowed = check_stop();
     log_ = {};
     ++attempts_;
-    auto done = ready ? attempt(*this, target)
-                      : attempt_result{.end = attempt_end{end_kind::failed, ready.error(), {}}};
+    auto done = allowed ? attempt(*this, target) : failed_attempt(allowed.error());
     if (done.end) {
       auto const again = after(*done.end, target);
       if (!again) return doubt_ ? *doubt_ : again.error();

@@ -4,41 +4,17 @@
 #include <functional>
 
 #include "lib/authority/authority_wait.hpp"
-#include "lib/protocol/operation.hpp"
+#include "lib/write/attempt_result.hpp"
 #include "lib/write/fenced_write.hpp"
-#include "lib/write/frame.hpp"
 #include "lib/write/second_half.hpp"
+#include "lib/write/statement_list.hpp"
+#include "lib/write/write_log.hpp"
+#include "lib/write/write_plan.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
-/// How an attempt ended short of a COMMIT that is known.
-struct attempt_end {
-  enum class kind_type : unsigned char {
-    refused,  ///< by the fence: nothing was changed; wait, then again
-    again,    ///< 40001, 40P01, or a connection lost before COMMIT: run it again, counted
-    failed,   ///< give the error to the caller
-  };
-  kind_type kind{};
-  error why{};
-  std::shared_ptr<write_target const>
-      target{};  ///< of a refusal: the slot that was refused, where it is not the call's first
-};
-/// How an error before COMMIT ends the attempt.
-attempt_end end_of(error const&);
-
-/// A commit, or the end of an attempt.
-struct attempt_result {
-  std::optional<attempt_end> end{};
-  commit_outcome_kind outcome{commit_outcome_kind::committed};
-  lsn position{};  ///< 0: not known
-  bool answer_lost{};
-  rows returned{};
-  std::optional<operation_record>
-      replayed{};  ///< the operation had committed before; this attempt wrote nothing
-};
-
-/// What a call's operation id stands for.
+/// The operation id of a call and the digest of what the call writes.
 struct operation_claim {
   std::string id;
   std::string digest;
@@ -46,10 +22,10 @@ struct operation_claim {
 
 class fenced_call {
  public:
-  fenced_call(write_host& host, dual_writer& dual_write, write_address const& to,
+  fenced_call(write_host& host, dual_writer& dual_write, write_address const& address,
               write_options const& options, std::optional<operation_claim> operation = {});
 
-  using attempt_type = std::function<attempt_result(fenced_call&, write_target const&)>;
+  using attempt_type = std::function<attempt_result(fenced_call&, call_target const&)>;
   /// Attempts until one commits. Errors: as `execute_fenced`.
   result<write_receipt> run(attempt_type const& attempt);
 
@@ -64,35 +40,35 @@ class fenced_call {
   /// How an attempt ends whose outcome is in doubt: an operation is tried again, for its id tells.
   attempt_result doubted(attempt_result);
   steady_time deadline() const noexcept { return deadline_; }
-  epoch expected(write_target const& target) const noexcept { return wait_.expected(target); }
-  outbox_context context(write_target const& target) const noexcept {
+  epoch expected(call_target const& target) const noexcept { return wait_.expected(target); }
+  outbox_context context(call_target const& target) const noexcept {
     return {id_, log_.next_ordinal, expected(target), target.slot};
   }
   write_log& log() noexcept { return log_; }
 
   /// What an attempt that ended asks for: nothing once it is worth trying again, else the error to give.
-  result<void> after(attempt_end const&, write_target const&);
+  result<void> after(attempt_end const&, call_target const&);
   /// Attempts that were given up so far.
   unsigned retries() const noexcept { return retried_; }
 
   /// The statements that open a fenced transaction, the fence last.
-  std::vector<statement> opening(write_target const&, write_plan const&) const;
+  statement_list opening(call_target const&, write_plan const&) const;
   /// What became of a COMMIT that was not answered. Fills in the position if it committed.
-  attempt_result resolve(write_target const&, write_plan const&, lent_session const&, std::string xid,
+  attempt_result resolve(call_target const&, write_plan const&, lent_session const&, std::string xid,
                          error const& lost);
   /// The same for an answered one.
-  attempt_result judge(write_target const&, commit_outcome const&, result<rows> const& position,
+  attempt_result judge(call_target const&, commit_outcome const&, result<rows> const& position,
                        lent_session const&);
 
  private:
-  write_receipt receipt(write_target const&, attempt_result, dual_write_result);
-  write_receipt replayed(write_target const&, attempt_result);
-  dual_write_result second_half(write_target const&, write_plan const&, attempt_result const&);
-  lsn position_afterwards(write_target const&);
+  write_receipt receipt(call_target const&, attempt_result, dual_write_result);
+  write_receipt replayed(call_target const&, attempt_result);
+  dual_write_result second_half(call_target const&, write_plan const&, attempt_result const&);
+  lsn position_afterwards(call_target const&);
 
   write_host& host_;
   dual_writer& dual_writer_;
-  write_address to_;
+  write_address address_;
   write_options options_;
   std::optional<operation_claim> operation_;
   std::optional<error> doubt_;  ///< of an earlier attempt; the error to give unless a later one settles it

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "lib/authority/unlisted_table.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/sql/statement_lexer.hpp"
+#include "lib/store/first_error.hpp"
 #include "lib/store/statement_name.hpp"
 #include "lib/store/stop_guard.hpp"
-#include "lib/write/batch.hpp"
+#include "lib/write/frame.hpp"
 #include "lib/write/lookup_keeper.hpp"
-#include "lib/write/operation.hpp"
+#include "lib/write/rows_by_node.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -29,27 +31,27 @@ error fenced_transaction::fail(error why) {
 }
 
 result<std::vector<result<rows>>> fenced_transaction::send(std::span<statement const> all) {
-  if (auto const going = call_.check_stop(); !going) return fail(going.error());
+  if (auto const allowed = call_.check_stop(); !allowed) return fail(allowed.error());
   auto answers = [&] {
-    stop_guard const guard{call_.options().cancel, *on_.link};
-    return on_.link->flush(all, call_.deadline());
+    stop_guard const guard{call_.options().cancel, *lent_.link};
+    return lent_.link->flush(all, call_.deadline());
   }();
-  if (auto const going = call_.check_stop(); !going) return fail(going.error());
+  if (auto const allowed = call_.check_stop(); !allowed) return fail(allowed.error());
   if (!answers) return fail(answers.error());
-  for (auto const& one : answers.value())
-    if (!one) return fail(one.error());
+  if (auto const done = first_error(answers.value()); !done) return fail(done.error());
   return answers;
 }
 
-// The xid comes in the same round trip, once: a COMMIT that is not answered is looked for by it.
+// The first statement also asks for the xid. It identifies the transaction if COMMIT gets no answer.
 result<rows> fenced_transaction::send_with_xid(statement const& one) {
   auto all = std::exchange(pending_, {});
-  auto const at = all.size();
+  auto const position = all.size();
   all.push_back(one);
   if (xid_.empty()) all.push_back(xid_statement());
   BOOST_OUTCOME_TRY(auto answers, send(all));
-  if (xid_.empty() && answers[at + 1].value().size() == 1) xid_ = answers[at + 1].value().text(0, 0);
-  return std::move(answers[at]);
+  if (xid_.empty() && answers[position + 1].value().size() == 1)
+    xid_ = answers[position + 1].value().text(0, 0);
+  return std::move(answers[position]);
 }
 
 result<> fenced_transaction::begin() {
@@ -78,10 +80,7 @@ result<void> fenced_transaction::check_table(std::string_view table) const {
   auto const* found = target_.current->find_table(table);
   bool const observes = target_.group->stage == stage::observing;
   if (!found && observes) return success();
-  if (!found)
-    return error{error_code::unknown_table, "table " + std::string(table) +
-                                                " is in no manifest of generation " +
-                                                std::to_string(target_.current->number)};
+  if (!found) return unlisted_table(table, *target_.current);
   if (found->manifest.group == target_.group->name) return success();
   auto const* other = target_.current->find_group(found->manifest.group);
   if (observes && other && other->stage == stage::observing) return success();
@@ -110,9 +109,9 @@ result<> fenced_transaction::also(shard_key const& key) {
   return success();
 }
 
-// Authority of the first key can't move while this transaction lasts; a generation that says otherwise of the
-// second is asked for anew once.
-result<write_target> fenced_transaction::enter(std::string_view table, shard_key const& key) {
+// Authority for the first key cannot move while this transaction lasts. If the generation names another
+// node for the second key, it is refreshed once.
+result<call_target> fenced_transaction::enter(std::string_view table, shard_key const& key) {
   BOOST_OUTCOME_TRYV(check_table(table));
   auto& host = call_.host();
   BOOST_OUTCOME_TRY(auto found, host.locate(table, key));
@@ -121,22 +120,22 @@ result<write_target> fenced_transaction::enter(std::string_view table, shard_key
     BOOST_OUTCOME_TRY(found, host.locate(table, key));
   }
   if (found.node != target_.node) {
-    std::vector<write_target> const both{target_, found};
+    std::vector<call_target> const both{target_, found};
     return crossing(table, both);
   }
   BOOST_OUTCOME_TRYV(pass_fence(found));
   return found;
 }
 
-result<void> fenced_transaction::pass_fence(write_target const& target) {
-  auto const is_same = [&](write_target const& other) { return other.slot == target.slot; };
+result<void> fenced_transaction::pass_fence(call_target const& target) {
+  auto const is_same = [&](call_target const& other) { return other.slot == target.slot; };
   if (is_same(target_) || std::any_of(others_.begin(), others_.end(), is_same)) return success();
   if (plan_.fenced) {
     statement const one = fence_statement(target.group->name, target.slot, call_.expected(target));
     auto const passed = send({&one, 1});
     if (!passed) {
       if (end_of(passed.error()).kind == end_kind::refused)
-        refused_at_ = std::make_shared<write_target const>(target);
+        refused_target_ = std::make_shared<call_target const>(target);
       return passed.error();
     }
   }
@@ -148,7 +147,7 @@ result<void> fenced_transaction::pass_fence(write_target const& target) {
   return success();
 }
 
-result<rows> fenced_transaction::change(write_target const& target, write_plan const& plan,
+result<rows> fenced_transaction::change(call_target const& target, write_plan const& plan,
                                         std::string_view sql, std::vector<text_value> parameters) {
   if (is_captured_by_trigger(target, sql)) return change_raw(target, sql, std::move(parameters));
   announce(target);
@@ -176,7 +175,7 @@ result<rows> fenced_transaction::query(std::string_view sql, std::vector<text_va
 
 result<> fenced_transaction::keep_lookups() {
   if (call_.log().lookups.empty()) return success();
-  auto kept = shardway::keep_lookups(call_, target_, on_);
+  auto kept = shardway::keep_lookups(call_, target_, lent_);
   if (!kept) return fail(kept.error());
   return kept;
 }
@@ -208,135 +207,6 @@ result<> fenced_transaction::rollback_to(std::string_view name) {
   call_.log().lookups.resize(found->second.lookups);
   call_.log().affected = found->second.affected;
   return success();
-}
-
-namespace {
-
-class transaction_attempt {
- public:
-  transaction_attempt(fenced_call& call, write_target const& target,
-                      std::function<result<>(write_transaction&)> const& body)
-      : call_(call), target_(target), plan_(plan_of(target)), body_(body) {}
-
-  attempt_result run() {
-    if (auto known = operation_elsewhere(call_, target_)) return std::move(*known);
-    auto lent = call_.host().lend(target_.node, call_.deadline());
-    if (!lent) return {.end = attempt_end{end_kind::failed, lent.error()}};
-    fenced_transaction transaction{call_, target_, plan_, lent.value()};
-    auto done = transaction.begin();
-    if (transaction.is_repeat()) {
-      end_transaction(lent.value());
-      return operation_repeated(call_, target_, lent.value());
-    }
-    if (done) done = body_(transaction);
-    if (done && !transaction.failure()) done = transaction.keep_lookups();
-    if (done && !transaction.failure()) done = call_.check_stop();
-    if (!done || transaction.failure()) return roll_back(lent.value(), transaction, done);
-    return commit(lent.value(), transaction);
-  }
-
- private:
-  // A cancel that came late may end the first ROLLBACK.
-  void end_transaction(lent_session const& on) {
-    for (int i = 0; i < 2 && !on.link->is_broken() && on.link->in_transaction(); ++i)
-      (void)on.link->simple("ROLLBACK", call_.deadline());
-  }
-
-  // A failure that can be repeated decides, whatever the function made of it; else the function's own error
-  // is what the caller gets.
-  attempt_result roll_back(lent_session const& on, fenced_transaction const& transaction,
-                           result<> const& body) {
-    end_transaction(on);
-    // Of a statement of borrowed code only the code itself has seen the error.
-    bool const is_told_by_body =
-        !transaction.failure() || (!body && transaction.failure()->code() == error_code::sql_error);
-    auto end = end_of(is_told_by_body ? body.error() : *transaction.failure());
-    end.target = transaction.refused_at();
-    if (end.kind == end_kind::failed && !body) end.why = body.error();
-    return {.end = std::move(end)};
-  }
-
-  attempt_result commit(lent_session const& on, fenced_transaction& transaction) {
-    auto all = transaction.last_statements();
-    auto const captured = all.size();
-    if (auto const& operation = call_.operation())
-      all.push_back(complete_operation_statement(operation->id, call_.log().affected));
-    auto const commit_at = all.size();
-    all.push_back({.sql = "COMMIT"});
-    all.push_back(position_statement());
-    auto answers = on.link->flush(all, call_.deadline());
-    if (!answers) {
-      auto arrived = on.link->salvaged();
-      if (arrived.size() <= commit_at) {
-        bool const is_captured_known =
-            arrived.size() >= captured && transaction.take_captured(std::span{arrived}.first(captured));
-        return unanswered(on, transaction, answers.error(), is_captured_known);
-      }
-      arrived.push_back(answers.error());
-      return judge(on, transaction, captured, commit_at, arrived);
-    }
-    return judge(on, transaction, captured, commit_at, answers.value());
-  }
-
-  attempt_result judge(lent_session const& on, fenced_transaction& transaction, std::size_t captured_count,
-                       std::size_t commit_at, std::vector<result<rows>> const& answers) {
-    auto const outcome = outcome_of_commit(answers[commit_at]);
-    auto const captured = transaction.take_captured(std::span{answers}.first(captured_count));
-    if (outcome.kind == commit_outcome_kind::in_doubt)
-      return unanswered(on, transaction, *outcome.why, captured.has_value());
-    // The first error is why the server rolled back.
-    bool const is_rolled_back = outcome.kind == commit_outcome_kind::rolled_back;
-    if (!captured && is_rolled_back) return {.end = end_of(captured.error())};
-    if (is_rolled_back && commit_at > captured_count && !answers[captured_count])
-      return {.end = end_of(answers[captured_count].error())};
-    auto done = call_.judge(target_, outcome, answers[commit_at + 1], on);
-    done.answer_lost = !captured;
-    if (call_.operation() && sweeps_operations(call_.id()))
-      (void)on.link->query(sweep_operations_statement(), call_.deadline());
-    return done;
-  }
-
-  attempt_result unanswered(lent_session const& on, fenced_transaction const& transaction, error const& lost,
-                            bool is_captured_known) {
-    // Nothing was written by a transaction without an xid: whether it "committed" makes no difference.
-    if (transaction.xid().empty() && call_.log().affected == 0)
-      return {.end = attempt_end{end_kind::again, lost}};
-    auto done = call_.doubted(call_.resolve(target_, plan_, on, transaction.xid(), lost));
-    done.answer_lost = !is_captured_known;  // the statements' own answers had come before
-    return done;
-  }
-
-  fenced_call& call_;
-  write_target const& target_;
-  write_plan plan_;
-  std::function<result<>(write_transaction&)> const& body_;
-};
-
-}  // namespace
-
-attempt_result attempt_transaction(fenced_call& call, write_target const& target,
-                                   std::function<result<>(write_transaction&)> const& body) {
-  return transaction_attempt{call, target, body}.run();
-}
-
-attempt_result attempt_statement(fenced_call& call, write_target const& target, std::string_view sql,
-                                 std::vector<text_value> const& parameters) {
-  rows returned;
-  std::function<result<>(write_transaction&)> const body = [&](write_transaction& in) -> result<> {
-    BOOST_OUTCOME_TRY(returned, in.execute(target.table->manifest.table, sql, parameters));
-    return success();
-  };
-  auto done = attempt_transaction(call, target, body);
-  if (!done.end && !done.replayed) done.returned = std::move(returned);
-  return done;
-}
-
-result<write_receipt> run_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
-                                 std::function<result<>(write_transaction&)> const& body,
-                                 write_options const& options) {
-  fenced_call call{host, dual_write, to, options, operation_of(to, {}, {}, options)};
-  return call.run(
-      [&](fenced_call& in, write_target const& target) { return attempt_transaction(in, target, body); });
 }
 
 }  // namespace v0

@@ -10,9 +10,9 @@ inline namespace v0 {
 
 class fenced_transaction final : public write_transaction {
  public:
-  fenced_transaction(fenced_call& call, write_target const& target, write_plan const& plan,
-                     lent_session const& on)
-      : call_(call), target_(target), plan_(plan), on_(on) {}
+  fenced_transaction(fenced_call& call, call_target const& target, write_plan const& plan,
+                     lent_session const& lent)
+      : call_(call), target_(target), plan_(plan), lent_(lent) {}
 
   result<rows> execute(std::string_view table, std::string_view sql,
                        std::vector<text_value> parameters) override;
@@ -41,7 +41,7 @@ class fenced_transaction final : public write_transaction {
   /// The call's operation id is taken: `begin` failed for that.
   bool is_repeat() const noexcept { return is_repeat_; }
   /// The target whose fence refused, if not the first one's.
-  std::shared_ptr<write_target const> const& refused_at() const noexcept { return refused_at_; }
+  std::shared_ptr<call_target const> const& refused_target() const noexcept { return refused_target_; }
 
  private:
   struct mark {
@@ -54,30 +54,30 @@ class fenced_transaction final : public write_transaction {
     std::int64_t uncaptured{};
   };
   bool has_capture_triggers() const;
-  bool is_captured_by_trigger(write_target const&, std::string_view sql) const;
-  void announce(write_target const&);
+  bool is_captured_by_trigger(call_target const&, std::string_view sql) const;
+  void announce(call_target const&);
   void announce_raw(bool raw);
   void forget_announced();
-  result<rows> change_raw(write_target const&, std::string_view sql, std::vector<text_value> parameters);
+  result<rows> change_raw(call_target const&, std::string_view sql, std::vector<text_value> parameters);
   statement count_statement() const;
   static result<change_count> counted(rows const&);
   result<> failed_while_lent(error const& why);
   result<void> check_table(std::string_view table) const;
-  result<write_target> enter(std::string_view table, shard_key const& key);
-  result<void> pass_fence(write_target const&);
-  result<rows> change(write_target const&, write_plan const&, std::string_view sql,
+  result<call_target> enter(std::string_view table, shard_key const& key);
+  result<void> pass_fence(call_target const&);
+  result<rows> change(call_target const&, write_plan const&, std::string_view sql,
                       std::vector<text_value> parameters);
   result<std::vector<result<rows>>> send(std::span<statement const>);
   result<rows> send_with_xid(statement const&);
   error fail(error why);
 
   fenced_call& call_;
-  write_target const& target_;
+  call_target const& target_;
   write_plan const& plan_;
-  lent_session const& on_;
+  lent_session const& lent_;
   std::map<std::string, mark, std::less<>> marks_;
-  std::vector<write_target> others_;  ///< one a slot that was entered after the first
-  std::shared_ptr<write_target const> refused_at_;
+  std::vector<call_target> others_;  ///< one a slot that was entered after the first
+  std::shared_ptr<call_target const> refused_target_;
   std::optional<error> failure_;
   std::string xid_;
   bool is_repeat_{};
@@ -86,15 +86,6 @@ class fenced_transaction final : public write_transaction {
   std::optional<bool> is_raw_{false};                 ///< nothing: not known
   change_count before_lending_;
 };
-
-/// A transaction around `body`, once.
-attempt_result attempt_transaction(fenced_call&, write_target const&,
-                                   std::function<result<>(write_transaction&)> const& body);
-
-/// One statement in a transaction of its own that is not one flush: something is to be done before its
-/// COMMIT.
-attempt_result attempt_statement(fenced_call&, write_target const&, std::string_view sql,
-                                 std::vector<text_value> const& parameters);
 
 }  // namespace v0
 }  // namespace shardway

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/authority/host.hpp"
-#include "lib/write/dual_write.hpp"
+#include "lib/authority/write_host.hpp"
+#include "lib/write/dual_writer.hpp"
 #include "shardway/route/shard_key.hpp"
 #include "shardway/write/receipt.hpp"
 #include "shardway/write/write_options.hpp"
@@ -23,12 +23,12 @@ struct write_address {
 };
 
 /// One statement in its own transaction. Errors and cost: `client_session::execute`.
-result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
+result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& address,
                                      std::string_view sql, std::vector<text_value> parameters,
                                      write_options const& options);
 
 /// A transaction around `body`. Errors and cost: `client_session::write`.
-result<write_receipt> run_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
+result<write_receipt> run_fenced(write_host& host, dual_writer& dual_write, write_address const& address,
                                  std::function<result<>(write_transaction&)> const& body,
                                  write_options const& options);
 

@@ -9,7 +9,7 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-error refuse(write_target const& target, std::string_view why, std::string hint) {
+error refuse(call_target const& target, std::string_view why, std::string hint) {
   return error{error_code::statement_refused,
                "a write to group " + target.group->name + " (" + std::string(name(target.group->stage)) +
                    "): " + std::string(why),
@@ -19,10 +19,6 @@ error refuse(write_target const& target, std::string_view why, std::string hint)
 constexpr char simple_hint[] =
     "send one INSERT, UPDATE or DELETE at a time, without WITH; several of them go into one `write`";
 
-bool is_demanded(write_plan const& plan) {
-  return plan.capture == capture_level::strict || plan.capture == capture_level::outbox;
-}
-
 framed_statement unchanged(std::string_view sql, std::vector<text_value> parameters) {
   return {.what = {.sql = std::string(sql),
                    .parameters = std::move(parameters),
@@ -30,7 +26,7 @@ framed_statement unchanged(std::string_view sql, std::vector<text_value> paramet
 }
 
 // The table the statement changes, if the write's fence and key are also that table's.
-result<table_state const*> table_in_group(write_target const& target, lexed_statement const& lexed) {
+result<table_state const*> table_in_group(call_target const& target, lexed_statement const& lexed) {
   auto const* table =
       lexed.table == target.table->manifest.table ? target.table : target.current->find_table(lexed.table);
   if (!table)
@@ -44,26 +40,20 @@ result<table_state const*> table_in_group(write_target const& target, lexed_stat
 
 }  // namespace
 
-write_plan plan_of(write_target const& target) {
-  auto const& manifest = target.table->manifest;
-  return plan_write(target.group->stage, manifest.kind, target.node, target.placed, manifest.mode,
-                    manifest.budget);
-}
-
-result<framed_statement> frame(write_target const& target, write_plan const& plan,
+result<framed_statement> frame(call_target const& target, write_plan const& plan,
                                outbox_context const& context, std::string_view sql,
                                std::vector<text_value> parameters) {
   if (plan.capture == capture_level::none) return unchanged(sql, std::move(parameters));
   auto const known = know_statement(sql);
   auto const& lexed = known->lexed;
   if (lexed.kind != statement_kind::change) {
-    if (!is_demanded(plan)) return unchanged(sql, std::move(parameters));
+    if (!plan.must_capture()) return unchanged(sql, std::move(parameters));
     return refuse(target, lexed.kind == statement_kind::other ? lexed.why : "a SELECT is no write",
                   simple_hint);
   }
   auto const table = table_in_group(target, lexed);
   if (!table) {
-    if (!is_demanded(plan)) return unchanged(sql, std::move(parameters));
+    if (!plan.must_capture()) return unchanged(sql, std::move(parameters));
     return table.error();
   }
   if (lexed.parameter_count != parameters.size())

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/authority/host.hpp"
+#include "lib/authority/call_target.hpp"
 #include "lib/protocol/outbox.hpp"
-#include "lib/write/dual_write.hpp"
+#include "lib/write/write_log.hpp"
 #include "lib/write/write_plan.hpp"
 
 namespace shardway {
@@ -25,29 +25,12 @@ struct framed_statement {
   shard_id placed{};  ///< the shard that gets what was captured
 };
 
-/// A row as it came out, of a table with lookups.
-struct lookup_change {
-  table_state const* table{};
-  std::vector<text_value> image;
-  std::shared_ptr<generation const> keeps{};  ///< what `table` points into
-};
-
-/// What one attempt has changed so far.
-struct write_log {
-  std::vector<dual_write_change> changes;
-  std::vector<lookup_change> lookups;
-  std::int32_t next_ordinal{1};
-  std::int64_t affected{};
-};
-
 /// Errors: `statement_refused` with a hint; `invalid_argument` (number of parameters).
-result<framed_statement> frame(write_target const&, write_plan const&, outbox_context const&,
+result<framed_statement> frame(call_target const&, write_plan const&, outbox_context const&,
                                std::string_view sql, std::vector<text_value> parameters);
 
 /// The user's rows; the images go to the log. Errors: those of `split_captured`.
 result<rows> unframe(framed_statement const&, rows answer, write_log&);
-
-write_plan plan_of(write_target const&);
 
 }  // namespace v0
 }  // namespace shardway

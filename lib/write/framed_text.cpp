@@ -1,7 +1,9 @@
 #include "lib/write/framed_text.hpp"
 
-#include <unordered_map>
+#include <string>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "lib/store/statement_name.hpp"
 
@@ -21,11 +23,11 @@ struct frame_made {
 // The generation is remembered by its owner, which no other can have while it is: a later one may lie at the
 // same address.
 struct frames_of_thread {
-  std::weak_ptr<generation const> of;
-  std::unordered_map<std::string, std::vector<frame_made>, hash_of_text, std::equal_to<>> made;
+  std::weak_ptr<generation const> owner;
+  absl::flat_hash_map<std::string, std::vector<frame_made>, hash_of_text, std::equal_to<>> made;
 
-  bool is_of(std::shared_ptr<generation const> const& in) const noexcept {
-    return !of.owner_before(in) && !in.owner_before(of);
+  bool belongs_to(std::shared_ptr<generation const> const& current) const noexcept {
+    return !owner.owner_before(current) && !current.owner_before(owner);
   }
 };
 
@@ -40,14 +42,14 @@ std::shared_ptr<framed_text const> make(table_state const& table, lexed_statemen
 
 }  // namespace
 
-std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in,
+std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& current,
                                                   table_state const& table, lexed_statement const& lexed,
                                                   std::string_view sql, bool with_outbox,
                                                   bool keeps_lookups) {
   thread_local frames_of_thread known;
-  if (!known.is_of(in) || known.made.size() > texts_max) {
+  if (!known.belongs_to(current) || known.made.size() > texts_max) {
     known.made.clear();
-    known.of = in;
+    known.owner = current;
   }
   auto found = known.made.find(sql);
   if (found == known.made.end()) found = known.made.emplace(sql, std::vector<frame_made>{}).first;

@@ -19,8 +19,8 @@ struct framed_text {
 };
 
 /// Remembered by this thread, for the generation it asked for last, up to 256 texts.
-/// Preconditions: `lexed` is of `sql` and a change of `table`, which is a table of `in`.
-std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& in,
+/// Preconditions: `lexed` is of `sql` and a change of `table`, which is a table of `current`.
+std::shared_ptr<framed_text const> framed_text_of(std::shared_ptr<generation const> const& current,
                                                   table_state const& table, lexed_statement const& lexed,
                                                   std::string_view sql, bool with_outbox, bool keeps_lookups);
 

@@ -14,7 +14,7 @@ inline namespace v0 {
 /// other: run it again), `statement_refused` (a unique lookup under another isolation than READ COMMITTED),
 /// those of nodes. Cost: a round trip to the transaction's node for the locks, one to each shard with a
 /// value; more for a value that another row had.
-result<> keep_lookups(fenced_call& call, write_target const& target, lent_session const& on);
+result<> keep_lookups(fenced_call& call, call_target const& target, lent_session const& lent);
 
 }  // namespace v0
 }  // namespace shardway

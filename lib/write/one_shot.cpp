@@ -1,64 +1,66 @@
-// One statement in its own transaction, in one flush.
+#include "lib/write/one_shot.hpp"
+
+#include <algorithm>
+
 #include "lib/protocol/capture.hpp"
-#include "lib/write/fenced_transaction.hpp"
-#include "lib/write/operation.hpp"
+#include "lib/store/first_error.hpp"
+#include "lib/write/frame.hpp"
+#include "lib/write/transaction_attempt.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-using end_kind = attempt_end::kind_type;
 using answer_list = std::vector<result<rows>>;
 
-// Positions in the flush. Unfenced, the statement commits by itself and its own answer is that of the COMMIT.
+// The statements, and where each of them stands. An unfenced statement commits by itself: its own answer is
+// that of the COMMIT.
 struct flush_plan {
-  std::vector<statement> all;
+  statement_list statements;
   std::size_t user{};
   std::size_t xid{};
   std::size_t commit{};
   std::size_t position{};
 };
 
-flush_plan lay_out(fenced_call& call, write_target const& target, write_plan const& plan, statement user) {
-  flush_plan laid;
+flush_plan plan_flush(fenced_call& call, call_target const& target, write_plan const& plan, statement user) {
+  flush_plan flush;
   bool const own_transaction = plan.fenced || call.options().isolation != isolation_level::read_committed;
-  if (own_transaction) laid.all = call.opening(target, plan);
-  laid.user = laid.all.size();
-  laid.all.push_back(std::move(user));
-  laid.xid = laid.commit = laid.user;
+  if (own_transaction) flush.statements = call.opening(target, plan);
+  flush.user = flush.statements.size();
+  flush.statements.push_back(std::move(user));
+  flush.xid = flush.commit = flush.user;
   if (own_transaction) {
-    laid.xid = laid.all.size();
-    laid.all.push_back(xid_statement());
-    laid.commit = laid.all.size();
-    laid.all.push_back({.sql = "COMMIT"});
+    flush.xid = flush.statements.size();
+    flush.statements.push_back(xid_statement());
+    flush.commit = flush.statements.size();
+    flush.statements.push_back({.sql = "COMMIT"});
   }
-  laid.position = laid.all.size();
-  laid.all.push_back(position_statement());
-  return laid;
+  flush.position = flush.statements.size();
+  flush.statements.push_back(position_statement());
+  return flush;
 }
 
-// The first error before COMMIT: nothing was changed then, unless it was BEGIN that failed.
-std::optional<error> first_error(answer_list const& answers, flush_plan const& laid) {
-  for (std::size_t i = 0; i < answers.size() && i <= laid.user; ++i)
-    if (!answers[i]) return answers[i].error();
-  return std::nullopt;
+// The first error up to the user's statement: nothing was changed then, unless it was BEGIN that failed.
+result<> check_before_commit(answer_list const& answers, flush_plan const& flush) {
+  return first_error(std::span{answers}.first(std::min(answers.size(), flush.user + 1)));
 }
 
-commit_outcome outcome_of(answer_list const& answers, flush_plan const& laid) {
-  if (laid.commit != laid.user) return outcome_of_commit(answers[laid.commit]);
-  auto const cancelled = answers[laid.user].value().is_sync_wait_cancelled();
+commit_outcome outcome_of(answer_list const& answers, flush_plan const& flush) {
+  if (flush.commit != flush.user) return outcome_of_commit(answers[flush.commit]);
+  auto const cancelled = answers[flush.user].value().is_sync_wait_cancelled();
   return {cancelled ? commit_outcome_kind::committed_locally : commit_outcome_kind::committed, std::nullopt};
 }
 
-std::string xid_in(answer_list const& answers, flush_plan const& laid) {
-  bool const known = laid.xid != laid.user && answers.size() > laid.xid && answers[laid.xid] &&
-                     answers[laid.xid].value().size() == 1;
-  return known ? std::string(answers[laid.xid].value().text(0, 0)) : std::string{};
+std::string xid_in(answer_list const& answers, flush_plan const& flush) {
+  bool const known = flush.xid != flush.user && answers.size() > flush.xid && answers[flush.xid] &&
+                     answers[flush.xid].value().size() == 1;
+  return known ? std::string(answers[flush.xid].value().text(0, 0)) : std::string{};
 }
 
 class one_shot {
  public:
-  one_shot(fenced_call& call, write_target const& target, std::string_view sql,
+  one_shot(fenced_call& call, call_target const& target, std::string_view sql,
            std::vector<text_value> const& parameters)
       : call_(call), target_(target), plan_(plan_of(target)), sql_(sql), parameters_(parameters) {}
 
@@ -70,40 +72,39 @@ class one_shot {
     if (plan_.capture != capture_level::none && captures_by_trigger(*target_.table))
       return attempt_statement(call_, target_, sql_, parameters_);
     auto framed = frame(target_, plan_, call_.context(target_), sql_, parameters_);
-    if (!framed) return failed(framed.error());
+    if (!framed) return failed_attempt(framed.error());
     if (framed.value().keeps_lookups) return attempt_statement(call_, target_, sql_, parameters_);
     auto lent = call_.host().lend(target_.node, call_.deadline());
-    if (!lent) return failed(lent.error());
-    auto const laid = lay_out(call_, target_, plan_, framed.value().what);
-    auto answers = lent.value().link->flush(laid.all, call_.deadline());
-    if (answers) return judged(laid, framed.value(), lent.value(), answers.value());
-    return broken(laid, framed.value(), lent.value(), answers.error());
+    if (!lent) return failed_attempt(lent.error());
+    auto const flush = plan_flush(call_, target_, plan_, framed.value().what);
+    auto answers = lent.value().link->flush(flush.statements, call_.deadline());
+    if (answers) return judged(flush, framed.value(), lent.value(), answers.value());
+    return broken(flush, framed.value(), lent.value(), answers.error());
   }
 
  private:
-  static attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, std::move(why)}}; }
-
   // A statement that commits by itself may have done so before its session ended; inside a transaction block
   // nothing remains. Where BEGIN alone failed there is no block: the statement after it has committed by
   // itself, if it was not itself refused.
-  attempt_result end_before_commit(answer_list const& answers, flush_plan const& laid, lent_session const& on,
-                                   error const& why) {
-    bool const is_alone = laid.commit == laid.user || !answers.front();
-    bool const has_failed = answers.size() > laid.user && !answers[laid.user] &&
-                            !needs_reconnect(answers[laid.user].error().code());
-    if (is_alone && !has_failed) return call_.resolve(target_, plan_, on, {}, why);
+  attempt_result end_before_commit(answer_list const& answers, flush_plan const& flush,
+                                   lent_session const& lent, error const& why) {
+    bool const is_alone = flush.commit == flush.user || !answers.front();
+    bool const has_failed = answers.size() > flush.user && !answers[flush.user] &&
+                            !needs_reconnect(answers[flush.user].error().code());
+    if (is_alone && !has_failed) return call_.resolve(target_, plan_, lent, {}, why);
     return {.end = end_of(why)};
   }
 
-  attempt_result judged(flush_plan const& laid, framed_statement const& framed, lent_session const& on,
+  attempt_result judged(flush_plan const& flush, framed_statement const& framed, lent_session const& lent,
                         answer_list& answers) {
-    if (auto const why = first_error(answers, laid)) return end_before_commit(answers, laid, on, *why);
-    auto const outcome = outcome_of(answers, laid);
-    auto const xid = xid_in(answers, laid);
-    auto returned = unframe(framed, std::move(answers[laid.user]).value(), call_.log());
+    if (auto const ready = check_before_commit(answers, flush); !ready)
+      return end_before_commit(answers, flush, lent, ready.error());
+    auto const outcome = outcome_of(answers, flush);
+    auto const xid = xid_in(answers, flush);
+    auto returned = unframe(framed, std::move(answers[flush.user]).value(), call_.log());
     if (outcome.kind == commit_outcome_kind::in_doubt)
-      return with_rows(call_.resolve(target_, plan_, on, xid, *outcome.why), std::move(returned));
-    return with_rows(call_.judge(target_, outcome, answers[laid.position], on), std::move(returned));
+      return with_rows(call_.resolve(target_, plan_, lent, xid, *outcome.why), std::move(returned));
+    return with_rows(call_.judge(target_, outcome, answers[flush.position], lent), std::move(returned));
   }
 
   // Rows that can't be read may not make a committed write look like a failure.
@@ -114,22 +115,23 @@ class one_shot {
   }
 
   // What arrived before the connection broke may already say it all.
-  attempt_result broken(flush_plan const& laid, framed_statement const& framed, lent_session const& on,
+  attempt_result broken(flush_plan const& flush, framed_statement const& framed, lent_session const& lent,
                         error const& lost) {
-    auto arrived = on.link->salvaged();
-    if (auto const why = first_error(arrived, laid)) return end_before_commit(arrived, laid, on, *why);
-    auto const xid = xid_in(arrived, laid);
-    if (arrived.size() > laid.commit) {
-      while (arrived.size() <= laid.position) arrived.push_back(lost);
-      return judged(laid, framed, on, arrived);
+    auto arrived = lent.link->salvaged();
+    if (auto const ready = check_before_commit(arrived, flush); !ready)
+      return end_before_commit(arrived, flush, lent, ready.error());
+    auto const xid = xid_in(arrived, flush);
+    if (arrived.size() > flush.commit) {
+      while (arrived.size() <= flush.position) arrived.push_back(lost);
+      return judged(flush, framed, lent, arrived);
     }
-    if (arrived.size() <= laid.user) return call_.resolve(target_, plan_, on, xid, lost);
-    auto returned = unframe(framed, std::move(arrived[laid.user]).value(), call_.log());
-    return with_rows(call_.resolve(target_, plan_, on, xid, lost), std::move(returned));
+    if (arrived.size() <= flush.user) return call_.resolve(target_, plan_, lent, xid, lost);
+    auto returned = unframe(framed, std::move(arrived[flush.user]).value(), call_.log());
+    return with_rows(call_.resolve(target_, plan_, lent, xid, lost), std::move(returned));
   }
 
   fenced_call& call_;
-  write_target const& target_;
+  call_target const& target_;
   write_plan plan_;
   std::string_view sql_;
   std::vector<text_value> const& parameters_;
@@ -137,13 +139,9 @@ class one_shot {
 
 }  // namespace
 
-result<write_receipt> execute_fenced(write_host& host, dual_writer& dual_write, write_address const& to,
-                                     std::string_view sql, std::vector<text_value> parameters,
-                                     write_options const& options) {
-  fenced_call call{host, dual_write, to, options, operation_of(to, sql, parameters, options)};
-  return call.run([&](fenced_call& in, write_target const& target) {
-    return one_shot{in, target, sql, parameters}.run();
-  });
+attempt_result attempt_one_shot(fenced_call& call, call_target const& target, std::string_view sql,
+                                std::vector<text_value> const& parameters) {
+  return one_shot{call, target, sql, parameters}.run();
 }
 
 }  // namespace v0

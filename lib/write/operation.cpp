@@ -10,8 +10,6 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-using end_kind = attempt_end::kind_type;
-
 constexpr epoch first_epoch{1};
 constexpr char asking[] = "asking the node that had the slot before for an operation; nothing was written";
 
@@ -46,20 +44,19 @@ class digest {
   std::unique_ptr<EVP_MD_CTX, free_context> context_{EVP_MD_CTX_new()};
 };
 
-attempt_result failed(error why) { return {.end = attempt_end{end_kind::failed, std::move(why)}}; }
-
 // The same id with another content is never executed (W3).
-attempt_result compared(fenced_call const& call, write_target const& target, operation_record record) {
+attempt_result compared(fenced_call const& call, call_target const& target, operation_record record) {
   if (record.digest == call.operation()->digest) return {.replayed = std::move(record)};
-  return failed(error{error_code::write_id_mismatch,
-                      "the operation id was used before, for another write than this one to table " +
-                          target.table->manifest.table + "; nothing was written",
-                      "give each operation an id of its own, and repeat it with exactly the same content"}
-                    .at_node(target.node_name));
+  return failed_attempt(
+      error{error_code::write_id_mismatch,
+            "the operation id was used before, for another write than this one to table " +
+                target.table->manifest.table + "; nothing was written",
+            "give each operation an id of its own, and repeat it with exactly the same content"}
+          .at_node(target.node_name));
 }
 
-result<std::optional<operation_record>> find(session& on, std::string_view id, steady_time deadline) {
-  BOOST_OUTCOME_TRY(auto const answer, on.query(find_operation_statement(id), deadline));
+result<std::optional<operation_record>> find(session& node, std::string_view id, steady_time deadline) {
+  BOOST_OUTCOME_TRY(auto const answer, node.query(find_operation_statement(id), deadline));
   return parse_operation(answer);
 }
 
@@ -80,37 +77,36 @@ std::string operation_digest(std::string_view id, std::string_view table, shard_
   return all.hex();
 }
 
-std::optional<operation_claim> operation_of(write_address const& to, std::string_view sql,
+std::optional<operation_claim> operation_of(write_address const& address, std::string_view sql,
                                             std::span<text_value const> parameters,
                                             write_options const& options) {
   if (options.operation_id.empty()) return std::nullopt;
   return operation_claim{options.operation_id,
-                         operation_digest(options.operation_id, to.table, to.key, sql, parameters)};
+                         operation_digest(options.operation_id, address.table, address.key, sql, parameters)};
 }
 
 bool sweeps_operations(write_id id) noexcept { return id.bytes().back() == 0; }
 
-std::optional<attempt_result> operation_elsewhere(fenced_call& call, write_target const& target) {
-  // A finalized group needs its source no more.
+std::optional<attempt_result> operation_elsewhere(fenced_call& call, call_target const& target) {
+  // A finalized group no longer needs its source.
   bool const may_have_moved = !target.shard_key.empty() && target.group->stage != stage::finalized &&
                               call.expected(target) > first_epoch;
   if (!call.operation() || !may_have_moved) return std::nullopt;
   auto const before = target.node.is_source() ? node_index{target.placed} : source_node;
   auto lent = call.host().lend(before, call.deadline());
-  if (!lent) return failed(lent.error().while_doing(asking));
+  if (!lent) return failed_attempt(lent.error().while_doing(asking));
   auto found = find(*lent.value().link, call.operation()->id, call.deadline());
-  if (!found) return failed(found.error().while_doing(asking));
+  if (!found) return failed_attempt(found.error().while_doing(asking));
   if (!found.value()) return std::nullopt;
   return compared(call, target, std::move(*found.value()));
 }
 
-attempt_result operation_repeated(fenced_call& call, write_target const& target, lent_session const& on) {
-  auto found = find(*on.link, call.operation()->id, call.deadline());
+attempt_result operation_repeated(fenced_call& call, call_target const& target, lent_session const& lent) {
+  auto found = find(*lent.link, call.operation()->id, call.deadline());
   if (!found) return {.end = end_of(found.error())};
-  // Swept, or taken away, in between: the claim will pass.
+  // The record was swept or removed in between: the claim will succeed.
   if (!found.value())
-    return {.end = attempt_end{end_kind::again,
-                               error{error_code::serialization_failure, "an operation's record went away"}}};
+    return repeatable_attempt(error{error_code::serialization_failure, "an operation's record went away"});
   return compared(call, target, std::move(*found.value()));
 }
 

@@ -25,9 +25,9 @@ bool sweeps_operations(write_id) noexcept;
 /// What the node that had the slot before knows of the call's operation: nothing to do, or how the attempt
 /// ends. Right as long as the fence then passes under the epoch that the target was asked with: that node's
 /// range was closed, and drained, before the epoch was opened.
-std::optional<attempt_result> operation_elsewhere(fenced_call&, write_target const&);
+std::optional<attempt_result> operation_elsewhere(fenced_call&, call_target const&);
 /// What an attempt comes to whose claim was refused; the session has no transaction open any more.
-attempt_result operation_repeated(fenced_call&, write_target const&, lent_session const& on);
+attempt_result operation_repeated(fenced_call&, call_target const&, lent_session const& lent);
 
 }  // namespace v0
 }  // namespace shardway

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <absl/strings/str_join.h>
+
 #include "lib/protocol/names.hpp"
 
 namespace shardway {
@@ -54,7 +56,7 @@ result<std::vector<given_column>> columns_of(table_state const& table, row_value
 }
 
 result<shard_key> key_of(table_state const& table, std::vector<given_column> const& given) {
-  std::vector<shard_key> parts;
+  std::vector<shard_key> columns;
   for (auto const& name : table.manifest.shard_key) {
     auto const found =
         std::find_if(given.begin(), given.end(), [&](auto const& one) { return one.column->name == name; });
@@ -63,12 +65,13 @@ result<shard_key> key_of(table_state const& table, std::vector<given_column> con
                    "a row of " + table.manifest.table + " is routed by column \"" + name +
                        "\", which is missing or NULL",
                    "give every column of the shard key"};
-    auto part = shard_key::from_text(found->column->key_type(), **found->value);
-    if (!part) return part.error().while_doing("column \"" + name + "\" of " + table.manifest.table);
-    parts.push_back(std::move(part).value());
+    auto column_key = shard_key::from_text(found->column->key_type(), **found->value);
+    if (!column_key)
+      return column_key.error().while_doing("column \"" + name + "\" of " + table.manifest.table);
+    columns.push_back(std::move(column_key).value());
   }
-  if (parts.empty()) return shard_key{};
-  return shard_key::composite(parts);
+  if (columns.empty()) return shard_key{};
+  return shard_key::composite(columns);
 }
 
 result<void> check_key(table_state const& table, std::vector<given_column> const& given) {
@@ -83,10 +86,10 @@ result<void> check_key(table_state const& table, std::vector<given_column> const
 
 template <class Wanted, class Text>
 std::string joined(std::vector<given_column> const& given, char const* separator, Wanted wanted, Text text) {
-  std::string sql;
+  std::vector<std::string> texts;
   for (auto const& one : given)
-    if (wanted(one)) sql += (sql.empty() ? "" : separator) + text(one);
-  return sql;
+    if (wanted(one)) texts.push_back(text(one));
+  return absl::StrJoin(texts, separator);
 }
 
 std::string name_of(given_column const& one) { return names::quoted(one.column->name); }
@@ -98,20 +101,22 @@ std::string insert_sql(table_state const& table, std::vector<given_column> const
          joined(given, ", ", every, [](auto const& one) { return one.parameter; }) + ")";
 }
 
-// With nothing to update a column of the key is set to what it is, so that the row counts as changed all the
-// same. A row that is there under another shard key is not touched.
+// If there is nothing to update, a key column is set to its own value, so that the row counts as changed.
+// A row with another shard key is not touched.
 std::string upsert_sql(table_state const& table, std::vector<given_column> const& given) {
   auto const excluded = [](given_column const& one) { return name_of(one) + " = excluded." + name_of(one); };
   auto sets = joined(given, ", ", [](auto const& one) { return !one.identifies(); }, excluded);
   if (sets.empty())
     sets = names::quoted(table.manifest.key.front()) + " = excluded." +
            names::quoted(table.manifest.key.front());
-  std::string keys;
-  for (auto const& name : table.manifest.key) keys += (keys.empty() ? "" : ", ") + names::quoted(name);
+  auto const append_quoted = [](std::string* sql, std::string const& name) {
+    sql->append(names::quoted(name));
+  };
   auto const same = joined(
       given, " AND ", [](auto const& one) { return one.in_shard_key; },
       [](auto const& one) { return "shardway_target." + name_of(one) + " = excluded." + name_of(one); });
-  return insert_sql(table, given) + " ON CONFLICT (" + keys + ") DO UPDATE SET " + sets +
+  return insert_sql(table, given) + " ON CONFLICT (" +
+         absl::StrJoin(table.manifest.key, ", ", append_quoted) + ") DO UPDATE SET " + sets +
          (same.empty() ? "" : " WHERE " + same);
 }
 

@@ -65,12 +65,12 @@ void check_change(lexed_statement const& lexed, std::string_view sql) {
          "the parts of a change stand in order");
   auto const current = generation_with(lexed.table);
   auto const& table = current->tables[0];
-  write_target const target{.current = current,
-                            .table = &table,
-                            .group = &current->groups[0],
-                            .node = source_node,
-                            .node_name = "source",
-                            .shard_key = {"7"}};
+  call_target const target{.current = current,
+                           .table = &table,
+                           .group = &current->groups[0],
+                           .node = source_node,
+                           .node_name = "source",
+                           .shard_key = {"7"}};
   std::vector<text_value> parameters(std::min<std::size_t>(lexed.parameter_count, 64));
   auto const framed = frame(target, plan_of(target), {}, sql, std::move(parameters));
   if (lexed.parameter_count > 64) return ensure(!framed, "a change without its parameters is refused");

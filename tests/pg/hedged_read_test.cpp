@@ -88,6 +88,24 @@ TEST_F(hedged_reads, the_primary_answers_for_a_slow_replica_which_is_cancelled_a
       << "no connection was lost";  // one may be made while the first is cleaned
 }
 
+TEST_F(hedged_reads, a_replica_that_broke_under_a_read_of_several_keys_is_avoided_for_a_while) {
+  auto app = open_with({all_[0]});
+  auto session = app.session();
+  constexpr char breaks_on_replicas[] =
+      "SELECT CASE WHEN pg_is_in_recovery() THEN pg_terminate_backend(pg_backend_pid()) END AS broken WHERE "
+      "1 = "
+      "ANY ($1::bigint[])";
+  shard_key const keys[]{std::int64_t{1}};
+  soon("a read after it goes to the primary", [&] {
+    auto const broken = value_of(session.read_many("shop.orders", keys, breaks_on_replicas, {},
+                                                   {.read = {.fresh = consistency::any_replica}}));
+    EXPECT_FALSE(broken.parts.at(0).from_replica);
+    auto const next =
+        value_of(session.read("shop.orders", 1, "SELECT 1", {}, {.fresh = consistency::any_replica}));
+    return !next.from_replica;
+  });
+}
+
 TEST_F(hedged_reads, a_quick_replica_is_not_raced) {
   auto app = open_with({all_[0]});
   auto session = app.session();

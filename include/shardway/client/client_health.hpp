@@ -1,4 +1,4 @@
-// How a client stands towards its generations.
+// Which generation a client uses, and whether it refused a newer one.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,25 @@ namespace shardway {
 inline namespace v0 {
 
 struct client_health {
-  std::uint64_t generation{};  ///< in use
-  /// The newest number seen on a node whose document could not be used: corrupt, or of a newer version of the
-  /// library. The client goes on with `generation`, and each node's fence still decides. 0: none, or a newer
-  /// one has been taken since.
+  /// The generation in use.
+  std::uint64_t generation{};
+
+  /// The newest number seen on a node whose document could not be used: it is corrupt, or of a newer version
+  /// of the library. The client keeps `generation`, and each node's fence still decides. 0: none, or a newer
+  /// generation was taken over since.
   std::uint64_t refused_generation{};
-  std::uint64_t refusals{};  ///< since `open`: how many numbers were refused
-  std::string why{};         ///< of the last refusal; safe to log
-  bool is_listening{};       ///< notifications arrive; without them a new generation is found by polling
-  std::uint64_t heard{};     ///< since `open`: notifications that arrived
+
+  /// How many numbers were refused since `open`.
+  std::uint64_t refusals{};
+
+  /// Why the last one was refused. Safe to log.
+  std::string why{};
+
+  /// Notifications arrive. Without them the client finds a new generation by polling.
+  bool is_listening{};
+
+  /// Notifications that arrived since `open`.
+  std::uint64_t heard{};
 };
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// A row given by its columns becomes a statement and its shard key. Pure.
+// Makes a statement and a shard key from a row that is given by its columns. Pure.
 #pragma once
 
 #include <string>
@@ -13,30 +13,35 @@ namespace shardway {
 inline namespace v0 {
 
 /// Columns and their values in PostgreSQL's text form; nothing is NULL. Columns that are left out keep their
-/// defaults or values.
+/// default or their value.
 using row_values = std::vector<std::pair<std::string, text_value>>;
 
 enum class row_operation : unsigned char {
   insert,
-  upsert,  ///< INSERT, or where the primary key is taken UPDATE of the other columns; never of primary key or
+  upsert,  ///< INSERT; if the primary key is taken, UPDATE of the other columns, never of primary key or
            ///< shard key
-  update,  ///< of the row with this primary key and shard key, the other columns given
-  erase,   ///< DELETE of the row with this primary key and shard key; nothing else may be given
+  update,  ///< sets the other columns of the row with this primary key and shard key
+  erase,   ///< DELETE of the row with this primary key and shard key; no other column may be given
 };
 
-/// Text and parameters of one row's statement, and what it is routed by. `key` is empty for a reference
-/// table.
+/// The statement of one row, its parameters, and the key by which it is routed. `key` is empty for a
+/// reference table.
 struct row_statement {
   std::string sql;
   std::vector<text_value> parameters;
   shard_key key;
 };
 
-/// Names are quoted; the order of columns in the text is the table's, so that the same set of columns is one
-/// prepared statement. Errors, each with the column's name: `invalid_argument` (a column the table has not,
-/// or twice, or a generated one; a primary-key column missing or NULL; nothing to update; a value that is no
-/// key of its column's type) · `shard_key_missing`.
-result<row_statement> make_row_statement(table_state const&, row_operation, row_values const&);
+/// Makes the statement. Names are quoted. Columns stand in the table's order, so that the same set of columns
+/// always gives the same prepared statement.
+///
+/// Errors, each with the column's name:
+/// - `invalid_argument`: a column that the table does not have, that is given twice, or that is generated; a
+///   column of the primary key that is missing or NULL; nothing to update; a value that is no key of its
+///   column's type.
+/// - `shard_key_missing`.
+result<row_statement> make_row_statement(table_state const& table, row_operation operation,
+                                         row_values const& row);
 
 }  // namespace v0
 }  // namespace shardway

@@ -4,8 +4,8 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// One row on a primary and on a replica alike. The timeline is told by the name of the WAL file; a promotion
-// or crash ends the connection, so that what is asked once stays true for as long as it lives.
+// Returns one row on a primary and on a replica alike. The name of the WAL file holds the timeline. A
+// promotion or crash ends the connection, so the answer stays true as long as the connection lives.
 constexpr char facts_sql[] =
     "SELECT a.backend_start::text, CASE WHEN pg_catalog.pg_is_in_recovery() THEN '' ELSE "
     "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, "
@@ -17,8 +17,8 @@ constexpr char facts_sql[] =
 
 }  // namespace
 
-result<std::unique_ptr<session>> connect_with_facts(connect_options const& options, events* listener,
-                                                    std::atomic<bool>* is_told) {
+result<std::unique_ptr<session>> connect_identified(connect_options const& options, events* listener,
+                                                    std::atomic<bool>* is_reported) {
   auto const until = system_clock_source().now() + options.connect_timeout;
   BOOST_OUTCOME_TRY(auto made, connect(options));
   BOOST_OUTCOME_TRY(auto const said, made->query({.sql = facts_sql}, until));
@@ -26,7 +26,7 @@ result<std::unique_ptr<session>> connect_with_facts(connect_options const& optio
     return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(
         options.node);
   BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 3));
-  if (listener && said.text(0, 4) == "off" && !(is_told && is_told->exchange(true))) {
+  if (listener && said.text(0, 4) == "off" && !(is_reported && is_reported->exchange(true))) {
     listener->on_trouble("connecting",
                          error{error_code::precondition_failed,
                                "synchronous_commit is off: acknowledged writes may be lost by a crash",

@@ -3,8 +3,6 @@
 #include <atomic>
 
 #include "lib/client/pools/identified_session.hpp"
-#include "lib/client/pools/routing_view.hpp"
-#include "shardway/manifest/routes.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -46,9 +44,9 @@ result<std::shared_ptr<session_pool>> node_pools::pool_of(connect_options const&
   pool_options wanted{.node = address,
                       .sessions_max = options_.connections_max,
                       .sessions_min = options_.connections_min,
-                      .open = [listener = listener_, is_told = std::make_shared<std::atomic<bool>>()](
+                      .open = [listener = listener_, is_reported = std::make_shared<std::atomic<bool>>()](
                                   connect_options const& where) {
-                        return connect_with_facts(where, listener.get(), is_told.get());
+                        return connect_identified(where, listener.get(), is_reported.get());
                       }};
   BOOST_OUTCOME_TRY(auto made, session_pool::make(std::move(wanted)));
   found = {address.conninfo, std::make_shared<session_pool>(std::move(made)), {}};
@@ -83,9 +81,9 @@ result<lent_session> node_pools::lend(node_definition const& node, bool is_sourc
 result<lent_session> node_pools::lend_from(session_pool& pool, steady_time deadline) {
   BOOST_OUTCOME_TRY(auto lease, pool.lease(deadline));
   auto held = std::make_shared<held_lease>(std::move(lease));
-  auto* const on = &*held->lease;
-  return lent_session{.link = std::shared_ptr<session>{std::move(held), on},
-                      .facts = &static_cast<identified_session*>(on)->facts()};
+  auto* const link = &*held->lease;
+  return lent_session{.link = std::shared_ptr<session>{std::move(held), link},
+                      .facts = &static_cast<identified_session*>(link)->facts()};
 }
 
 void node_pools::maintain(std::set<std::string> const& names, steady_time deadline) {
@@ -96,7 +94,7 @@ void node_pools::maintain(std::set<std::string> const& names, steady_time deadli
     std::erase_if(pools_, [&](auto const& one) { return !names.contains(one.first); });
     for (auto const& [name, one] : pools_) kept.push_back(one.pool);
   }
-  // What can't be opened is told to whoever leases next.
+  // The next lease reports what could not be opened.
   for (auto const& pool : kept) (void)pool->maintain(deadline);
 }
 
@@ -104,30 +102,6 @@ void node_pools::close() noexcept {
   std::lock_guard const lock{mutex_};
   closed_ = true;
   for (auto& [name, one] : pools_) (void)one.pool->drain(system_clock_source().now());
-}
-
-namespace {
-
-// A manifest's conninfo names no user: services connect as the application role. One given in the conninfo
-// comes later and wins.
-void connect_as(std::string const& role, node_definition& node) {
-  if (!role.empty()) node.conninfo = "user='" + role + "' " + node.conninfo;
-  for (auto& replica : node.replicas) connect_as(role, replica);
-}
-
-}  // namespace
-
-result<std::shared_ptr<routing_view const>> make_view(generation current) {
-  auto& migration = current.migration;
-  connect_as(migration.application_role, migration.source);
-  for (auto& shard : migration.shards) connect_as(migration.application_role, shard);
-  BOOST_OUTCOME_TRY(auto routes, routes_of(current));
-  auto view = std::make_shared<routing_view>();
-  view->current = std::move(current);
-  view->routes = std::move(routes);
-  for (auto const& table : view->routes->data().tables)
-    view->tables.push_back(view->current.find_table(table.table));
-  return std::shared_ptr<routing_view const>{std::move(view)};
 }
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// A pool a node, made when first used.
+// One session pool for each node, made when first used.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@ inline namespace v0 {
 /// Thread safety: shared use is safe.
 class node_pools {
  public:
-  /// `listener` is told once a node what its connections are like; may be empty.
+  /// `listener` learns once for each node of a weak durability setting; may be empty.
   node_pools(client_options const& options, std::shared_ptr<events> listener)
       : options_(options), listener_(std::move(listener)) {}
 
@@ -26,11 +26,11 @@ class node_pools {
   connect_options address_of(node_definition const& node, bool is_source) const;
   /// Errors: those of `session_pool::lease`.
   result<lent_session> lend(connect_options const& address, steady_time deadline);
-  /// The same for a node of a generation. Cost: its address is put together only if the generation's differs
-  /// from the last one's.
+  /// The same for a node of a generation. Cost: the address is built only if the generation's has changed
+  /// since the last call.
   result<lent_session> lend(node_definition const& node, bool is_source, steady_time deadline);
-  /// Checks and warms the pools of these nodes; those of others are dropped: sessions on loan are closed as
-  /// they come back.
+  /// Checks and warms the pools of these nodes, and drops the pools of all others: their lent sessions
+  /// are closed as they come back.
   void maintain(std::set<std::string> const& names, steady_time deadline);
   /// Refuses further leases and closes idle sessions.
   void close() noexcept;

@@ -1,4 +1,4 @@
-// One generation with what calls ask of it, made once.
+// One generation, with the routes that calls need. It is made once for each generation.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@ struct routing_view {
   std::shared_ptr<routing_snapshot const> routes;
   std::vector<table_state const*> tables;  ///< of `current`, in the order of the snapshot's
 
-  /// Preconditions: `of` is the snapshot's.
-  table_state const* table(table_routes const& of) const noexcept {
-    return tables[static_cast<std::size_t>(&of - routes->data().tables.data())];
+  /// Preconditions: `found` belongs to the snapshot.
+  table_state const* table(table_routes const& found) const noexcept {
+    return tables[static_cast<std::size_t>(&found - routes->data().tables.data())];
   }
   node_definition const& node(node_index index) const noexcept {
     return index.is_source() ? current.migration.source : current.migration.shards[index.shard()->value()];

@@ -24,40 +24,40 @@ background::background(std::size_t threads_max, std::size_t queue_max)
 
 background::~background() { stop(); }
 
-void background::run(std::shared_ptr<shared> const& on) {
-  std::unique_lock lock{on->mutex};
-  while (!on->stopping) {
-    if (on->queue.empty()) {
-      on->changed.wait(lock, [&] { return on->stopping || !on->queue.empty(); });
+void background::run(std::shared_ptr<shared> const& state) {
+  std::unique_lock lock{state->mutex};
+  while (!state->stopping) {
+    if (state->queue.empty()) {
+      state->changed.wait(lock, [&] { return state->stopping || !state->queue.empty(); });
       continue;
     }
-    auto work = std::move(on->queue.front());
-    on->queue.pop_front();
-    ++on->busy;
+    auto work = std::move(state->queue.front());
+    state->queue.pop_front();
+    ++state->busy;
     lock.unlock();
     work();
     work = nullptr;
     lock.lock();
-    --on->busy;
+    --state->busy;
   }
-  --on->alive;
-  on->changed.notify_all();
+  --state->alive;
+  state->changed.notify_all();
 }
 
 bool background::post(std::function<void()> work) {
   std::lock_guard const lock{shared_->mutex};
-  auto& on = *shared_;
-  if (on.stopping || on.queue.size() >= on.queue_max + on.threads_max - on.busy) return false;
-  if (on.queue.size() >= on.alive - on.busy && on.alive < on.threads_max) {
+  auto& state = *shared_;
+  if (state.stopping || state.queue.size() >= state.queue_max + state.threads_max - state.busy) return false;
+  if (state.queue.size() >= state.alive - state.busy && state.alive < state.threads_max) {
     try {
       threads_.emplace_back([held = shared_] { run(held); });
     } catch (std::system_error const&) {
       return false;
     }
-    ++on.alive;
+    ++state.alive;
   }
-  on.queue.push_back(std::move(work));
-  on.changed.notify_one();
+  state.queue.push_back(std::move(work));
+  state.changed.notify_one();
   return true;
 }
 

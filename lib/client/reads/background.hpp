@@ -1,5 +1,5 @@
-// A few threads for work that no caller waits for, started when first needed; work that does not fit is
-// refused, never queued without bound.
+// A few threads for work that no caller waits for. They start when first needed. Work that does not fit
+// is refused, so the queue never grows without bound.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ inline namespace v0 {
 /// Thread safety: shared use is safe. Lifetime: `stop` before what the work points to goes.
 class background {
  public:
-  /// `queue_max` 0: work is taken only where a thread is free for it.
+  /// `queue_max` 0: work is taken only if a thread is free for it.
   background(std::size_t threads_max, std::size_t queue_max);
   ~background();
   background(background const&) = delete;
@@ -23,8 +23,8 @@ class background {
 
   /// False: not taken. `work` must not throw.
   bool post(std::function<void()> work);
-  /// Drops what is queued and waits for what runs. With a grace: what still runs then goes on by itself, so
-  /// it must own all it uses.
+  /// Drops queued work and waits for running work. With a grace period, work that still runs afterwards
+  /// goes on by itself, so it must own all it uses.
   void stop() noexcept { end(std::chrono::milliseconds::max()); }
   void stop_within(std::chrono::milliseconds grace) noexcept { end(grace); }
 

@@ -6,7 +6,8 @@
 #include <memory>
 
 #include "lib/client/reads/background.hpp"
-#include "lib/read/hedge.hpp"
+#include "lib/read/hedge_budget.hpp"
+#include "lib/read/read_race.hpp"
 #include "shardway/observe/metrics.hpp"
 
 namespace shardway {
@@ -26,7 +27,7 @@ class hedging final : public read_racer {
 
   std::uint64_t sent() const noexcept { return sent_; }
   std::uint64_t won() const noexcept { return won_; }
-  /// A leg on a host that hears nothing goes on by itself: it owns all it uses.
+  /// A leg on a host that does not answer goes on by itself: it owns all it uses.
   void stop() noexcept;
 
  private:

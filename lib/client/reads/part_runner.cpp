@@ -6,14 +6,14 @@
 namespace shardway {
 inline namespace v0 {
 
-// One piece of the job, with the mutex given up while it runs. False: nothing is left to begin.
-bool part_runner::take(std::unique_lock<std::mutex>& held, std::shared_ptr<job> const& from) {
-  if (from->next >= from->count) return false;
-  auto const index = from->next++;
+// Runs one piece of the job, without the mutex. False: no piece is left to begin.
+bool part_runner::take(std::unique_lock<std::mutex>& held, std::shared_ptr<job> const& taken) {
+  if (taken->next >= taken->count) return false;
+  auto const index = taken->next++;
   held.unlock();
-  (*from->work)(index);
+  (*taken->work)(index);
   held.lock();
-  if (++from->done == from->count) done_.notify_all();
+  if (++taken->done == taken->count) done_.notify_all();
   return true;
 }
 
@@ -26,7 +26,7 @@ void part_runner::run(std::size_t count, std::function<void(std::size_t)> const&
       for (auto wanted = count - 1; idle_ < wanted && threads_.size() < threads_max_; --wanted)
         threads_.emplace_back([this] { this->work(); });
     } catch (std::system_error const&) {
-      // No thread to be had: those there are and this one do the work.
+      // No further thread could start: the existing ones and this one do the work.
     }
     more_.notify_all();
   }

@@ -1,5 +1,5 @@
-// Threads for the parts of reads that several nodes answer: made when first needed, bounded, shared by all
-// sessions of a client.
+// Threads for the parts of reads that several nodes answer. They start when first needed; their number is
+// bounded, and all sessions of a client share them.
 #pragma once
 
 #include <condition_variable>
@@ -22,8 +22,8 @@ class part_runner {
   part_runner(part_runner const&) = delete;
   part_runner& operator=(part_runner const&) = delete;
 
-  /// Calls work(i) for i in [0, count) and waits for all. The calling thread works too, so that a call goes
-  /// on where all threads are busy. Preconditions: `work` does not throw, and is safe to call at once for
+  /// Calls work(i) for i in [0, count) and waits for all. The calling thread works too, so a call goes on
+  /// even if all threads are busy. Preconditions: `work` does not throw, and is safe to call at once for
   /// different i.
   void run(std::size_t count, std::function<void(std::size_t)> const& work);
   /// Ends the threads when what they do is done; `run` then works in the calling thread alone.
@@ -35,7 +35,7 @@ class part_runner {
     std::size_t count{}, next{}, done{};
   };
   void work();
-  bool take(std::unique_lock<std::mutex>& held, std::shared_ptr<job> const& from);
+  bool take(std::unique_lock<std::mutex>& held, std::shared_ptr<job> const& taken);
 
   std::size_t const threads_max_;
   std::mutex mutex_;  ///< of everything below and of all jobs

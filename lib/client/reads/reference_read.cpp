@@ -1,25 +1,25 @@
-// A reference table has a copy on every shard: a read goes to one of them, or to the source, in turn.
+#include "lib/client/reads/reference_read.hpp"
+
 #include <algorithm>
 
-#include "lib/client/reads/shard_first.hpp"
 #include "lib/sql/select_facts.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-bool is_copied(write_target const& target) noexcept {
+bool is_copied(call_target const& target) noexcept {
   if (!target.table || !target.group || !target.node.is_source() ||
       target.table->manifest.kind != table_kind::reference)
     return false;
-  auto const at = target.group->stage;
-  return at == stage::replicating || at == stage::dual_writing || at == stage::sharded;
+  auto const current = target.group->stage;
+  return current == stage::replicating || current == stage::dual_writing || current == stage::sharded;
 }
 
 // A shard has a part of a sharded table: joined there, a reference table's rows would lose their partners.
 bool names_sharded_table(std::string_view sql, generation const& current) {
-  auto const shape = facts_of_select(sql);
-  return std::any_of(shape.names.begin(), shape.names.end(), [&](std::string const& name) {
+  auto const facts = facts_of_select(sql);
+  return std::any_of(facts.names.begin(), facts.names.end(), [&](std::string const& name) {
     auto const* table = current.find_table(name);
     return table != nullptr && table->manifest.kind == table_kind::sharded;
   });
@@ -27,7 +27,7 @@ bool names_sharded_table(std::string_view sql, generation const& current) {
 
 }  // namespace
 
-std::optional<read_answer> read_reference_copy(shard_readers client, write_target const& target,
+std::optional<read_answer> read_reference_copy(shard_readers client, call_target const& target,
                                                read_request& request) {
   if (!is_copied(target) || names_sharded_table(request.what.sql, *target.current)) return std::nullopt;
   auto const shards = target.current->migration.shards.size();

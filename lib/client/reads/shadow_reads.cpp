@@ -6,7 +6,9 @@
 #include "lib/client/reads/version_column.hpp"
 #include "lib/protocol/stream_proof.hpp"
 #include "lib/read/replica_choice.hpp"
+#include "lib/read/shard_read.hpp"
 #include "lib/sql/select_facts.hpp"
+#include "lib/store/first_error.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -17,10 +19,10 @@ using std::chrono::milliseconds;
 constexpr std::size_t threads_max = 2;
 constexpr std::size_t queue_max = 64;
 constexpr std::size_t values_max =
-    50'000;  // of a larger answer no shadow is taken: its digest would cost the caller too much
+    50'000;  // a larger answer has no shadow read: its digest would cost the caller too much
 constexpr milliseconds statement_time{2000};  // also the longest that closing the client waits
 constexpr milliseconds stream_wait{2000};     // for the stream to pass a read
-constexpr milliseconds look_pause{20};
+constexpr milliseconds poll_interval{20};
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -59,13 +61,13 @@ void shadow_reads::stop() noexcept {
   pools_.close();
 }
 
-void shadow_reads::answered(write_target const& target, statement const& what, read_answer const& answer) {
+void shadow_reads::answered(call_target const& target, statement const& what, read_answer const& answer) {
   if (answer.from_shard || !is_read_ahead(target) || stopping_) return;
   auto const& table = target.table->manifest;
   if (table.reads.shadow_percent == 0 || spread_turn(turn_++) % 100 >= table.reads.shadow_percent) return;
-  auto const shape = facts_of_select(what.sql);
+  auto const facts = facts_of_select(what.sql);
   auto const fingerprint = fingerprint_of(what.sql);
-  if (!shape.not_comparable.empty())
+  if (!facts.not_comparable.empty())
     return count(table.table, target.slot, fingerprint, shadow_class::not_comparable);
   if (answer.returned.size() * answer.returned.columns().size() > values_max) return drop(table.table);
   auto taken =
@@ -77,28 +79,28 @@ void shadow_reads::answered(write_target const& target, statement const& what, r
                                       .shard = target.current->migration.shards[target.placed.value()],
                                       .what = what,
                                       .fingerprint = fingerprint,
-                                      .is_ordered = shape.is_ordered,
-                                      .answer = digest_of(answer.returned, shape.is_ordered)});
+                                      .is_ordered = facts.is_ordered,
+                                      .answer = digest_of(answer.returned, facts.is_ordered)});
   bool const is_taken =
       work_.post([this, taken] { count(taken->table, taken->slot, taken->fingerprint, compare(*taken)); });
   if (!is_taken) drop(table.table);
 }
 
-shadow_class shadow_reads::compare(job const& on) {
-  auto const first = on_shard(on, {});
-  if (!first || first.value().columns != on.answer.columns) return shadow_class::not_comparable;
-  return first.value() == on.answer ? shadow_class::equal : compare_later(on);
+shadow_class shadow_reads::compare(job const& compared) {
+  auto const first = on_shard(compared, {});
+  if (!first || first.value().columns != compared.answer.columns) return shadow_class::not_comparable;
+  return first.value() == compared.answer ? shadow_class::equal : compare_later(compared);
 }
 
-shadow_class shadow_reads::compare_later(job const& on) {
-  shadow_rounds rounds{on.answer};
-  for (auto before = on.answer;;) {
-    auto const past = source_position(on);
+shadow_class shadow_reads::compare_later(job const& compared) {
+  shadow_rounds rounds{compared.answer};
+  for (auto before = compared.answer;;) {
+    auto const past = source_position(compared);
     if (!past) return shadow_class::not_comparable;
-    auto const shard = on_shard(on, past.value());
+    auto const shard = on_shard(compared, past.value());
     if (!shard) return shadow_class::not_comparable;
     if (rounds.needs_source(shard.value())) {
-      auto const source = on_source(on);
+      auto const source = on_source(compared);
       if (!source) return shadow_class::not_comparable;
       before = source.value();
     }
@@ -106,60 +108,60 @@ shadow_class shadow_reads::compare_later(job const& on) {
   }
 }
 
-result<lsn> shadow_reads::source_position(job const& on) {
+result<lsn> shadow_reads::source_position(job const& compared) {
   auto const until = now() + statement_time;
-  BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(on.current->migration.source, true), until));
-  BOOST_OUTCOME_TRY(auto const said, lent.link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()",
-                                                       .name = "shardway_position"},
-                                                      until));
-  auto const position = lsn::parse(said.text(0, 0));
+  BOOST_OUTCOME_TRY(auto lent,
+                    pools_.lend(pools_.address_of(compared.current->migration.source, true), until));
+  BOOST_OUTCOME_TRY(
+      auto const answer,
+      lent.link->query({.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"},
+                       until));
+  auto const position = lsn::parse(answer.text(0, 0));
   if (!position) return error{error_code::protocol_violation, "the source gave no position"};
   return *position;
 }
 
-// In one snapshot that holds everything up to `past`; waits for the stream to bring it there.
-result<answer_digest> shadow_reads::on_shard(job const& on, lsn past) {
+// Reads in one snapshot that holds everything up to `past`, and waits until the stream has brought it
+// there.
+result<answer_digest> shadow_reads::on_shard(job const& compared, lsn past) {
   auto const wait_end = now() + stream_wait;
   for (;;) {
     auto const until = now() + statement_time;
-    BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(on.shard, false), until));
-    statement const batch[]{{.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
-                            stream_proof_statement(on.group, on.slot),
-                            on.what,
-                            {.sql = "COMMIT"}};
+    BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(compared.shard, false), until));
+    auto const batch = proven_read_statements(compared.group, compared.slot, compared.what);
     BOOST_OUTCOME_TRY(auto answers, lent.link->flush(batch, until));
-    for (std::size_t i = 0; i < 3; ++i)
-      if (!answers[i]) return answers[i].error();
-    BOOST_OUTCOME_TRY(auto const said, parse_stream_proof(answers[1].value()));
-    if (!holds(said, on.current->number, on.expected))
+    BOOST_OUTCOME_TRYV(first_error(std::span{answers}.first(3)));
+    BOOST_OUTCOME_TRY(auto const proof, parse_stream_proof(answers[1].value()));
+    if (!holds(proof, compared.current->number, compared.expected))
       return error{error_code::precondition_failed, "the shard follows another generation"};
-    if (said.applied >= past)
-      return digest_of(without_version_column(std::move(answers[2]).value()), on.is_ordered);
+    if (proof.applied >= past)
+      return digest_of(without_version_column(std::move(answers[2]).value()), compared.is_ordered);
     lent = {};
     if (stopping_ || now() >= wait_end)
       return error{error_code::deadline_exceeded, "the stream did not pass the read in time"};
-    system_clock_source().sleep_until(now() + look_pause);
+    system_clock_source().sleep_until(now() + poll_interval);
   }
 }
 
-result<answer_digest> shadow_reads::on_source(job const& on) {
+result<answer_digest> shadow_reads::on_source(job const& compared) {
   auto const until = now() + statement_time;
-  BOOST_OUTCOME_TRY(auto lent, pools_.lend(pools_.address_of(on.current->migration.source, true), until));
-  statement const batch[]{{.sql = "BEGIN READ ONLY"}, on.what, {.sql = "COMMIT"}};
+  BOOST_OUTCOME_TRY(auto lent,
+                    pools_.lend(pools_.address_of(compared.current->migration.source, true), until));
+  statement const batch[]{{.sql = "BEGIN READ ONLY"}, compared.what, {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto answers, lent.link->flush(batch, until));
   if (!answers[1]) return answers[1].error();
-  return digest_of(answers[1].value(), on.is_ordered);
+  return digest_of(answers[1].value(), compared.is_ordered);
 }
 
 void shadow_reads::count(std::string const& table, slot_id slot, std::uint64_t fingerprint,
                          shadow_class found) noexcept {
   {
     std::lock_guard const lock{mutex_};
-    auto& of = totals_[table];
-    ++(found == shadow_class::equal       ? of.equal
-       : found == shadow_class::stale     ? of.stale
-       : found == shadow_class::different ? of.different
-                                          : of.not_comparable);
+    auto& counts = totals_[table];
+    ++(found == shadow_class::equal       ? counts.equal
+       : found == shadow_class::stale     ? counts.stale
+       : found == shadow_class::different ? counts.different
+                                          : counts.not_comparable);
   }
   if (options_.meter) options_.meter->count("shardway_shadow_reads_total", name(found), 1);
   if (options_.meter && found == shadow_class::different)

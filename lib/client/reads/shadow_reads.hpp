@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "lib/authority/host.hpp"
+#include "lib/authority/call_target.hpp"
 #include "lib/client/pools/node_pools.hpp"
 #include "lib/client/reads/background.hpp"
 #include "lib/read/shadow_compare.hpp"
@@ -15,15 +15,15 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Its connections are its own, so that it never keeps a caller waiting for one. Thread safety: shared use is
+/// It has connections of its own, so that no caller waits for one because of it. Thread safety: shared use is
 /// safe.
 class shadow_reads {
  public:
   explicit shadow_reads(client_options const& options);
 
-  /// A read that the source, or a replica of it, has answered. Takes a share of them, as the table's manifest
-  /// says. Cost: of one taken, a pass over its rows; else nothing.
-  void answered(write_target const& target, statement const& what, read_answer const& answer);
+  /// Takes a share of the reads that the source or one of its replicas has answered, as the table's
+  /// manifest says. Cost: one pass over the rows of a read that is taken; otherwise nothing.
+  void answered(call_target const& target, statement const& what, read_answer const& answer);
   std::map<std::string, client::shadow_counts> totals() const;
   /// Ends what runs, within some seconds.
   void stop() noexcept;

@@ -24,10 +24,8 @@ class placed_shard final : public shard_host {
   }
   void wait_for_news(steady_time deadline) override { client_.replicas.wait_for_news(deadline); }
   std::string name() const override { return node_.name; }
-  void told(news how, std::chrono::nanoseconds took) noexcept override {
-    static_assert(static_cast<int>(news::not_far_enough) ==
-                  static_cast<int>(read_host::replica_news::not_far_enough));
-    client_.replicas.told(node_.name, static_cast<read_host::replica_news>(how), took);
+  void record(read_outcome outcome, std::chrono::nanoseconds took) noexcept override {
+    client_.replicas.record(node_.name, outcome, took);
   }
 
  private:
@@ -37,7 +35,7 @@ class placed_shard final : public shard_host {
 
 // The need's system and incarnation are the source's as it is now: then its position and the stream's are of
 // one history.
-bool can_be_compared(shard_readers client, write_target const& target, read_need const& need) {
+bool can_be_compared(shard_readers client, call_target const& target, read_need const& need) {
   if (need.cannot_be_judged) return false;
   if (!need.position) return true;
   auto const newest = client.replicas.newest_position(target.node_name);
@@ -45,7 +43,7 @@ bool can_be_compared(shard_readers client, write_target const& target, read_need
          newest->incarnation == need.position->incarnation;
 }
 
-bool follows(table_state const& other, write_target const& target) {
+bool follows(table_state const& other, call_target const& target) {
   if (other.manifest.group == target.group->name) return true;
   auto const* group = target.current->find_group(other.manifest.group);
   return other.manifest.kind == table_kind::reference && group && group->stage >= stage::replicating;
@@ -53,16 +51,16 @@ bool follows(table_state const& other, write_target const& target) {
 
 }  // namespace
 
-bool is_read_ahead(write_target const& target) noexcept {
+bool is_read_ahead(call_target const& target) noexcept {
   return target.table && target.group && target.node.is_source() &&
          target.table->manifest.kind == table_kind::sharded &&
          (target.group->stage == stage::dual_writing || target.group->stage == stage::sharded);
 }
 
-bool all_tables_follow(std::string_view sql, write_target const& target) {
-  auto const shape = facts_of_select(sql);
+bool all_tables_follow(std::string_view sql, call_target const& target) {
+  auto const facts = facts_of_select(sql);
   auto const& tables = target.current->tables;
-  return std::all_of(shape.names.begin(), shape.names.end(), [&](std::string const& name) {
+  return std::all_of(facts.names.begin(), facts.names.end(), [&](std::string const& name) {
     if (auto const* table = target.current->find_table(name)) return follows(*table, target);
     // A view or function beside our tables may read what the shards don't have.
     auto const schema = name.substr(0, name.find('.') + 1);
@@ -71,14 +69,14 @@ bool all_tables_follow(std::string_view sql, write_target const& target) {
   });
 }
 
-std::optional<read_answer> read_from_shard(shard_readers client, write_target const& target,
+std::optional<read_answer> read_from_shard(shard_readers client, call_target const& target,
                                            read_request& request) {
   auto const percent = target.table ? target.table->manifest.reads.from_shards_percent : 0U;
   if (percent == 0 || !is_read_ahead(target) || !served_by_shard(target.slot, percent)) return std::nullopt;
   return ask_shard(client, target, request, target.placed);
 }
 
-std::optional<read_answer> ask_shard(shard_readers client, write_target const& target, read_request& request,
+std::optional<read_answer> ask_shard(shard_readers client, call_target const& target, read_request& request,
                                      shard_id shard) {
   if (!can_be_compared(client, target, request.need) || !all_tables_follow(request.what.sql, target))
     return std::nullopt;

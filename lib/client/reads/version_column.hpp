@@ -1,4 +1,5 @@
-// A shard's tables have a column of ours; `SELECT *` shows it, and the application must not see it.
+// A shard's tables have a column of the library's. `SELECT *` returns it, and the application must not
+// see it.
 #pragma once
 
 #include "shardway/store/session.hpp"
@@ -6,7 +7,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The rows without the version column. Cost: a look at the column names; a copy only where it is there.
+/// The rows without the version column. Cost: a scan of the column names; a copy only if the column is
+/// there.
 rows without_version_column(rows all);
 
 }  // namespace v0

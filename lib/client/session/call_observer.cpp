@@ -38,8 +38,9 @@ table_standing standing_in(routing_view const& view, std::string_view name) {
 }
 
 // Generation, group and place in one word, to be read and written at once.
-std::uint64_t note_of(std::uint64_t generation, table_standing at) noexcept {
-  return generation << 24 | static_cast<std::uint64_t>(at.group) << 8 | static_cast<std::uint64_t>(at.place);
+std::uint64_t note_of(std::uint64_t generation, table_standing standing) noexcept {
+  return generation << 24 | static_cast<std::uint64_t>(standing.group) << 8 |
+         static_cast<std::uint64_t>(standing.place);
 }
 table_standing standing_of(std::uint64_t note) noexcept {
   return {static_cast<place_type>(note & 0xFF), static_cast<std::uint16_t>(note >> 8 & 0xFFFF)};
@@ -100,14 +101,14 @@ table_standing call_observer::standing(std::string_view name, observed_table* ta
 
 void call_observer::call(call_kind kind, std::string_view table, bool has_key, std::string_view sql,
                          call_site const& site) {
-  auto* const on = collector_.table(table);
-  auto const place = standing(table, on).place;
+  auto* const observed = collector_.table(table);
+  auto const place = standing(table, observed).place;
   auto shape = call_shape::single_shard;
   if (place == place_type::unlisted)
     shape = call_shape::unlisted;
   else if (place == place_type::sharded && !has_key)
     shape = call_shape::without_key;
-  collector_.count(on, site, kind, operation_of(sql), shape);
+  collector_.count(observed, site, kind, operation_of(sql), shape);
 }
 
 statement_facts const* call_observer::facts(std::string_view sql) {
@@ -123,12 +124,12 @@ statement_facts const* call_observer::facts(std::string_view sql) {
 
 void call_observer::touch(transaction_notes& notes, routing_view const& view, std::string const& name,
                           bool is_written) {
-  auto const at = standing_in(view, name);
+  auto const known_standing = standing_in(view, name);
   if (is_written) notes.wrote(collector_.table(name));
-  if (at.place == place_type::unlisted) {
+  if (known_standing.place == place_type::unlisted) {
     if (is_written) notes.group(outside);
-  } else if (is_written || at.place != place_type::reference) {
-    notes.group(at.group);
+  } else if (is_written || known_standing.place != place_type::reference) {
+    notes.group(known_standing.group);
   }
 }
 
@@ -182,13 +183,13 @@ void call_observer::statement(transaction_notes& notes, std::string_view table, 
 
 void call_observer::transaction(transaction_notes& notes, std::string_view table, shard_key const& key,
                                 call_site const& site) {
-  auto* const on = collector_.table(table);
-  auto const at = standing(table, on);
-  if (at.place == place_type::unlisted)
+  auto* const observed = collector_.table(table);
+  auto const known_standing = standing(table, observed);
+  if (known_standing.place == place_type::unlisted)
     notes.group(outside);
   else
-    notes.group(at.group);
-  if (at.place == place_type::sharded && !key.empty())
+    notes.group(known_standing.group);
+  if (known_standing.place == place_type::sharded && !key.empty())
     if (auto const way = generations_.view()->routes->by_key(table, key))
       notes.shard(way.value().placed.value());
   auto shape = call_shape::single_shard;
@@ -196,13 +197,13 @@ void call_observer::transaction(transaction_notes& notes, std::string_view table
     shape = call_shape::crosses_shards;
   else if (notes.crosses_groups_)
     shape = call_shape::crosses_groups;
-  else if (at.place == place_type::unlisted)
+  else if (known_standing.place == place_type::unlisted)
     shape = call_shape::unlisted;
-  else if (at.place == place_type::sharded && key.empty())
+  else if (known_standing.place == place_type::sharded && key.empty())
     shape = call_shape::without_key;
   else if (notes.is_unknown_)
     shape = call_shape::not_known;
-  collector_.count(on, site, call_kind::write, call_operation::transaction, shape);
+  collector_.count(observed, site, call_kind::write, call_operation::transaction, shape);
   collector_.count_together({notes.written_.data(), notes.written_count_}, notes.is_complete_);
 }
 

@@ -1,4 +1,4 @@
-// Looks at calls as they pass and counts what they would be on shards. Sends nothing and changes nothing.
+// Counts calls by what they would be on shards. It sends nothing and changes nothing.
 #pragma once
 
 #include <array>
@@ -58,8 +58,8 @@ class call_observer {
   /// An `execute` or `read`. Cost: some ten nanoseconds.
   void call(call_kind kind, std::string_view table, bool has_key, std::string_view sql,
             call_site const& site);
-  /// A statement of a transaction; `key` is nothing where the statement names none. An empty table: what was
-  /// sent is not seen.
+  /// A statement of a transaction. `key` is null if the statement names none. An empty table: the library
+  /// does not see what is sent.
   void statement(transaction_notes& notes, std::string_view table, shard_key const* key, std::string_view sql,
                  std::span<text_value const> parameters);
   /// A `write` that ended, with what its last attempt touched.

@@ -1,5 +1,5 @@
-// Batches of a session: counted and told part by part.
-#include "lib/client/session/client_state.hpp"
+// Batches of a session. Each part is counted and reported like a write.
+#include "lib/client/session/session_state.hpp"
 #include "lib/write/fenced_batch.hpp"
 
 namespace shardway {

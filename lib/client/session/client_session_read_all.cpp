@@ -1,7 +1,10 @@
 // A read without a shard key: every node with authority, each for its own slots.
 #include <algorithm>
 
+#include <absl/strings/str_join.h>
+
 #include "lib/client/session/merged_read.hpp"
+#include "lib/client/session/parse_scatter.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/slot_of.hpp"
 #include "shardway/base/test_switch.hpp"
@@ -25,15 +28,15 @@ result<> check_manifest(std::string const& table, table_state const& known) {
 }
 
 result<> check_conditions(std::string const& table, table_state const& known,
-                          scatter_statement const& shape) {
+                          scatter_statement const& scatter) {
   auto const& key = known.manifest.shard_key;
-  std::string columns;
-  for (auto const& column : key) columns += (columns.empty() ? "" : ", ") + column;
-  if (shape.conditions.empty())
-    return refused("a read of " + table + " from several nodes does not say where its slots are told",
-                   "write {slots:" + columns +
-                       "} as a condition of WHERE, with the columns as the statement knows them");
-  for (auto const& one : shape.conditions)
+  auto const columns = absl::StrJoin(key, ", ");
+  if (scatter.conditions.empty())
+    return refused(
+        "a read of " + table + " from several nodes does not say where the shard key of its rows is",
+        "write {slots:" + columns +
+            "} as a condition of WHERE, with the columns as the statement knows them");
+  for (auto const& one : scatter.conditions)
     if (one.columns.size() != key.size())
       return refused("{slots:...} of " + table + " does not name its shard key", "name (" + columns + ")");
   return success();
@@ -49,8 +52,8 @@ class own_slots {
   }
   std::vector<expected_slots> const& expected() const noexcept { return expected_; }
 
-  /// Does the node hold no rows but those of its own slots? The source holds all rows; a shard those placed
-  /// on it.
+  /// Whether the node holds no rows but those of its own slots. The source holds all rows, a shard those
+  /// placed on it.
   bool are_all_it_holds() const {
     for (std::uint16_t i = 0; i < limits::slot_count; ++i) {
       slot_id const slot{i};
@@ -97,7 +100,7 @@ struct scatter_call {
   std::string_view sql;
   std::vector<text_value> const& parameters;
   scatter_options const& options;
-  scatter_statement const& shape;
+  scatter_statement const& scatter;
 };
 
 planned_part part_of(scatter_call const& call, table_state const& table, own_slots const& own,
@@ -106,9 +109,9 @@ planned_part part_of(scatter_call const& call, table_state const& table, own_slo
                     .what = {},
                     .expected = own.expected(),
                     .relies_on_generation = !filtered && !node.is_source()};
-  auto const parameter = call.shape.parameter_count + 1;
+  auto const parameter = call.scatter.parameter_count + 1;
   part.what.parameters = call.parameters;
-  part.what.sql = with_conditions(call.shape, call.sql, [&](std::span<std::string const> columns) {
+  part.what.sql = with_conditions(call.scatter, call.sql, [&](std::span<std::string const> columns) {
     return filtered ? condition_on(table, columns, parameter) : std::string{"true"};
   });
   if (filtered) part.what.parameters.push_back(own.mask());
@@ -119,7 +122,7 @@ result<planned_read> plan(scatter_call const& call, routing_view const& view, bo
   BOOST_OUTCOME_TRY(auto const nodes, view.routes->scatter(call.table));
   auto const& known = *view.current.find_table(call.table);
   BOOST_OUTCOME_TRYV(check_manifest(call.table, known));
-  BOOST_OUTCOME_TRYV(check_conditions(call.table, known, call.shape));
+  BOOST_OUTCOME_TRYV(check_conditions(call.table, known, call.scatter));
   auto const allowed = known.manifest.reads.fan_out_max;
   auto const most = call.options.fan_out_max == 0 ? allowed : std::min(allowed, call.options.fan_out_max);
   if (nodes.size() > most)
@@ -145,20 +148,20 @@ result<merged_answer> client_session::read_all(std::string_view table, std::stri
                                                std::vector<text_value> parameters,
                                                scatter_options const& options) {
   auto const begun = system_clock_source().now();
-  BOOST_OUTCOME_TRY(auto shape, shape_of(sql, options));
-  if (parameters.size() < shape.parameter_count)
+  BOOST_OUTCOME_TRY(auto scatter, parse_scatter(sql, options));
+  if (parameters.size() < scatter.parameter_count)
     return error{error_code::invalid_argument,
                  "a read of several nodes: the statement has more parameters than were given"};
-  parameters.resize(shape.parameter_count);
+  parameters.resize(scatter.parameter_count);
   auto const view = state_->shared->generations.view();
   auto const* known = view->current.find_table(table);
   if (known == nullptr) return view->routes->scatter(table).error();
   auto const allowed = known->manifest.reads.scatter_budget;
   auto const budget = std::min(options.budget.count() == 0 ? allowed : std::min(allowed, options.budget),
                                options.read.deadline);
-  scatter_call const call{std::string(table), sql, parameters, options, shape};
+  scatter_call const call{std::string(table), sql, parameters, options, scatter};
   return run_merged(*state_, {.table = table,
-                              .shape = shape,
+                              .scatter = scatter,
                               .options = options,
                               .deadline = begun + budget,
                               .plan = [&](routing_view const& under, bool distrust) {

@@ -3,6 +3,8 @@
 #include <set>
 
 #include "lib/client/session/merged_read.hpp"
+#include "lib/client/session/parse_scatter.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -18,7 +20,7 @@ struct many_call {
   std::span<shard_key const> keys;
   std::string_view sql;
   std::vector<text_value> const& parameters;
-  scatter_statement const& shape;
+  scatter_statement const& scatter;
 };
 
 // A key given twice is asked for once.
@@ -36,23 +38,23 @@ result<std::map<node_index, keys_of_node>> keys_by_node(many_call const& call, r
   return nodes;
 }
 
-planned_part part_of(many_call const& call, node_index node, keys_of_node const& of) {
+planned_part part_of(many_call const& call, node_index node, keys_of_node const& node_keys) {
   planned_part part{.node = node, .what = {}, .expected = {}};
-  for (auto const& [slot, at] : of.slots) part.expected.push_back({{slot, slot}, at});
-  for (std::size_t column = 0; column < of.keys.front()->columns(); ++column) {
-    text_array list;
-    for (auto const* key : of.keys) list.add(key->text_of(column));
-    part.what.parameters.push_back(std::move(list).text());
+  for (auto const& [slot, epoch] : node_keys.slots) part.expected.push_back({{slot, slot}, epoch});
+  for (std::size_t column = 0; column < node_keys.keys.front()->columns(); ++column) {
+    std::vector<text_value> texts;
+    for (auto const* key : node_keys.keys) texts.emplace_back(key->text_of(column));
+    part.what.parameters.push_back(text_array(texts));
   }
   part.what.parameters.insert(part.what.parameters.end(), call.parameters.begin(), call.parameters.end());
-  part.what.sql = with_conditions(call.shape, call.sql, [](auto const&) { return std::string{"true"}; });
+  part.what.sql = with_conditions(call.scatter, call.sql, [](auto const&) { return std::string{"true"}; });
   return part;
 }
 
 result<planned_read> plan(many_call const& call, routing_view const& view) {
   BOOST_OUTCOME_TRY(auto const nodes, keys_by_node(call, view));
   planned_read made;
-  for (auto const& [node, of] : nodes) made.parts.push_back(part_of(call, node, of));
+  for (auto const& [node, node_keys] : nodes) made.parts.push_back(part_of(call, node, node_keys));
   return made;
 }
 
@@ -62,20 +64,21 @@ result<merged_answer> client_session::read_many(std::string_view table, std::spa
                                                 std::string_view sql, std::vector<text_value> parameters,
                                                 scatter_options const& options) {
   auto const begun = system_clock_source().now();
-  BOOST_OUTCOME_TRY(auto const shape, shape_of(sql, options));
+  BOOST_OUTCOME_TRY(auto const scatter, parse_scatter(sql, options));
   if (keys.empty())
     return error{error_code::shard_key_missing,
                  "a read of several shard keys of " + std::string(table) + " was given none"};
   auto const wanted = keys.front().columns() + parameters.size();
-  if (shape.parameter_count != wanted)
+  if (scatter.parameter_count != wanted)
     return error{error_code::statement_refused,
-                 "a read of several shard keys: the statement has " + std::to_string(shape.parameter_count) +
-                     " parameters, the keys and the caller give " + std::to_string(wanted),
+                 "a read of several shard keys: the statement has " +
+                     std::to_string(scatter.parameter_count) + " parameters, the keys and the caller give " +
+                     std::to_string(wanted),
                  "the keys come first, an array for each column of the shard key: ... = ANY ($1); the "
                  "caller's parameters follow"};
-  many_call const call{table, keys, sql, parameters, shape};
+  many_call const call{table, keys, sql, parameters, scatter};
   return run_merged(*state_, {.table = table,
-                              .shape = shape,
+                              .scatter = scatter,
                               .options = options,
                               .deadline = begun + options.read.deadline,
                               .plan = [&](routing_view const& under, bool) { return plan(call, under); }});

@@ -1,22 +1,20 @@
 // Writes of one row given by its columns.
-#include "lib/client/session/client_state.hpp"
+#include "lib/authority/unlisted_table.hpp"
+#include "lib/client/session/session_state.hpp"
 #include "shardway/write/row_statement.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-result<write_receipt> write_row(client_session& in, session_state& state, std::string_view table,
+result<write_receipt> write_row(client_session& session, session_state& state, std::string_view table,
                                 row_operation operation, row_values const& row, write_options const& options,
                                 std::source_location where) {
   auto const view = state.shared->generations.view();
   auto const* found = view->current.find_table(table);
-  if (!found)
-    return error{error_code::unknown_table, "table " + std::string(table) +
-                                                " is in no manifest of generation " +
-                                                std::to_string(view->current.number)};
+  if (!found) return unlisted_table(table, view->current);
   BOOST_OUTCOME_TRY(auto made, make_row_statement(*found, operation, row));
-  return in.execute(table, made.key, made.sql, std::move(made.parameters), options, where);
+  return session.execute(table, made.key, made.sql, std::move(made.parameters), options, where);
 }
 
 }  // namespace

@@ -12,39 +12,39 @@ steady_time now() { return system_clock_source().now(); }
 
 }  // namespace
 
-void id_leaser::want(blocks& of, std::uint32_t block) {
-  of.wanted = block;
+void id_leaser::want(blocks& ids, std::uint32_t block) {
+  ids.wanted = block;
   if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
   changed_.notify_all();
 }
 
 result<std::int64_t> id_leaser::take(std::string const& table, std::uint32_t block, steady_time deadline) {
   std::unique_lock lock{mutex_};
-  auto& of = tables_[table];
-  auto const failures_before = of.failures;
+  auto& ids = tables_[table];
+  auto const failures_before = ids.failures;
   for (;;) {
-    if (of.current.next == of.current.end && of.spare.next != of.spare.end)
-      of.current = std::exchange(of.spare, {});
-    bool const has_one = of.current.next != of.current.end;
-    auto const left = of.current.end - of.current.next - (has_one ? 1 : 0);  // once this call has its id
-    bool const is_low = of.spare.next == of.spare.end && left <= std::int64_t{block} / 2;
+    if (ids.current.next == ids.current.end && ids.spare.next != ids.spare.end)
+      ids.current = std::exchange(ids.spare, {});
+    bool const has_one = ids.current.next != ids.current.end;
+    auto const left = ids.current.end - ids.current.next - (has_one ? 1 : 0);  // once this call has its id
+    bool const is_low = ids.spare.next == ids.spare.end && left <= std::int64_t{block} / 2;
     try {
-      if (is_low && of.wanted == 0 && !stopping_ && (!has_one || now() >= of.not_before)) want(of, block);
+      if (is_low && ids.wanted == 0 && !stopping_ && (!has_one || now() >= ids.not_before)) want(ids, block);
     } catch (std::system_error const&) {
-      of.wanted = 0;
+      ids.wanted = 0;
       if (!has_one) return error{error_code::internal, "no thread could be started to lease ids"};
     }
-    if (has_one) return of.current.next++;
+    if (has_one) return ids.current.next++;
     if (stopping_) return error{error_code::cancelled, "the client is closed"};
-    auto const settled = [&] {
-      return stopping_ || of.spare.next != of.spare.end || of.current.next != of.current.end ||
-             of.failures != failures_before;
+    auto const has_changed = [&] {
+      return stopping_ || ids.spare.next != ids.spare.end || ids.current.next != ids.current.end ||
+             ids.failures != failures_before;
     };
-    if (!changed_.wait_until(lock, deadline, settled))
+    if (!changed_.wait_until(lock, deadline, has_changed))
       return error{error_code::deadline_exceeded,
                    "ids of table " + table + ": no block was leased from the catalog in time"};
-    bool const has_more = of.spare.next != of.spare.end || of.current.next != of.current.end;
-    if (!has_more && !stopping_ && of.failures != failures_before && of.why) return *of.why;
+    bool const has_more = ids.spare.next != ids.spare.end || ids.current.next != ids.current.end;
+    if (!has_more && !stopping_ && ids.failures != failures_before && ids.why) return *ids.why;
   }
 }
 
@@ -59,19 +59,19 @@ void id_leaser::work() {
   for (;;) {
     changed_.wait(lock, [&] { return stopping_ || next_wanted() != tables_.end(); });
     if (stopping_) return;
-    auto& [table, of] = *next_wanted();
-    auto const count = of.wanted;
+    auto& [table, ids] = *next_wanted();
+    auto const count = ids.wanted;
     lock.unlock();
     auto const first = lease_(table, count);
     lock.lock();
-    of.wanted = 0;
+    ids.wanted = 0;
     if (first) {
-      of.spare = {first.value(), first.value() + count};
-      of.why.reset();
+      ids.spare = {first.value(), first.value() + count};
+      ids.why.reset();
     } else {
-      ++of.failures;
-      of.why = first.error().while_doing("leasing ids of table " + table);
-      of.not_before = now() + pause_after_failure;
+      ++ids.failures;
+      ids.why = first.error().while_doing("leasing ids of table " + table);
+      ids.not_before = now() + pause_after_failure;
     }
     changed_.notify_all();
   }

@@ -1,4 +1,4 @@
-// Blocks of ids of one process: what is left of them, and the thread that leases more before they are needed.
+// The blocks of ids that a process has leased, and the thread that leases more before they are used up.
 #pragma once
 
 #include <condition_variable>

@@ -1,4 +1,4 @@
-// What reads of several nodes share: parts at once, all under one generation, put together.
+// What reads of several nodes share: their parts run at once, under one generation, and become one answer.
 #pragma once
 
 #include <functional>
@@ -6,9 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/client/session/client_state.hpp"
-#include "lib/read/scatter_read.hpp"
+#include "lib/client/session/session_state.hpp"
+#include "lib/protocol/read_fence.hpp"
 #include "lib/sql/read_statement.hpp"
+#include "shardway/read/scatter_options.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -17,8 +18,8 @@ struct planned_part {
   node_index node{};
   statement what;
   std::vector<expected_slots> expected;
-  /// The node holds no rows but its own under this generation: the rows are right only if the node knows of
-  /// no newer one.
+  /// Under this generation the node holds no rows but those of its own slots. So its rows are right only if
+  /// the node knows no newer generation.
   bool relies_on_generation{};
 };
 
@@ -30,19 +31,16 @@ struct planned_read {
 /// A read before its nodes are known.
 struct merged_read {
   std::string_view table;
-  scatter_statement shape;
+  scatter_statement scatter;
   scatter_options const& options;
   steady_time deadline{};
-  /// The parts under a generation; `distrust`: a node has told of a generation that this client has not, so
-  /// nothing relies on it.
+  /// The parts under a generation. `distrust`: a node knows a generation that this client does not, so no
+  /// part may rely on it.
   std::function<result<planned_read>(routing_view const&, bool distrust)> plan;
 };
 
 /// Errors: `client_session::read_all`.
-result<merged_answer> run_merged(session_state& in, merged_read const& read);
-
-/// Checks shared by both forms. Errors: `statement_refused`, `invalid_argument`.
-result<scatter_statement> shape_of(std::string_view sql, scatter_options const&);
+result<merged_answer> run_merged(session_state& session, merged_read const& read);
 
 }  // namespace v0
 }  // namespace shardway

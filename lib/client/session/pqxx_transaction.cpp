@@ -12,11 +12,11 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// Joins the transaction that is open on the connection: it sends neither BEGIN nor COMMIT.
+// Joins the transaction that is open on the connection. It sends neither BEGIN nor COMMIT.
 class joined_transaction final : public pqxx::dbtransaction {
  public:
-  explicit joined_transaction(pqxx::connection& on)
-      : dbtransaction(on, std::string_view{}, std::shared_ptr<std::string>{}) {
+  explicit joined_transaction(pqxx::connection& connection)
+      : dbtransaction(connection, std::string_view{}, std::shared_ptr<std::string>{}) {
     register_transaction();
   }
   ~joined_transaction() override {
@@ -37,14 +37,14 @@ class joined_transaction final : public pqxx::dbtransaction {
 // The connection below the client's own wrapping.
 struct reached_session {
   session* link{};
-  identified_session* facts{};
+  identified_session* identified{};
 };
-reached_session reach(session& of) {
-  auto* const facts = dynamic_cast<identified_session*>(&of);
-  return {facts ? &facts->inner() : &of, facts};
+reached_session reach(session& outer) {
+  auto* const identified = dynamic_cast<identified_session*>(&outer);
+  return {identified ? &identified->inner() : &outer, identified};
 }
 
-result<> prepare(pqxx::connection& on, identified_session* known, borrow_options const& wanted) {
+result<> prepare(pqxx::connection& connection, identified_session* known, borrow_options const& wanted) {
   if (!wanted.prepared.empty() && known && known->facts().backend_pid == 0)
     return error{error_code::invalid_argument,
                  "statements cannot be prepared behind a pooler in transaction mode",
@@ -52,7 +52,7 @@ result<> prepare(pqxx::connection& on, identified_session* known, borrow_options
   for (auto const& one : wanted.prepared) {
     if (known && known->knows_prepared(one.name)) continue;
     try {
-      on.prepare(one.name, one.sql);
+      connection.prepare(one.name, one.sql);
     } catch (pqxx::failure const& thrown) {
       return error_of(thrown, known ? known->identity().name : std::string{})
           .while_doing("preparing a statement for borrowing code");
@@ -67,8 +67,9 @@ result<> prepare(pqxx::connection& on, identified_session* known, borrow_options
 }  // namespace
 
 struct lent_transaction::loan {
-  loan(write_transaction& from, lent_connection with) : of(from), connection(std::move(with)) {}
-  write_transaction& of;
+  loan(write_transaction& borrowed, lent_connection lent)
+      : transaction(borrowed), connection(std::move(lent)) {}
+  write_transaction& transaction;
   lent_connection connection;
   std::optional<joined_transaction> joined{};
 };
@@ -77,13 +78,14 @@ lent_transaction::lent_transaction(std::unique_ptr<loan> made) noexcept : loan_(
 lent_transaction::lent_transaction(lent_transaction&&) noexcept = default;
 lent_transaction::~lent_transaction() { (void)give_back(); }
 
-result<lent_transaction> lent_transaction::lend(write_transaction& of, borrow_options const& options) {
-  BOOST_OUTCOME_TRY(auto* const on, of.begin_lending(options.search_path));
-  auto const reached = reach(*on);
+result<lent_transaction> lent_transaction::lend(write_transaction& transaction,
+                                                borrow_options const& options) {
+  BOOST_OUTCOME_TRY(auto* const link, transaction.begin_lending(options.search_path));
+  auto const reached = reach(*link);
   auto lent = lent_connection::lend(*reached.link);
   if (!lent) return lent.error();
-  auto made = std::make_unique<loan>(of, std::move(lent).value());
-  BOOST_OUTCOME_TRYV(prepare(*made->connection, reached.facts, options));
+  auto made = std::make_unique<loan>(transaction, std::move(lent).value());
+  BOOST_OUTCOME_TRYV(prepare(*made->connection, reached.identified, options));
   made->joined.emplace(*made->connection);
   return lent_transaction{std::move(made)};
 }
@@ -95,29 +97,29 @@ result<> lent_transaction::give_back() {
   auto const done = std::exchange(loan_, nullptr);
   bool const was_aborted = done->joined->was_aborted();
   done->joined.reset();
-  (void)done->connection.give_back();  // a broken connection is told by `end_lending`
-  return done->of.end_lending(was_aborted);
+  (void)done->connection.give_back();  // `end_lending` reports a broken connection
+  return done->transaction.end_lending(was_aborted);
 }
 
 namespace {
 
-// Runs the code once. What it throws and is not libpqxx's is kept for later: nothing may pass through the
-// library's own calls.
+// Runs the code once. An exception that is not libpqxx's is kept for later, because nothing may be thrown
+// through the library's own calls.
 struct borrowed_run {
   std::function<void(pqxx::dbtransaction&)> const& code;
   borrow_options const& borrow;
   std::exception_ptr thrown{};
 
-  result<> operator()(write_transaction& in) {
+  result<> operator()(write_transaction& transaction) {
     thrown = nullptr;
-    BOOST_OUTCOME_TRY(auto lent, lent_transaction::lend(in, borrow));
+    BOOST_OUTCOME_TRY(auto lent, lent_transaction::lend(transaction, borrow));
     std::optional<error> failed;
     try {
       code(*lent);
     } catch (pqxx::sql_error const& why) {
-      failed = error_of(why, in.node());
+      failed = error_of(why, transaction.node());
     } catch (pqxx::broken_connection const& why) {
-      failed = error_of(why, in.node());
+      failed = error_of(why, transaction.node());
     } catch (...) {
       thrown = std::current_exception();
       failed =
@@ -125,7 +127,7 @@ struct borrowed_run {
                 "the code that borrowed the transaction threw an exception of its own; nothing was written"};
     }
     auto const back = lent.give_back();
-    // That the transaction was ended or the connection lost says more than what came of it.
+    // An ended transaction or a lost connection explains more than the error that followed from it.
     if (!back &&
         (back.error().code() == error_code::statement_refused || needs_reconnect(back.error().code())))
       return back.error();
@@ -141,7 +143,8 @@ result<write_receipt> in_pqxx_transaction(client_session& session, std::string_v
                                           std::function<void(pqxx::dbtransaction&)> const& code,
                                           borrow_options const& borrow, write_options const& options) {
   borrowed_run run{code, borrow};
-  auto done = session.write(table, key, [&](write_transaction& in) { return run(in); }, options);
+  auto done =
+      session.write(table, key, [&](write_transaction& transaction) { return run(transaction); }, options);
   if (!done && run.thrown && done.error().code() == error_code::cancelled) std::rethrow_exception(run.thrown);
   return done;
 }

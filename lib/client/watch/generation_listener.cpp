@@ -27,7 +27,7 @@ bool generation_listener::listen() {
   if (now() < retry_) return false;
   retry_ = steady_time::max();  // until this attempt is over: a pause begins after it
   auto address = options_.source;
-  // The thread that polls waits for it: a source that does not answer must not keep it from asking other
+  // The polling thread waits for it: a source that does not answer must not keep that thread from other
   // nodes.
   address.connect_timeout = std::min(address.connect_timeout, connect_wait);
   if (address.node.empty()) address.node = "source";
@@ -45,7 +45,7 @@ bool generation_listener::listen() {
 bool generation_listener::wait(steady_time until, std::function<bool()> const& is_ended) {
   bool const was_listening = is_listening_;
   if (!listen()) return false;
-  if (!was_listening) return true;  // what was published before LISTEN: look once
+  if (!was_listening) return true;  // something may have been published before LISTEN: poll once
   while (now() < until && !is_ended()) {
     auto const arrived = link_->notifications(std::min(until, now() + slice));
     if (!arrived) {

@@ -1,4 +1,4 @@
-// Hears of new generations as they are published. Polling stays the truth: what is lost here costs one
+// Listens for new generations as they are published. Polling still decides: a lost notification costs one
 // interval and nothing else.
 #pragma once
 
@@ -17,8 +17,8 @@ class generation_listener {
  public:
   explicit generation_listener(client_options const& options) : options_(options) {}
 
-  /// Waits until a notification arrives, the time is over, or `is_ended` says so (asked every 100 ms). Where
-  /// it cannot listen it returns false at once, and the caller waits by itself.
+  /// Waits until a notification arrives, the time is over, or `is_ended` returns true (asked every 100
+  /// ms). If it cannot listen it returns false at once, and the caller waits by itself.
   bool wait(steady_time until, std::function<bool()> const& is_ended);
   bool is_listening() const noexcept { return is_listening_; }
   std::uint64_t heard() const noexcept { return heard_; }

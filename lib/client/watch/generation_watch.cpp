@@ -17,13 +17,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds heartbeat_interval{1000};
-constexpr milliseconds look_time{1000};  // for one node
-constexpr milliseconds look_min{
-    50};  // a query that has begun is not given up for a hurried caller sooner: that breaks its session
+constexpr milliseconds query_time{1000};  // for one node
+constexpr milliseconds query_min{
+    50};  // a query that has begun gets at least this time: to give it up breaks its session
 constexpr milliseconds source_pause{500};       // after the source did not answer
 constexpr milliseconds report_pause{60000};     // after a report was not taken
 constexpr milliseconds unreadable_pause{5000};  // until a document that could not be read is read again
-constexpr milliseconds fresh_enough{2};         // a look this young serves everybody
+constexpr milliseconds fresh_enough{2};         // a poll this recent serves every caller
 
 steady_time now() { return system_clock_source().now(); }
 
@@ -53,12 +53,12 @@ result<> generation_watch::take(generation found, std::string const& node) {
   return success();
 }
 
-result<> generation_watch::take_from(session& on, std::string const& node, steady_time deadline) {
-  query_limit const limited{on, std::min(std::max(deadline, now() + look_min), now() + look_time)};
-  BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(on));
+result<> generation_watch::take_from(session& link, std::string const& node, steady_time deadline) {
+  query_limit const limited{link, std::min(std::max(deadline, now() + query_min), now() + query_time)};
+  BOOST_OUTCOME_TRY(auto const newest, newest_generation_number(link));
   auto const& known = unreadable_[node];
   if (newest <= number() || (newest == known.number && now() < known.again)) return success();
-  BOOST_OUTCOME_TRY(auto read, read_newest_readable_generation(on, number()));
+  BOOST_OUTCOME_TRY(auto read, read_newest_readable_generation(link, number()));
   auto taken = read.found ? take(std::move(*read.found), node) : result<>{success()};
   if (!taken)
     refuse(newest, node, taken.error());
@@ -69,7 +69,7 @@ result<> generation_watch::take_from(session& on, std::string const& node, stead
   return success();
 }
 
-// Keep the last good one: the fences of the nodes decide what it may still do.
+// The client keeps the last good generation. The fences of the nodes decide what it may still do.
 void generation_watch::refuse(std::uint64_t newest, std::string const& node, error const& why) {
   unreadable_[node] = {newest, now() + unreadable_pause};
   ask_others_ = true;
@@ -96,9 +96,9 @@ client_health generation_watch::health() const {
 }
 
 result<> generation_watch::poll_source(steady_time latest) {
-  auto const look_end = now() + look_time;
-  auto const deadline = std::min(latest, look_end);
-  bool const is_hurried = latest < look_end;  // its caller's deadline says nothing about the source
+  auto const query_end = now() + query_time;
+  auto const deadline = std::min(latest, query_end);
+  bool const is_hurried = latest < query_end;  // the caller's deadline says nothing about the source
   if (!source_ || source_->is_broken()) {
     source_.reset();
     if (now() < source_retry_)
@@ -108,7 +108,7 @@ result<> generation_watch::poll_source(steady_time latest) {
     address.application_name = options_.application;
     auto const left = std::chrono::duration_cast<milliseconds>(deadline - now());
     address.connect_timeout = std::clamp(left, milliseconds{1}, address.connect_timeout);
-    auto made = connect_with_facts(address, nullptr);
+    auto made = connect_identified(address, nullptr);
     if (!made) {
       if (!is_hurried) source_retry_ = now() + source_pause;
       return made.error();
@@ -132,7 +132,7 @@ result<> generation_watch::poll_others(steady_time deadline) {
                       "looking for a generation: neither the source nor another node answered"}};
   for (auto const& address : addresses) {
     if (now() >= deadline) break;
-    auto lent = pools_.lend(address, std::min(deadline, now() + look_time));
+    auto lent = pools_.lend(address, std::min(deadline, now() + query_time));
     auto taken = lent ? take_from(*lent.value().link, address.node, deadline) : result<>{lent.error()};
     if (taken) last = success();
   }
@@ -166,7 +166,7 @@ result<bool> generation_watch::refresh(std::uint64_t seen, steady_time deadline)
 result<> generation_watch::start() {
   {
     std::lock_guard const lock{poll_mutex_};
-    BOOST_OUTCOME_TRYV(poll(now() + look_time + options_.source.connect_timeout));
+    BOOST_OUTCOME_TRYV(poll(now() + query_time + options_.source.connect_timeout));
   }
   if (!view())
     return error{error_code::precondition_failed, "opening a client: no generation is published",
@@ -180,7 +180,7 @@ void generation_watch::heartbeat() {
   std::lock_guard const lock{poll_mutex_};
   next_heartbeat_ = now() + heartbeat_interval;
   if (!source_ || source_->is_broken()) return;
-  query_limit const limited{*source_, now() + look_time};
+  query_limit const limited{*source_, now() + query_time};
   client_entry const entry{.client_id = client_id_,
                            .application = options_.application,
                            .library_version = SHARDWAY_VERSION,
@@ -189,14 +189,15 @@ void generation_watch::heartbeat() {
   if (!done && options_.listener) options_.listener->on_trouble("registering the client", done.error());
 }
 
-// A catalog of an older schema has no place for reports: told once, and tried again later.
+// A catalog of an older schema has no table for reports. The listener learns of it, and the upload is
+// tried again later.
 void generation_watch::upload_report() {
   if (!make_report_) return;
   auto report = make_report_();
   std::lock_guard const lock{poll_mutex_};
   next_report_ = now() + options_.report_interval;
   if (!source_ || source_->is_broken() || report == reported_) return;
-  query_limit const limited{*source_, now() + look_time};
+  query_limit const limited{*source_, now() + query_time};
   auto const done = put_call_report(*source_, client_id_, options_.application, report);
   if (done) {
     reported_ = std::move(report);
@@ -221,10 +222,10 @@ bool generation_watch::wait_for_news() {
 void generation_watch::work() {
   while (wait_for_news()) {
     auto const before = number();
-    auto const looked = refresh(before, now() + look_time * 2);
-    if (!looked && options_.listener)
-      options_.listener->on_trouble("looking for a generation", looked.error());
-    // A new generation is told at once: the wave's gate waits for it.
+    auto const polled = refresh(before, now() + query_time * 2);
+    if (!polled && options_.listener)
+      options_.listener->on_trouble("looking for a generation", polled.error());
+    // A new generation is registered at once: the wave's gate waits for it.
     if (number() != before || now() >= next_heartbeat_) heartbeat();
     if (now() >= next_report_) upload_report();
   }
@@ -242,7 +243,7 @@ void generation_watch::stop() noexcept {
   make_report_ = nullptr;
   std::lock_guard const lock{poll_mutex_};
   if (source_ && !source_->is_broken()) {
-    query_limit const limited{*source_, now() + look_time};
+    query_limit const limited{*source_, now() + query_time};
     (void)leave_client(*source_, client_id_);
   }
   source_.reset();

@@ -1,4 +1,4 @@
-// Holds the newest generation and looks for newer ones: at the source first, at any other node while the
+// Holds the newest generation and polls for newer ones: on the source, and on other nodes while the
 // source is down (K1).
 #pragma once
 
@@ -25,15 +25,16 @@ class generation_watch {
   /// Reads the first generation and starts the thread. Errors: `client::open`.
   result<> start();
   void stop() noexcept;
-  /// The thread uploads what `make` gives, each `report_interval` and at the end, where it is new.
+  /// The thread uploads what `make` returns, each `report_interval` and at the end, if it has changed.
   /// Preconditions: not yet started.
   void report_with(std::function<std::string()> make) { make_report_ = std::move(make); }
 
   std::shared_ptr<routing_view const> view() const;
   client_health health() const;
   std::uint64_t number() const noexcept { return number_.load(std::memory_order_acquire); }
-  /// Looks now, unless somebody has looked since this was called or within the last moments. Whether there is
-  /// a newer one than `seen`. Errors: no node answered; the deadline came while somebody else was looking.
+  /// Polls now, unless another thread has polled since this was called or a moment before. Returns
+  /// whether there is a newer generation than `seen`. Errors: no node answered; the deadline came while
+  /// another thread was polling.
   result<bool> refresh(std::uint64_t seen, steady_time deadline);
 
  private:
@@ -55,7 +56,7 @@ class generation_watch {
   client_health refused_{};
   std::shared_ptr<routing_view const> view_;
   std::atomic<std::uint64_t> number_{};
-  std::timed_mutex poll_mutex_;  ///< of the four below: one look at a time
+  std::timed_mutex poll_mutex_;  ///< of the members up to listener_: one poll at a time
   std::unique_ptr<session> source_;
   steady_time source_retry_{};
   steady_time polled_{};
@@ -75,22 +76,6 @@ class generation_watch {
   std::condition_variable stop_changed_;
   bool stopping_{};
   std::thread thread_;
-};
-
-/// A session's own copy of the pointer. Thread safety: one thread at a time. Lifetime: the watch outlives it.
-class view_reader {
- public:
-  explicit view_reader(generation_watch const& from) : from_(from) {}
-  /// The newest view. Lifetime: until the next call; a copy keeps it. Cost: one atomic load, unless there is
-  /// a new generation.
-  std::shared_ptr<routing_view const> const& current() {
-    if (!cached_ || cached_->current.number != from_.number()) cached_ = from_.view();
-    return cached_;
-  }
-
- private:
-  generation_watch const& from_;
-  std::shared_ptr<routing_view const> cached_;
 };
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// Looks after a client's pools in a thread of its own, so that a node that does not answer delays nothing
+// Maintains a client's pools in a thread of its own, so that a node that does not answer delays nothing
 // else.
 #pragma once
 

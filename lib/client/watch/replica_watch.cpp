@@ -2,56 +2,50 @@
 
 #include <algorithm>
 
+#include "lib/read/replay_position.hpp"
+
 namespace shardway {
 inline namespace v0 {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds look_time{250};
+constexpr milliseconds query_time{250};
 constexpr milliseconds pause_after_failure{500};
 constexpr std::chrono::seconds samples_kept{60};
 constexpr milliseconds samples_apart{10};
 
 steady_time now() { return system_clock_source().now(); }
 
-result<token_position> replica_position(session& on) {
-  BOOST_OUTCOME_TRY(
-      auto const said,
-      on.query({.sql = "SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), "
-                       "(SELECT coalesce(max(incarnation), 0) FROM shardway.incarnation)",
-                .name = "shardway_replay"},
-               now() + look_time));
-  auto const position = lsn::parse(said.text(0, 0));
-  if (!position || !said.boolean(0, 1))
-    return error{error_code::precondition_failed, "the replica is not in recovery"};
-  BOOST_OUTCOME_TRY(auto const incarnation, said.integer(0, 2));
-  return token_position{on.identity().system_identifier, static_cast<std::int32_t>(incarnation), *position};
+result<token_position> replica_position(session& link) {
+  BOOST_OUTCOME_TRY(auto const answer, link.query(replay_position_statement(), now() + query_time));
+  if (auto const position = parse_replay_position(answer, link.identity())) return *position;
+  return error{error_code::precondition_failed, "the replica is not in recovery"};
 }
 
 // Where the shard's stream is in the source's WAL.
-result<token_position> stream_position_of(session& on) {
+result<token_position> stream_position_of(session& link) {
   BOOST_OUTCOME_TRY(
-      auto const said,
-      on.query(
+      auto const answer,
+      link.query(
           {.sql =
                "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id "
                "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked)",
            .name = "shardway_stream"},
-          now() + look_time));
-  auto const position = lsn::parse(said.text(0, 0));
-  if (!position || said.boolean(0, 1))
+          now() + query_time));
+  auto const position = lsn::parse(answer.text(0, 0));
+  if (!position || answer.boolean(0, 1))
     return error{error_code::precondition_failed, "the stream has no position, or a key is parked"};
   return token_position{.system_identifier = 0, .incarnation = 0, .position = *position};
 }
 
 bool shards_serve_reads(generation const& current) {
   return std::any_of(current.tables.begin(), current.tables.end(), [&](table_state const& table) {
-    auto const at = current.find_group(table.manifest.group)->stage;
-    if (table.manifest.kind == table_kind::reference && at == stage::replicating) return true;
+    auto const reached = current.find_group(table.manifest.group)->stage;
+    if (table.manifest.kind == table_kind::reference && reached == stage::replicating) return true;
     if (table.manifest.kind != table_kind::reference && table.manifest.reads.from_shards_percent == 0)
       return false;
-    return at == stage::dual_writing || at == stage::sharded;
+    return reached == stage::dual_writing || reached == stage::sharded;
   });
 }
 
@@ -70,15 +64,15 @@ void replica_watch::stop() noexcept {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<replica_view> replica_watch::of(node_definition const& primary) const {
+std::vector<replica_view> replica_watch::replicas_of(node_definition const& primary) const {
   std::vector<replica_view> views;
-  auto const at = now();
+  auto const time = now();
   std::lock_guard const lock{mutex_};
   for (auto const& replica : primary.replicas) {
     auto const found = replicas_.find(replica.name);
     views.push_back(found == replicas_.end() ? replica_view{} : found->second.seen);
     if (found == replicas_.end()) continue;
-    views.back().avoided = found->second.health.is_avoided(at);
+    views.back().avoided = found->second.health.is_avoided(time);
     views.back().cost = found->second.health.cost();
   }
   return views;
@@ -100,17 +94,15 @@ std::optional<token_position> replica_watch::newest_position(std::string const& 
   return found->second.back().position;
 }
 
-void replica_watch::told(std::string const& node, read_host::replica_news how,
-                         std::chrono::nanoseconds took) {
-  using news = read_host::replica_news;
+void replica_watch::record(std::string const& node, read_outcome outcome, std::chrono::nanoseconds took) {
   std::lock_guard const lock{mutex_};
   auto const found = replicas_.find(node);
   if (found == replicas_.end()) return;
   auto& health = found->second.health;
-  if (how == news::begun) return health.begun();
+  if (outcome == read_outcome::begun) return health.begun();
   health.ended();
-  if (how == news::answered) health.answered(took);
-  if (how == news::failed) health.failed(now());
+  if (outcome == read_outcome::answered) health.answered(took);
+  if (outcome == read_outcome::failed) health.failed(now());
 }
 
 void replica_watch::wait_for_news(steady_time deadline) {
@@ -149,25 +141,25 @@ void replica_watch::poll(std::string const& key, connect_options const& address,
   };
   if (!one->link) {
     auto quick = address;
-    quick.connect_timeout = std::min(quick.connect_timeout, look_time);
+    quick.connect_timeout = std::min(quick.connect_timeout, query_time);
     auto made = connect(quick);
     if (!made) return give_up();
     one->link = std::move(made).value();
   }
   auto const asked = now();
-  auto const at = ask(*one->link);
-  if (!at) return give_up();
-  put(key, {.known = true, .position = at.value()}, now() - asked);
+  auto const position = ask(*one->link);
+  if (!position) return give_up();
+  put(key, {.known = true, .position = position.value()}, now() - asked);
 }
 
 void replica_watch::poll_primary(node_definition const& node, bool is_source) {
   auto const asked = now();
-  auto lent = pools_.lend(pools_.address_of(node, is_source), asked + look_time);
+  auto lent = pools_.lend(pools_.address_of(node, is_source), asked + query_time);
   if (!lent) return;
-  auto const said = lent.value().link->query(
+  auto const answer = lent.value().link->query(
       {.sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()", .name = "shardway_position"},
-      asked + look_time);
-  auto const position = said ? lsn::parse(said.value().text(0, 0)) : std::nullopt;
+      asked + query_time);
+  auto const position = answer ? lsn::parse(answer.value().text(0, 0)) : std::nullopt;
   if (!position) return;
   std::lock_guard const lock{mutex_};
   auto& kept = samples_[node.name];

@@ -1,5 +1,5 @@
-// Where the replicas and the shards' streams are: their positions, and the primaries' positions over time for
-// bounded staleness.
+// Polls the positions of replicas and of the shards' streams, and keeps the primaries' positions over
+// time for bounded staleness.
 #pragma once
 
 #include <condition_variable>
@@ -10,9 +10,9 @@
 
 #include "lib/client/pools/identified_session.hpp"
 #include "lib/client/watch/generation_watch.hpp"
+#include "lib/read/read_host.hpp"
 #include "lib/read/replica_choice.hpp"
 #include "lib/read/replica_health.hpp"
-#include "lib/read/routed_read.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -27,18 +27,18 @@ class replica_watch {
   void stop() noexcept;
 
   /// The replicas of a node in the generation's order; unknown ones where nothing has been polled yet.
-  std::vector<replica_view> of(node_definition const& primary) const;
-  /// A shard's progress in the source's WAL; `at` names no system. Polled only while the generation lets
-  /// shards serve reads.
+  std::vector<replica_view> replicas_of(node_definition const& primary) const;
+  /// A shard's progress in the source's WAL; its position names no system. Polled only while the generation
+  /// lets shards serve reads.
   replica_view shard(std::string const& name) const;
   /// The newest position of a node that has replicas, or of the source while shards serve reads. Nothing: not
   /// known.
   std::optional<token_position> newest_position(std::string const& primary) const;
   void wait_for_news(steady_time deadline);
-  /// How a read of a replica or shard went.
-  void told(std::string const& node, read_host::replica_news how, std::chrono::nanoseconds took);
-  /// A position of the primary that was its newest at or after `oldest`: a replica that has it is no staler.
-  /// Nothing: not known.
+  /// Records how a read of a replica or shard went.
+  void record(std::string const& node, read_outcome outcome, std::chrono::nanoseconds took);
+  /// A position that was the primary's newest at or after `oldest`. A replica that has reached it is no
+  /// staler. Nothing: not known.
   std::optional<token_position> primary_position_since(std::string const& primary, steady_time oldest) const;
 
  private:

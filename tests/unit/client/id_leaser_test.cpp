@@ -32,8 +32,8 @@ struct catalog {
 };
 
 TEST(id_leaser, no_id_is_given_twice_to_threads_that_ask_together) {
-  catalog from;
-  id_leaser ids{from.function()};
+  catalog source;
+  id_leaser ids{source.function()};
   std::vector<std::vector<std::int64_t>> taken(4);
   {
     std::vector<std::jthread> threads;
@@ -51,21 +51,21 @@ TEST(id_leaser, no_id_is_given_twice_to_threads_that_ask_together) {
 }
 
 TEST(id_leaser, the_next_block_is_there_before_the_first_is_used_up) {
-  catalog from;
-  id_leaser ids{from.function()};
+  catalog source;
+  id_leaser ids{source.function()};
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(value_of(ids.take("t", 10, soon())), i);
-  while (from.asked < 2)
+  while (source.asked < 2)
     std::this_thread::yield();  // half of it is used: the second was asked for by nobody's wait
-  from.is_down = true;
+  source.is_down = true;
   for (int i = 6; i <= 20; ++i) EXPECT_EQ(value_of(ids.take("t", 10, soon())), i);
   EXPECT_EQ(ids.take("t", 10, soon()).error().code(), error_code::node_unreachable);
-  from.is_down = false;
+  source.is_down = false;
   EXPECT_EQ(value_of(ids.take("t", 10, soon())), 21);
 }
 
 TEST(id_leaser, tables_have_blocks_of_their_own_and_a_block_of_one_works) {
-  catalog from;
-  id_leaser ids{from.function()};
+  catalog source;
+  id_leaser ids{source.function()};
   std::set<std::int64_t> all;
   for (int i = 0; i < 50; ++i) {
     all.insert(value_of(ids.take("a", 1, soon())));
@@ -75,8 +75,8 @@ TEST(id_leaser, tables_have_blocks_of_their_own_and_a_block_of_one_works) {
 }
 
 TEST(id_leaser, stopped_it_gives_what_it_has_and_then_says_so) {
-  catalog from;
-  id_leaser ids{from.function()};
+  catalog source;
+  id_leaser ids{source.function()};
   EXPECT_EQ(value_of(ids.take("t", 2, soon())), 1);
   ids.stop();
   std::int64_t last = 1;

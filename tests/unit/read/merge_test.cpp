@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include "lib/read/compare_values.hpp"
+#include "lib/read/merge_sql.hpp"
+#include "lib/store/text_array.hpp"
+
 namespace {
 
 using namespace shardway;
@@ -17,10 +21,11 @@ rows part(std::uint32_t type, std::vector<text_value> values, std::string const&
   auto const count = values.size();
   return rows{{{"value", type}, {"origin", text_oid}}, count, std::move(all), 0};
 }
-std::vector<std::string> list(rows const& of) {
+std::vector<std::string> list(rows const& merged) {
   std::vector<std::string> all;
-  for (std::size_t i = 0; i < of.size(); ++i)
-    all.push_back((of.at(i, 0) ? std::string(*of.at(i, 0)) : "null") + std::string(of.text(i, 1)));
+  for (std::size_t i = 0; i < merged.size(); ++i)
+    all.push_back((merged.at(i, 0) ? std::string(*merged.at(i, 0)) : "null") +
+                  std::string(merged.text(i, 1)));
   return all;
 }
 
@@ -104,11 +109,9 @@ TEST(merge, each_node_sorts_and_limits_its_own_part) {
 }
 
 TEST(merge, a_text_array_is_quoted) {
-  text_array made;
-  for (auto const* value : {"a", "", "NULL", "q\"uo\\te", "{,}"}) made.add(value);
-  made.add(std::nullopt);
-  EXPECT_EQ(std::move(made).text(), R"({"a","","NULL","q\"uo\\te","{,}",NULL})");
-  EXPECT_EQ(text_array{}.text(), "{}");
+  std::vector<text_value> const values{"a", "", "NULL", "q\"uo\\te", "{,}", std::nullopt};
+  EXPECT_EQ(text_array(values), R"({"a","","NULL","q\"uo\\te","{,}",NULL})");
+  EXPECT_EQ(text_array(std::vector<text_value>{}), "{}");
 }
 
 TEST(merge, numbers_of_a_server_are_looked_at) {

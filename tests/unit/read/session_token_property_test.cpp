@@ -76,24 +76,24 @@ TEST(session_token_property, another_system_never_takes_a_nodes_place_whatever_t
 
 std::string mutated(std::string text, std::mt19937_64& random) {
   for (auto changes = 1 + random() % 4; changes > 0; --changes) {
-    auto const at = random() % (text.size() + 1);
-    auto const length = std::min<std::size_t>(random() % 8, text.size() - at);
+    auto const begin = random() % (text.size() + 1);
+    auto const length = std::min<std::size_t>(random() % 8, text.size() - begin);
     constexpr std::string_view likely = "0123456789abcdefF:;=.-+ \n\0\xff";
     switch (random() % 5) {
       case 0:
-        text.insert(at, 1, likely[random() % likely.size()]);
+        text.insert(begin, 1, likely[random() % likely.size()]);
         break;
       case 1:
-        text.erase(at, length);
+        text.erase(begin, length);
         break;
       case 2:
-        text.insert(at, text.substr(at, length));
+        text.insert(begin, text.substr(begin, length));
         break;
       case 3:
-        text.resize(at);
+        text.resize(begin);
         break;
       default:
-        if (at < text.size()) text[at] = static_cast<char>(random());
+        if (begin < text.size()) text[begin] = static_cast<char>(random());
     }
   }
   return text;

@@ -13,23 +13,23 @@ rows answer(std::vector<std::vector<text_value>> const& lines,
   for (auto const& line : lines) values.insert(values.end(), line.begin(), line.end());
   return rows{std::move(columns), lines.size(), std::move(values), static_cast<std::int64_t>(lines.size())};
 }
-answer_digest of(std::vector<std::vector<text_value>> const& lines, bool is_ordered = false) {
+answer_digest digest(std::vector<std::vector<text_value>> const& lines, bool is_ordered = false) {
   return digest_of(answer(lines), is_ordered);
 }
 
 TEST(shadow_compare, order_counts_only_where_it_was_asked_for) {
-  EXPECT_EQ(of({{"1", "x"}, {"2", "y"}}), of({{"2", "y"}, {"1", "x"}}));
-  EXPECT_NE(of({{"1", "x"}, {"2", "y"}}, true), of({{"2", "y"}, {"1", "x"}}, true));
-  EXPECT_EQ(of({{"1", "x"}, {"2", "y"}}, true), of({{"1", "x"}, {"2", "y"}}, true));
+  EXPECT_EQ(digest({{"1", "x"}, {"2", "y"}}), digest({{"2", "y"}, {"1", "x"}}));
+  EXPECT_NE(digest({{"1", "x"}, {"2", "y"}}, true), digest({{"2", "y"}, {"1", "x"}}, true));
+  EXPECT_EQ(digest({{"1", "x"}, {"2", "y"}}, true), digest({{"1", "x"}, {"2", "y"}}, true));
 }
 
 TEST(shadow_compare, values_nulls_and_their_borders_count) {
-  auto const one = of({{"1", "x"}});
-  for (auto const& other : {of({{"1", ""}}), of({{"1", std::nullopt}}), of({{"1x", ""}}), of({{"x", "1"}}),
-                            of({{"1", "x"}, {"1", "x"}}), of({})})
+  auto const one = digest({{"1", "x"}});
+  for (auto const& other : {digest({{"1", ""}}), digest({{"1", std::nullopt}}), digest({{"1x", ""}}),
+                            digest({{"x", "1"}}), digest({{"1", "x"}, {"1", "x"}}), digest({})})
     EXPECT_NE(one, other);
-  EXPECT_NE(of({{"", std::nullopt}}), of({{std::nullopt, ""}}));
-  EXPECT_NE(of({{"1", "x"}, {"1", "x"}, {"2", "y"}}), of({{"1", "x"}, {"2", "y"}, {"2", "y"}}))
+  EXPECT_NE(digest({{"", std::nullopt}}), digest({{std::nullopt, ""}}));
+  EXPECT_NE(digest({{"1", "x"}, {"1", "x"}, {"2", "y"}}), digest({{"1", "x"}, {"2", "y"}, {"2", "y"}}))
       << "how often a row is there counts";
 }
 
@@ -43,8 +43,8 @@ TEST(shadow_compare, columns_count_by_name_and_by_the_servers_own_types) {
       << "a type of the user's has another number on each server";
 }
 
-answer_digest const a = of({{"1", "a"}}), b = of({{"1", "b"}}), c = of({{"1", "c"}}), d = of({{"1", "d"}}),
-                    e = of({{"1", "e"}});
+answer_digest const a = digest({{"1", "a"}}), b = digest({{"1", "b"}}), c = digest({{"1", "c"}}),
+                    d = digest({{"1", "d"}}), e = digest({{"1", "e"}});
 
 TEST(shadow_rounds, equal_later_is_stale) {
   shadow_rounds as_before{a}, as_after{a};

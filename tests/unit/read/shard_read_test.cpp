@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/read/hedge.hpp"
+#include "lib/read/hedge_budget.hpp"
 
 namespace {
 
@@ -31,24 +31,25 @@ TEST(served_by_shard, is_exact_stable_and_spread_over_all_shards) {
 read_need needs(std::uint64_t position) {
   return {.position = token_position{7, 1, lsn{position}}, .cannot_be_judged = false};
 }
-constexpr shard_view at(std::uint64_t applied) {
+constexpr shard_view applied_up_to(std::uint64_t applied) {
   return {.known = true, .avoided = false, .applied = lsn{applied}};
 }
 
 TEST(choose_shard, asks_a_shard_that_is_far_enough) {
-  EXPECT_EQ(choose_shard({}, at(1), true), shard_place::shard);
-  EXPECT_EQ(choose_shard(needs(100), at(100), false), shard_place::shard);
-  EXPECT_EQ(choose_shard(needs(100), at(99), true), shard_place::wait);
-  EXPECT_EQ(choose_shard(needs(100), at(99), false), shard_place::source);
+  EXPECT_EQ(choose_shard({}, applied_up_to(1), true), shard_place::shard);
+  EXPECT_EQ(choose_shard(needs(100), applied_up_to(100), false), shard_place::shard);
+  EXPECT_EQ(choose_shard(needs(100), applied_up_to(99), true), shard_place::wait);
+  EXPECT_EQ(choose_shard(needs(100), applied_up_to(99), false), shard_place::source);
 }
 
 TEST(choose_shard, asks_none_that_is_unknown_or_failing_and_for_no_need_that_can_not_be_judged) {
   EXPECT_EQ(choose_shard({}, {}, true), shard_place::source);
   EXPECT_EQ(choose_shard({}, {.known = true, .avoided = true, .applied = lsn{500}}, true),
             shard_place::source);
-  EXPECT_EQ(choose_shard({.position = {}, .cannot_be_judged = true}, at(500), true), shard_place::source);
+  EXPECT_EQ(choose_shard({.position = {}, .cannot_be_judged = true}, applied_up_to(500), true),
+            shard_place::source);
   EXPECT_EQ(choose_shard({.position = token_position{7, 1, unknown_position}, .cannot_be_judged = false},
-                         at(500), true),
+                         applied_up_to(500), true),
             shard_place::source);
 }
 

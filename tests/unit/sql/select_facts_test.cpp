@@ -8,10 +8,10 @@ namespace {
 using namespace shardway;
 
 TEST(select_facts, names_what_is_qualified) {
-  auto const shape = facts_of_select(
+  auto const facts = facts_of_select(
       "SELECT o.note, \"C\".x FROM Shop.Orders AS o JOIN \"shop\".\"Items\" i ON i.\"order id\" = o.id -- "
       "shop.other\n WHERE o.n = 'shop.text'");
-  EXPECT_THAT(shape.names, ::testing::ElementsAre("o.note", "C.x", "shop.orders", "shop.Items", "i.order id",
+  EXPECT_THAT(facts.names, ::testing::ElementsAre("o.note", "C.x", "shop.orders", "shop.Items", "i.order id",
                                                   "o.id", "o.n"));
 }
 

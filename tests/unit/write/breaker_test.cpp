@@ -42,12 +42,12 @@ TEST(breaker, lets_one_trial_through_after_the_wait) {
 
 TEST(breaker, waits_longer_after_each_failed_trial_up_to_a_limit) {
   auto one = opened();
-  auto at = start + 100ms;
+  auto time = start + 100ms;
   for (auto const wait : {200ms, 300ms, 300ms}) {
-    ASSERT_TRUE(one.may_try(at));
-    EXPECT_FALSE(one.failed(at));
-    EXPECT_FALSE(one.may_try(at + wait - 1ms));
-    at += wait;
+    ASSERT_TRUE(one.may_try(time));
+    EXPECT_FALSE(one.failed(time));
+    EXPECT_FALSE(one.may_try(time + wait - 1ms));
+    time += wait;
   }
 }
 

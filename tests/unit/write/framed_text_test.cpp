@@ -25,10 +25,10 @@ std::shared_ptr<generation const> generation_with(std::vector<std::string> const
   return made;
 }
 
-std::shared_ptr<framed_text const> text_in(std::shared_ptr<generation const> const& in,
+std::shared_ptr<framed_text const> text_in(std::shared_ptr<generation const> const& current,
                                            bool with_outbox = true, std::size_t table = 0) {
-  return framed_text_of(in, in->tables[table], know_statement(update_sql)->lexed, update_sql, with_outbox,
-                        false);
+  return framed_text_of(current, current->tables[table], know_statement(update_sql)->lexed, update_sql,
+                        with_outbox, false);
 }
 
 TEST(framed_text, is_made_once_for_a_generation) {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/write/batch.hpp"
+#include "lib/write/rows_by_node.hpp"
 #include "lib/write/second_half.hpp"
 
 namespace {
@@ -13,18 +13,25 @@ namespace {
 using namespace shardway;
 
 TEST(operations, every_part_of_a_call_and_where_it_ends_counts) {
-  auto const of = [](std::string_view id, std::string_view table, shard_key const& key, std::string_view sql,
-                     std::vector<text_value> const& parameters) {
+  auto const digest = [](std::string_view id, std::string_view table, shard_key const& key,
+                         std::string_view sql, std::vector<text_value> const& parameters) {
     return operation_digest(id, table, key, sql, parameters);
   };
-  std::vector<std::string> const all{
-      of("a", "t", 1, "s", {"p"}),          of("b", "t", 1, "s", {"p"}), of("a", "u", 1, "s", {"p"}),
-      of("a", "t", 2, "s", {"p"}),          of("a", "t", 1, "r", {"p"}), of("a", "t", 1, "s", {"q"}),
-      of("a", "t", 1, "s", {std::nullopt}), of("a", "t", 1, "s", {""}),  of("a", "t", 1, "s", {}),
-      of("at", "", 1, "s", {"p"}),          of("a", "t", 1, "sp", {""}), of("a", "t", 1, "s", {"p", ""}),
-      of("a", "t", 1, "s", {"", "p"})};
+  std::vector<std::string> const all{digest("a", "t", 1, "s", {"p"}),
+                                     digest("b", "t", 1, "s", {"p"}),
+                                     digest("a", "u", 1, "s", {"p"}),
+                                     digest("a", "t", 2, "s", {"p"}),
+                                     digest("a", "t", 1, "r", {"p"}),
+                                     digest("a", "t", 1, "s", {"q"}),
+                                     digest("a", "t", 1, "s", {std::nullopt}),
+                                     digest("a", "t", 1, "s", {""}),
+                                     digest("a", "t", 1, "s", {}),
+                                     digest("at", "", 1, "s", {"p"}),
+                                     digest("a", "t", 1, "sp", {""}),
+                                     digest("a", "t", 1, "s", {"p", ""}),
+                                     digest("a", "t", 1, "s", {"", "p"})};
   EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size());
-  EXPECT_EQ(all[0], of("a", "t", 1, "s", {"p"}));
+  EXPECT_EQ(all[0], digest("a", "t", 1, "s", {"p"}));
   EXPECT_EQ(all[0].size(), 64U);
 }
 
@@ -38,8 +45,8 @@ TEST(operations, one_write_in_256_sweeps) {
   EXPECT_EQ(sweeping, 1);
 }
 
-write_target at(node_index node, std::string name) {
-  write_target target;
+call_target target_on(node_index node, std::string name) {
+  call_target target;
   target.node = node;
   target.node_name = std::move(name);
   return target;
@@ -48,7 +55,8 @@ write_target at(node_index node, std::string name) {
 TEST(batch_rows, go_by_node_in_the_callers_order) {
   node_index const first{shard_id{0}}, second{shard_id{1}};
   std::vector<std::size_t> const rows{4, 5, 6, 7};
-  std::vector<write_target> const targets{at(second, "b"), at(first, "a"), at(second, "b"), at(first, "a")};
+  std::vector<call_target> const targets{target_on(second, "b"), target_on(first, "a"),
+                                         target_on(second, "b"), target_on(first, "a")};
   auto const parts = rows_by_node(rows, targets);
   ASSERT_EQ(parts.size(), 2U);
   EXPECT_EQ(parts[0], (std::vector<std::size_t>{4, 6}));
@@ -73,7 +81,7 @@ TEST(second_half, is_one_job_a_shard_and_the_worse_state_decides) {
   EXPECT_EQ(jobs[1].changes[1].row.ordinal, 2);
   dual_write_result const applied{.state = dual_write_state::applied, .reason = {}, .rows_applied = 2};
   dual_write_result const pending{.state = dual_write_state::pending, .reason = "late", .rows_applied = 1};
-  for (auto const& both : {joined(applied, pending), joined(pending, applied)}) {
+  for (auto const& both : {combined(applied, pending), combined(pending, applied)}) {
     EXPECT_EQ(both.state, dual_write_state::pending);
     EXPECT_EQ(both.reason, "late");
     EXPECT_EQ(both.rows_applied, 3);

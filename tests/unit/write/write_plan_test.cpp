@@ -12,8 +12,8 @@ constexpr shard_id placed{3};
 constexpr stage stages[]{stage::observing,    stage::copying, stage::replicating,
                          stage::dual_writing, stage::sharded, stage::finalized};
 
-write_plan plan(stage at, table_kind kind, node_index authority, dual_write_mode mode) {
-  return plan_write(at, kind, authority, placed, mode, 250ms);
+write_plan plan(stage group_stage, table_kind kind, node_index authority, dual_write_mode mode) {
+  return plan_write(group_stage, kind, authority, placed, mode, 250ms);
 }
 
 TEST(write_plan, observing_leaves_everything_alone) {
@@ -24,34 +24,34 @@ TEST(write_plan, observing_leaves_everything_alone) {
 }
 
 TEST(write_plan, a_reference_table_is_fenced_and_never_captured) {
-  for (auto const at : stages) {
-    if (at == stage::observing) continue;
+  for (auto const group_stage : stages) {
+    if (group_stage == stage::observing) continue;
     for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
-      EXPECT_EQ(plan(at, table_kind::reference, source_node, mode), (write_plan{.fenced = true}));
+      EXPECT_EQ(plan(group_stage, table_kind::reference, source_node, mode), (write_plan{.fenced = true}));
   }
 }
 
 TEST(write_plan, a_shards_authority_is_fenced_and_checked_and_writes_nowhere_else) {
-  for (auto const at : stages) {
-    if (at == stage::observing) continue;
+  for (auto const group_stage : stages) {
+    if (group_stage == stage::observing) continue;
     for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
-      EXPECT_EQ(plan(at, table_kind::sharded, node_index{placed}, mode),
+      EXPECT_EQ(plan(group_stage, table_kind::sharded, node_index{placed}, mode),
                 (write_plan{.fenced = true, .capture = capture_level::strict}))
-          << name(at);
+          << name(group_stage);
   }
 }
 
 TEST(write_plan, the_sources_authority_grows_from_check_to_outbox) {
-  for (auto const at : {stage::copying, stage::replicating})
+  for (auto const group_stage : {stage::copying, stage::replicating})
     for (auto const mode : {dual_write_mode::sync, dual_write_mode::async})
-      EXPECT_EQ(plan(at, table_kind::sharded, source_node, mode),
+      EXPECT_EQ(plan(group_stage, table_kind::sharded, source_node, mode),
                 (write_plan{.fenced = true, .capture = capture_level::check}));
-  for (auto const at : {stage::dual_writing, stage::sharded}) {
-    EXPECT_EQ(plan(at, table_kind::sharded, source_node, dual_write_mode::sync),
+  for (auto const group_stage : {stage::dual_writing, stage::sharded}) {
+    EXPECT_EQ(plan(group_stage, table_kind::sharded, source_node, dual_write_mode::sync),
               (write_plan{
                   .fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 250ms}));
     EXPECT_EQ(
-        plan(at, table_kind::sharded, source_node, dual_write_mode::async),
+        plan(group_stage, table_kind::sharded, source_node, dual_write_mode::async),
         (write_plan{.fenced = true, .capture = capture_level::outbox, .dual_write = placed, .budget = 0ms}));
   }
 }

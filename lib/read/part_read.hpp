@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "lib/protocol/read_fence.hpp"
-#include "lib/read/merge.hpp"
-#include "lib/read/routed_read.hpp"
+#include "lib/read/read_host.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,7 +14,7 @@ inline namespace v0 {
 /// One node's part of a read.
 struct part_request {
   statement what;
-  std::vector<std::string> calls;  ///< names to be no aggregates on this node
+  std::vector<std::string> calls;  ///< names that must not be aggregates on this node
   std::string group;               ///< empty: no fence to read
   std::vector<expected_slots> expected;
   read_options options;
@@ -32,8 +31,8 @@ struct part_answer {
   bool from_replica{};
 };
 
-/// Reads a part in one snapshot with the fence. A replica that refuses, or is not far enough, leaves it to
-/// the primary. Errors: those of SQLSTATE, `node_unreachable`, `deadline_exceeded`. A refusal of the fence is
+/// Reads a part in one snapshot with the fence. If a replica refuses or is not far enough, the primary
+/// answers. Errors: those of SQLSTATE, `node_unreachable`, `deadline_exceeded`. A refusal of the fence is
 /// an answer: `fence.refused`. Cost: one round trip where the first choice holds.
 result<part_answer> read_part(read_host& host, part_request const& request);
 

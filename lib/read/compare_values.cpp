@@ -1,10 +1,10 @@
-// Values in PostgreSQL's order, from the texts it returns under the settings of our sessions (ISO dates, UTC,
-// hex bytea).
+// Reads the texts as PostgreSQL writes them under the settings of our sessions: ISO dates, UTC, hex bytea.
+#include "lib/read/compare_values.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "lib/read/merge.hpp"
 #include "lib/read/type_oids.hpp"
 
 namespace shardway {

@@ -1,4 +1,4 @@
-#include "lib/read/hedge.hpp"
+#include "lib/read/read_race.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -15,7 +15,7 @@ steady_time now() { return system_clock_source().now(); }
 
 struct read_race::leg {
   std::size_t number{};
-  lent_session on;
+  lent_session lent;
   std::vector<statement> batch;
   steady_time deadline{};
   std::function<void()> cancel;
@@ -33,27 +33,28 @@ struct read_race::shared {
   std::size_t running{};
 };
 
-// Stands for a leg that was handed to a thread. Where it is thrown away unrun (the client closes), the leg
-// ends with an error.
+// Stands for a leg that was handed to a thread. If the client closes before the leg has run, the leg ends
+// with an error.
 struct read_race::ticket {
-  ticket(std::shared_ptr<shared> of, std::shared_ptr<leg> one) : of_(std::move(of)), one_(std::move(one)) {}
+  ticket(std::shared_ptr<shared> race, std::shared_ptr<leg> one)
+      : shared_(std::move(race)), one_(std::move(one)) {}
   ticket(ticket const&) = delete;
   ticket& operator=(ticket const&) = delete;
   ~ticket() {
     if (is_run_) return;
-    std::lock_guard const lock{of_->mutex};
-    of_->finished.push_back(
+    std::lock_guard const lock{shared_->mutex};
+    shared_->finished.push_back(
         {.leg = one_->number, .answers = error{error_code::cancelled, "the client is closed"}, .took = {}});
-    --of_->running;
-    of_->changed.notify_all();
+    --shared_->running;
+    shared_->changed.notify_all();
   }
   void run() {
     is_run_ = true;
-    read_race::run(*of_, *one_);
+    read_race::run(*shared_, *one_);
   }
 
  private:
-  std::shared_ptr<shared> of_;
+  std::shared_ptr<shared> shared_;
   std::shared_ptr<leg> one_;
   bool is_run_{};
 };
@@ -76,45 +77,46 @@ read_race::~read_race() {
     });
 }
 
-bool read_race::start(lent_session on, std::vector<statement> batch, steady_time deadline) {
-  auto cancel = on.link->cancel_handle();
-  auto made = std::make_shared<leg>();
-  made->on = std::move(on);
-  made->batch = std::move(batch);
-  made->deadline = deadline;
-  made->cancel = std::move(cancel);
+bool read_race::start(lent_session lent, std::vector<statement> batch, steady_time deadline) {
+  auto cancel = lent.link->cancel_handle();
+  auto started = std::make_shared<leg>();
+  started->lent = std::move(lent);
+  started->batch = std::move(batch);
+  started->deadline = deadline;
+  started->cancel = std::move(cancel);
   {
     std::lock_guard const lock{shared_->mutex};
-    made->number = shared_->legs.size();
-    shared_->legs.push_back(made);
+    started->number = shared_->legs.size();
+    shared_->legs.push_back(started);
     ++shared_->running;
   }
-  if (racer_.start([leg_of = std::make_shared<ticket>(shared_, made)] { leg_of->run(); })) return true;
+  if (racer_.start([leg_of = std::make_shared<ticket>(shared_, started)] { leg_of->run(); })) return true;
   std::lock_guard const lock{shared_->mutex};
-  std::erase_if(shared_->finished,
-                [&](finish const& one) { return one.leg == made->number; });  // the ticket has told its end
+  std::erase_if(shared_->finished, [&](finish const& one) {
+    return one.leg == started->number;
+  });  // the ticket's destructor added it
   shared_->legs.pop_back();
   return false;
 }
 
-void read_race::run(shared& of, leg& one) {
+void read_race::run(shared& race, leg& one) {
   auto const begun = now();
-  auto answers = one.on.link->flush(one.batch, one.deadline);
-  finish made{.leg = one.number, .answers = std::move(answers), .took = now() - begun};
+  auto answers = one.lent.link->flush(one.batch, one.deadline);
+  finish started{.leg = one.number, .answers = std::move(answers), .took = now() - begun};
   bool cancelled{};
   {
     std::lock_guard const lock{one.mutex};
     one.is_over = true;
     cancelled = one.is_cancelled;
   }
-  // A cancel that comes late meets this statement, and not the next borrower's.
-  if (cancelled && !one.on.link->is_broken())
-    (void)one.on.link->query({.sql = "SELECT 1"}, now() + clean_time);
-  one.on = {};
-  std::lock_guard const lock{of.mutex};
-  of.finished.push_back(std::move(made));
-  --of.running;
-  of.changed.notify_all();
+  // A late cancel hits this statement instead of one of the next borrower.
+  if (cancelled && !one.lent.link->is_broken())
+    (void)one.lent.link->query({.sql = "SELECT 1"}, now() + clean_time);
+  one.lent = {};
+  std::lock_guard const lock{race.mutex};
+  race.finished.push_back(std::move(started));
+  --race.running;
+  race.changed.notify_all();
 }
 
 std::optional<read_race::finish> read_race::next(steady_time until) {

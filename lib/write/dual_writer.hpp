@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "lib/authority/host.hpp"
+#include "lib/authority/session_lender.hpp"
 #include "lib/protocol/guarded_apply.hpp"
 #include "lib/write/breaker.hpp"
 #include "shardway/observe/events.hpp"
@@ -74,22 +74,22 @@ class dual_writer {
   void stop() noexcept;
 
  private:
-  struct lane;
-  lane& lane_of(shard_id);
-  dual_write_result try_apply(lane&, dual_write_job const&, std::chrono::milliseconds budget);
+  struct shard_queue;
+  shard_queue& queue_of(shard_id);
+  dual_write_result try_apply(shard_queue&, dual_write_job const&, std::chrono::milliseconds budget);
   result<std::vector<apply_outcome>> send(session&, dual_write_job const&, std::chrono::milliseconds budget,
                                           steady_time deadline);
-  dual_write_result tried(lane&, dual_write_job const&, std::chrono::milliseconds budget);
+  dual_write_result attempt(shard_queue&, dual_write_job const&, std::chrono::milliseconds budget);
   dual_write_result count(dual_write_result, std::size_t rows) noexcept;
-  void report(lane&, bool open);
-  bool start_worker(lane&);
-  void work(lane&);
+  void report(shard_queue&, bool open);
+  bool start_worker(shard_queue&);
+  void work(shard_queue&);
 
   session_lender& lender_;
   events* listener_;
   std::size_t queue_rows_max_;
   std::mutex mutex_;  ///< of lanes_
-  std::map<shard_id, std::unique_ptr<lane>> lanes_;
+  std::map<shard_id, std::unique_ptr<shard_queue>> queues_;
   bool stopping_{};  ///< under mutex_
   std::atomic<std::uint64_t> applied_{}, pending_{}, refused_{};
 };

@@ -1,4 +1,4 @@
-#include "lib/write/dual_write.hpp"
+#include "lib/write/dual_writer.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -47,12 +47,12 @@ dual_write_result left_pending(std::string reason) {
 
 }  // namespace
 
-struct dual_writer::lane {
+struct dual_writer::shard_queue {
   shard_id shard{};
   std::mutex mutex;
   std::condition_variable changed;
-  shardway::breaker gate;
-  std::deque<dual_write_job> queue;
+  shardway::breaker breaker;
+  std::deque<dual_write_job> jobs;
   std::size_t queued_rows{};
   bool busy{};
   bool stopping{};
@@ -64,11 +64,11 @@ dual_writer::dual_writer(session_lender& lender, events* listener, std::size_t q
 
 dual_writer::~dual_writer() { stop(); }
 
-dual_writer::lane& dual_writer::lane_of(shard_id shard) {
+dual_writer::shard_queue& dual_writer::queue_of(shard_id shard) {
   std::lock_guard const lock{mutex_};
-  auto& found = lanes_[shard];
+  auto& found = queues_[shard];
   if (!found) {
-    found = std::make_unique<lane>();
+    found = std::make_unique<shard_queue>();
     found->shard = shard;
     found->stopping = stopping_;
   }
@@ -83,63 +83,64 @@ dual_write_result dual_writer::count(dual_write_result what, std::size_t rows) n
   return what;
 }
 
-void dual_writer::report(lane& on, bool open) {
+void dual_writer::report(shard_queue& queue, bool open) {
   if (!listener_) return;
-  auto const shard = lender_.name_of(node_index{on.shard});
+  auto const shard = lender_.name_of(node_index{queue.shard});
   listener_->on_breaker({shard, open});
 }
 
-result<std::vector<apply_outcome>> dual_writer::send(session& on, dual_write_job const& job,
+result<std::vector<apply_outcome>> dual_writer::send(session& link, dual_write_job const& job,
                                                      milliseconds budget, steady_time deadline) {
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, one.slot});
   BOOST_OUTCOME_TRY(auto const answer,
-                    on.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
+                    link.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
   return parse_apply(answer);
 }
 
-dual_write_result dual_writer::tried(lane& on, dual_write_job const& job, milliseconds budget) {
+dual_write_result dual_writer::attempt(shard_queue& queue, dual_write_job const& job, milliseconds budget) {
   auto const deadline = system_clock_source().now() + budget;
   auto lent = lender_.lend(node_index{job.shard}, deadline);
   bool const all_in_use = !lent && lent.error().code() == error_code::deadline_exceeded;
   auto const outcomes = lent ? send(*lent.value().link, job, budget, deadline)
                              : result<std::vector<apply_outcome>>{lent.error()};
   bool const trouble = !outcomes && !all_in_use && is_shard_trouble(outcomes.error());
-  bool turned{};
+  bool changed_state{};
   {
-    std::lock_guard const lock{on.mutex};
+    std::lock_guard const lock{queue.mutex};
     if (all_in_use)
-      on.gate.gave_up();
+      queue.breaker.gave_up();
     else
-      turned = trouble ? on.gate.failed(system_clock_source().now()) : on.gate.succeeded();
+      changed_state = trouble ? queue.breaker.failed(system_clock_source().now()) : queue.breaker.succeeded();
   }
-  if (turned) report(on, trouble);
+  if (changed_state) report(queue, trouble);
   if (outcomes) return judged(outcomes.value(), job.changes.size());
   auto const& why = outcomes.error();
   return left_pending(std::string(name(why.code())) +
                       (why.sqlstate().empty() ? "" : " (SQLSTATE " + why.sqlstate() + ")"));
 }
 
-dual_write_result dual_writer::try_apply(lane& on, dual_write_job const& job, milliseconds budget) {
+dual_write_result dual_writer::try_apply(shard_queue& queue, dual_write_job const& job, milliseconds budget) {
   if (stop_point("before_dual_write_apply")) return left_pending("stopped by a test");
   {
-    std::lock_guard const lock{on.mutex};
-    if (!on.gate.may_try(system_clock_source().now())) return left_pending("the shard's breaker is open");
+    std::lock_guard const lock{queue.mutex};
+    if (!queue.breaker.may_try(system_clock_source().now()))
+      return left_pending("the shard's breaker is open");
   }
-  auto done = tried(on, job, budget);
+  auto done = attempt(queue, job, budget);
   if (stop_point("after_dual_write_apply")) return left_pending("stopped by a test");
   return done;
 }
 
 dual_write_result dual_writer::apply(dual_write_job const& job, milliseconds budget) {
-  return count(try_apply(lane_of(job.shard), job, budget), job.changes.size());
+  return count(try_apply(queue_of(job.shard), job, budget), job.changes.size());
 }
 
 // The write has committed: a failure here may only leave it pending.
-bool dual_writer::start_worker(lane& on) {
-  if (on.worker.joinable()) return true;
+bool dual_writer::start_worker(shard_queue& queue) {
+  if (queue.worker.joinable()) return true;
   try {
-    on.worker = std::thread([this, &on] { work(on); });
+    queue.worker = std::thread([this, &queue] { work(queue); });
   } catch (std::system_error const&) {
     return false;
   }
@@ -147,38 +148,38 @@ bool dual_writer::start_worker(lane& on) {
 }
 
 dual_write_result dual_writer::enqueue(dual_write_job job) {
-  auto& on = lane_of(job.shard);
+  auto& queue = queue_of(job.shard);
   auto const rows = job.changes.size();
   {
-    std::lock_guard const lock{on.mutex};
-    if (on.stopping || on.queued_rows + rows > queue_rows_max_)
+    std::lock_guard const lock{queue.mutex};
+    if (queue.stopping || queue.queued_rows + rows > queue_rows_max_)
       return count(left_pending("the queue of the shard is full"), rows);
-    on.queue.push_back(std::move(job));
-    on.queued_rows += rows;
-    if (!start_worker(on)) {
-      on.queue.pop_back();
-      on.queued_rows -= rows;
+    queue.jobs.push_back(std::move(job));
+    queue.queued_rows += rows;
+    if (!start_worker(queue)) {
+      queue.jobs.pop_back();
+      queue.queued_rows -= rows;
       return count(left_pending("no thread could be started"), rows);
     }
   }
-  on.changed.notify_all();
+  queue.changed.notify_all();
   return left_pending("queued");
 }
 
-void dual_writer::work(lane& on) {
-  std::unique_lock lock{on.mutex};
+void dual_writer::work(shard_queue& queue) {
+  std::unique_lock lock{queue.mutex};
   for (;;) {
-    on.changed.wait(lock, [&] { return on.stopping || !on.queue.empty(); });
-    if (on.stopping) return;
-    auto const job = std::move(on.queue.front());
-    on.queue.pop_front();
-    on.queued_rows -= job.changes.size();
-    on.busy = true;
+    queue.changed.wait(lock, [&] { return queue.stopping || !queue.jobs.empty(); });
+    if (queue.stopping) return;
+    auto const job = std::move(queue.jobs.front());
+    queue.jobs.pop_front();
+    queue.queued_rows -= job.changes.size();
+    queue.busy = true;
     lock.unlock();
-    count(try_apply(on, job, background_budget), job.changes.size());
+    count(try_apply(queue, job, background_budget), job.changes.size());
     lock.lock();
-    on.busy = false;
-    on.changed.notify_all();
+    queue.busy = false;
+    queue.changed.notify_all();
   }
 }
 
@@ -187,25 +188,25 @@ dual_writer::totals_type dual_writer::totals() const noexcept {
 }
 
 bool dual_writer::drain(steady_time deadline) {
-  std::vector<lane*> all;
+  std::vector<shard_queue*> all;
   {
     std::lock_guard const lock{mutex_};
-    for (auto& [shard, one] : lanes_) all.push_back(one.get());
+    for (auto& [shard, one] : queues_) all.push_back(one.get());
   }
   for (auto* one : all) {
     std::unique_lock lock{one->mutex};
-    if (!one->changed.wait_until(lock, deadline, [&] { return one->queue.empty() && !one->busy; }))
+    if (!one->changed.wait_until(lock, deadline, [&] { return one->jobs.empty() && !one->busy; }))
       return false;
   }
   return true;
 }
 
 void dual_writer::stop() noexcept {
-  std::vector<lane*> all;
+  std::vector<shard_queue*> all;
   {
     std::lock_guard const lock{mutex_};
     stopping_ = true;
-    for (auto& [shard, one] : lanes_) all.push_back(one.get());
+    for (auto& [shard, one] : queues_) all.push_back(one.get());
   }
   for (auto* one : all) {
     {
