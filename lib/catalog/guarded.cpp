@@ -33,6 +33,16 @@ result<std::vector<rows>> join(session& node, std::vector<statement> const& stat
   return values_of(answers);
 }
 
+// Where BEGIN alone failed, each statement after it has stood alone and may have committed by itself.
+std::optional<error> begin_error(session const& node, result<rows> const& begun) {
+  if (begun) return std::nullopt;
+  return error{error_code::in_doubt,
+               "BEGIN failed, so what followed it may have been written: " + begun.error().message(),
+               "read the state again before repeating"}
+      .at_node(node.identity().name)
+      .with_server(begun.error().sqlstate(), begun.error().server_detail());
+}
+
 // The first `opening_count` statements are ours: their answers are not returned. What was opened does not
 // stay open: an error before COMMIT leaves the server waiting only if the flush itself broke off.
 result<std::vector<rows>> run_framed(session& node, std::vector<statement> statements,
@@ -45,6 +55,7 @@ result<std::vector<rows>> run_framed(session& node, std::vector<statement> state
     return flushed.error();
   }
   std::span<result<rows>> const answers{flushed.value()};
+  if (auto const why = begin_error(node, answers.front())) return *why;
   auto const before_commit = answers.first(answers.size() - 1);
   BOOST_OUTCOME_TRYV(first_error(before_commit));
   if (auto const outcome = outcome_of_commit(answers.back()); !outcome.is_committed())

@@ -11,11 +11,14 @@ std::string operation_schema_sql(std::string_view application_role) {
   return fill(sql::operation, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
-statement claim_operation_statement(std::string_view id, std::string_view digest, write_id write) {
-  return {
-      .sql = "INSERT INTO shardway.operation (id, digest, write_id) VALUES ($1::text, $2::text, $3::uuid)",
-      .parameters = {std::string(id), std::string(digest), write.to_string()},
-      .name = "shardway_claim_operation"};
+std::array<statement, 2> claim_operation_statements(std::string_view id, std::string_view digest,
+                                                    write_id write) {
+  return {statement{.sql = "SELECT pg_catalog.set_config('shardway.in_operation', 'on', true)",
+                    .name = "shardway_in_operation"},
+          statement{.sql = "INSERT INTO shardway.operation (id, digest, write_id) SELECT $1::text, $2::text, "
+                           "$3::uuid WHERE pg_catalog.current_setting('shardway.in_operation', true) = 'on'",
+                    .parameters = {std::string(id), std::string(digest), write.to_string()},
+                    .name = "shardway_claim_operation"}};
 }
 
 statement complete_operation_statement(std::string_view id, std::int64_t affected) {

@@ -8,6 +8,7 @@
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/text_array.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 
 namespace shardway {
@@ -44,7 +45,7 @@ void copy_job::stop() {
 
 bool copy_job::wait(std::chrono::milliseconds time) const {
   auto const until = now() + time;
-  while (!stopping_ && now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!stopping_ && now() < until) sleep_for(std::chrono::milliseconds(5));
   return !stopping_;
 }
 

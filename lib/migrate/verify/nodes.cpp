@@ -1,10 +1,10 @@
 #include "lib/migrate/verify/nodes.hpp"
 
 #include <future>
-#include <thread>
 
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -46,8 +46,8 @@ result<bool> passed(session& target, std::string const& stream, lsn wanted,
     BOOST_OUTCOME_TRY(auto const answer, target.query(read_progress_statement(stream)));
     BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
     if (at.applied >= wanted) return true;
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    if (steady_now() >= until) return false;
+    sleep_for(std::chrono::milliseconds{5});
   }
 }
 
@@ -60,7 +60,7 @@ bool is_mirrored(generation const& now) {
 }  // namespace
 
 result<bool> verify_nodes::wait_for_streams(generation const& now, std::chrono::milliseconds limit) {
-  auto const until = std::chrono::steady_clock::now() + limit;
+  auto const until = steady_now() + limit;
   BOOST_OUTCOME_TRY(auto const source_at, wave::current_lsn(*source_));
   std::vector<lsn> shards_at;
   for (auto const& shard : shards_) {

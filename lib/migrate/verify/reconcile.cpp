@@ -3,10 +3,10 @@
 #include "shardway/migrate/verify/reconcile.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/repair_row.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/migrate/verify/verify.hpp"
 #include "shardway/pg/connect.hpp"
 
@@ -16,8 +16,6 @@ inline namespace v0 {
 using namespace migrate;
 using namespace migrate::verify;
 namespace {
-
-using std::chrono::steady_clock;
 
 constexpr int idle_tries = 5;  // checks that led to nothing: the row is left alone
 constexpr int looks_max = 20;  // at a row that is repaired and yet differs
@@ -89,7 +87,7 @@ class group_repair {
       }
       if (repairs_.size() > before) continue;
       ++idle;
-      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      sleep_for(std::chrono::milliseconds{20});
     }
     return success();
   }
@@ -108,7 +106,7 @@ class group_repair {
                            .target_shard = shard,
                            .authority = authority,
                            .catalog = nodes_.source()};
-    BOOST_OUTCOME_TRY(auto kind, repair_once(at, token_, steady_clock::now() + options_.recheck_wait));
+    BOOST_OUTCOME_TRY(auto kind, repair_once(at, token_, steady_now() + options_.recheck_wait));
     if (!kind.empty())
       repairs_.push_back({.relation = row.table->manifest.table,
                           .node = difference.node,

@@ -1,12 +1,12 @@
 #include "lib/migrate/stream/apply/applier.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 
@@ -51,7 +51,7 @@ result<> applier::serve() {
 }
 
 result<> applier::connect_and_read_position() {
-  BOOST_OUTCOME_TRY(auto made, connect(options_.shard));
+  BOOST_OUTCOME_TRY(auto made, options_.open(options_.shard));
   shard_ = std::move(made);
   // Foreign keys and triggers do not fire: changes are finished images (F2). Each statement names rows by
   // their key, so that a plan which reads a table whole is never right, whatever the statistics say.
@@ -263,8 +263,7 @@ void applier::pause(unsigned tries) {
   auto const longest = options_.limits.retry_delay_max;
   auto const wait = std::min(longest, std::chrono::milliseconds(10) * (1u << std::min(tries, 8u)));
   auto const until = system_clock_source().now() + wait;
-  while (!queue_.is_closed() && system_clock_source().now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (!queue_.is_closed() && system_clock_source().now() < until) sleep_for(std::chrono::milliseconds(10));
 }
 
 }  // namespace migrate::stream

@@ -32,6 +32,8 @@ struct applier_options {
       shows_all_passed;  ///< whether a snapshot shows all that the dispatcher has passed
   std::function<bool(followed_table const&, stream_tuple const&)>
       is_mine;  ///< whether a row's slot is placed on this shard
+  std::function<result<std::unique_ptr<session>>(connect_options const&)> open{
+      connect};  ///< how a session is made; a test gives its own
 };
 
 /// Runs on its own thread until the queue is closed or it fails. Thread safety: one thread.

@@ -126,7 +126,7 @@ result<> applier::fetch_row(stream_change const& change) {
 
 result<rows> applier::read_row(stream_change const& change) {
   if (!source_ || source_->is_broken()) {
-    BOOST_OUTCOME_TRY(source_, connect(options_.source));
+    BOOST_OUTCOME_TRY(source_, options_.open(options_.source));
   }
   for (unsigned tries = 1; !queue_.is_closed(); ++tries) {
     BOOST_OUTCOME_TRYV(source_->query({.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}));

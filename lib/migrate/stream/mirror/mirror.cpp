@@ -8,6 +8,7 @@
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 
 namespace shardway {
@@ -83,7 +84,7 @@ void mirror_thread::run() {
     }
     auto const until = now() + std::min(options_.limits.retry_delay_max,
                                         std::chrono::milliseconds(20) * (1u << std::min(tries, 7u)));
-    while (!stopping_ && now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (!stopping_ && now() < until) sleep_for(std::chrono::milliseconds(10));
   }
   std::scoped_lock const lock(mutex_);
   state_.is_running = false;
@@ -275,7 +276,7 @@ result<> mirror_thread::apply(std::vector<planned> const& changes, stream_positi
                    "belongs to another shard",
                    "compare the table; repair it, then start the mirror again"}
           .at_node(options_.source.node);
-    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(200u, 5u << std::min(tries, 6u))));
+    sleep_for(std::chrono::milliseconds(std::min(200u, 5u << std::min(tries, 6u))));
     BOOST_OUTCOME_TRYV(stream_->confirm(confirmed_));
   }
   return error{error_code::cancelled, "the engine is stopping"};

@@ -1,7 +1,6 @@
 #include "lib/migrate/stream/read/dispatcher.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/nodes/reader_takeover.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
@@ -9,6 +8,7 @@
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 
@@ -66,7 +66,7 @@ void dispatcher::run() {
     helper_.reset();
     auto const until = now() + std::min(options_.limits.retry_delay_max,
                                         std::chrono::milliseconds(20) * (1u << std::min(tries, 7u)));
-    while (!stopping_ && now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (!stopping_ && now() < until) sleep_for(std::chrono::milliseconds(10));
   }
 }
 
@@ -83,7 +83,7 @@ void dispatcher::refuse(error why) {
 result<> dispatcher::serve() {
   for (auto const& queue : queues_)
     while (!queue->is_known() && !stopping_ && !queue->state().failure)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      sleep_for(std::chrono::milliseconds(5));
   if (stopping_) return success();
   BOOST_OUTCOME_TRYV(open_stream());
   is_connected_ = true;

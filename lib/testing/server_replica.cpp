@@ -1,5 +1,5 @@
-// Streaming replicas, made with the backup functions: they work the same on each version, where pg_basebackup
-// refuses newer servers.
+// Bodies of server.hpp: streaming replicas. They are made with the backup functions, which work the same on
+// each version; pg_basebackup refuses newer servers.
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What a base backup leaves out: the primary's WAL, its replication slots, and what only a running server
-// has.
+// True for what a base backup leaves out: the primary's WAL, its replication slots, and the files of a
+// running server.
 bool is_left_out(fs::path const& relative) {
   auto const top = relative.begin()->string();
   if (top == "postmaster.pid" || top == "postmaster.opts" || top == "shardway.conf") return true;
@@ -26,15 +26,15 @@ bool is_left_out(fs::path const& relative) {
   return false;
 }
 
-result<void> copy_running(server const& primary, fs::path const& from, fs::path const& to,
+result<void> copy_running(server const& primary, fs::path const& original, fs::path const& copy,
                           account const& owner) {
   plain_connection connection(primary.socket_conninfo());
   bool const is_old = primary.major() < 15;
   BOOST_OUTCOME_TRYV(connection.first_row(
       is_old ? "SELECT pg_start_backup('replica', true, false)" : "SELECT pg_backup_start('replica', true)",
       primary.name()));
-  BOOST_OUTCOME_TRYV(copy_tree(from, to, owner, is_left_out));
-  BOOST_OUTCOME_TRYV(make_folder(to / "pg_wal" / "archive_status", owner));
+  BOOST_OUTCOME_TRYV(copy_tree(original, copy, owner, is_left_out));
+  BOOST_OUTCOME_TRYV(make_folder(copy / "pg_wal" / "archive_status", owner));
   BOOST_OUTCOME_TRY(
       auto const ended,
       connection.first_row(is_old ? "SELECT labelfile, spcmapfile FROM pg_stop_backup(false, false)"
@@ -43,8 +43,8 @@ result<void> copy_running(server const& primary, fs::path const& from, fs::path 
   if (ended.size() != 2)
     return error{error_code::corrupt_data, "the end of a base backup returned no label"}.at_node(
         primary.name());
-  BOOST_OUTCOME_TRYV(write_file(to / "backup_label", ended[0], owner));
-  return write_file(to / "standby.signal", "", owner);
+  BOOST_OUTCOME_TRYV(write_file(copy / "backup_label", ended[0], owner));
+  return write_file(copy / "standby.signal", "", owner);
 }
 
 std::string upstream(server const& primary, replica_options const& options) {

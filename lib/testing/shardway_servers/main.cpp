@@ -1,6 +1,6 @@
-// shardway_servers: a cluster of real servers for scripts. Prints its nodes as one line of JSON, obeys
-// commands on stdin, answers each with one line of JSON, and removes everything when stdin closes or a signal
-// ends it.
+// The program shardway_servers: a cluster of real servers for scripts. It prints its nodes as one line of
+// JSON, runs commands from stdin and answers each with one line of JSON. It removes everything when stdin
+// closes or a signal ends it.
 #include <charconv>
 #include <csignal>
 #include <iostream>

@@ -1,4 +1,4 @@
-// Statements in pipeline mode: one round trip, a Sync after each.
+// Bodies of pg_session.hpp: statements in pipeline mode, in one round trip, with a Sync after each.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,8 +22,8 @@ struct parameter_array {
   std::vector<char const*> pointers;
 };
 
-// libpq pushes its buffer to the kernel at each Sync. Held back there, a flush goes as one: the server wakes
-// up once. Not on unix sockets.
+// libpq gives its buffer to the kernel at each Sync. This makes the kernel hold the data back and send a
+// flush as a whole, so the server wakes up once. It has no effect on unix sockets.
 class one_push {
  public:
   one_push(int descriptor, bool is_wanted) noexcept
@@ -35,28 +35,29 @@ class one_push {
   one_push& operator=(one_push const&) = delete;
 
  private:
-  bool set(int on) const noexcept {
-    return ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
+  bool set(int cork) const noexcept {
+    return ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork) == 0;
   }
   int descriptor_;
   bool is_held_;
 };
 
-// 26000: the name is gone (DISCARD ALL). 0A000: "cached plan must not change result type" after DDL; the same
-// state also means other things, which fail again in the same way when prepared anew.
+// 26000: the name does not exist any more (DISCARD ALL). 0A000: "cached plan must not change result type"
+// after DDL. 0A000 also has other meanings; those fail again in the same way when the statement is prepared
+// again.
 bool is_plan_lost(std::string_view sqlstate) noexcept { return sqlstate == "26000" || sqlstate == "0A000"; }
 
-// A statement of its own commits at the Sync: what fails there (a deferred constraint, serialization) comes
-// after its own answer.
+// A statement outside a transaction commits at the Sync. An error of that commit (a deferred constraint,
+// serialization) comes after the statement's own answer.
 bool is_error(PGresult const* answer) noexcept { return PQresultStatus(answer) == PGRES_FATAL_ERROR; }
 
 constexpr std::size_t parameters_max = 65'535;  // of a Bind message
 
 bool has_nul(statement const& what) noexcept {
-  auto const in = [](std::string const& text) { return text.find('\0') != std::string::npos; };
-  if (in(what.sql) || in(what.name)) return true;
+  auto const holds_nul = [](std::string const& text) { return text.find('\0') != std::string::npos; };
+  if (holds_nul(what.sql) || holds_nul(what.name)) return true;
   for (auto const& value : what.parameters) {
-    if (value && in(*value)) return true;
+    if (value && holds_nul(*value)) return true;
   }
   return false;
 }
@@ -86,7 +87,7 @@ result<std::vector<pg_session::sent_statement>> pg_session::send_all(std::span<s
   std::set<std::string_view> parsed;
   one_push const together{PQsocket(link_->raw()), statements.size() > 1};
   for (auto const& what : statements) {
-    auto* const plan = may_prepare_ && !what.name.empty() ? &names_.of(what.name) : nullptr;
+    auto* const plan = may_prepare_ && !what.name.empty() ? &names_.plan_of(what.name) : nullptr;
     bool const had_plan = plan != nullptr && plan->is_prepared;
     bool const prepares = plan != nullptr && !had_plan && parsed.insert(what.name).second;
     sent.push_back({&what, plan, had_plan, prepares});
@@ -160,8 +161,7 @@ result<std::vector<result<rows>>> pg_session::flush(std::span<statement const> s
     salvaged_ = std::move(answers);
     return received.error();
   }
-  // A FATAL error ended the session after its last answer: the caller has the answers, and is_broken() says
-  // the rest.
+  // A FATAL error ended the session after its last answer. The caller gets the answers; is_broken() is true.
   if (PQexitPipelineMode(link_->raw()) == 0) link_->mark_broken();
   return answers;
 }

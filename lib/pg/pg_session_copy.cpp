@@ -1,7 +1,5 @@
-// COPY in and out.
+// Bodies of pg_session.hpp: COPY in and out.
 #include <algorithm>
-
-#include <poll.h>
 
 #include "lib/pg/pg_session.hpp"
 #include "lib/pg/translate.hpp"
@@ -21,7 +19,7 @@ void cancel(PGconn* raw) noexcept {
   PQfreeCancel(handle);
 }
 
-// The result after the last byte; then the end of the command.
+// Reads the result after the last byte, and the end of the command.
 result<answer_ptr> end_of_copy(connection& link, std::string_view doing) {
   answer_ptr last;
   for (;;) {
@@ -81,9 +79,9 @@ class pg_copy_writer final : public copy_writer {
     while (!bytes.empty()) {
       if (is_over_) return misuse_error(link_->node(), "writing to a COPY that is over");
       auto const room = buffer_bytes_max - std::min(buffer_bytes_max, pending_bytes());
-      auto const part = bytes.first(std::min(room, bytes.size()));
-      waiting_.insert(waiting_.end(), part.begin(), part.end());
-      bytes = bytes.subspan(part.size());
+      auto const accepted = bytes.first(std::min(room, bytes.size()));
+      waiting_.insert(waiting_.end(), accepted.begin(), accepted.end());
+      bytes = bytes.subspan(accepted.size());
       BOOST_OUTCOME_TRYV(pump());
       if (pending_bytes() >= buffer_bytes_max) {
         BOOST_OUTCOME_TRYV(wait());
@@ -136,11 +134,11 @@ class pg_copy_writer final : public copy_writer {
   static constexpr std::string_view doing = "writing a COPY";
   static constexpr std::size_t piece_bytes = std::size_t{64} << 10;
 
-  // libpq's own buffer grows without bound, so that it is given a piece only when it has sent the last one.
+  // libpq's own buffer grows without bound. So it gets a piece only after it has sent the last one.
   result<> hand_over() {
     auto const size = std::min(piece_bytes, waiting_.size() - taken_);
-    auto const* from = reinterpret_cast<char const*>(waiting_.data() + taken_);
-    if (PQputCopyData(link_->raw(), from, static_cast<int>(size)) != 1) return fail();
+    auto const* piece = reinterpret_cast<char const*>(waiting_.data() + taken_);
+    if (PQputCopyData(link_->raw(), piece, static_cast<int>(size)) != 1) return fail();
     taken_ += size;
     in_libpq_ = size;
     if (taken_ < buffer_bytes_max) return success();
