@@ -1,22 +1,11 @@
 #include "shardway/catalog/audit.hpp"
 
-#include <algorithm>
-
-#include "lib/catalog/guarded.hpp"
-#include "lib/catalog/sha256.hpp"
+#include "lib/catalog/audit_chain.hpp"
+#include "lib/store/first_error.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
-
-// Each field goes in with its length: moving text from one field to the next would otherwise not show.
-std::string entry_sha256(audit_entry const& entry) {
-  std::string bytes;
-  for (auto const* field :
-       {&entry.previous_sha256, &entry.actor, &entry.action, &entry.detail, &entry.recorded_at})
-    bytes += std::to_string(field->size()) + ':' + *field + '\n';
-  return sha256_hex(bytes);
-}
 
 constexpr std::string_view columns = "id, actor, action, detail::text, previous_sha256, sha256, at::text";
 
@@ -47,7 +36,7 @@ result<std::vector<audit_entry>> select_entries(session& catalog, std::string_vi
 
 error broken_at(audit_entry const& entry, session const& catalog) {
   return error{error_code::corrupt_data, "the audit log is broken at entry " + std::to_string(entry.id) +
-                                             ": it was changed, or one before it is missing"}
+                                             ": this entry was changed, or one before it is missing"}
       .at_node(catalog.identity().name);
 }
 
@@ -61,8 +50,7 @@ result<> append_locked(session& catalog, std::string_view actor, std::string_vie
                              "''), clock_timestamp()::text, $1::jsonb::text",
                              {std::string(detail_json)}}};
   BOOST_OUTCOME_TRY(auto opened, catalog.flush(opening));
-  for (auto const& answer : opened)
-    if (!answer) return answer.error();
+  BOOST_OUTCOME_TRYV(first_error(opened));
   auto const& newest = opened.back().value();
   audit_entry entry;
   entry.previous_sha256 = newest.text(0, 0);
@@ -73,7 +61,7 @@ result<> append_locked(session& catalog, std::string_view actor, std::string_vie
   BOOST_OUTCOME_TRYV(
       catalog.query({"INSERT INTO shardway.audit (actor, action, detail, previous_sha256, sha256, at)"
                      " VALUES ($1, $2, $3::jsonb, $4, $5, $6::timestamptz)",
-                     {entry.actor, entry.action, entry.detail, entry.previous_sha256, entry_sha256(entry),
+                     {entry.actor, entry.action, entry.detail, entry.previous_sha256, chained_sha256(entry),
                       entry.recorded_at}}));
   auto const outcome = catalog.commit();
   if (!outcome.is_committed())
@@ -108,7 +96,7 @@ result<audit_head> verify_audit(session& catalog) {
                                      {std::to_string(after)}));
     if (page.empty()) return head;
     for (auto const& entry : page) {
-      if (entry.previous_sha256 != head.sha256 || entry_sha256(entry) != entry.sha256)
+      if (entry.previous_sha256 != head.sha256 || chained_sha256(entry) != entry.sha256)
         return broken_at(entry, catalog);
       head.sha256 = entry.sha256;
       ++head.entries;

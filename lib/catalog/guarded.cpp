@@ -1,6 +1,10 @@
 #include "lib/catalog/guarded.hpp"
 
+#include <span>
+
+#include "absl/strings/str_cat.h"
 #include "lib/protocol/progress.hpp"
+#include "lib/store/first_error.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,19 +19,18 @@ error commit_error(commit_outcome const& outcome) {
       .at_node(why.node());
 }
 
-result<std::vector<rows>> unwrap(std::vector<result<rows>>& answers, std::size_t first, std::size_t count) {
-  std::vector<rows> out;
-  out.reserve(count);
-  for (std::size_t i = first; i < first + count; ++i) {
-    if (!answers[i]) return answers[i].error();
-    out.push_back(std::move(answers[i]).value());
-  }
-  return out;
+// Preconditions: none of them is an error.
+std::vector<rows> values_of(std::span<result<rows>> answers) {
+  std::vector<rows> values;
+  values.reserve(answers.size());
+  for (auto& answer : answers) values.push_back(std::move(answer).value());
+  return values;
 }
 
 result<std::vector<rows>> join(session& node, std::vector<statement> const& statements) {
   BOOST_OUTCOME_TRY(auto answers, node.flush(statements));
-  return unwrap(answers, 0, answers.size());
+  BOOST_OUTCOME_TRYV(first_error(answers));
+  return values_of(answers);
 }
 
 // Where BEGIN alone failed, each statement after it has stood alone and may have committed by itself.
@@ -40,9 +43,10 @@ std::optional<error> begin_error(session const& node, result<rows> const& begun)
       .with_server(begun.error().sqlstate(), begun.error().server_detail());
 }
 
-// What was opened must not stay open: an error before COMMIT leaves the server waiting only if the flush
-// itself broke off.
-result<std::vector<rows>> run_framed(session& node, std::vector<statement> statements, std::size_t lead) {
+// The first `opening_count` statements are ours: their answers are not returned. What was opened does not
+// stay open: an error before COMMIT leaves the server waiting only if the flush itself broke off.
+result<std::vector<rows>> run_framed(session& node, std::vector<statement> statements,
+                                     std::size_t opening_count) {
   statements.push_back(statement{"COMMIT"});
   auto flushed = node.flush(statements);
   if (!flushed) {
@@ -50,13 +54,13 @@ result<std::vector<rows>> run_framed(session& node, std::vector<statement> state
       return commit_error(outcome_of_broken_flush(flushed.error()));
     return flushed.error();
   }
-  auto& answers = flushed.value();
+  std::span<result<rows>> const answers{flushed.value()};
   if (auto const why = begin_error(node, answers.front())) return *why;
-  for (std::size_t i = 0; i + 1 < answers.size(); ++i)
-    if (!answers[i]) return answers[i].error();
+  auto const before_commit = answers.first(answers.size() - 1);
+  BOOST_OUTCOME_TRYV(first_error(before_commit));
   if (auto const outcome = outcome_of_commit(answers.back()); !outcome.is_committed())
     return commit_error(outcome);
-  return unwrap(answers, lead, answers.size() - lead - 1);
+  return values_of(before_commit.subspan(opening_count));
 }
 
 }  // namespace
@@ -77,9 +81,9 @@ result<std::vector<rows>> run_transaction(session& node, std::vector<statement> 
 // Several statements in one Query message are one transaction; no BEGIN, so that an error leaves none open.
 result<rows> run_guarded_text(session& node, std::int64_t token, std::string_view sql,
                               std::chrono::milliseconds lock_timeout) {
-  return node.simple("SELECT shardway.engine_check(" + std::to_string(token) +
-                     ", 'controller');\nSET LOCAL lock_timeout = " + std::to_string(lock_timeout.count()) +
-                     ";\n" + std::string(sql));
+  return node.simple(absl::StrCat("SELECT shardway.engine_check(", token, ", 'controller');\n",
+                                  "SET LOCAL lock_timeout = ", lock_timeout.count(), ";\n",
+                                  std::string(sql)));
 }
 
 }  // namespace v0

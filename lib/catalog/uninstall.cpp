@@ -25,31 +25,33 @@ constexpr std::string_view listing =
     "'p')"
     " UNION ALL SELECT 'schema', nspname::text FROM pg_namespace WHERE nspname = 'shardway'";
 
-std::string replication_slot_name(install_node const& at, std::string const& migration) {
-  return at.role == node_role::source ? names::forward_replication_slot(migration)
-                                      : names::reverse_replication_slot(migration, at.name);
+std::string replication_slot_name(install_node const& target, std::string const& migration) {
+  return target.role == node_role::source ? names::forward_replication_slot(migration)
+                                          : names::reverse_replication_slot(migration, target.name);
 }
 
-result<> check_migration(install_node const& at, std::string const& migration) {
-  BOOST_OUTCOME_TRY(auto const there, at.node->query({"SELECT to_regclass('shardway.node') IS NOT NULL"}));
+result<> check_migration(install_node const& target, std::string const& migration) {
+  BOOST_OUTCOME_TRY(auto const there,
+                    target.node->query({"SELECT to_regclass('shardway.node') IS NOT NULL"}));
   if (!there.boolean(0, 0)) return success();
-  BOOST_OUTCOME_TRY(auto const found, at.node->query({"SELECT migration FROM shardway.node"}));
+  BOOST_OUTCOME_TRY(auto const found, target.node->query({"SELECT migration FROM shardway.node"}));
   if (found.empty() || found.text(0, 0) == migration) return success();
   return error{
       error_code::precondition_failed,
-      "schema shardway on node " + at.name + " belongs to migration " + std::string(found.text(0, 0)),
+      "schema shardway on node " + target.name + " belongs to migration " + std::string(found.text(0, 0)),
       "name that migration, or give the right database"}
-      .at_node(at.name);
+      .at_node(target.name);
 }
 
-result<std::vector<installed_object>> list_on(install_node const& at, std::string const& migration) {
-  BOOST_OUTCOME_TRYV(check_migration(at, migration));
-  BOOST_OUTCOME_TRY(auto const found,
-                    at.node->query({std::string(listing),
-                                    {replication_slot_name(at, migration), names::publication(migration)}}));
+result<std::vector<installed_object>> list_on(install_node const& target, std::string const& migration) {
+  BOOST_OUTCOME_TRYV(check_migration(target, migration));
+  BOOST_OUTCOME_TRY(
+      auto const found,
+      target.node->query(
+          {std::string(listing), {replication_slot_name(target, migration), names::publication(migration)}}));
   std::vector<installed_object> out;
   for (std::size_t row = 0; row < found.size(); ++row)
-    out.push_back({at.name, std::string(found.text(row, 0)), std::string(found.text(row, 1))});
+    out.push_back({target.name, std::string(found.text(row, 0)), std::string(found.text(row, 1))});
   return out;
 }
 
@@ -72,17 +74,17 @@ result<bool> try_drop_replication_slot(session& node, std::string const& name) {
   return dropped.error();
 }
 
-result<> remove_replication_slot(install_node const& at, std::string const& name) {
+result<> remove_replication_slot(install_node const& target, std::string const& name) {
   auto const deadline = steady_now() + std::chrono::seconds{5};
   while (steady_now() < deadline) {
-    BOOST_OUTCOME_TRY(bool const gone, try_drop_replication_slot(*at.node, name));
+    BOOST_OUTCOME_TRY(bool const gone, try_drop_replication_slot(*target.node, name));
     if (gone) return success();
     sleep_for(std::chrono::milliseconds{50});
   }
   return error{error_code::precondition_failed, "replication slot " + name + " stays in use",
                "stop what streams from it, then run it"
                " again"}
-      .at_node(at.name);
+      .at_node(target.name);
 }
 
 }  // namespace
@@ -90,8 +92,8 @@ result<> remove_replication_slot(install_node const& at, std::string const& name
 result<std::vector<installed_object>> list_installed(std::vector<install_node> const& nodes,
                                                      std::string const& migration) {
   std::vector<installed_object> out;
-  for (auto const& at : nodes) {
-    BOOST_OUTCOME_TRY(auto const found, list_on(at, migration));
+  for (auto const& target : nodes) {
+    BOOST_OUTCOME_TRY(auto const found, list_on(target, migration));
     out.insert(out.end(), found.begin(), found.end());
   }
   return out;
@@ -100,9 +102,10 @@ result<std::vector<installed_object>> list_installed(std::vector<install_node> c
 result<std::vector<installed_object>> uninstall(std::vector<install_node> const& nodes,
                                                 std::string const& migration) {
   BOOST_OUTCOME_TRY(auto out, list_installed(nodes, migration));
-  for (auto const& at : nodes) {
-    BOOST_OUTCOME_TRYV(remove_replication_slot(at, replication_slot_name(at, migration)));
-    auto const done = at.node->simple("SET LOCAL lock_timeout = '2s';\n" + uninstall_sql(at.role, migration));
+  for (auto const& target : nodes) {
+    BOOST_OUTCOME_TRYV(remove_replication_slot(target, replication_slot_name(target, migration)));
+    auto const done =
+        target.node->simple("SET LOCAL lock_timeout = '2s';\n" + uninstall_sql(target.role, migration));
     if (!done) return done.error().while_doing("removing what shardway installed");
   }
   return out;

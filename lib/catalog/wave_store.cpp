@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "lib/catalog/guarded.hpp"
 #include "shardway/base/limits.hpp"
@@ -9,44 +8,37 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// Ranges come back as "0-4,10-12": the server takes its own JSON apart.
 constexpr std::string_view select_wave =
-    "SELECT wave, group_name, direction, (SELECT string_agg((r->>0) || '-' || (r->>1), ',') FROM "
-    "jsonb_array_elements(ranges) r),"
-    " epoch_before, epoch_after, state, token, started_at::text, coalesce(finished_at::text, ''), "
-    "coalesce(report::text, '') FROM"
-    " shardway.wave ";
+    "SELECT wave, group_name, direction, ranges::text, epoch_before, epoch_after, state, token, "
+    "started_at::text, coalesce(finished_at::text, ''), coalesce(report::text, '') FROM shardway.wave ";
 
+// [[0,4],[10,12]]: the first and the last slot of each range.
 std::string ranges_json(std::vector<slot_range> const& ranges) {
-  std::string out = "[";
-  for (auto const& range : ranges) {
-    if (out.size() > 1) out += ',';
-    out += '[' + std::to_string(range.first.value()) + ',' + std::to_string(range.last.value()) + ']';
-  }
-  return out + ']';
+  auto json = nlohmann::json::array();
+  for (auto const& range : ranges)
+    json.push_back(nlohmann::json::array({range.first.value(), range.last.value()}));
+  return json.dump();
 }
 
-result<slot_range> parse_range(std::string_view text) {
-  std::uint16_t first = 0, last = 0;
-  auto const end = text.data() + text.size();
-  auto const mid = std::from_chars(text.data(), end, first);
-  if (mid.ec != std::errc{} || mid.ptr == end)
+result<slot_range> range_of(nlohmann::json const& pair) {
+  bool const is_pair =
+      pair.is_array() && pair.size() == 2 && pair[0].is_number_unsigned() && pair[1].is_number_unsigned();
+  auto const first = is_pair ? pair[0].get<std::uint64_t>() : limits::slot_count;
+  auto const last = is_pair ? pair[1].get<std::uint64_t>() : limits::slot_count;
+  if (first > last || last >= limits::slot_count)
     return error{error_code::corrupt_data, "a wave's range is not a pair of slots"};
-  auto const tail = std::from_chars(mid.ptr + 1, end, last);
-  if (tail.ec != std::errc{} || tail.ptr != end || first > last || last >= limits::slot_count)
-    return error{error_code::corrupt_data, "a wave's range is not a pair of slots"};
-  return slot_range{slot_id{first}, slot_id{last}};
+  return slot_range{slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}};
 }
 
 result<std::vector<slot_range>> parse_ranges(std::string_view text) {
-  std::vector<slot_range> out;
-  while (!text.empty()) {
-    auto const comma = std::min(text.find(','), text.size());
-    BOOST_OUTCOME_TRY(auto const range, parse_range(text.substr(0, comma)));
-    out.push_back(range);
-    text.remove_prefix(std::min(comma + 1, text.size()));
+  auto const json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_array()) return error{error_code::corrupt_data, "the ranges of a wave are no JSON array"};
+  std::vector<slot_range> ranges;
+  for (auto const& pair : json) {
+    BOOST_OUTCOME_TRY(auto const range, range_of(pair));
+    ranges.push_back(range);
   }
-  return out;
+  return ranges;
 }
 
 result<epoch> epoch_at(rows const& found, std::size_t row, std::size_t column) {

@@ -17,8 +17,8 @@ static_assert(int{files::Ids::INTERLEAVED} == int(id_strategy_kind::interleaved)
 static_assert(int{files::Table::TRIGGER} == int(capture_kind::trigger));
 
 template <class Repeated>
-std::vector<std::string> strings(Repeated const& from) {
-  return {from.begin(), from.end()};
+std::vector<std::string> strings(Repeated const& list) {
+  return {list.begin(), list.end()};
 }
 
 files::Node to_message(node_definition const& node) {

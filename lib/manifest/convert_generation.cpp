@@ -16,13 +16,13 @@ error corrupt(std::string what) {
 template <class Message>
 result<slot_range> slots_of(Message const& message) {
   if (message.first_slot() > message.last_slot() || message.last_slot() >= limits::slot_count)
-    return corrupt("a range of slots is no range");
+    return corrupt("a range of slots ends before it begins, or past the last slot");
   return slot_range{slot_id{static_cast<std::uint16_t>(message.first_slot())},
                     slot_id{static_cast<std::uint16_t>(message.last_slot())}};
 }
 
-result<shard_id> shard_of(unsigned shard, files::Generation const& from) {
-  if (shard >= static_cast<unsigned>(from.migration().shard_size()))
+result<shard_id> shard_of(unsigned shard, files::Generation const& document) {
+  if (shard >= static_cast<unsigned>(document.migration().shard_size()))
     return corrupt("it names a shard that the migration does not have");
   return shard_id{static_cast<std::uint16_t>(shard)};
 }
@@ -37,39 +37,39 @@ bool covers_all(std::vector<Range> const& ranges) {
   return next == limits::slot_count;
 }
 
-result<std::vector<placement_range>> placement_of(files::Generation const& from) {
+result<std::vector<placement_range>> placement_of(files::Generation const& document) {
   std::vector<placement_range> ranges;
-  for (auto const& message : from.placement()) {
+  for (auto const& message : document.placement()) {
     BOOST_OUTCOME_TRY(auto slots, slots_of(message));
-    BOOST_OUTCOME_TRY(auto shard, shard_of(message.shard(), from));
+    BOOST_OUTCOME_TRY(auto shard, shard_of(message.shard(), document));
     ranges.push_back({slots, shard});
   }
   if (!covers_all(ranges)) return corrupt("the placement leaves slots out, or names some twice");
   return ranges;
 }
 
-result<authority_range> authority_of(files::Authority const& message, files::Generation const& from) {
+result<authority_range> authority_of(files::Authority const& message, files::Generation const& document) {
   authority_range range;
   BOOST_OUTCOME_TRY(auto slots, slots_of(message));
   range.slots = slots;
   if (message.has_shard()) {
-    BOOST_OUTCOME_TRY(auto shard, shard_of(message.shard(), from));
+    BOOST_OUTCOME_TRY(auto shard, shard_of(message.shard(), document));
     range.shard = shard;
   }
   if (message.epoch() > limits::epoch_max) return corrupt("an epoch is past its limit");
   range.epoch = epoch{static_cast<std::uint16_t>(message.epoch())};
   auto const opened = lsn::parse(message.opened());
-  if (!opened) return corrupt("a position is none");
+  if (!opened) return corrupt("a position of the WAL cannot be read");
   range.opened = *opened;
   return range;
 }
 
-result<group_state> group_of(files::Group const& message, files::Generation const& from) {
+result<group_state> group_of(files::Group const& message, files::Generation const& document) {
   if (!files::Stage_IsValid(message.stage()))
     return corrupt("a group is at a stage this version does not know");
   group_state group{message.name(), static_cast<stage>(message.stage()), {}};
   for (auto const& range : message.authority()) {
-    BOOST_OUTCOME_TRY(auto made, authority_of(range, from));
+    BOOST_OUTCOME_TRY(auto made, authority_of(range, document));
     group.authority.push_back(made);
   }
   if (!covers_all(group.authority))
@@ -90,9 +90,9 @@ result<table_state> table_of(files::TableState const& message, generation const&
     table.columns.push_back(
         {column.name(), column.type(), column.generated(), column.not_null(), column.base_type()});
   if (so_far.find_group(table.manifest.group) == nullptr)
-    return corrupt("the table " + manifest.table() + " is in a group that is not there");
+    return corrupt("the table " + manifest.table() + " is in a group that the document does not have");
   if (so_far.find_table(table.manifest.table) != nullptr)
-    return corrupt("the table " + manifest.table() + " is there twice");
+    return corrupt("the table " + manifest.table() + " is listed twice");
   return table;
 }
 
@@ -133,35 +133,35 @@ files::TableState to_message(table_state const& table) {
 
 }  // namespace
 
-files::Generation to_message(generation const& from) {
+files::Generation to_message(generation const& current) {
   files::Generation message;
   message.set_format(document_format);
-  message.set_number(from.number);
-  *message.mutable_migration() = to_message(from.migration);
-  for (auto const& range : from.placement) {
+  message.set_number(current.number);
+  *message.mutable_migration() = to_message(current.migration);
+  for (auto const& range : current.placement) {
     auto& one = *message.add_placement();
     set_slots(one, range.slots);
     one.set_shard(range.shard.value());
   }
-  for (auto const& group : from.groups) *message.add_group() = to_message(group);
-  for (auto const& table : from.tables) *message.add_table() = to_message(table);
+  for (auto const& group : current.groups) *message.add_group() = to_message(group);
+  for (auto const& table : current.tables) *message.add_table() = to_message(table);
   return message;
 }
 
-result<generation> from_message(files::Generation const& from) {
-  if (from.format() != document_format)
-    return corrupt("its format is " + std::to_string(from.format()) + ", and this version reads 1");
+result<generation> from_message(files::Generation const& document) {
+  if (document.format() != document_format)
+    return corrupt("its format is " + std::to_string(document.format()) + ", and this version reads 1");
   generation made;
-  made.number = from.number();
-  made.migration = from_message(from.migration());
-  BOOST_OUTCOME_TRY(made.placement, placement_of(from));
-  for (auto const& message : from.group()) {
-    BOOST_OUTCOME_TRY(auto group, group_of(message, from));
+  made.number = document.number();
+  made.migration = from_message(document.migration());
+  BOOST_OUTCOME_TRY(made.placement, placement_of(document));
+  for (auto const& message : document.group()) {
+    BOOST_OUTCOME_TRY(auto group, group_of(message, document));
     if (made.find_group(group.name) != nullptr)
-      return corrupt("the group \"" + group.name + "\" is there twice");
+      return corrupt("the group \"" + group.name + "\" is listed twice");
     made.groups.push_back(std::move(group));
   }
-  for (auto const& message : from.table()) {
+  for (auto const& message : document.table()) {
     BOOST_OUTCOME_TRY(auto table, table_of(message, made));
     made.tables.push_back(std::move(table));
   }

@@ -100,14 +100,14 @@ manifest_change change_of(field_view const& view, generation const& applied, tab
                           table_manifest const& wanted) {
   manifest_change change{change_kind::option_changed, was.table, view.field, view.text(was),
                          view.text(wanted),           {}};
-  auto const at = stage_of(applied, was.group);
-  if (view.fixed_from && at >= *view.fixed_from)
+  auto const stage_now = stage_of(applied, was.group);
+  if (view.fixed_from && stage_now >= *view.fixed_from)
     forbid(change, std::string{view.because} + ": " + back_to_observing);
   else if (view.field == std::string_view{"group"} && has_begun(applied, wanted.group))
     forbid(change, "the group it would join has begun to copy: roll that group back to observing first");
   else if (view.field == std::string_view{"stage_until"} && applied.find_group(was.group) != nullptr &&
-           wanted.stage_until < at)
-    forbid(change, "the group is already at " + std::string{name(at)} +
+           wanted.stage_until < stage_now)
+    forbid(change, "the group is already at " + std::string{name(stage_now)} +
                        ": a rollback takes it back, not the manifest");
   return change;
 }

@@ -16,9 +16,10 @@ class migration_diff {
             applied.groups, [](group_state const& group) { return group.stage != stage::observing; })) {}
 
   /// `fixed_because`: null where it may change at any time.
-  void compare(std::string field, std::string const& from, std::string const& to, char const* fixed_because) {
-    if (from == to) return;
-    manifest_change change{change_kind::option_changed, "", std::move(field), from, to, {}};
+  void compare(std::string field, std::string const& was, std::string const& wanted,
+               char const* fixed_because) {
+    if (was == wanted) return;
+    manifest_change change{change_kind::option_changed, "", std::move(field), was, wanted, {}};
     if (has_begun_ && fixed_because != nullptr) {
       change.kind = change_kind::forbidden;
       change.reason = std::string{fixed_because} + no_way_back;
@@ -26,12 +27,12 @@ class migration_diff {
     changes_.push_back(std::move(change));
   }
 
-  void compare_node(std::string const& path, node_definition const& from, node_definition const& to) {
-    compare(path + ".name", from.name, to.name, "positions of streams are kept under the node's name");
-    compare(path + ".conninfo", from.conninfo, to.conninfo, nullptr);
-    compare(path + ".pinned_only", from.pinned_only ? "true" : "false", to.pinned_only ? "true" : "false",
+  void compare_node(std::string const& path, node_definition const& was, node_definition const& wanted) {
+    compare(path + ".name", was.name, wanted.name, "positions of streams are kept under the node's name");
+    compare(path + ".conninfo", was.conninfo, wanted.conninfo, nullptr);
+    compare(path + ".pinned_only", was.pinned_only ? "true" : "false", wanted.pinned_only ? "true" : "false",
             "rows have been placed by it");
-    compare(path + ".replica", replicas(from), replicas(to), nullptr);
+    compare(path + ".replica", replicas(was), replicas(wanted), nullptr);
   }
 
   std::vector<manifest_change> take() { return std::move(changes_); }

@@ -15,8 +15,8 @@ std::string manifest_finding::to_string() const {
   return text;
 }
 
-void field_positions::add(std::string field, int index, place at) {
-  entries_.push_back({std::move(field), index, at});
+void field_positions::add(std::string field, int index, place position) {
+  entries_.push_back({std::move(field), index, position});
 }
 
 field_positions::place field_positions::find(std::string_view field, int index) const noexcept {
@@ -24,8 +24,10 @@ field_positions::place field_positions::find(std::string_view field, int index) 
   for (;;) {
     auto const named = [&](entry const& one) { return one.field == field; };
     auto const exact = [&](entry const& one) { return named(one) && one.index == index; };
-    if (auto const at = std::ranges::find_if(entries_, exact); at != entries_.end()) return at->at;
-    if (auto const at = std::ranges::find_if(entries_, named); at != entries_.end()) return at->at;
+    if (auto const found = std::ranges::find_if(entries_, exact); found != entries_.end())
+      return found->position;
+    if (auto const found = std::ranges::find_if(entries_, named); found != entries_.end())
+      return found->position;
     auto const dot = field.rfind('.');
     if (dot == std::string_view::npos) return {1, 1};
     field = field.substr(0, dot);

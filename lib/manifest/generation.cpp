@@ -12,21 +12,21 @@ namespace {
 template <class Range>
 Range const* range_of(std::vector<Range> const& ranges, slot_id slot) noexcept {
   auto const past = [](Range const& range, slot_id wanted) { return range.slots.last < wanted; };
-  auto const at = std::lower_bound(ranges.begin(), ranges.end(), slot, past);
-  return at != ranges.end() && at->slots.contains(slot) ? &*at : nullptr;
+  auto const found = std::lower_bound(ranges.begin(), ranges.end(), slot, past);
+  return found != ranges.end() && found->slots.contains(slot) ? &*found : nullptr;
 }
 
 }  // namespace
 
 group_state const* generation::find_group(std::string_view name) const noexcept {
-  auto const at = std::ranges::find(groups, name, &group_state::name);
-  return at == groups.end() ? nullptr : &*at;
+  auto const found = std::ranges::find(groups, name, &group_state::name);
+  return found == groups.end() ? nullptr : &*found;
 }
 
 table_state const* generation::find_table(std::string_view schema_and_name) const noexcept {
-  auto const at = std::ranges::find_if(
+  auto const found = std::ranges::find_if(
       tables, [&](table_state const& table) { return table.manifest.table == schema_and_name; });
-  return at == tables.end() ? nullptr : &*at;
+  return found == tables.end() ? nullptr : &*found;
 }
 
 authority_range const& generation::authority_of(group_state const& group, slot_id slot) noexcept {

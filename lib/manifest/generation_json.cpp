@@ -6,9 +6,9 @@
 namespace shardway {
 inline namespace v0 {
 
-std::string encode(generation const& from) {
+std::string encode(generation const& current) {
   std::string document;
-  auto const status = google::protobuf::util::MessageToJsonString(to_message(from), &document);
+  auto const status = google::protobuf::util::MessageToJsonString(to_message(current), &document);
   ensure(status.ok(), "a generation has a JSON form: names are valid UTF-8");
   return document;
 }

@@ -55,10 +55,10 @@ void add_places(pb::Message const& message, location_tree* tree, std::string con
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     auto const* field = message.GetDescriptor()->field(i);
     int const count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
-    for (int at = 0; at < count; ++at) {
-      auto const location = tree->GetLocation(field, field->is_repeated() ? at : -1);
+    for (int item = 0; item < count; ++item) {
+      auto const location = tree->GetLocation(field, field->is_repeated() ? item : -1);
       if (location.line < 0) continue;
-      positions.add(prefix + std::string{field->name()}, field->is_repeated() ? at : index,
+      positions.add(prefix + std::string{field->name()}, field->is_repeated() ? item : index,
                     {location.line + 1, location.column + 1});
       if (field->message_type() == nullptr || field->message_type() == files::Node::descriptor()) continue;
       auto path = prefix + std::string{field->name()};
@@ -67,20 +67,20 @@ void add_places(pb::Message const& message, location_tree* tree, std::string con
                    positions);
         continue;
       }
-      path = item_path(path, static_cast<std::size_t>(at));
+      path = item_path(path, static_cast<std::size_t>(item));
       positions.add(path, 0, {location.line + 1, location.column + 1});
-      add_places(reflection.GetRepeatedMessage(message, field, at), tree->GetTreeForNested(field, at),
+      add_places(reflection.GetRepeatedMessage(message, field, item), tree->GetTreeForNested(field, item),
                  path + ".", 0, positions);
     }
   }
 }
 
 /// Nodes are counted as they stand: the source, its replicas, the first shard, its replicas ...
-void add_node_places(files::Node const& node, location_tree* parent, pb::FieldDescriptor const* field, int at,
-                     int& index, field_positions& positions) {
-  auto const location = parent->GetLocation(field, at);
+void add_node_places(files::Node const& node, location_tree* parent, pb::FieldDescriptor const* field,
+                     int item, int& index, field_positions& positions) {
+  auto const location = parent->GetLocation(field, item);
   if (location.line >= 0) positions.add("node", index, {location.line + 1, location.column + 1});
-  auto* tree = parent->GetTreeForNested(field, at);
+  auto* tree = parent->GetTreeForNested(field, item);
   add_places(node, tree, "node.", index, positions);
   ++index;
   auto const* replica = files::Node::descriptor()->FindFieldByName("replica");
@@ -101,9 +101,9 @@ void check_enumerations(pb::Message const& message, std::string const& prefix, f
 void check_enumerations_of_list(pb::Message const& message, pb::FieldDescriptor const& field,
                                 std::string const& path, finder& found) {
   auto const& reflection = *message.GetReflection();
-  for (int at = 0; at < reflection.FieldSize(message, &field); ++at)
-    check_enumerations(reflection.GetRepeatedMessage(message, &field, at),
-                       item_path(path, static_cast<std::size_t>(at)) + ".", found);
+  for (int item = 0; item < reflection.FieldSize(message, &field); ++item)
+    check_enumerations(reflection.GetRepeatedMessage(message, &field, item),
+                       item_path(path, static_cast<std::size_t>(item)) + ".", found);
 }
 
 /// A value may be written as a number, and the parser keeps one that no name belongs to. No list holds bare

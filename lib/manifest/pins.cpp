@@ -15,9 +15,9 @@ error invalid(std::string what) {
 }
 
 result<shard_id> shard_named(migration_manifest const& migration, std::string const& name) {
-  auto const at = std::ranges::find(migration.shards, name, &node_definition::name);
-  if (at == migration.shards.end()) return invalid("there is no shard \"" + name + "\"");
-  return shard_id{static_cast<std::uint16_t>(at - migration.shards.begin())};
+  auto const found = std::ranges::find(migration.shards, name, &node_definition::name);
+  if (found == migration.shards.end()) return invalid("there is no shard \"" + name + "\"");
+  return shard_id{static_cast<std::uint16_t>(found - migration.shards.begin())};
 }
 
 /// Ranges of one shard that touch, as one.

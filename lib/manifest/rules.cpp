@@ -1,5 +1,8 @@
 #include "lib/manifest/rules.hpp"
 
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "shardway/base/limits.hpp"
 #include "shardway/route/shard_key.hpp"
 
@@ -38,20 +41,20 @@ std::optional<std::string> take_value(std::string_view& text) {
 }
 
 void skip_space(std::string_view& text) {
-  auto const at = text.find_first_not_of(space);
-  text.remove_prefix(at == std::string_view::npos ? text.size() : at);
+  text.remove_prefix(std::min(text.find_first_not_of(space), text.size()));
 }
 
 }  // namespace
 
 void finder::add(std::string_view code, std::string_view field, int index, std::string message,
                  std::string hint) {
-  auto const at = positions_->find(field, index);
-  findings_.push_back({std::string{code}, file_, at.line, at.column, std::move(message), std::move(hint)});
+  auto const place = positions_->find(field, index);
+  findings_.push_back(
+      {std::string{code}, file_, place.line, place.column, std::move(message), std::move(hint)});
 }
 
-std::string item_path(std::string_view list, std::size_t at) {
-  return std::string{list} + "[" + std::to_string(at) + "]";
+std::string item_path(std::string_view list, std::size_t item) {
+  return absl::StrCat(std::string{list}, "[", item, "]");
 }
 
 std::string shown(std::string_view name) {

@@ -35,7 +35,7 @@ bool check_identifier(finder&, std::string_view field, int index, std::string_vi
                       std::string_view name);
 
 /// "lookup[2]": the path of one message of a list, in positions.
-std::string item_path(std::string_view list, std::size_t at);
+std::string item_path(std::string_view list, std::size_t item);
 
 /// [a-z][a-z0-9_]*, at most `bytes_max` bytes.
 bool is_plain_name(std::string_view name, std::size_t bytes_max) noexcept;

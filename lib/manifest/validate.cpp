@@ -25,8 +25,8 @@ void check_table_name(finder& found, table_manifest const& table) {
   check_identifier(found, "table", 0, "schema", schema);
   check_identifier(found, "table", 0, "table name", name);
   if (schema == "shardway" || schema == "information_schema" || schema.starts_with("pg_"))
-    found.add("M006", "table", 0, "the schema " + shown(schema) + " is not the application's",
-              "leave system tables and ours out");
+    found.add("M006", "table", 0, "the schema " + shown(schema) + " does not belong to the application",
+              "write no manifests for system tables and for tables of schema shardway");
 }
 
 void check_group(finder& found, table_manifest const& table) {
@@ -45,7 +45,7 @@ void check_keys(finder& found, table_manifest const& table) {
               "remove shard_key, or kind: REFERENCE");
   if (!reference && table.shard_key.empty())
     found.add("M010", "table", 0, "the table has no shard key",
-              "write shard_key: \"column\", or kind: REFERENCE for a table every shard copies");
+              "write shard_key: \"column\", or kind: REFERENCE for a table that every shard copies");
   if (table.shard_key.size() > limits::shard_key_columns_max)
     found.add("M011", "shard_key", static_cast<int>(limits::shard_key_columns_max),
               "the shard key has more than 4 columns", "route by fewer columns: one is best");
@@ -64,8 +64,8 @@ void check_options(finder& found, table_manifest const& table) {
   check_names(found, "classified_column", "classified column", table.classified_columns);
   if (table.kind != table_kind::reference) return;
   if (table.stage_until == stage::finalized)
-    found.add("M035", "stage_until", 0, "a reference table is to be finalized",
-              "leave stage_until away: the source keeps authority for a reference table");
+    found.add("M035", "stage_until", 0, "a reference table cannot be finalized",
+              "remove stage_until: the source keeps authority for a reference table");
   if (table.capture == capture_kind::trigger)
     found.add("M058", "capture", 0, "a reference table has capture: TRIGGER",
               "remove capture: writes to a reference table reach the shards by the stream alone");
@@ -136,7 +136,7 @@ void check_names(finder& found, std::string_view field, std::string_view what,
     if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
         names.begin() + static_cast<std::ptrdiff_t>(i))
       found.add("M008", field, static_cast<int>(i),
-                "the " + std::string{what} + " " + shown(names[i]) + " is there twice", "name it once");
+                "the " + std::string{what} + " " + shown(names[i]) + " is listed twice", "list it once");
   }
 }
 

@@ -21,9 +21,9 @@ std::string_view value_of(settings const& all, std::string_view keyword) {
 bool is_secret(std::string_view keyword) { return keyword == "password" || keyword == "sslpassword"; }
 
 void check_setting(finder& found, int index, node_definition const& node, settings const& all,
-                   std::size_t at) {
-  auto const& keyword = all[at].first;
-  auto const end = all.begin() + static_cast<std::ptrdiff_t>(at);
+                   std::size_t item) {
+  auto const& keyword = all[item].first;
+  auto const end = all.begin() + static_cast<std::ptrdiff_t>(item);
   if (is_secret(keyword)) {
     found.add("M017", "node.conninfo", index,
               "the conninfo of node " + shown(node.name) + " holds a " + keyword,

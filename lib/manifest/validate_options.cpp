@@ -20,9 +20,9 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
   return names;
 }
 
-void check_lookup_columns(finder& found, table_manifest const& table, std::size_t at) {
-  auto const& lookup = table.lookups[at];
-  auto const field = item_path("lookup", at) + ".column";
+void check_lookup_columns(finder& found, table_manifest const& table, std::size_t item) {
+  auto const& lookup = table.lookups[item];
+  auto const field = item_path("lookup", item) + ".column";
   check_names(found, field, "lookup column", lookup.columns);
   if (lookup.columns.empty() || lookup.columns.size() > limits::shard_key_columns_max)
     found.add("M031", field, static_cast<int>(limits::shard_key_columns_max),
@@ -34,16 +34,16 @@ void check_lookup_columns(finder& found, table_manifest const& table, std::size_
               "remove it: rows are found by their shard key without a lookup");
 }
 
-void check_lookup(finder& found, table_manifest const& table, std::size_t at) {
-  auto const& lookup = table.lookups[at];
-  auto const path = item_path("lookup", at);
+void check_lookup(finder& found, table_manifest const& table, std::size_t item) {
+  auto const& lookup = table.lookups[item];
+  auto const path = item_path("lookup", item);
   if (!is_plain_name(lookup.name, lookup_name_bytes_max))
     found.add(
         "M029", path + ".name", 0,
         "the lookup name " + shown(lookup.name) + " is not of the form [a-z][a-z0-9_]*, at most 30 bytes",
         "choose a short name in small letters, such as \"by_email\"");
-  check_lookup_columns(found, table, at);
-  auto const end = table.lookups.begin() + static_cast<std::ptrdiff_t>(at);
+  check_lookup_columns(found, table, item);
+  auto const end = table.lookups.begin() + static_cast<std::ptrdiff_t>(item);
   if (std::any_of(table.lookups.begin(), end, [&](auto const& other) { return other.name == lookup.name; }))
     found.add("M030", path + ".name", 0, "two lookups are named " + shown(lookup.name),
               "give each lookup its own name");

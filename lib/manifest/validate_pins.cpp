@@ -22,13 +22,13 @@ bool check_values(finder& found, pinned_key const& pin, std::string const& path)
     auto const type = key_column_of(pin.types[i]);
     if (!type) {
       found.add("M046", path + ".type", static_cast<int>(i),
-                "the type " + shown(pin.types[i]) + " can be no shard key",
+                "the type " + shown(pin.types[i]) + " cannot be a shard key",
                 "write smallint, integer, bigint, text, character varying, uuid or bytea: for a domain its "
                 "base type, for an enum text");
     } else if (auto const key = shard_key::from_text(type.value(), pin.values[i]);
                !key || !key.value().check()) {
       found.add("M047", path + ".value", static_cast<int>(i),
-                "a pinned value is none of type " + shown(pin.types[i]),
+                "a pinned value is not of type " + shown(pin.types[i]),
                 "write it as PostgreSQL shows it: 42, a text, a uuid, or \\x and hexadecimal digits");
     } else {
       continue;
@@ -42,13 +42,13 @@ class pin_checker {
  public:
   pin_checker(finder& found, migration_manifest const& migration) : found_(&found), migration_(&migration) {}
 
-  void check(std::size_t at) {
-    auto const& pin = migration_->pins[at];
-    auto const path = item_path("pin", at);
+  void check(std::size_t item) {
+    auto const& pin = migration_->pins[item];
+    auto const path = item_path("pin", item);
     bool const known = has_shard(*migration_, pin.shard);
     if (!known)
       found_->add("M044", path + ".shard", 0,
-                  "a key is pinned to " + shown(pin.shard) + ", which is no shard",
+                  "a key is pinned to " + shown(pin.shard) + ", which is not a shard",
                   "write the name of one of the shards");
     if (pin.types.empty() || pin.types.size() > limits::shard_key_columns_max ||
         pin.types.size() != pin.values.size()) {
@@ -60,20 +60,20 @@ class pin_checker {
     }
     if (!check_values(*found_, pin, path)) return;
     auto const slot = slot_of(pin);
-    if (slot && known) check_slot(at, slot.value());
+    if (slot && known) check_slot(item, slot.value());
   }
 
  private:
-  void check_slot(std::size_t at, slot_id slot) {
-    auto const [held, fresh] = by_slot_.emplace(slot, at);
+  void check_slot(std::size_t item, slot_id slot) {
+    auto const [held, fresh] = by_slot_.emplace(slot, item);
     if (fresh) return;
-    auto const& pin = migration_->pins[at];
+    auto const& pin = migration_->pins[item];
     auto const& other = migration_->pins[held->second];
     auto const number = std::to_string(slot.value());
     if (other.values == pin.values && other.shard == pin.shard)
-      found_->add("M049", item_path("pin", at), 0, "a key is pinned twice", "keep one of the two pins");
+      found_->add("M049", item_path("pin", item), 0, "a key is pinned twice", "keep one of the two pins");
     else if (other.shard != pin.shard)
-      found_->add("M048", item_path("pin", at) + ".shard", 0,
+      found_->add("M048", item_path("pin", item) + ".shard", 0,
                   "slot " + number + " is pinned to " + shown(other.shard) + " and to " + shown(pin.shard) +
                       ": both keys have that slot",
                   "pin them to one shard: a slot is never divided");
@@ -93,7 +93,7 @@ void check_pins(finder& found, migration_manifest const& migration) {
   auto const refuse = [&](node_definition const& node) {
     if (node.pinned_only)
       found.add("M042", "node.pinned_only", index,
-                "the node " + shown(node.name) + " is pinned_only and no shard",
+                "the node " + shown(node.name) + " is pinned_only and not a shard",
                 "remove pinned_only: it is for shards");
     ++index;
   };
@@ -113,15 +113,15 @@ void check_pins(finder& found, migration_manifest const& migration) {
   }
   if (!migration.shards.empty() && pinned_only == migration.shards.size())
     found.add("M043", "shard", 0, "every shard is pinned_only",
-              "leave pinned_only away on at least one: keys without a pin need a place");
+              "remove pinned_only from at least one: keys without a pin need a shard");
 }
 
 void check_catalog(finder& found, migration_manifest const& migration) {
   if (migration.catalog.empty() || migration.catalog == migration.source.name) return;
-  found.add(
-      "M050", "catalog", 0,
-      "the catalog is to be on " + shown(migration.catalog) + ", and this version keeps it on the source",
-      "remove catalog, or write the source's name");
+  found.add("M050", "catalog", 0,
+            "the manifest puts the catalog on " + shown(migration.catalog) +
+                ", and this version keeps it on the source",
+            "remove catalog, or write the source's name");
 }
 
 void check_pin_lengths(finder& found, migration_manifest const& migration,

@@ -22,30 +22,30 @@ void check_stride(finder& found, table_manifest const& table, migration_manifest
 }
 
 void check_twice(finder& found, table_file const& file, std::map<std::string_view, table_file const*>& seen) {
-  auto const [at, fresh] = seen.emplace(file.manifest.table, &file);
-  if (fresh) return;
+  auto const [known, is_first] = seen.emplace(file.manifest.table, &file);
+  if (is_first) return;
   found.add(
       "M026", "table", 0,
-      "the table " + shown(file.manifest.table) + " has two manifests; the other is " + named(*at->second),
+      "the table " + shown(file.manifest.table) + " has two manifests; the other is " + named(*known->second),
       "keep one of them");
 }
 
 /// The first table of a group says what the others have to agree with.
 void check_against_group(finder& found, table_file const& file,
                          std::map<std::string_view, table_file const*>& first) {
-  auto const [at, fresh] = first.emplace(file.manifest.group, &file);
-  if (fresh) return;
-  auto const& other = at->second->manifest;
+  auto const [known, is_first] = first.emplace(file.manifest.group, &file);
+  if (is_first) return;
+  auto const& other = known->second->manifest;
   if (other.kind != file.manifest.kind) {
     found.add("M027", "group", 0,
               "the group " + shown(other.group) + " holds reference tables and sharded ones, such as " +
-                  named(*at->second),
+                  named(*known->second),
               "put reference tables into a group of their own: a group's authority moves as one");
   } else if (other.shard_key.size() != file.manifest.shard_key.size()) {
     found.add(
         "M028", "shard_key", 0,
         "the shard key has " + std::to_string(file.manifest.shard_key.size()) + " columns, and that of " +
-            named(*at->second) + " in the same group has " + std::to_string(other.shard_key.size()),
+            named(*known->second) + " in the same group has " + std::to_string(other.shard_key.size()),
         "tables of one group share a shard key: the same columns in the same order, under whatever names");
   }
 }

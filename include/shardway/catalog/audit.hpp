@@ -1,6 +1,8 @@
-// The audit log: each entry carries the hash of the one before, so that a changed or missing entry shows.
+// The audit log. Each entry carries the hash of the entry before it, so that a changed or missing entry
+// shows.
 //
-// The chain cannot show that its newest entries were cut off: keep `audit_head` somewhere else and compare.
+// The chain cannot show that its newest entries were cut off. To notice that, keep `audit_head` in another
+// place and compare.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +31,22 @@ struct audit_head {
   std::string sha256;  ///< of the newest entry; empty when there is none
 };
 
-/// Appends an entry. Takes SHARE ROW EXCLUSIVE on the log to its transaction's end, so that entries form one
-/// chain. Preconditions: no transaction is open on the session. Cost: two round trips.
+/// Appends an entry. It holds SHARE ROW EXCLUSIVE on the log until its transaction ends, so that all entries
+/// form one chain.
+///
+/// Preconditions: no transaction is open on the session.
+/// Errors: `invalid_argument` (a transaction is open), `in_doubt` (the COMMIT gave no answer).
+/// Cost: three round trips.
 result<> append_audit(session& catalog, std::string_view actor, std::string_view action,
                       std::string_view detail_json);
 
 /// The newest `limit` entries, oldest first.
 result<std::vector<audit_entry>> read_audit(session& catalog, std::size_t limit);
 
-/// Recomputes the whole chain. Errors: `corrupt_data` naming the first entry that does not fit. Cost: a round
-/// trip per 1,000 entries.
+/// Computes the whole chain again.
+///
+/// Errors: `corrupt_data`, which names the first entry that does not fit.
+/// Cost: a round trip for every 1,000 entries.
 result<audit_head> verify_audit(session& catalog);
 
 }  // namespace v0

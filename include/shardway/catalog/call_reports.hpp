@@ -1,4 +1,5 @@
-// The call reports of all clients, and the writers that the guard saw: what `shardway observe` shows.
+// The call reports of all clients, and the writers that the write guard recorded: what `shardway observe`
+// shows.
 #pragma once
 
 #include <chrono>
@@ -13,8 +14,10 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Replaces the client's report. Runs with the application role. A new client's first report takes away what
-/// nobody has renewed for 14 days, and all but the newest 1,000. Cost: one round trip.
+/// Replaces the client's report. Runs with the application role. The first report of a new client removes the
+/// reports that nobody has renewed for 14 days, and all but the newest 1,000.
+///
+/// Cost: one round trip.
 result<> put_call_report(session& catalog, std::string const& client_id, std::string const& application,
                          std::string const& document_json);
 
@@ -23,14 +26,16 @@ struct collected_reports {
   call_report calls;
   std::int64_t clients{};                 ///< processes that reported
   std::vector<std::string> applications;  ///< their names, sorted
-  std::string since;                      ///< when the oldest of them began; "" without any
+  std::string since;                      ///< when the oldest of them began; empty without any
   std::string until;                      ///< when the newest was written
 };
 
-/// Sums the reports renewed in the last `within`. Cost: some round trips; the database adds up.
+/// Adds up the reports that were renewed in the last `within`. The database does the sums.
+///
+/// Cost: five round trips.
 result<collected_reports> collect_call_reports(session& catalog, std::chrono::seconds within);
 
-/// Who wrote an onboarded table without the library, as the write guard of this node recorded it.
+/// A writer that changed an onboarded table without the library, as the write guard of this node recorded it.
 struct foreign_writer {
   std::string relation;
   std::string operation;  ///< insert, update, delete, truncate
@@ -40,7 +45,7 @@ struct foreign_writer {
   std::string last_seen;
 };
 
-/// Most statements first. Nothing is recorded before a table's group is at `copying`.
+/// The writers with most statements first. The guard records nothing before a table's group is at `copying`.
 result<std::vector<foreign_writer>> list_foreign_writers(session& node, std::chrono::seconds within);
 
 }  // namespace v0

@@ -1,5 +1,5 @@
-// Certificates: the proof that a table was found equal on both sides. Keeps I7: a repair makes older ones
-// worthless.
+// Certificates: the proof that a table was found equal on both sides. Keeps I7: a repair invalidates every
+// certificate whose verification began before it.
 #pragma once
 
 #include <chrono>
@@ -41,18 +41,26 @@ struct repair_record {
 /// The database's clock in text form, for `certificate::started_at`.
 result<std::string> database_now(session& catalog);
 
-/// Errors: `not_leader`. Returns the certificate's id.
+/// Stores a certificate and returns its id. Errors: `not_leader`.
 result<std::int64_t> insert_certificate(session& catalog, std::int64_t token, certificate const&);
-/// The newest one of a table, whatever it found.
+
+/// The newest certificate of a table, whatever it found.
 result<std::optional<certificate>> newest_certificate(session& catalog, std::string_view relation);
+
+/// Stores that a row was repaired. Errors: `not_leader`.
 result<> insert_repair(session& catalog, std::int64_t token, repair_record const&);
 
-/// I7: what stands against each of the tables: no certificate, the newest one is not `equal`, it began before
-/// the last repair, or it is older than `age_max` (0: any age will do). Empty when all tables are certified.
+/// Why a table is not certified.
 struct certificate_gap {
   std::string relation{};
   std::string why;
 };
+
+/// I7: the tables that are not certified. A table has no certificate, its newest one is not `equal`, it began
+/// before the last repair, or it is older than `age_max` (0: any age is accepted). Empty when all tables are
+/// certified.
+///
+/// Cost: a round trip for each table.
 result<std::vector<certificate_gap>> certificate_gaps(session& catalog,
                                                       std::vector<std::string> const& relations,
                                                       std::chrono::seconds age_max);

@@ -1,5 +1,5 @@
-// Who uses the library, and on which generation (K3): a silent client is named by the wave's gate, never
-// ignored, until its entry expires.
+// Which processes use the library, and on which generation (K3). The wave's gate names a silent client and
+// never ignores it until its entry expires.
 #pragma once
 
 #include <chrono>
@@ -18,22 +18,26 @@ struct client_entry {
   std::string application;
   std::string library_version;
   std::uint64_t generation{};
-  std::chrono::milliseconds
-      silent_for{};  ///< since its last heartbeat, by the database's clock; ignored when written
+  /// Since its last heartbeat, by the database's clock. Ignored when the entry is written.
+  std::chrono::milliseconds silent_for{};
 };
 
-/// Registers the client or renews its entry. Runs with the application role. Cost: one round trip; call it
-/// every few seconds.
+/// Registers the client or renews its entry. Call it every few seconds. Runs with the application role.
+///
+/// Cost: one round trip.
 result<> heartbeat_client(session& catalog, client_entry const&);
-/// The client ends: its entry counts as expired at once. Runs with the application role.
+
+/// Says that the client ends: its entry counts as expired at once. Runs with the application role.
 result<> leave_client(session& catalog, std::string const& client_id);
 
 /// All entries that have not expired.
 result<std::vector<client_entry>> list_clients(session& catalog, std::chrono::seconds expire_after);
-/// Of them those on an older generation.
+
+/// Those of them that are on an older generation.
 result<std::vector<client_entry>> clients_behind(session& catalog, std::uint64_t generation,
                                                  std::chrono::seconds expire_after);
-/// Deletes expired entries; how many. Errors: `not_leader`.
+
+/// Deletes the expired entries and returns how many there were. Errors: `not_leader`.
 result<std::int64_t> expire_clients(session& catalog, std::int64_t token, std::chrono::seconds expire_after);
 
 }  // namespace v0

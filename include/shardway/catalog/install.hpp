@@ -1,4 +1,4 @@
-// Putting our objects into the databases, and taking them away again, also after a crash.
+// Installs our objects in the databases and removes them again, also after a crash.
 #pragma once
 
 #include <string>
@@ -22,25 +22,31 @@ struct install_node {
 result<int> installed_schema_version(session&);
 
 /// Creates or upgrades schema `shardway` on each node, each in one transaction with `lock_timeout` 2 s.
-/// Idempotent. Preconditions: the roles of the manifest exist; the sessions' role may create a schema.
+/// Idempotent.
+///
+/// Preconditions: the roles of the manifest exist; the sessions' role may create a schema.
 /// Errors: `precondition_failed` (a newer schema version, or the schema belongs to another migration or
 /// node), `permission_denied`.
 result<> install(std::vector<install_node> const&, migration_manifest const&);
 
-/// One thing that uninstalling takes away.
+/// One object that uninstalling removes.
 struct installed_object {
   std::string node;
   std::string kind;  ///< replication slot, publication, trigger, column, index, function, schema
   std::string name;
 };
 
-/// What `uninstall` would take away now. Changes nothing.
+/// What `uninstall` would remove now. Changes nothing.
+///
+/// Errors: `precondition_failed` (the schema belongs to another migration).
 result<std::vector<installed_object>> list_installed(std::vector<install_node> const&,
                                                      std::string const& migration);
 
-/// Takes away all of it and returns what it was. Walsenders of our replication slots are ended by pid first.
-/// Idempotent; finishes what a crash left. Errors: `precondition_failed` (a replication slot stays in use),
-/// `permission_denied`, `sql_error` 55P03 (a table stays locked: run it again).
+/// Removes all of it and returns what it was. Walsenders of our replication slots are ended by pid first.
+/// Idempotent; finishes what a crash left.
+///
+/// Errors: `precondition_failed` (a replication slot stays in use, or the schema belongs to another
+/// migration), `permission_denied`, `sql_error` 55P03 (a table stays locked: run it again).
 result<std::vector<installed_object>> uninstall(std::vector<install_node> const&,
                                                 std::string const& migration);
 

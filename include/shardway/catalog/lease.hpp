@@ -1,7 +1,7 @@
 // The controller's lease and its fencing token: at most one controller acts, even if another one wakes up
 // late.
 //
-// The lease says who may start; the token on every node decides. Time is always the database's clock.
+// The lease says which controller may start; the token on every node decides. Time is always the database's.
 #pragma once
 
 #include <chrono>
@@ -22,24 +22,30 @@ struct controller_lease {
   bool is_alive{};         ///< by the database's clock, when it was read
 };
 
-/// Takes the lease with a token higher than every one before, and than `floor` (the highest token seen on any
-/// node). Errors: `lease_held` naming holder and expiry. Cost: one round trip.
+/// Takes the lease with a token that is higher than every one before, and higher than `floor`: pass the
+/// highest token seen on any node.
+///
+/// Errors: `lease_held`, which names holder and expiry; `invalid_argument` for a duration that is not
+/// positive. Cost: one round trip.
 result<controller_lease> acquire_lease(session& catalog, std::string const& holder,
                                        std::chrono::milliseconds duration, std::int64_t floor = 0);
 
-/// Sets the expiry to now + duration. Errors: `not_leader` if the token is no longer the lease's (an expired
-/// lease that nobody took is renewed).
+/// Sets the expiry to now + duration. An expired lease that nobody took is renewed too.
+///
+/// Errors: `not_leader` if the token is no longer the lease's.
 result<> renew_lease(session& catalog, std::int64_t token, std::chrono::milliseconds duration);
 
-/// Ends the lease at once. Releasing one that another controller has taken changes nothing.
+/// Ends the lease at once. Nothing changes if another controller has taken it.
 result<> release_lease(session& catalog, std::int64_t token);
 
 /// Nothing if no controller ever ran.
 result<std::optional<controller_lease>> read_lease(session& catalog);
 
-/// Raises the node's token: from then on transactions of older controllers are refused there, and those open
-/// were waited for. Errors: `not_leader` if a higher token stands. Cost: one round trip, and the wait for the
-/// older controller's open transactions.
+/// Raises the node's token. It waits for the open transactions of older controllers; from then on their
+/// transactions are refused there.
+///
+/// Errors: `not_leader` if the node has a higher token.
+/// Cost: one round trip, and that wait.
 result<> raise_token(session& node, std::int64_t token, std::string const& holder);
 
 /// The node's token; 0 before the first controller.

@@ -1,4 +1,4 @@
-// Requests: how a command asks the one actor, the controller, and learns what became of it.
+// Requests: how a command asks the controller, which alone acts, and learns the outcome.
 #pragma once
 
 #include <cstdint>
@@ -28,26 +28,32 @@ struct request {
   std::string error_message;
 };
 
-/// Inserts a request as the session's role and notifies `shardway_request`; its id.
+/// Inserts a request as the session's role, notifies `shardway_request` and returns the request's id.
 result<std::int64_t> enqueue_request(session& catalog, std::string_view kind,
                                      std::string_view arguments_json);
 
-/// The oldest queued request, marked running in the same transaction; nothing if there is none. Errors:
-/// `not_leader`.
+/// The oldest queued request, marked as running in the same transaction; nothing if there is none.
+///
+/// Errors: `not_leader`.
 result<std::optional<request>> take_request(session& catalog, std::int64_t token);
 
-/// Errors: `not_leader`; `precondition_failed` if it is not running.
+/// End a running request with its result or its error.
+///
+/// Errors: `not_leader`; `precondition_failed` if the request is not running.
 result<> finish_request(session& catalog, std::int64_t token, std::int64_t id, std::string_view result_json);
 result<> fail_request(session& catalog, std::int64_t token, std::int64_t id, error const& why);
 
-/// For a controller that has just begun: what is still running was left by a dead one. Kinds that may run
-/// twice are queued again, the others fail with `in_doubt`. Returns those found, with the state they had.
+/// For a controller that has just begun: requests that are still running were left by a dead one. Kinds that
+/// may run twice are queued again; the others fail with `in_doubt`. Returns those found, with the state they
+/// had.
 result<std::vector<request>> recover_requests(session& catalog, std::int64_t token,
                                               std::vector<std::string> const& idempotent_kinds);
 
 result<std::optional<request>> find_request(session& catalog, std::int64_t id);
-/// Waits until the request is done or failed, asking every `interval`. Errors: `deadline_exceeded` (the
-/// request goes on).
+
+/// Waits until the request is done or failed, and asks every `interval`.
+///
+/// Errors: `deadline_exceeded` (the request goes on), `precondition_failed` (there is no such request).
 result<request> wait_for_request(session& catalog, std::int64_t id, steady_time deadline,
                                  std::chrono::milliseconds interval = std::chrono::milliseconds{50});
 

@@ -1,5 +1,5 @@
-// Status documents: what the controller shows of itself, for `shardway status` and metrics. And the manifests
-// as they were applied.
+// Status documents, which the controller writes for `shardway status` and metrics, and the manifests as they
+// were applied.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,13 @@ struct status_document {
   std::chrono::milliseconds age{};  ///< by the database's clock
 };
 
-/// Errors: `not_leader`. Cost: one round trip.
+/// Stores a document in place of the one of that name.
+///
+/// Errors: `not_leader`.
+/// Cost: one round trip.
 result<> put_status(session& catalog, std::int64_t token, std::string_view name,
                     std::string_view document_json);
+
 result<std::optional<status_document>> get_status(session& catalog, std::string_view name);
 result<std::vector<status_document>> list_status(session& catalog);
 
@@ -35,8 +39,12 @@ struct manifest_document {
   std::string applied_by;
   std::string applied_at;
 };
-/// Inserts or replaces it, as the session's role. True if the document is new or differs from the one there.
+
+/// Inserts or replaces a manifest as the session's role. True if the document is new or differs from the
+/// stored one.
 result<bool> put_manifest(session& catalog, std::string_view relation, std::string_view document);
+
+/// All of them, by name. Errors: `corrupt_data` if a document does not match its checksum.
 result<std::vector<manifest_document>> list_manifests(session& catalog);
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// What new manifests would change against the generation in force, and what of it is forbidden.
+// What new manifests would change in the generation in force, and which of these changes are forbidden.
 #pragma once
 
 #include <string>
@@ -21,20 +21,22 @@ std::string_view name(change_kind) noexcept;
 struct manifest_change {
   change_kind kind{};
   std::string table;   ///< "schema.name"; empty for a change of the migration itself
-  std::string field;   ///< as in the file; empty where the whole table is meant
+  std::string field;   ///< as in the file; empty for the whole table
   std::string from{};  ///< value in force; empty if there is none
   std::string to{};    ///< value wanted
   std::string reason{};
   friend bool operator==(manifest_change const&, manifest_change const&) = default;
 };
 
-/// All differences, by table name and then field. Once a group is past `observing`, the shape of its tables
-/// (kind, group, shard key, key, ids) and the list of its tables are fixed: rows have been placed by them.
-/// `capture` is fixed from `dual_writing`, new lookups from `sharded`.
+/// All differences, by table name and then by field.
+///
+/// Once a group is past `observing`, the list of its tables is fixed, and so are kind, group, shard key, key
+/// and ids of each: rows have been placed by them. `capture` is fixed from `dual_writing` on. No lookup may
+/// be added from `sharded` on.
 std::vector<manifest_change> diff(generation const& applied, std::vector<table_manifest> const& wanted);
 
-/// The migration's own differences; `table` is empty in each. Once any group is past `observing`, all is
-/// fixed but conninfos and replicas. Values of pins are not shown: they are keys.
+/// The differences of the migration itself; `table` is empty in each. Once any group is past `observing`,
+/// only conninfos and replicas may change. Values of pins are not shown: they are keys.
 std::vector<manifest_change> diff(generation const& applied, migration_manifest const& wanted);
 
 /// One line of a plan: `forbidden shop.orders shard_key: "a" -> "b" (rows have been placed by it: ...)`.

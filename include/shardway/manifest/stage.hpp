@@ -8,14 +8,14 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The stages of DESIGN: observing -> copying -> replicating -> dual_writing -> sharded -> finalized.
+/// The stages in order: observing -> copying -> replicating -> dual_writing -> sharded -> finalized.
 enum class stage : unsigned char { observing, copying, replicating, dual_writing, sharded, finalized };
 
 /// "dual_writing" and so on.
-constexpr std::string_view name(stage at) noexcept {
+constexpr std::string_view name(stage which) noexcept {
   constexpr std::array<std::string_view, 6> names{"observing",    "copying", "replicating",
                                                   "dual_writing", "sharded", "finalized"};
-  return names[static_cast<std::size_t>(at)];
+  return names[static_cast<std::size_t>(which)];
 }
 
 /// The stage of that name; nothing if there is none.
@@ -25,13 +25,14 @@ constexpr std::optional<stage> stage_from_name(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-/// May a group go from one stage to the other in one step? Forward one stage at a time; back from any stage
-/// before finalized: sharded only to dual_writing (rollback), every other one to observing.
-constexpr bool may_go(stage from, stage to) noexcept {
-  if (from == stage::finalized || from == to) return false;
-  if (static_cast<int>(to) == static_cast<int>(from) + 1) return true;
-  if (from == stage::sharded) return to == stage::dual_writing;
-  return to == stage::observing;
+/// Whether a group may go from one stage to the other in one step. It goes forward one stage at a time. It
+/// goes back from any stage before finalized: from sharded to dual_writing only (rollback), from every other
+/// stage to observing.
+constexpr bool may_go(stage current, stage next) noexcept {
+  if (current == stage::finalized || current == next) return false;
+  if (static_cast<int>(next) == static_cast<int>(current) + 1) return true;
+  if (current == stage::sharded) return next == stage::dual_writing;
+  return next == stage::observing;
 }
 
 }  // namespace v0

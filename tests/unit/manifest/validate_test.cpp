@@ -35,83 +35,84 @@ table_manifest& reference(table_manifest& table) {
   return table;
 }
 
+broken_table const broken_tables[] = {
+    {"M003", [](auto& t) { t.table = "orders"; }},
+    {"M003", [](auto& t) { t.table = ".orders"; }},
+    {"M003", [](auto& t) { t.table = "shop.a.b"; }},
+    {"M003", [](auto& t) { t.key = {""}; }},
+    {"M004", [](auto& t) { t.table = "shop." + std::string(64, 'x'); }},
+    {"M004", [](auto& t) { t.shard_key = {std::string(64, 'x')}; }},
+    {"M005", [](auto& t) { t.key = {std::string{"a\0b", 3}}; }},
+    {"M005", [](auto& t) { t.key = {"a\xC3\x28"}; }},
+    {"M005", [](auto& t) { t.table = "shop.a\nb"; }},
+    {"M006", [](auto& t) { t.table = "pg_catalog.pg_class"; }},
+    {"M006", [](auto& t) { t.table = "shardway.outbox"; }},
+    {"M007", [](auto& t) { t.group = "Sales"; }},
+    {"M007", [](auto& t) { t.group = ""; }},
+    {"M007", [](auto& t) { t.group = std::string(41, 'a'); }},
+    {"M008", [](auto& t) { t.shard_key = {"a", "b", "a"}; }},
+    {"M008", [](auto& t) { t.accept_unique = {"u", "u"}; }},
+    {"M009",
+     [](auto& t) {
+       t.kind = table_kind::reference;
+       t.ids = id_strategy_kind::external;
+     }},
+    {"M010", [](auto& t) { t.shard_key.clear(); }},
+    {"M011", [](auto& t) { t.shard_key = {"a", "b", "c", "d", "e"}; }},
+    {"M012", [](auto& t) { t.key.clear(); }},
+    {"M013", [](auto& t) { t.budget = 0ms; }},
+    {"M013", [](auto& t) { t.budget = 60001ms; }},
+    {"M014", [](auto& t) { t.id_stride = 1; }},
+    {"M014", [](auto& t) { t.id_stride = 4097; }},
+    {"M015",
+     [](auto& t) {
+       t.kind = table_kind::reference;
+       t.shard_key.clear();
+     }},
+    {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::slot; }},
+    {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::leased; }},
+    {"M008", [](auto& t) { t.classified_columns = {"a", "b", "a"}; }},
+    {"M003", [](auto& t) { t.classified_columns = {""}; }},
+    {"M008", [](auto& t) { t.lookups = {{"l", {"a", "a"}, false}}; }},
+    {"M029", [](auto& t) { t.lookups = {{"L", {"a"}, false}}; }},
+    {"M029", [](auto& t) { t.lookups = {{std::string(31, 'a'), {"a"}, false}}; }},
+    {"M030", [](auto& t) { t.lookups = {{"l", {"a"}, false}, {"l", {"b"}, false}}; }},
+    {"M031", [](auto& t) { t.lookups = {{"l", {}, false}}; }},
+    {"M031", [](auto& t) { t.lookups = {{"l", {"a", "b", "c", "d", "e"}, false}}; }},
+    {"M032", [](auto& t) { t.lookups = {{"l", {"a", "b"}, false}, {"m", {"b", "a"}, true}}; }},
+    {"M033", [](auto& t) { t.lookups = {{"l", {"customer_id"}, false}}; }},
+    {"M033",
+     [](auto& t) {
+       t.shard_key = {"a", "b"};
+       t.lookups = {{"l", {"b", "a"}, false}};
+     }},
+    {"M034", [](auto& t) { reference(t).lookups = {{"l", {"a"}, false}}; }},
+    {"M035", [](auto& t) { reference(t).stage_until = stage::finalized; }},
+    {"M036", [](auto& t) { t.reads.from_shards_percent = 101; }},
+    {"M036", [](auto& t) { t.reads.shadow_percent = 4294967295u; }},
+    {"M037", [](auto& t) { t.reads.fan_out_max = 0; }},
+    {"M037", [](auto& t) { t.reads.fan_out_max = 1025; }},
+    {"M038", [](auto& t) { t.reads.scatter_budget = 0ms; }},
+    {"M038", [](auto& t) { t.reads.scatter_budget = 60001ms; }},
+    {"M039", [](auto& t) { reference(t).reads.shadow_percent = 1; }},
+    {"M040", [](auto& t) { t.id_block = 0; }},
+    {"M040", [](auto& t) { t.id_block = 1000001; }},
+    {"M041",
+     [](auto& t) {
+       t.key = {"a", "b"};
+       t.ids = id_strategy_kind::slot;
+     }},
+    {"M058", [](auto& t) { reference(t).capture = capture_kind::trigger; }},
+    {"M060",
+     [](auto& t) {
+       t.lookups = {{"by_email", {"email"}, false}};
+       t.capture = capture_kind::trigger;
+     }},
+};
+
 TEST(validate_table, each_rule_has_its_code) {
-  broken_table const cases[] = {
-      {"M003", [](auto& t) { t.table = "orders"; }},
-      {"M003", [](auto& t) { t.table = ".orders"; }},
-      {"M003", [](auto& t) { t.table = "shop.a.b"; }},
-      {"M003", [](auto& t) { t.key = {""}; }},
-      {"M004", [](auto& t) { t.table = "shop." + std::string(64, 'x'); }},
-      {"M004", [](auto& t) { t.shard_key = {std::string(64, 'x')}; }},
-      {"M005", [](auto& t) { t.key = {std::string{"a\0b", 3}}; }},
-      {"M005", [](auto& t) { t.key = {"a\xC3\x28"}; }},
-      {"M005", [](auto& t) { t.table = "shop.a\nb"; }},
-      {"M006", [](auto& t) { t.table = "pg_catalog.pg_class"; }},
-      {"M006", [](auto& t) { t.table = "shardway.outbox"; }},
-      {"M007", [](auto& t) { t.group = "Sales"; }},
-      {"M007", [](auto& t) { t.group = ""; }},
-      {"M007", [](auto& t) { t.group = std::string(41, 'a'); }},
-      {"M008", [](auto& t) { t.shard_key = {"a", "b", "a"}; }},
-      {"M008", [](auto& t) { t.accept_unique = {"u", "u"}; }},
-      {"M009",
-       [](auto& t) {
-         t.kind = table_kind::reference;
-         t.ids = id_strategy_kind::external;
-       }},
-      {"M010", [](auto& t) { t.shard_key.clear(); }},
-      {"M011", [](auto& t) { t.shard_key = {"a", "b", "c", "d", "e"}; }},
-      {"M012", [](auto& t) { t.key.clear(); }},
-      {"M013", [](auto& t) { t.budget = 0ms; }},
-      {"M013", [](auto& t) { t.budget = 60001ms; }},
-      {"M014", [](auto& t) { t.id_stride = 1; }},
-      {"M014", [](auto& t) { t.id_stride = 4097; }},
-      {"M015",
-       [](auto& t) {
-         t.kind = table_kind::reference;
-         t.shard_key.clear();
-       }},
-      {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::slot; }},
-      {"M015", [](auto& t) { reference(t).ids = id_strategy_kind::leased; }},
-      {"M008", [](auto& t) { t.classified_columns = {"a", "b", "a"}; }},
-      {"M003", [](auto& t) { t.classified_columns = {""}; }},
-      {"M008", [](auto& t) { t.lookups = {{"l", {"a", "a"}, false}}; }},
-      {"M029", [](auto& t) { t.lookups = {{"L", {"a"}, false}}; }},
-      {"M029", [](auto& t) { t.lookups = {{std::string(31, 'a'), {"a"}, false}}; }},
-      {"M030", [](auto& t) { t.lookups = {{"l", {"a"}, false}, {"l", {"b"}, false}}; }},
-      {"M031", [](auto& t) { t.lookups = {{"l", {}, false}}; }},
-      {"M031", [](auto& t) { t.lookups = {{"l", {"a", "b", "c", "d", "e"}, false}}; }},
-      {"M032", [](auto& t) { t.lookups = {{"l", {"a", "b"}, false}, {"m", {"b", "a"}, true}}; }},
-      {"M033", [](auto& t) { t.lookups = {{"l", {"customer_id"}, false}}; }},
-      {"M033",
-       [](auto& t) {
-         t.shard_key = {"a", "b"};
-         t.lookups = {{"l", {"b", "a"}, false}};
-       }},
-      {"M034", [](auto& t) { reference(t).lookups = {{"l", {"a"}, false}}; }},
-      {"M035", [](auto& t) { reference(t).stage_until = stage::finalized; }},
-      {"M036", [](auto& t) { t.reads.from_shards_percent = 101; }},
-      {"M036", [](auto& t) { t.reads.shadow_percent = 4294967295u; }},
-      {"M037", [](auto& t) { t.reads.fan_out_max = 0; }},
-      {"M037", [](auto& t) { t.reads.fan_out_max = 1025; }},
-      {"M038", [](auto& t) { t.reads.scatter_budget = 0ms; }},
-      {"M038", [](auto& t) { t.reads.scatter_budget = 60001ms; }},
-      {"M039", [](auto& t) { reference(t).reads.shadow_percent = 1; }},
-      {"M040", [](auto& t) { t.id_block = 0; }},
-      {"M040", [](auto& t) { t.id_block = 1000001; }},
-      {"M041",
-       [](auto& t) {
-         t.key = {"a", "b"};
-         t.ids = id_strategy_kind::slot;
-       }},
-      {"M058", [](auto& t) { reference(t).capture = capture_kind::trigger; }},
-      {"M060",
-       [](auto& t) {
-         t.lookups = {{"by_email", {"email"}, false}};
-         t.capture = capture_kind::trigger;
-       }},
-  };
   EXPECT_THAT(validate(orders()), IsEmpty());
-  for (auto const& [code, spoil] : cases) {
+  for (auto const& [code, spoil] : broken_tables) {
     auto table = orders();
     spoil(table);
     EXPECT_THAT(codes(validate(table)), ElementsAre(code));
