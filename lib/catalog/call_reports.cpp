@@ -21,7 +21,7 @@ result<call_counts> counts_at(rows const& from, std::size_t row, std::size_t col
   call_counts counts;
   for (std::size_t i = 0; i < call_shape_count; ++i) {
     BOOST_OUTCOME_TRY(auto const number, from.integer(row, column + i));
-    counts.of[i] = static_cast<std::uint64_t>(number);
+    counts.by_shape[i] = static_cast<std::uint64_t>(number);
   }
   return counts;
 }

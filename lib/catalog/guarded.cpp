@@ -30,6 +30,16 @@ result<std::vector<rows>> join(session& node, std::vector<statement> const& stat
   return unwrap(answers, 0, answers.size());
 }
 
+// Where BEGIN alone failed, each statement after it has stood alone and may have committed by itself.
+std::optional<error> begin_error(session const& node, result<rows> const& begun) {
+  if (begun) return std::nullopt;
+  return error{error_code::in_doubt,
+               "BEGIN failed, so what followed it may have been written: " + begun.error().message(),
+               "read the state again before repeating"}
+      .at_node(node.identity().name)
+      .with_server(begun.error().sqlstate(), begun.error().server_detail());
+}
+
 // What was opened must not stay open: an error before COMMIT leaves the server waiting only if the flush
 // itself broke off.
 result<std::vector<rows>> run_framed(session& node, std::vector<statement> statements, std::size_t lead) {
@@ -41,6 +51,7 @@ result<std::vector<rows>> run_framed(session& node, std::vector<statement> state
     return flushed.error();
   }
   auto& answers = flushed.value();
+  if (auto const why = begin_error(node, answers.front())) return *why;
   for (std::size_t i = 0; i + 1 < answers.size(); ++i)
     if (!answers[i]) return answers[i].error();
   if (auto const outcome = outcome_of_commit(answers.back()); !outcome.is_committed())

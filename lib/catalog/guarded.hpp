@@ -16,7 +16,7 @@ inline namespace v0 {
 /// Runs the statements in one READ COMMITTED transaction after `engine_check` with our token; the rows of
 /// each. The stream of the node reads the transaction. With a transaction open on the session it only runs
 /// them: whoever opened it has checked the token. Errors: `not_leader`, `in_doubt` (the connection broke at
-/// COMMIT), the first statement's that failed (nothing remains). Cost: one round trip.
+/// COMMIT, or BEGIN failed), the first statement's that failed (nothing remains). Cost: one round trip.
 result<std::vector<rows>> run_guarded(session& node, std::int64_t token, std::vector<statement> statements);
 /// The same without a token, for what is no controller's.
 result<std::vector<rows>> run_transaction(session& node, std::vector<statement> statements);

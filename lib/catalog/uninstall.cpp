@@ -1,7 +1,7 @@
-#include <thread>
 
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/schema.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/catalog/install.hpp"
 
 namespace shardway {
@@ -73,11 +73,11 @@ result<bool> try_drop_replication_slot(session& node, std::string const& name) {
 }
 
 result<> remove_replication_slot(install_node const& at, std::string const& name) {
-  auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds{5};
-  while (std::chrono::steady_clock::now() < deadline) {
+  auto const deadline = steady_now() + std::chrono::seconds{5};
+  while (steady_now() < deadline) {
     BOOST_OUTCOME_TRY(bool const gone, try_drop_replication_slot(*at.node, name));
     if (gone) return success();
-    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    sleep_for(std::chrono::milliseconds{50});
   }
   return error{error_code::precondition_failed, "replication slot " + name + " stays in use",
                "stop what streams from it, then run it"

@@ -18,10 +18,10 @@ std::uint64_t hash_of_text(std::string_view text) noexcept {
 
 struct site_entry {
   std::uint64_t hash{};
-  std::string label;   // "" where the place in the source tells
-  char const* file{};  // compared by address: one place in a program has one
+  std::string label;   // "" if the place in the source code identifies the site
+  char const* file{};  // compared by address: one place in a program has one address
   std::uint32_t line{};
-  observed_table* on{};
+  observed_table* observed{};
   call_kind kind{};
   call_operation operation{};
   std::string text;
@@ -34,30 +34,31 @@ struct set_entry {
   std::atomic<std::uint64_t> transactions{};
 };
 
-std::uint64_t hash_of_site(observed_table const* on, call_site const& site, call_kind kind,
+std::uint64_t hash_of_site(observed_table const* observed, call_site const& site, call_kind kind,
                            call_operation operation) noexcept {
   auto const place =
       site.label.empty()
           ? mixed_hash(reinterpret_cast<std::uintptr_t>(site.where.file_name()) + site.where.line() * 31ULL)
           : hash_of_text(site.label);
-  return mixed_hash(place ^ (reinterpret_cast<std::uintptr_t>(on) << 8) ^
+  return mixed_hash(place ^ (reinterpret_cast<std::uintptr_t>(observed) << 8) ^
                     (static_cast<std::uint64_t>(kind) << 4) ^ static_cast<std::uint64_t>(operation));
 }
 
-bool is_site(site_entry const& held, observed_table const* on, call_site const& site, call_kind kind,
+bool is_site(site_entry const& held, observed_table const* observed, call_site const& site, call_kind kind,
              call_operation operation) noexcept {
-  if (held.on != on || held.kind != kind || held.operation != operation || held.label != site.label)
+  if (held.observed != observed || held.kind != kind || held.operation != operation ||
+      held.label != site.label)
     return false;
   return !site.label.empty() || (held.file == site.where.file_name() && held.line == site.where.line());
 }
 
-call_counts read(std::atomic<std::uint64_t> const (&from)[call_shape_count]) noexcept {
+call_counts read(std::atomic<std::uint64_t> const (&counters)[call_shape_count]) noexcept {
   call_counts counts;
-  for (std::size_t i = 0; i < call_shape_count; ++i) counts.of[i] = from[i].load(relaxed);
+  for (std::size_t i = 0; i < call_shape_count; ++i) counts.by_shape[i] = counters[i].load(relaxed);
   return counts;
 }
 
-// From "shop::result<int> shop::place(order const&) [with ...]" the name "shop::place".
+// "shop::place" from "shop::result<int> shop::place(order const&) [with ...]".
 std::string_view function_in(std::string_view signature) noexcept {
   int depth = 0;
   std::size_t begin = 0;
@@ -97,30 +98,30 @@ observed_table* call_collector::table(std::string_view name) {
       });
 }
 
-void call_collector::count(observed_table* on, call_site const& site, call_kind kind,
+void call_collector::count(observed_table* observed, call_site const& site, call_kind kind,
                            call_operation operation, call_shape shape) noexcept {
-  auto const at = static_cast<std::size_t>(shape);
-  if (!on) {
-    state_->other_tables[at].fetch_add(1, relaxed);
+  auto const index = static_cast<std::size_t>(shape);
+  if (!observed) {
+    state_->other_tables[index].fetch_add(1, relaxed);
     return;
   }
-  on->counts_[at].fetch_add(1, relaxed);
-  auto const hash = hash_of_site(on, site, kind, operation);
+  observed->counts_[index].fetch_add(1, relaxed);
+  auto const hash = hash_of_site(observed, site, kind, operation);
   auto* const entry = state_->sites.find_or_add(
-      hash, [&](site_entry const& held) { return is_site(held, on, site, kind, operation); },
+      hash, [&](site_entry const& held) { return is_site(held, observed, site, kind, operation); },
       [&] {
         auto fresh = std::make_unique<site_entry>();
         fresh->hash = hash;
         fresh->label = site.label;
         fresh->file = site.where.file_name();
         fresh->line = site.where.line();
-        fresh->on = on;
+        fresh->observed = observed;
         fresh->kind = kind;
         fresh->operation = operation;
         fresh->text = text_of(site);
         return fresh;
       });
-  (entry ? entry->counts : on->other_sites_)[at].fetch_add(1, relaxed);
+  (entry ? entry->counts : observed->other_sites_)[index].fetch_add(1, relaxed);
 }
 
 void call_collector::count_together(std::span<observed_table*> written, bool is_complete) noexcept {
@@ -143,14 +144,13 @@ void call_collector::count_together(std::span<observed_table*> written, bool is_
 call_report call_collector::report() const {
   call_report made;
   state_->tables.for_each([&](observed_table const& one) {
-    call_report part;
-    part.tables.push_back({one.name_, read(one.counts_), read(one.other_sites_)});
-    if (part.tables[0].counts.calls() > 0) made.tables.push_back(std::move(part.tables[0]));
+    table_report table{one.name_, read(one.counts_), read(one.other_sites_)};
+    if (table.counts.calls() > 0) made.tables.push_back(std::move(table));
   });
   std::ranges::sort(made.tables, {}, &table_report::table);
   call_report rest;  // merging joins sites whose text is the same
   state_->sites.for_each([&](site_entry const& one) {
-    rest.sites.push_back({one.on->name_, one.text, one.kind, one.operation, read(one.counts)});
+    rest.sites.push_back({one.observed->name_, one.text, one.kind, one.operation, read(one.counts)});
   });
   state_->sets.for_each([&](set_entry const& one) {
     tables_together set{{}, one.transactions.load(relaxed)};

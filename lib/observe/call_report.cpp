@@ -6,42 +6,32 @@
 #include <set>
 #include <tuple>
 
+#include <nlohmann/json.hpp>
+
 namespace shardway {
 inline namespace v0 {
 namespace {
 
 auto order_of(call_site_report const& one) { return std::tie(one.table, one.site, one.kind, one.operation); }
 
-std::string quoted(std::string_view text) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (char c : text) {
-    auto const byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (byte < 0x20)
-      ((out += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
-    else
-      out += c;
-  }
-  return out + '"';
-}
+using json = nlohmann::ordered_json;
 
-std::string members(call_counts const& counts) {
-  std::string out = "\"calls\": " + std::to_string(counts.calls());
+// Appends the number of calls and the number of each shape.
+json with_counts(json object, call_counts const& counts) {
+  object["calls"] = counts.calls();
   for (std::size_t i = 0; i < call_shape_count; ++i)
-    out += ", " + quoted(name(static_cast<call_shape>(i))) + ": " + std::to_string(counts.of[i]);
-  return out;
+    object[std::string{name(static_cast<call_shape>(i))}] = counts.by_shape[i];
+  return object;
 }
 
-template <class Range, class Write>
-std::string array_of(Range const& range, Write const& write) {
-  std::string out;
-  for (auto const& one : range) out += (out.empty() ? "" : ", ") + write(one);
-  return "[" + out + "]";
+template <class Range, class Describe>
+json array_of(Range const& range, Describe const& describe) {
+  auto array = json::array();
+  for (auto const& one : range) array.push_back(describe(one));
+  return array;
 }
 
-/// Tables and who stands for whom.
+/// Tables, joined into groups. One table of a group is its root.
 class joined_tables {
  public:
   std::string const& root_of(std::string const& table) {
@@ -69,7 +59,7 @@ pair_counts pairs_in(call_report const& report) {
   return pairs;
 }
 
-// Transactions that wrote the table, calls of `execute` among them.
+// How many transactions wrote each table. A call of `execute` counts as one.
 std::map<std::string, std::uint64_t> writes_in(call_report const& report) {
   std::map<std::string, std::uint64_t> writes;
   for (auto const& set : report.together)
@@ -98,18 +88,18 @@ std::string_view name(call_shape shape) noexcept {
 }
 
 std::uint64_t call_counts::calls() const noexcept {
-  return std::accumulate(std::begin(of), std::end(of), std::uint64_t{0});
+  return std::accumulate(std::begin(by_shape), std::end(by_shape), std::uint64_t{0});
 }
 
 call_counts& call_counts::operator+=(call_counts const& more) noexcept {
-  for (std::size_t i = 0; i < call_shape_count; ++i) of[i] += more.of[i];
+  for (std::size_t i = 0; i < call_shape_count; ++i) by_shape[i] += more.by_shape[i];
   return *this;
 }
 
 void merge(call_report& into, call_report const& more) {
   std::map<std::string, table_report> tables;
-  for (auto const* from : {static_cast<call_report const*>(&into), &more})
-    for (auto const& one : from->tables) {
+  for (auto const* report : {static_cast<call_report const*>(&into), &more})
+    for (auto const& one : report->tables) {
       auto& held = tables.try_emplace(one.table, table_report{one.table, {}, {}}).first->second;
       held.counts += one.counts;
       held.other_sites += one.other_sites;
@@ -118,8 +108,8 @@ void merge(call_report& into, call_report const& more) {
   sites.insert(sites.end(), more.sites.begin(), more.sites.end());
   std::ranges::stable_sort(sites, [](auto const& a, auto const& b) { return order_of(a) < order_of(b); });
   std::map<std::vector<std::string>, std::uint64_t> together;
-  for (auto const* from : {static_cast<call_report const*>(&into), &more})
-    for (auto const& one : from->together) together[one.tables] += one.transactions;
+  for (auto const* report : {static_cast<call_report const*>(&into), &more})
+    for (auto const& one : report->together) together[one.tables] += one.transactions;
 
   into.tables.clear();
   for (auto& [table, one] : tables) into.tables.push_back(std::move(one));
@@ -160,22 +150,29 @@ std::vector<proposed_group> propose_groups(call_report const& report, double sha
 }
 
 std::string to_json(call_report const& report) {
-  auto const tables = array_of(report.tables, [](table_report const& one) {
-    return "{\"table\": " + quoted(one.table) + ", " + members(one.counts) + ", \"other_call_sites\": {" +
-           members(one.other_sites) + "}}";
-  });
-  auto const sites = array_of(report.sites, [](call_site_report const& one) {
-    return "{\"table\": " + quoted(one.table) + ", \"site\": " + quoted(one.site) +
-           ", \"call\": " + quoted(name(one.kind)) + ", \"statement\": " + quoted(name(one.operation)) +
-           ", " + members(one.counts) + "}";
-  });
-  auto const together = array_of(report.together, [](tables_together const& one) {
-    return "{\"tables\": " + array_of(one.tables, quoted) +
-           ", \"transactions\": " + std::to_string(one.transactions) + "}";
-  });
-  return "{\"tables\": " + tables + ", \"call_sites\": " + sites + ", \"written_together\": " + together +
-         ", \"other_tables\": {" + members(report.other_tables) +
-         "}, \"other_transactions\": " + std::to_string(report.other_transactions) + "}";
+  auto const document = json{
+      {"tables", array_of(report.tables,
+                          [](table_report const& one) {
+                            auto object = with_counts({{"table", one.table}}, one.counts);
+                            object["other_call_sites"] = with_counts(json::object(), one.other_sites);
+                            return object;
+                          })},
+      {"call_sites", array_of(report.sites,
+                              [](call_site_report const& one) {
+                                return with_counts({{"table", one.table},
+                                                    {"site", one.site},
+                                                    {"call", name(one.kind)},
+                                                    {"statement", name(one.operation)}},
+                                                   one.counts);
+                              })},
+      {"written_together", array_of(report.together,
+                                    [](tables_together const& one) {
+                                      return json{{"tables", one.tables}, {"transactions", one.transactions}};
+                                    })},
+      {"other_tables", with_counts(json::object(), report.other_tables)},
+      {"other_transactions", report.other_transactions}};
+  // A label may hold bytes that are not UTF-8.
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace v0

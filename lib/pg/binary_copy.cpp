@@ -12,9 +12,9 @@ constexpr std::size_t header_bytes = binary_copy_header.size();
 constexpr std::size_t signature_bytes = 11;
 constexpr std::size_t columns_max = 1664;  // of a result in PostgreSQL
 
-std::uint32_t number_at(bytes unit, std::size_t at) noexcept {
+std::uint32_t number_at(bytes unit, std::size_t offset) noexcept {
   std::uint32_t value{};
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint32_t>(unit[at + i]);
+  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint32_t>(unit[offset + i]);
   return value;
 }
 
@@ -79,7 +79,7 @@ result<bool> binary_copy_splitter::advance_tuple(bytes unit) {
     if (unit.size() < 2) return false;
     auto const count = static_cast<std::size_t>(unit[0]) << 8 | static_cast<std::size_t>(unit[1]);
     if (count == 0xFFFF) {
-      part_ = part::end;
+      section_ = section::end;
       return true;
     }
     if (count != options_.columns)
@@ -90,11 +90,10 @@ result<bool> binary_copy_splitter::advance_tuple(bytes unit) {
 }
 
 result<bool> binary_copy_splitter::advance(bytes unit) {
-  return part_ == part::header ? advance_header(unit) : advance_tuple(unit);
+  return section_ == section::header ? advance_header(unit) : advance_tuple(unit);
 }
 
-// The next header or tuple as a whole: where it lies in the piece, or put together in held_ if a piece's end
-// cut it.
+// The next complete header or tuple. It lies in the piece, or in held_ if the end of a piece cut it.
 result<std::optional<bytes>> binary_copy_splitter::next_unit() {
   using maybe = std::optional<bytes>;
   if (held_.empty()) {
@@ -118,15 +117,15 @@ result<std::optional<bytes>> binary_copy_splitter::next_unit() {
 }
 
 void binary_copy_splitter::show_fields(bytes tuple) {
-  std::size_t at = 2;
+  std::size_t offset = 2;
   for (std::size_t column = 0; column < options_.columns; ++column) {
-    auto const length = static_cast<std::int32_t>(number_at(tuple, at));
+    auto const length = static_cast<std::int32_t>(number_at(tuple, offset));
     std::optional<bytes> value;
-    if (length >= 0) value = tuple.subspan(at + 4, static_cast<std::size_t>(length));
+    if (length >= 0) value = tuple.subspan(offset + 4, static_cast<std::size_t>(length));
     for (std::size_t i = 0; i < options_.chosen.size(); ++i) {
       if (options_.chosen[i] == column) fields_[i] = value;
     }
-    at += 4 + (value ? value->size() : 0);
+    offset += 4 + (value ? value->size() : 0);
   }
 }
 
@@ -134,13 +133,13 @@ result<std::optional<binary_tuple>> binary_copy_splitter::next_tuple() {
   using maybe = std::optional<binary_tuple>;
   for (;;) {
     if (std::exchange(is_held_shown_, false)) held_.clear();
-    if (part_ == part::end && !piece_.empty()) return malformed("there are bytes after its end");
+    if (section_ == section::end && !piece_.empty()) return malformed("there are bytes after its end");
     if (piece_.empty()) return maybe{};
     BOOST_OUTCOME_TRY(auto const unit, next_unit());
     if (!unit) return maybe{};
     scan_ = {};
-    if (part_ == part::end) continue;
-    if (std::exchange(part_, part::tuples) == part::header) continue;
+    if (section_ == section::end) continue;
+    if (std::exchange(section_, section::tuples) == section::header) continue;
     show_fields(*unit);
     ++tuples_;
     return maybe{binary_tuple{*unit, fields_}};
@@ -156,7 +155,7 @@ result<std::optional<binary_tuple>> binary_copy_splitter::next() {
 
 result<> binary_copy_splitter::finish() const {
   if (failure_) return *failure_;
-  if (part_ == part::end && piece_.empty()) return success();
+  if (section_ == section::end && piece_.empty()) return success();
   return malformed("it ended before its last row");
 }
 

@@ -18,8 +18,8 @@ std::int64_t server_time() {
   return duration_cast<microseconds>(system_clock_source().wall() - sys_days{year{2000} / 1 / 1}).count();
 }
 
-void append_number(std::string& to, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) to.push_back(static_cast<char>((value >> shift) & 0xFF));
+void append_number(std::string& message, std::uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) message.push_back(static_cast<char>((value >> shift) & 0xFF));
 }
 
 class pg_change_stream final : public change_stream {
@@ -52,32 +52,32 @@ class pg_change_stream final : public change_stream {
 
  private:
   result<std::optional<stream_event>> message(std::span<std::byte const> bytes) {
-    wire_reader in{bytes};
-    switch (in.letter()) {
+    wire_reader reader{bytes};
+    switch (reader.letter()) {
       case 'w':
-        return change(in);
+        return change(reader);
       case 'k':
-        return keepalive(in);
+        return keepalive(reader);
       default:
         return violation_error(link_->node(), doing);
     }
   }
 
-  result<std::optional<stream_event>> change(wire_reader& in) {
-    lsn const start{in.number<std::uint64_t>()};
-    in.take(16);  // the server's end of WAL and clock
-    if (!in.is_valid()) return violation_error(link_->node(), doing);
+  result<std::optional<stream_event>> change(wire_reader& reader) {
+    lsn const start{reader.number<std::uint64_t>()};
+    reader.take(16);  // the server's end of WAL and clock
+    if (!reader.is_valid()) return violation_error(link_->node(), doing);
     received_ = std::max(received_, start);
-    auto event = decoder_.decode(in.take(in.left()));
+    auto event = decoder_.decode(reader.take(reader.left()));
     if (!event) return event.error().at_node(link_->node());
     return event;
   }
 
-  result<std::optional<stream_event>> keepalive(wire_reader& in) {
-    lsn const end{in.number<std::uint64_t>()};
-    in.take(8);
-    bool const wants_reply = in.byte() != 0;
-    if (!in.is_valid() || !in.is_at_end()) return violation_error(link_->node(), doing);
+  result<std::optional<stream_event>> keepalive(wire_reader& reader) {
+    lsn const end{reader.number<std::uint64_t>()};
+    reader.take(8);
+    bool const wants_reply = reader.byte() != 0;
+    if (!reader.is_valid() || !reader.is_at_end()) return violation_error(link_->node(), doing);
     received_ = std::max(received_, end);
     if (wants_reply) {
       BOOST_OUTCOME_TRYV(report());
@@ -91,8 +91,8 @@ class pg_change_stream final : public change_stream {
     return report();
   }
 
-  // Standby status: only what was confirmed is reported as flushed (I10, S6); a position of 0 confirms
-  // nothing.
+  // Sends a standby status. Only what was confirmed is reported as flushed (I10, S6). A position of 0
+  // confirms nothing.
   result<> report() {
     next_status_ = system_clock_source().now() + options_.status_interval;
     std::string status{"r"};
@@ -136,7 +136,7 @@ error stream_error(connection const& link, error_code code, std::string what, st
       .at_node(link.node());
 }
 
-// The escaped text alone: a literal here has no E'' form, so a backslash is refused.
+// Quotes a name. The replication protocol knows no E'' form, so a backslash is refused.
 result<std::string> quoted(connection const& link, std::string const& text, char quote) {
   if (text.empty() || text.find('\0') != std::string::npos || text.find('\\') != std::string::npos) {
     return stream_error(link, error_code::invalid_argument, "a name is empty or holds NUL or a backslash",
@@ -148,14 +148,14 @@ result<std::string> quoted(connection const& link, std::string const& text, char
 }
 
 result<std::string> start_command(connection const& link, change_stream_options const& options) {
-  BOOST_OUTCOME_TRY(auto const slot_name, quoted(link, options.replication_slot, '"'));
+  BOOST_OUTCOME_TRY(auto const name, quoted(link, options.replication_slot, '"'));
   std::string publications;
   for (auto const& publication : options.publications) {
     BOOST_OUTCOME_TRY(auto const one, quoted(link, publication, '"'));
     publications.append(publications.empty() ? "" : ",").append(one);
   }
   BOOST_OUTCOME_TRY(auto const list, quoted(link, publications, '\''));
-  return "START_REPLICATION SLOT " + slot_name + " LOGICAL " + options.start.to_string() +
+  return "START_REPLICATION SLOT " + name + " LOGICAL " + options.start.to_string() +
          " (proto_version '1', publication_names " + list + (options.messages ? ", messages 'true')" : ")");
 }
 
@@ -171,14 +171,15 @@ result<> check_options(connection const& link, change_stream_options const& opti
   return success();
 }
 
-result<> check_slot(connection& link, change_stream_options const& options, steady_time deadline) {
+result<> check_replication_slot(connection& link, change_stream_options const& options,
+                                steady_time deadline) {
   BOOST_OUTCOME_TRY(auto const name, quoted(link, options.replication_slot, '\''));
   BOOST_OUTCOME_TRY(auto const answer, run_simple(link,
                                                   "SELECT plugin, confirmed_flush_lsn, wal_status, "
                                                   "restart_lsn IS NULL FROM pg_catalog.pg_replication_slots "
                                                   "WHERE slot_type = 'logical' AND slot_name = " +
                                                       name,
-                                                  deadline, "looking at the replication slot"));
+                                                  deadline, "reading the replication slot"));
   auto const found = rows_of(answer.get(), false);
   auto const called = "replication slot \"" + options.replication_slot + "\" ";
   if (found.empty())
@@ -196,8 +197,8 @@ result<> check_slot(connection& link, change_stream_options const& options, stea
   if (options.start.is_set() && options.start < confirmed) {
     return stream_error(
         link, error_code::stream_broken,
-        called + "is at " + confirmed.to_string() + ", past the asked " + options.start.to_string(),
-        "changes between were confirmed and are not sent again: read their ranges again");
+        called + "is at " + confirmed.to_string() + ", past the requested " + options.start.to_string(),
+        "the changes between were confirmed and are not sent again: copy their ranges again");
   }
   return success();
 }
@@ -207,7 +208,7 @@ result<> check_publications(connection& link, change_stream_options const& optio
     BOOST_OUTCOME_TRY(auto const name, quoted(link, publication, '\''));
     BOOST_OUTCOME_TRY(auto const answer,
                       run_simple(link, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = " + name,
-                                 deadline, "looking at a publication"));
+                                 deadline, "reading a publication"));
     if (PQntuples(answer.get()) == 0) {
       return stream_error(link, error_code::precondition_failed,
                           "publication \"" + publication + "\" does not exist", "create it first");
@@ -247,7 +248,7 @@ result<std::unique_ptr<change_stream>> open_change_stream(connect_options const&
   BOOST_OUTCOME_TRY(auto made, pg::make_connection(where, pg::connection_use::replication));
   auto& link = *made.link;
   BOOST_OUTCOME_TRYV(pg::check_options(link, options, made.identity.server_version));
-  BOOST_OUTCOME_TRYV(pg::check_slot(link, options, deadline));
+  BOOST_OUTCOME_TRYV(pg::check_replication_slot(link, options, deadline));
   BOOST_OUTCOME_TRYV(pg::check_publications(link, options, deadline));
   BOOST_OUTCOME_TRY(auto const command, pg::start_command(link, options));
   BOOST_OUTCOME_TRYV(pg::start(link, command, deadline));

@@ -1,4 +1,3 @@
-// A connection string becomes a connection, within a deadline.
 #include "shardway/pg/connect.hpp"
 
 #include <charconv>
@@ -18,8 +17,8 @@ namespace {
 
 using parameters = std::vector<std::pair<std::string, std::string>>;
 
-// Decoding and COPY print values by these settings (V4) and names are found by search_path (P2), so that they
-// are made on each connection and not left to the role or the database.
+// Decoding and COPY print values by these settings (V4), and search_path decides which object a name means
+// (P2). So each connection sets them; the role and the database do not decide.
 constexpr char settings[] =
     "SET search_path = pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET "
     "DateStyle = 'ISO'; "
@@ -29,8 +28,8 @@ constexpr char settings[] =
     "SELECT system_identifier, current_setting('server_version_num'), pg_backend_pid(), '' FROM "
     "pg_catalog.pg_control_system()";
 
-// A pooler in transaction mode gives each transaction another server connection: what differs is named,
-// nothing is set.
+// A pooler in transaction mode gives each transaction another server connection. So nothing is set; the
+// settings that differ are named.
 constexpr char settings_of_pooled[] =
     "SELECT system_identifier, pg_catalog.current_setting('server_version_num'), 0, (SELECT "
     "coalesce(pg_catalog.string_agg(w.name, ', '), '') "
@@ -61,7 +60,7 @@ result<parameters> parse_conninfo(connect_options const& options) {
   std::unique_ptr<PQconninfoOption, free_options> const parsed{
       PQconninfoParse(options.conninfo.c_str(), &why)};
   memory_ptr<char> const owned{why};
-  // libpq's own text quotes the conninfo, so that it stays out of the message (P4).
+  // libpq's text quotes the conninfo, so it must not be in the message (P4).
   if (!parsed)
     return refused(options, "the conninfo is not in libpq's form",
                    "write it as \"host=... port=... dbname=... user=...\"");
@@ -86,7 +85,7 @@ result<parameters> parameters_for(connect_options const& options, connection_use
   found.emplace_back("application_name", options.application_name);
   found.emplace_back("client_encoding", "UTF8");
   if (use == connection_use::replication) found.emplace_back("replication", "database");
-  if (options.password_provider) {  // asked at each connect: a secret may be rotated meanwhile (P5)
+  if (options.password_provider) {  // asked at each connect, because a secret may be rotated (P5)
     BOOST_OUTCOME_TRY(auto password, options.password_provider());
     found.emplace_back("password", std::move(password));
   }
@@ -103,7 +102,7 @@ raw_ptr start(parameters const& found) {
   keywords.push_back(nullptr);
   values.push_back(nullptr);
   raw_ptr raw{PQconnectStartParams(keywords.data(), values.data(), 0)};
-  // libpq tells the SQLSTATE of a refused connection only in its verbose text.
+  // Only libpq's verbose text holds the SQLSTATE of a refused connection.
   if (raw) PQsetErrorVerbosity(raw.get(), PQERRORS_VERBOSE);
   return raw;
 }
@@ -138,7 +137,7 @@ error unfit(connect_options const& options, std::string names) {
   return error{
       error_code::precondition_failed,
       "connecting to node \"" + options.node +
-          "\" by a pooler in transaction mode: the role has other settings than the library needs: " +
+          "\" through a pooler in transaction mode: the role has other settings than the library needs: " +
           std::move(names),
       "as administrator: ALTER ROLE <role> SET search_path = pg_catalog, pg_temp; ALTER ROLE <role> SET "
       "TimeZone = 'UTC' (and so on for "
@@ -160,7 +159,7 @@ result<made_connection> make_connection(connect_options const& options, connecti
     return violation_error(options.node, "setting up the session");
   if (std::string names = PQgetvalue(answer.get(), 0, 3); !names.empty())
     return unfit(options, std::move(names));
-  // Asked of the server: behind a pooler libpq knows a number of the pooler's own.
+  // From the server. Behind a pooler, libpq knows only a number of the pooler.
   node_identity identity{options.node, number_in<std::uint64_t>(answer.get(), 0),
                          number_in<int>(answer.get(), 1), number_in<int>(answer.get(), 2)};
   return made_connection{std::move(link), std::move(identity)};

@@ -13,7 +13,7 @@ inline namespace v0 {
 namespace pg {
 namespace {
 
-// poll's time-out, rounded up so that a wait never ends just before its deadline.
+// The time-out for poll. It is rounded up, so that a wait never ends just before its deadline.
 int poll_milliseconds(steady_time deadline) noexcept {
   if (deadline == steady_time::max()) return -1;
   auto const left =
@@ -96,7 +96,7 @@ error connection::timed_out(std::string_view doing) {
 }
 
 bool connection::is_quiet() const noexcept {
-  if (PQsslInUse(raw_.get()) == 1) return false;  // what TLS holds is not on the socket
+  if (PQsslInUse(raw_.get()) == 1) return false;  // TLS may hold bytes that are not on the socket
   char next;
   return ::recv(PQsocket(raw_.get()), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -105,7 +105,7 @@ bool connection::is_quiet() const noexcept {
 result<bool> connection::wait_progress(steady_time deadline, std::string_view doing) {
   int const unsent = PQflush(raw_.get());
   short const events = static_cast<short>(unsent == 1 ? POLLIN | POLLOUT : POLLIN);
-  // After a failed write libpq still reads, so that the server's last words are seen.
+  // After a failed write libpq still reads, so the server's last message is not lost.
   switch (wait_socket(PQsocket(raw_.get()), events, deadline)) {
     case waited::timed_out:
       return false;
@@ -166,7 +166,7 @@ void connection::take_back(PGconn* raw) noexcept {
   raw_.reset(raw);
   if (!raw) return mark_broken();
   adopt();
-  // libpqxx leaves the end of a COPY's answer unread.
+  // libpqxx does not read the end of a COPY's answer.
   if (PQpipelineStatus(raw) == PQ_PIPELINE_OFF && PQtransactionStatus(raw) == PQTRANS_ACTIVE) {
     auto const rest =
         next_answer(system_clock_source().now() + std::chrono::seconds{1}, "giving the connection back");

@@ -1,4 +1,4 @@
-// One libpq connection: who owns it, how to wait for it with a deadline, and whether it can still be used.
+// One libpq connection: its owner, waiting with a deadline, and whether it can still be used.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,8 @@ enum class waited { ready, timed_out, failed };
 /// Waits for poll events on a socket. Retries after signals.
 waited wait_socket(int descriptor, short events, steady_time deadline) noexcept;
 
-/// Not thread-safe. Non-blocking except while lent. Shared by a session and the reader or writer of its COPY.
+/// Non-blocking, except while it is lent. A session shares it with the reader or writer of its COPY. Thread
+/// safety: one thread at a time.
 class connection {
  public:
   connection(raw_ptr raw, std::string node);
@@ -51,18 +52,23 @@ class connection {
 
   /// Refuses a call while broken, lent or copying.
   result<> ready_for(std::string_view doing) const;
-  /// The next result, null at the end of a command. Errors: `connection_lost`, `deadline_exceeded`; both
+
+  /// The next result. Null at the end of a command. Errors: `connection_lost`, `deadline_exceeded`; both
   /// break the connection.
   result<answer_ptr> next_answer(steady_time deadline, std::string_view doing);
-  /// Sends what libpq has buffered, reading meanwhile so that neither side blocks the other.
+
+  /// Sends what libpq has buffered. It also reads meanwhile, so that neither side blocks the other.
   result<> send_all(steady_time deadline, std::string_view doing);
-  /// Waits until the socket has something to read (or, while output is buffered, can take some) and handles
-  /// it. False: timed out.
+
+  /// Waits until the socket has something to read, or can take buffered output, and handles it. False: the
+  /// deadline has passed.
   result<bool> wait_progress(steady_time deadline, std::string_view doing);
-  /// Nothing has arrived, not even the end of the connection. Cost: one system call. False may only mean that
-  /// it can't be told so cheaply.
+
+  /// True: nothing has arrived, not even the end of the connection. False: something has arrived, or it is
+  /// not known. Cost: one system call.
   bool is_quiet() const noexcept;
-  /// Reads and drops the rest of the current command's results. Breaks the connection if that fails.
+
+  /// Reads and drops the rest of the current command's results. If that fails, the connection is broken.
   void drain(steady_time deadline) noexcept;
   error lost(std::string_view doing, PGresult const* last = nullptr);
   error timed_out(std::string_view doing);
@@ -70,7 +76,7 @@ class connection {
   void clear_notices() noexcept { is_sync_wait_cancelled_ = false; }
   bool is_sync_wait_cancelled() const noexcept { return is_sync_wait_cancelled_; }
 
-  /// Lending for `interop`: the caller owns it until `take_back`.
+  /// Lends the connection for `interop`. The caller owns it until `take_back`.
   PGconn* lend();
   void take_back(PGconn*) noexcept;
   bool is_lent() const noexcept { return is_lent_; }
@@ -88,8 +94,7 @@ class connection {
 };
 
 enum class connection_use { sql, replication };
-/// A connection with the settings of `connect.hpp` made and `row` holding the server's identity (see
-/// connect.cpp).
+/// A connection with the settings of `connect.hpp`, and the server's identity.
 struct made_connection {
   std::shared_ptr<connection> link;
   node_identity identity;

@@ -7,10 +7,10 @@ inline namespace v0 {
 namespace {
 
 using kind = commit_outcome_kind;
-using verdict = std::optional<commit_outcome>;  // nothing: not known yet, ask again
+using verdict = std::optional<commit_outcome>;  // nothing: not known yet, try again
 using std::chrono::milliseconds;
 
-constexpr milliseconds pause{25};  // between two looks
+constexpr milliseconds pause{25};  // between two tries
 
 constexpr char evidence_sql[] =
     "SELECT pg_catalog.pg_backend_pid(), a.backend_start::text, pg_catalog.pg_current_xact_id()::text, "
@@ -18,14 +18,14 @@ constexpr char evidence_sql[] =
     "FROM pg_catalog.pg_stat_activity a CROSS JOIN pg_catalog.pg_stat_bgwriter b WHERE a.pid = "
     "pg_catalog.pg_backend_pid()";
 
-// NULL while in recovery: such a server can say nothing yet.
+// NULL during recovery: the server cannot say anything yet.
 constexpr char incarnation_sql[] =
     "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN "
     "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END, "
     "(SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter), "
     "pg_catalog.current_setting('synchronous_standby_names') <> ''";
 
-// The old backend as long as it runs the transaction; ends it unless it waits for a synchronous standby.
+// Finds the old backend while it runs the transaction, and ends it unless it waits for a synchronous standby.
 constexpr char end_backend_sql[] =
     "SELECT CASE WHEN wait_event IS DISTINCT FROM 'SyncRep' THEN pg_catalog.pg_terminate_backend(pid) ELSE "
     "false END "
@@ -34,7 +34,7 @@ constexpr char end_backend_sql[] =
 
 struct incarnation {
   bool is_same_timeline{};
-  bool is_same_run{};  // and no crash since
+  bool is_same_run{};  // the server has not crashed since
   bool has_synchronous_standbys{};
 };
 
@@ -49,13 +49,13 @@ error unresolved(in_doubt_evidence const& evidence, std::string const& node, std
 
 class resolver {
  public:
-  resolver(session& on, in_doubt_evidence const& evidence, bool& has_ended_backend, steady_time deadline)
-      : on_(on), evidence_(evidence), has_ended_backend_(has_ended_backend), deadline_(deadline) {}
+  resolver(session& link, in_doubt_evidence const& evidence, bool& has_ended_backend, steady_time deadline)
+      : session_(link), evidence_(evidence), has_ended_backend_(has_ended_backend), deadline_(deadline) {}
 
-  result<verdict> look() {
-    BOOST_OUTCOME_TRY(auto const now, on_.query({incarnation_sql}, deadline_));
+  result<verdict> try_once() {
+    BOOST_OUTCOME_TRY(auto const now, session_.query({incarnation_sql}, deadline_));
     if (!now.at(0, 0)) return verdict{};
-    incarnation const found{on_.identity().system_identifier == evidence_.system_identifier &&
+    incarnation const found{session_.identity().system_identifier == evidence_.system_identifier &&
                                 now.text(0, 0) == evidence_.timeline,
                             now.text(0, 1) == evidence_.statistics_start, now.boolean(0, 2)};
     return found.is_same_timeline ? same_server(found) : after_failover();
@@ -65,9 +65,10 @@ class resolver {
   result<verdict> same_server(incarnation const& found) {
     BOOST_OUTCOME_TRY(bool const is_over, end_backend());
     if (!is_over) return verdict{};
-    auto const status = on_.query({"SELECT pg_catalog.pg_xact_status($1::xid8)", {evidence_.xid}}, deadline_);
+    auto const status =
+        session_.query({"SELECT pg_catalog.pg_xact_status($1::xid8)", {evidence_.xid}}, deadline_);
     if (!status) {
-      // An xid that was never reached, on the same timeline: its records are gone, so it cannot have
+      // On the same timeline, the server has not reached this xid. Its records are lost, so it cannot have
       // committed.
       if (status.error().sqlstate() == "22023") return agreed(kind::rolled_back);
       return status.error();
@@ -82,22 +83,22 @@ class resolver {
     return text.empty() ? after_forgetting() : after_crash();
   }
 
-  // True once the old backend does not run the transaction any more.
+  // True if the old backend no longer runs the transaction.
   result<bool> end_backend() {
     BOOST_OUTCOME_TRY(
         auto const alive,
-        on_.query({end_backend_sql,
-                   {std::to_string(evidence_.backend_pid), evidence_.backend_start, evidence_.xid}},
-                  deadline_));
+        session_.query({end_backend_sql,
+                        {std::to_string(evidence_.backend_pid), evidence_.backend_start, evidence_.xid}},
+                       deadline_));
     if (alive.empty()) return true;
     has_ended_backend_ = has_ended_backend_ || alive.boolean(0, 0);
     return false;
   }
 
   result<bool> is_in_outbox() {
-    BOOST_OUTCOME_TRY(auto const found, on_.query({"SELECT 1 FROM shardway.outbox WHERE write_id = $1",
-                                                   {evidence_.write->to_string()}},
-                                                  deadline_));
+    BOOST_OUTCOME_TRY(auto const found, session_.query({"SELECT 1 FROM shardway.outbox WHERE write_id = $1",
+                                                        {evidence_.write->to_string()}},
+                                                       deadline_));
     return !found.empty();
   }
 
@@ -105,29 +106,29 @@ class resolver {
     if (!evidence_.write) return verdict{commit_outcome{by_xid, {}}};
     BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
     if (is_there == (by_xid != kind::rolled_back)) return verdict{commit_outcome{by_xid, {}}};
-    return verdict{in_doubt_because(doubt(
-        is_there ? "its transaction rolled back, and yet its outbox row is there (another attempt wrote it)"
-                 : "its transaction committed, and yet its outbox row is not there"))};
+    return verdict{in_doubt_because(
+        doubt(is_there ? "its transaction rolled back, but its outbox row exists (another attempt wrote it)"
+                       : "its transaction committed, but its outbox row does not exist"))};
   }
 
   result<verdict> by_outbox_alone(char const* why_not) {
     if (!evidence_.write) return verdict{in_doubt_because(doubt(why_not))};
     BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
-    // Behind a pooler the connection outlives a promotion: the transaction may be running on the server that
-    // is asked.
+    // Behind a pooler the connection outlives a promotion: this server may be running the transaction.
     if (!is_there && evidence_.backend_pid == 0) return verdict{};
     return verdict{commit_outcome{is_there ? kind::committed : kind::rolled_back, {}}};
   }
 
   result<verdict> after_failover() {
-    return by_outbox_alone("the node was replaced meanwhile, and without an outbox row nothing tells");
+    return by_outbox_alone(
+        "the node was replaced meanwhile; without an outbox row the outcome cannot be known");
   }
   result<verdict> after_crash() {
-    return by_outbox_alone("the server crashed meanwhile, and without an outbox row nothing tells");
+    return by_outbox_alone("the server crashed meanwhile; without an outbox row the outcome cannot be known");
   }
 
-  // The server keeps the fate of old transactions only so long, and the outbox its partitions: that a row is
-  // not there says nothing then.
+  // The server keeps the status of old transactions only for some time, and so does the outbox. Then a
+  // missing row proves nothing.
   result<verdict> after_forgetting() {
     if (evidence_.write) {
       BOOST_OUTCOME_TRY(bool const is_there, is_in_outbox());
@@ -137,9 +138,11 @@ class resolver {
         in_doubt_because(doubt("the server has forgotten the transaction: too much time has passed"))};
   }
 
-  error doubt(std::string what) const { return unresolved(evidence_, on_.identity().name, std::move(what)); }
+  error doubt(std::string what) const {
+    return unresolved(evidence_, session_.identity().name, std::move(what));
+  }
 
-  session& on_;
+  session& session_;
   in_doubt_evidence const& evidence_;
   bool& has_ended_backend_;
   steady_time deadline_;
@@ -160,16 +163,16 @@ result<> check(in_doubt_evidence const& evidence, steady_time deadline) {
   return success();
 }
 
-// Looks through one connection until something is known, the connection breaks or the deadline has come.
+// Tries on one connection until the outcome is known, the connection breaks or the deadline has passed.
 result<verdict> ask(connect_options where, in_doubt_evidence const& evidence, bool& has_ended_backend,
                     steady_time deadline) {
   auto const& clock = system_clock_source();
   auto const left = std::chrono::ceil<milliseconds>(deadline - clock.now());
   where.connect_timeout = std::clamp(left, milliseconds{1}, where.connect_timeout);
-  BOOST_OUTCOME_TRY(auto on, connect(where));
-  resolver one{*on, evidence, has_ended_backend, deadline};
+  BOOST_OUTCOME_TRY(auto link, connect(where));
+  resolver one{*link, evidence, has_ended_backend, deadline};
   while (clock.now() < deadline) {
-    BOOST_OUTCOME_TRY(auto known, one.look());
+    BOOST_OUTCOME_TRY(auto known, one.try_once());
     if (known) return known;
     clock.sleep_until(std::min(deadline, clock.now() + pause));
   }

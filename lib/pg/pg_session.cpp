@@ -1,4 +1,4 @@
-// One-message queries, COMMIT, notifications, quoting and cancelling.
+// Bodies of pg_session.hpp: one-message queries, COMMIT, notifications, quoting and cancelling.
 #include "lib/pg/pg_session.hpp"
 
 #include "lib/pg/translate.hpp"
@@ -8,8 +8,8 @@ inline namespace v0 {
 namespace pg {
 namespace {
 
-// What cannot be quoted (NUL, broken UTF-8) becomes a name that no server knows: the statement fails there
-// instead of meaning less.
+// Stands for a text that cannot be quoted (NUL, broken UTF-8). No server knows this name, so the statement
+// fails there and does not get another meaning.
 constexpr char unquotable[] = "\"shardway: this text is not valid UTF-8\"";
 
 bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
@@ -32,8 +32,7 @@ commit_outcome pg_session::commit(steady_time deadline) {
   using kind = commit_outcome_kind;
   if (link_->is_copying() || link_->is_lent())
     return {kind::rolled_back, misuse_error(link_->node(), "COMMIT while the session is busy")};
-  // A session that broke before may have broken over a COMMIT inside a statement text: that is for `resolve`
-  // to say.
+  // The session may have broken during a COMMIT inside a statement's text. Only `resolve_commit` can decide.
   if (is_broken()) return {kind::in_doubt, link_->lost("COMMIT")};
   if (!in_transaction())
     return {kind::rolled_back, misuse_error(link_->node(), "COMMIT without a transaction")};
@@ -45,7 +44,7 @@ result<std::vector<std::pair<std::string, std::string>>> pg_session::notificatio
   BOOST_OUTCOME_TRYV(link_->ready_for(doing));
   std::vector<std::pair<std::string, std::string>> arrived;
   for (;;) {
-    // Who only looks in passing (a pool, at each lease) pays for one system call.
+    // With a deadline that has passed (a pool, at each lease), an empty socket costs one system call.
     bool const may_read = system_clock_source().now() < deadline || !link_->is_quiet();
     if (may_read && PQconsumeInput(link_->raw()) == 0) return link_->lost(doing);
     while (memory_ptr<PGnotify> const one{PQnotifies(link_->raw())})

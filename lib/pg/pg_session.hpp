@@ -6,20 +6,22 @@
 #include <utility>
 #include <vector>
 
+#include <absl/strings/str_cat.h>
+
 #include "lib/pg/connection.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace pg {
 
-/// The names that are prepared on one connection. A plan the server gave up gets a new generation, and so a
-/// new name on the server: the old one may still exist there and cannot be closed inside a failed
-/// transaction.
+/// The names that are prepared on one connection. When the server has given a plan up, the name gets a new
+/// number and so a new name on the server: the old name may still exist there, and it cannot be closed inside
+/// a failed transaction.
 class prepared_names {
  public:
   struct plan {
     std::string on_server;
-    unsigned generation{};
+    unsigned number{};
     bool is_prepared{};
   };
   bool is_prepared(std::string const& name) const {
@@ -27,14 +29,14 @@ class prepared_names {
     return found != known_.end() && found->second.is_prepared;
   }
   /// Lifetime: the connection's.
-  plan& of(std::string const& name) {
+  plan& plan_of(std::string const& name) {
     auto& found = known_[name];
-    if (found.on_server.empty()) found.on_server = name + "~0";
+    if (found.on_server.empty()) found.on_server = absl::StrCat(name, "~0");
     return found;
   }
   void forget(std::string const& name) {
-    auto& plan_now = of(name);
-    plan_now = {name + "~" + std::to_string(plan_now.generation + 1), plan_now.generation + 1, false};
+    auto& entry = plan_of(name);
+    entry = {absl::StrCat(name, "~", entry.number + 1), entry.number + 1, false};
   }
 
  private:
@@ -81,7 +83,8 @@ class pg_session final : public session {
 
   std::shared_ptr<connection> link_;
   node_identity identity_;
-  bool may_prepare_;  // a name belongs to one server connection, and a pooler changes it under us
+  bool may_prepare_;  // not behind a pooler: a name belongs to one server connection, and a pooler changes
+                      // that
   prepared_names names_;
   std::vector<result<rows>> salvaged_;  // of a flush that broke
 };

@@ -1,4 +1,4 @@
-// Decodes the messages of pgoutput, protocol version 1. Pure: no connection, no clock.
+// Decodes the messages of pgoutput, protocol version 1. Pure: no connection and no clock.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,16 @@ inline namespace v0 {
 
 /// Turns messages into events and remembers the tables that the server has described.
 ///
-/// One decoder per connection: a server describes each table again on a new one.
+/// Use one decoder per connection, because a server describes each table again on a new connection.
+///
 /// Thread safety: distinct objects: safe. Shared object: not safe.
 class pgoutput_decoder {
  public:
-  /// One message, whole; nothing for those that say nothing to us (type, origin). Every length is checked
-  /// against the bytes that are there, and bytes left over are an error. Errors: `protocol_violation`,
-  /// without any of the message's content. Cost: copies the values; memory is bounded by the message's size.
+  /// Decodes one complete message. Nothing for messages that the library does not need (type, origin). Every
+  /// length is checked against the bytes of the message, and bytes left over are an error.
+  ///
+  /// Errors: `protocol_violation`, without any content of the message. Cost: copies the values; the message's
+  /// size bounds the memory.
   result<std::optional<stream_event>> decode(std::span<std::byte const> message);
 
  private:

@@ -21,7 +21,8 @@ struct idle_session {
   steady_time checked;  ///< its last use or answer
 };
 
-// Between half of `longest` and all of it, so that the clients of a node that comes back do not come at once.
+// A random pause between half of `longest` and all of it, so that not all clients of a node that comes back
+// connect at the same time.
 milliseconds jittered(milliseconds longest) {
   std::array<std::uint8_t, 2> random{};
   fill_random(random.data(), random.size());
@@ -35,7 +36,7 @@ error about(pool_options const& options, error_code code, std::string what, std:
       .at_node(options.node.node);
 }
 
-// Sees a connection that the server or the network has closed, without a round trip.
+// False if the server or the network has closed the connection. Needs no round trip.
 bool is_usable(session& one) { return one.notifications(system_clock_source().now()) && !one.is_broken(); }
 
 }  // namespace
@@ -47,7 +48,7 @@ struct session_lease::shared {
   clock_source const& clock;
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<idle_session> idle;  // the least recently used in front
+  std::deque<idle_session> idle;  // the least recently used session is in front
   std::size_t leased{};
   std::size_t waiting{};
   bool is_draining{};
@@ -63,11 +64,11 @@ struct session_lease::shared {
   void back_off();
   result<std::unique_ptr<session>> open(steady_time deadline);
   result<std::unique_ptr<session>> attempt(steady_time deadline, bool& was_cut_short);
-  void settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short);
+  void record_attempt(result<std::unique_ptr<session>> const& opened, bool was_cut_short);
   void release(std::unique_ptr<session>) noexcept;
 };
 
-// The following six are called with the mutex held.
+// The following six functions are called with the mutex held.
 std::unique_ptr<session> session_lease::shared::take_idle() {
   if (idle.empty()) return nullptr;
   auto taken = std::move(idle.back().what);
@@ -113,7 +114,7 @@ result<> session_lease::shared::allow_attempt() {
                  "the node is down; no attempt for another " + std::to_string(left) + " ms",
                  last_failure->hint());
   }
-  back_off();  // the others go on failing at once while this one tries
+  back_off();  // while this one tries, the others still fail at once
   return success();
 }
 
@@ -126,7 +127,7 @@ void session_lease::shared::back_off() {
 result<std::unique_ptr<session>> session_lease::shared::open(steady_time deadline) {
   bool was_cut_short = false;
   auto opened = attempt(deadline, was_cut_short);
-  settle(opened, was_cut_short);
+  record_attempt(opened, was_cut_short);
   return opened;
 }
 
@@ -140,7 +141,7 @@ result<std::unique_ptr<session>> session_lease::shared::attempt(steady_time dead
   }
   return options.open ? options.open(where) : connect(where);
 } catch (...) {
-  // The place must not stay taken.
+  // The session was counted as leased; it does not exist.
   {
     std::lock_guard const lock{mutex};
     --leased;
@@ -149,14 +150,15 @@ result<std::unique_ptr<session>> session_lease::shared::attempt(steady_time dead
   throw;
 }
 
-void session_lease::shared::settle(result<std::unique_ptr<session>> const& opened, bool was_cut_short) {
+void session_lease::shared::record_attempt(result<std::unique_ptr<session>> const& opened,
+                                           bool was_cut_short) {
   {
     std::lock_guard const lock{mutex};
     if (opened) {
       failures = 0;
     } else {
       --leased;
-      // A hurried caller's own deadline says nothing about the node.
+      // If the caller's deadline cut the attempt short, its failure says nothing about the node.
       if (!was_cut_short || opened.error().code() != error_code::node_unreachable) {
         ++failures;
         last_failure = opened.error();
@@ -180,8 +182,8 @@ void session_lease::shared::release(std::unique_ptr<session> one) noexcept {
 
 session_lease::session_lease() noexcept = default;
 session_lease::session_lease(session_lease&&) noexcept = default;
-session_lease::session_lease(std::shared_ptr<shared> from, std::unique_ptr<session> one) noexcept
-    : shared_(std::move(from)), session_(std::move(one)) {}
+session_lease::session_lease(std::shared_ptr<shared> pool, std::unique_ptr<session> one) noexcept
+    : shared_(std::move(pool)), session_(std::move(one)) {}
 session_lease& session_lease::operator=(session_lease&& other) noexcept {
   if (this != &other) {
     give_back();
@@ -193,7 +195,7 @@ session_lease& session_lease::operator=(session_lease&& other) noexcept {
 session_lease::~session_lease() { give_back(); }
 
 void session_lease::give_back() noexcept {
-  if (auto const from = std::exchange(shared_, nullptr)) from->release(std::move(session_));
+  if (auto const pool = std::exchange(shared_, nullptr)) pool->release(std::move(session_));
 }
 
 void session_lease::discard() noexcept {

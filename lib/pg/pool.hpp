@@ -1,4 +1,4 @@
-// Sessions of one node, reused and bounded.
+// A pool of sessions to one node.
 #pragma once
 
 #include <chrono>
@@ -17,21 +17,33 @@ inline namespace v0 {
 using session_opener = std::function<result<std::unique_ptr<session>>(connect_options const&)>;
 
 struct pool_options {
-  connect_options node;         ///< `connect_timeout` covers one attempt; a lease's deadline cuts it shorter
-  std::size_t sessions_max{8};  ///< > 0: leased and idle together
-  std::size_t sessions_min{};   ///< <= sessions_max: `maintain` keeps so many, leased and idle together
-  std::chrono::milliseconds idle_max{
-      60'000};  ///< > 0: a session unused for longer is closed, but not below `sessions_min`
-  std::chrono::milliseconds check_after{
-      10'000};  ///< > 0: `maintain` asks a session that was neither used nor asked for so long
-  std::chrono::milliseconds backoff_min{
-      50};  ///< > 0: after the first failed attempt; doubles with each further one
-  std::chrono::milliseconds backoff_max{
-      5'000};             ///< >= backoff_min. The real pause is drawn between half of it and all of it
-  session_opener open{};  ///< empty: `connect`
+  /// How to connect. `connect_timeout` limits one attempt; a lease's deadline can shorten it.
+  connect_options node;
+
+  /// The largest number of sessions, leased and idle together; > 0.
+  std::size_t sessions_max{8};
+
+  /// `maintain` keeps at least that many sessions, leased and idle together; <= sessions_max.
+  std::size_t sessions_min{};
+
+  /// A session that is unused for longer is closed, as long as `sessions_min` remain; > 0.
+  std::chrono::milliseconds idle_max{60'000};
+
+  /// `maintain` checks a session that was neither used nor checked for that long; > 0.
+  std::chrono::milliseconds check_after{10'000};
+
+  /// The back-off after the first failed attempt; > 0. It doubles with each further failure.
+  std::chrono::milliseconds backoff_min{50};
+
+  /// The largest back-off; >= backoff_min. The real pause is random, between half of the back-off and all of
+  /// it.
+  std::chrono::milliseconds backoff_max{5'000};
+
+  /// How to open a session. Empty: `connect`.
+  session_opener open{};
 };
 
-/// What a pool holds at one moment.
+/// The state of a pool at one moment.
 struct pool_state {
   std::size_t leased{};
   std::size_t idle{};
@@ -39,8 +51,10 @@ struct pool_state {
   bool is_down{};         ///< the last attempt to connect failed
 };
 
-/// A session on loan; gives it back when destroyed. One that is broken, in a transaction or in a COPY is
-/// closed instead of reused. Thread safety: one thread at a time. Lifetime: may outlive its pool.
+/// A leased session. The destructor gives it back. A session that is broken, in a transaction or in a COPY is
+/// closed and not reused.
+///
+/// Thread safety: one thread at a time. Lifetime: may outlive its pool.
 class session_lease {
  public:
   session_lease() noexcept;
@@ -51,8 +65,9 @@ class session_lease {
   explicit operator bool() const noexcept { return session_ != nullptr; }
   session& operator*() const noexcept { return *session_; }
   session* operator->() const noexcept { return session_.get(); }
-  /// Gives it back early, to be closed: for one whose settings or temporary objects the next user must not
-  /// meet.
+
+  /// Gives the session back early and closes it. For a session with settings or temporary objects that the
+  /// next user must not see.
   void discard() noexcept;
 
  private:
@@ -66,28 +81,32 @@ class session_lease {
 
 /// The pool of one node.
 ///
-/// A lease asks no session for its health by a round trip: one that is seen to be closed is replaced, one
-/// that breaks in use is dropped, and `maintain`, called from time to time, finds those that a silent network
-/// has cut. While the node is down, leases fail at once until the next attempt is due, and one lease at a
-/// time makes that attempt. Thread safety: shared use is safe.
+/// A lease does not check a session with a round trip. It replaces a session whose connection was closed, and
+/// a session that breaks in use is dropped. Call `maintain` from time to time: it finds sessions that the
+/// network has cut silently. While the node is down, leases fail at once until the next attempt is due; one
+/// lease at a time makes that attempt.
+///
+/// Thread safety: shared use is safe.
 class session_pool {
  public:
   /// Opens nothing yet. Errors: `invalid_argument`, with the option's name and range.
   static result<session_pool> make(pool_options, clock_source const& = system_clock_source());
 
-  /// A session, idle or new; waits while all are leased. Errors: `deadline_exceeded` (all are leased),
-  /// `node_unreachable` (down; the message says for how long leases fail at once), `cancelled` (draining),
-  /// and those of `connect`.
+  /// Leases an idle or a new session. Waits while all are leased. Errors: `deadline_exceeded` (all are
+  /// leased), `node_unreachable` (the node is down; the message says for how long leases fail at once),
+  /// `cancelled` (the pool is draining), and those of `connect`.
   result<session_lease> lease(steady_time deadline);
 
-  /// Refuses further leases, closes idle sessions and waits for the leased ones. Errors: `deadline_exceeded`
-  /// (some are still leased; they are closed as they come back). Calling it again waits again.
+  /// Refuses further leases, closes idle sessions and waits for the leased ones. A second call waits again.
+  /// Errors: `deadline_exceeded` (some are still leased; they are closed when they come back).
   result<> drain(steady_time deadline);
 
-  /// Asks sessions that have been idle for `check_after`, drops those that do not answer, closes those past
-  /// `idle_max` and opens what is missing to `sessions_min`. Leases go on meanwhile. Errors: why a session
-  /// could not be opened; `cancelled` (draining). Cost: a round trip for each session asked, a connection for
-  /// each opened.
+  /// Checks sessions that have been idle for `check_after` and drops those that do not answer. Closes
+  /// sessions that are idle for longer than `idle_max`, and opens sessions up to `sessions_min`. Leases go on
+  /// meanwhile.
+  ///
+  /// Errors: why a session could not be opened; `cancelled` (the pool is draining). Cost: one round trip for
+  /// each session checked, one connection for each session opened.
   result<> maintain(steady_time deadline);
 
   pool_state state() const;

@@ -23,7 +23,7 @@ std::string detail_of(PGresult const* answer) {
   return detail;
 }
 
-// Names of relations and constraints are no row values (P4).
+// Names of tables and constraints are not row values, so they may be in a message (P4).
 std::string place_of(PGresult const* answer) {
   std::string place;
   if (auto const table = field(answer, PG_DIAG_TABLE_NAME); !table.empty()) {
@@ -39,14 +39,15 @@ std::string on_node(std::string_view doing, std::string const& node) {
   return std::string{doing}.append(" on node \"").append(node).append("\"");
 }
 
-// During connection start libpq hands out only a text; in verbose form it holds "FATAL:  28P01: ...".
+// When a connection cannot be made, libpq gives only a text. In verbose form it holds "FATAL:  28P01: ...".
 std::string sqlstate_in(std::string_view text) {
   auto const is_state = [](std::string_view five) {
     return std::all_of(five.begin(), five.end(),
                        [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
   };
-  for (auto at = text.find(":  "); at != std::string_view::npos; at = text.find(":  ", at + 1)) {
-    auto const rest = text.substr(at + 3);
+  for (auto position = text.find(":  "); position != std::string_view::npos;
+       position = text.find(":  ", position + 1)) {
+    auto const rest = text.substr(position + 3);
     if (rest.size() > 6 && rest[5] == ':' && is_state(rest.substr(0, 5)))
       return std::string{rest.substr(0, 5)};
   }
@@ -67,8 +68,8 @@ bool is_fatal(PGresult const* answer) noexcept {
 }
 
 bool is_sync_wait_warning(PGresult const* notice) noexcept {
-  // A trigger's RAISE WARNING has SQLSTATE 01000 as well; the server's own function name tells them apart in
-  // every language.
+  // A trigger's RAISE WARNING has SQLSTATE 01000 too. The name of the server's function tells the two apart,
+  // in every language.
   return sqlstate_of(notice) == "01000" && field(notice, PG_DIAG_SOURCE_FUNCTION) == "SyncRepWaitForLSN";
 }
 
@@ -109,7 +110,7 @@ error connect_error(PGconn const* connection, std::string const& node) {
                 "correct dbname in the conninfo");
   if (state.empty())
     return made(error_code::node_unreachable, "no connection could be made",
-                "check host, port, TLS and that it runs");
+                "check host, port and TLS, and that the server runs");
   if (says_try_later(state)) {
     return made(error_code::node_unreachable, "the server takes no connection now (SQLSTATE " + state + ")",
                 "try again later");

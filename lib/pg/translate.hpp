@@ -1,5 +1,4 @@
-// Errors of libpq and of the server in the library's words. The one place that reads SQLSTATE and connection
-// status.
+// Translates errors of libpq and of the server. No other file reads SQLSTATE or the connection status.
 #pragma once
 
 #include <string>
@@ -15,12 +14,12 @@ namespace pg {
 
 /// An error the server sent as the result of `doing` ("running a statement").
 error server_error(PGresult const*, std::string const& node, std::string_view doing);
-/// The connection is gone; `last` is the server's last word, if it had one.
+/// The connection is lost. `last` is the server's last result, if there was one.
 error lost_error(PGconn const*, PGresult const* last, std::string const& node, std::string_view doing);
 /// The attempt to connect failed.
 error connect_error(PGconn const*, std::string const& node);
 error deadline_error(std::string const& node, std::string_view doing);
-/// The server, or libpq, did what the protocol does not allow here.
+/// The server or libpq did something that the protocol does not allow here.
 error violation_error(std::string const& node, std::string_view what);
 /// A call at the wrong time.
 error misuse_error(std::string const& node, std::string_view what);

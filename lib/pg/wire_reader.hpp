@@ -1,4 +1,4 @@
-// Reads big-endian fields from bytes and remembers the first step past the end, so that a decoder checks once
+// Reads big-endian fields from bytes. It remembers a read beyond the end, so that a decoder checks only once
 // per message.
 #pragma once
 
@@ -36,7 +36,7 @@ class wire_reader {
   std::uint8_t byte() noexcept { return number<std::uint8_t>(); }
   char letter() noexcept { return static_cast<char>(byte()); }
 
-  /// `count` bytes, or none and a failure.
+  /// Takes `count` bytes. If there are fewer, it takes none and fails.
   std::span<std::byte const> take(std::size_t count) noexcept {
     if (count > rest_.size()) {
       fail();
@@ -50,7 +50,7 @@ class wire_reader {
     auto const bytes = take(count);
     return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
   }
-  /// Up to and without the next NUL.
+  /// The text up to the next NUL, without it.
   std::string c_string() {
     auto const* const end = rest_.empty() ? nullptr : std::memchr(rest_.data(), 0, rest_.size());
     if (!end) {

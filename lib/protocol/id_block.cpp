@@ -1,23 +1,13 @@
 #include "lib/protocol/id_block.hpp"
 
-#include "lib/protocol/names.hpp"
+#include "lib/protocol/sql_template.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 std::string id_block_schema_sql(std::string_view application_role) {
-  return R"sql(
-CREATE TABLE IF NOT EXISTS shardway.id_block (relation text PRIMARY KEY, next_id bigint NOT NULL, last_id bigint NOT NULL);
-
--- NULL: no such table, or not that many left.
-CREATE OR REPLACE FUNCTION shardway.lease_ids(p_relation text, p_count bigint) RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp AS $f$
-  UPDATE shardway.id_block SET next_id = next_id + p_count
-    WHERE relation = p_relation AND p_count BETWEEN 1 AND 1000000 AND next_id <= last_id - p_count RETURNING next_id - p_count
-$f$;
-REVOKE ALL ON FUNCTION shardway.lease_ids(text, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION shardway.lease_ids(text, bigint) TO )sql" +
-         names::quoted(application_role) + ";\n";
+  return fill(sql::id_block, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
 statement raise_id_block_statement(std::string_view table, std::int64_t first, std::int64_t last) {

@@ -1,11 +1,14 @@
 // SQL of lookups.
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/lookup.hpp"
 #include "lib/protocol/lookup_text.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/sql_template.hpp"
 #include "lib/store/text_array.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -43,25 +46,24 @@ void append(std::vector<text_value>& to, std::vector<std::string> const& more) {
 }  // namespace
 
 std::string lookup_table_sql(lookup_of_table const& of, std::string_view application_role) {
-  auto const table = mapping_table(of);
-  std::string columns, key;
+  std::vector<sql_fragment> columns, key;
   for (std::size_t i = 0; i < of.lookup->columns.size(); ++i) {
     auto const type = stored_type(of, i);
-    columns += value_column(i) + " " + type + (type == "text" ? " COLLATE \"C\"" : "") + " NOT NULL, ";
-    key += (i ? ", " : "") + value_column(i);
+    auto const* collation = type == "text" ? " COLLATE \"C\"" : "";
+    columns.push_back(
+        sql_fragment::of_quoted(absl::StrCat(value_column(i), " ", type, collation, " NOT NULL")));
+    key.push_back(sql_fragment::of_quoted(value_column(i)));
   }
-  return "CREATE TABLE IF NOT EXISTS " + table + " (" + columns +
-         "shard_key text[] COLLATE \"C\" NOT NULL, row_key text[] COLLATE \"C\" NOT NULL, " +
-         "PRIMARY KEY (" + key + (of.lookup->unique ? "" : ", shard_key") +
-         "));\nGRANT SELECT, INSERT, UPDATE ON " + table + " TO " + names::quoted(application_role) + ";\n";
+  if (!of.lookup->unique) key.push_back(sql_fragment::of_quoted("shard_key"));
+  return fill(sql::lookup_table, {{"mappings", sql_fragment::of_quoted(mapping_table(of))},
+                                  {"columns", joined(columns, ",\n  ")},
+                                  {"key", joined(key, ", ")},
+                                  {"application_role", sql_fragment::identifier(application_role)}})
+      .text();
 }
 
 std::string lookup_state_sql(std::string_view application_role) {
-  return "CREATE TABLE IF NOT EXISTS shardway.lookup (relation text NOT NULL, name text NOT NULL, shape text "
-         "NOT NULL DEFAULT '', is_ready boolean NOT NULL, "
-         "at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (relation, "
-         "name));\nGRANT SELECT ON shardway.lookup TO " +
-         names::quoted(application_role) + ";\n";
+  return fill(sql::lookup_state, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
 statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots,

@@ -1,228 +1,56 @@
-#include "lib/protocol/catalog_schema_sql.hpp"
+#include "absl/strings/str_cat.h"
 #include "lib/protocol/id_block.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/operation.hpp"
 #include "lib/protocol/schema.hpp"
 #include "lib/protocol/slot_of.hpp"
+#include "lib/protocol/sql_template.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
 
-// Objects of every node.
-constexpr std::string_view tables_sql = R"sql(
-CREATE SCHEMA IF NOT EXISTS shardway;
-
-CREATE TABLE IF NOT EXISTS shardway.schema_version (
-  version int PRIMARY KEY,
-  installed_at timestamptz NOT NULL DEFAULT clock_timestamp());
-
-CREATE TABLE IF NOT EXISTS shardway.node (
-  name text NOT NULL, migration text NOT NULL, role text NOT NULL CHECK (role IN ('source', 'shard')),
-  single boolean PRIMARY KEY DEFAULT true CHECK (single));
-
-CREATE TABLE IF NOT EXISTS shardway.controller_token (
-  token bigint NOT NULL, holder text NOT NULL DEFAULT '',
-  single boolean PRIMARY KEY DEFAULT true CHECK (single));
-INSERT INTO shardway.controller_token (token) VALUES (0) ON CONFLICT DO NOTHING;
-
-CREATE TABLE IF NOT EXISTS shardway.incarnation (
-  incarnation int PRIMARY KEY, system_identifier bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-INSERT INTO shardway.incarnation (incarnation, system_identifier)
-  SELECT 1, system_identifier FROM pg_catalog.pg_control_system() ON CONFLICT DO NOTHING;
-
-CREATE TABLE IF NOT EXISTS shardway.generation (
-  generation bigint PRIMARY KEY, document text NOT NULL, sha256 text NOT NULL,
-  published_by text NOT NULL DEFAULT session_user, published_at timestamptz NOT NULL DEFAULT clock_timestamp());
-
-CREATE TABLE IF NOT EXISTS shardway.stream_progress (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, applied_lsn pg_lsn NOT NULL, marker bigint NOT NULL,
-  changes bigint NOT NULL, outbox bigint NOT NULL, duplicates bigint NOT NULL, healed bigint NOT NULL, corrected bigint NOT NULL,
-  side_effects bigint NOT NULL, foreign_writes bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-CREATE INDEX IF NOT EXISTS stream_progress_newest ON shardway.stream_progress (stream, id DESC);
-
-CREATE TABLE IF NOT EXISTS shardway.marker (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wave text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-
-CREATE TABLE IF NOT EXISTS shardway.foreign_write (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, relation text NOT NULL, operation text NOT NULL, application_name text NOT NULL,
-  role_name text NOT NULL, transaction_id text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-
-CREATE TABLE IF NOT EXISTS shardway.parked (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, relation text NOT NULL, key_digest text NOT NULL,
-  reason text NOT NULL, commit_lsn pg_lsn NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-)sql";
-
-constexpr std::string_view functions_sql = R"sql(
-CREATE OR REPLACE FUNCTION shardway.row_version(p_epoch int, p_lsn pg_lsn) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-  $f$ SELECT (p_epoch::bigint OPERATOR(pg_catalog.<<) 53)
-      OPERATOR(pg_catalog.|) ((p_lsn OPERATOR(pg_catalog.-) '0/0'::pg_catalog.pg_lsn)::bigint OPERATOR(pg_catalog.>>) 3) $f$;
-
--- Raised by the fence check where no open row matches. Says which of the two refusals it is; never names a key.
-CREATE OR REPLACE FUNCTION shardway.refuse_fence(p_group text, p_slot int, p_epoch int) RETURNS int LANGUAGE plpgsql
-  SET search_path = pg_catalog, pg_temp AS $f$
-DECLARE held record;
-BEGIN
-  EXECUTE format('SELECT epoch, is_open FROM shardway.%I WHERE slot_from <= $1 AND slot_to >= $1', 'fence_' || p_group) INTO held USING p_slot;
-  IF held.is_open AND held.epoch = p_epoch THEN RETURN 0; END IF;  -- opened between the check and here: a new statement would pass
-  IF held.is_open THEN
-    RAISE EXCEPTION 'shardway: the fence of group % has another epoch than the caller', p_group USING ERRCODE = 'SW002';
-  END IF;
-  RAISE EXCEPTION 'shardway: the fence of group % is closed on this node for the slot', p_group USING ERRCODE = 'SW001';
-END $f$;
-
-CREATE OR REPLACE FUNCTION shardway.refuse_key(p_table text) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  RAISE EXCEPTION 'shardway: the statement changes a row of % whose shard key is not the one it was routed by', p_table USING ERRCODE = 'SW005';
-END $f$;
-
--- Splits the rows of a fence so that [p_from, p_to] has one row with the new state. I3: an epoch never goes back, and opening needs a new one.
-CREATE OR REPLACE FUNCTION shardway.fence_set(p_group text, p_from int, p_to int, p_epoch int, p_open boolean, p_wave text, p_deadline_ms bigint)
-  RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-DECLARE held record; fence text := format('shardway.%I', 'fence_' || p_group);
-BEGIN
-  IF p_epoch > 1023 THEN RAISE EXCEPTION 'shardway: more than 1023 epochs in group %', p_group USING ERRCODE = 'SW007'; END IF;
-  FOR held IN EXECUTE format('SELECT * FROM %s WHERE slot_from <= $1 AND slot_to >= $2 FOR UPDATE', fence) USING p_to, p_from LOOP
-    IF held.epoch > p_epoch OR (p_open AND NOT held.is_open AND held.epoch >= p_epoch) THEN
-      RAISE EXCEPTION 'shardway: I3: group % is at epoch %, refusing to go to %', p_group, held.epoch, p_epoch USING ERRCODE = 'SW008';
-    END IF;
-    EXECUTE format('DELETE FROM %s WHERE slot_from = $1', fence) USING held.slot_from;
-    IF held.slot_from < p_from THEN
-      EXECUTE format('INSERT INTO %s VALUES ($1, $2, $3, $4, $5, $6)', fence)
-        USING held.slot_from, p_from - 1, held.epoch, held.is_open, held.wave, held.deadline;
-    END IF;
-    IF held.slot_to > p_to THEN
-      EXECUTE format('INSERT INTO %s VALUES ($1, $2, $3, $4, $5, $6)', fence)
-        USING p_to + 1, held.slot_to, held.epoch, held.is_open, held.wave, held.deadline;
-    END IF;
-  END LOOP;
-  EXECUTE format('INSERT INTO %s VALUES ($1, $2, $3, $4, $5, $6)', fence)
-    USING p_from, p_to, p_epoch, p_open, coalesce(p_wave, ''), clock_timestamp() + p_deadline_ms * interval '1 millisecond';
-END $f$;
-
--- First statement of every engine transaction. The shared advisory lock lets many run at once; raising the token waits for all of them.
-CREATE OR REPLACE FUNCTION shardway.engine_check(p_token bigint, p_writer text) RETURNS void LANGUAGE plpgsql
-  SET search_path = pg_catalog, pg_temp AS $f$
-DECLARE held bigint;
-BEGIN
-  PERFORM pg_advisory_xact_lock_shared(1936224359, 1);
-  SELECT token INTO held FROM shardway.controller_token;
-  IF held IS DISTINCT FROM p_token THEN
-    RAISE EXCEPTION 'shardway: controller token is % on this node, the caller holds %', held, p_token USING ERRCODE = 'SW006';
-  END IF;
-  PERFORM set_config('shardway.writer', p_writer, true);
-END $f$;
-
--- The same for a transaction that the stream of this node is to skip. A flip of the fence is not one: the stream must read it.
-CREATE OR REPLACE FUNCTION shardway.engine_begin(p_token bigint, p_writer text) RETURNS void LANGUAGE plpgsql
-  SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  PERFORM shardway.engine_check(p_token, p_writer);
-  PERFORM shardway.mark(p_writer);
-END $f$;
-
--- A new controller calls this on every node before anything else. Returns the token that stands afterwards.
-CREATE OR REPLACE FUNCTION shardway.raise_token(p_token bigint, p_holder text) RETURNS bigint LANGUAGE plpgsql
-  SET search_path = pg_catalog, pg_temp AS $f$
-DECLARE held bigint;
-BEGIN
-  PERFORM pg_advisory_xact_lock(1936224359, 1);
-  UPDATE shardway.controller_token SET token = p_token, holder = p_holder WHERE token < p_token;
-  SELECT token INTO held FROM shardway.controller_token;
-  RETURN held;
-END $f$;
-
-CREATE OR REPLACE FUNCTION shardway.key_lock_bucket(p_key text[]) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-  $f$ SELECT (pg_catalog.hashtextextended(pg_catalog.array_to_string(p_key, E'\x1f', ''), 0)
-              OPERATOR(pg_catalog.&) 1023)::int $f$;
-
-CREATE OR REPLACE FUNCTION shardway.key_lock_class(p_table text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-  $f$ SELECT pg_catalog.hashtext(p_table) $f$;
-
--- The write guard. Two functions, so that turning recording into refusing is DDL, which drains those already writing.
-CREATE OR REPLACE FUNCTION shardway.record_foreign_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  INSERT INTO shardway.foreign_write (relation, operation, application_name, role_name, transaction_id)
-    VALUES (format('%s.%s', TG_TABLE_SCHEMA, TG_TABLE_NAME), lower(TG_OP), coalesce(current_setting('application_name', true), ''),
-            session_user, pg_current_xact_id()::text);
-  RETURN NULL;
-END $f$;
-
-CREATE OR REPLACE FUNCTION shardway.refuse_foreign_write() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  RAISE EXCEPTION 'shardway: % on %.% refused: this table is being moved and is written through the shardway library only',
-    TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'SW003', HINT = 'Use the library, or ask the owner of the migration.';
-END $f$;
-
-CREATE OR REPLACE FUNCTION shardway.refuse_shard_key_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  RAISE EXCEPTION 'shardway: a change of the shard key of %.% refused', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'SW004',
-    HINT = 'Delete the row and insert it under its new key.';
-END $f$;
-)sql";
-
-// How a transaction of ours tells the stream of its own node that it is to be skipped.
-constexpr std::string_view shard_mark_sql = R"sql(
-CREATE OR REPLACE FUNCTION shardway.mark(p_writer text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  PERFORM pg_logical_emit_message(true, 'shardway', p_writer);
-END $f$;
-
-CREATE TABLE IF NOT EXISTS shardway.dual_applied (write_id uuid NOT NULL, ordinal int NOT NULL, PRIMARY KEY (write_id, ordinal));
-)sql";
-
-constexpr std::string_view source_mark_sql = R"sql(
-CREATE OR REPLACE FUNCTION shardway.mark(p_writer text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
-BEGIN
-  RETURN;  -- on the source the published progress row is the mark: 13's pgoutput sends no messages
-END $f$;
-)sql";
-
 std::string identity_sql(node_role role, std::string_view node_name, migration_manifest const& migration) {
-  return "INSERT INTO shardway.node (name, migration, role) VALUES (" + names::literal(node_name) + ", " +
-         names::literal(migration.name) + ", '" + (role == node_role::source ? "source" : "shard") +
-         "') ON CONFLICT DO NOTHING;\n";
+  return fill(sql::node_identity,
+              {{"name", sql_fragment::literal(node_name)},
+               {"migration", sql_fragment::literal(migration.name)},
+               {"role", sql_fragment::literal(role == node_role::source ? "source" : "shard")}})
+      .text();
 }
 
 std::string grants_sql(node_role role, migration_manifest const& migration) {
-  auto const application = names::quoted(migration.application_role);
-  std::string sql = "GRANT USAGE ON SCHEMA shardway TO " + application +
-                    ";\nGRANT SELECT ON shardway.node, shardway.generation, shardway.incarnation, "
-                    "shardway.stream_progress TO " +
-                    application + ";\n";
-  // A read served by a shard asks whether anything is parked there.
-  if (role == node_role::shard)
-    return sql + "GRANT SELECT (relation) ON shardway.parked TO " + application + ";\n";
-  auto const mirror = names::quoted(migration.mirror_role);
-  return sql + "GRANT INSERT, SELECT ON shardway.outbox TO " + application +
-         ";\nGRANT INSERT, UPDATE, SELECT ON shardway.client TO " + application +
-         ";\nREVOKE ALL ON FUNCTION shardway.report_calls(uuid, text, jsonb) FROM PUBLIC;\nGRANT EXECUTE ON "
-         "FUNCTION shardway.report_calls(uuid, text, jsonb) TO " +
-         application +
-         ";\nREVOKE ALL ON FUNCTION shardway.abandon(text, int) FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION "
-         "shardway.abandon(text, int) TO " +
-         application + ";\nGRANT USAGE ON SCHEMA shardway TO " + mirror +
-         ";\nGRANT SELECT ON shardway.controller_token TO " + mirror +
-         ";\nGRANT SELECT, INSERT, DELETE ON shardway.stream_progress TO " + mirror + ";\n";
+  auto const application = sql_fragment::identifier(migration.application_role);
+  if (role == node_role::shard) return fill(sql::shard_grants, {{"application_role", application}}).text();
+  return fill(sql::source_grants, {{"application_role", application},
+                                   {"mirror_role", sql_fragment::identifier(migration.mirror_role)}})
+      .text();
+}
+
+std::string schema_version_sql() {
+  return fill(sql::schema_version, {{"version", sql_fragment::number(schema_version)}}).text();
+}
+
+std::string shared_objects_sql(node_role role) {
+  auto const& mark = role == node_role::source ? sql::source_mark : sql::shard_mark;
+  return absl::StrCat(fill(sql::node_tables, {}).text(), std::string(slot_of_sql()), fill(mark, {}).text(),
+                      fill(sql::node_functions, {}).text());
+}
+
+std::string catalog_sql() {
+  return absl::StrCat(fill(sql::outbox, {}).text(), fill(sql::catalog, {}).text(),
+                      fill(sql::abandon, {}).text());
 }
 
 }  // namespace
 
 std::string node_schema_sql(node_role role, std::string_view node_name, migration_manifest const& migration) {
-  std::string sql;
-  sql += tables_sql;
-  sql += slot_of_sql();
-  sql += role == node_role::source ? source_mark_sql : shard_mark_sql;
-  sql += functions_sql;
-  if (role == node_role::source) sql += catalog_schema_sql();
-  sql += operation_schema_sql(migration.application_role);
-  if (role == node_role::source) sql += id_block_schema_sql(migration.application_role);
-  sql += identity_sql(role, node_name, migration);
-  sql += grants_sql(role, migration);
-  sql += "INSERT INTO shardway.schema_version (version) VALUES (" + std::to_string(schema_version) +
-         ") ON CONFLICT DO NOTHING;\n";
-  return sql;
+  bool const is_source = role == node_role::source;
+  auto const& application = migration.application_role;
+  return absl::StrCat(shared_objects_sql(role), is_source ? catalog_sql() : "",
+                      operation_schema_sql(application), is_source ? id_block_schema_sql(application) : "",
+                      identity_sql(role, node_name, migration), grants_sql(role, migration),
+                      schema_version_sql());
 }
 
 std::string upgrade_sql(int) { return {}; }

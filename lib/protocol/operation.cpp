@@ -1,25 +1,24 @@
 #include "lib/protocol/operation.hpp"
 
-#include "lib/protocol/names.hpp"
+#include "absl/strings/str_cat.h"
+#include "lib/protocol/sql_template.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
 std::string operation_schema_sql(std::string_view application_role) {
-  return "CREATE TABLE IF NOT EXISTS shardway.operation (\n"
-         "  id text COLLATE \"C\" PRIMARY KEY, digest text NOT NULL, write_id uuid NOT NULL, affected bigint "
-         "NOT NULL DEFAULT 0,\n"
-         "  at timestamptz NOT NULL DEFAULT clock_timestamp());\n"
-         "CREATE INDEX IF NOT EXISTS operation_at ON shardway.operation (at);\n"
-         "GRANT SELECT, INSERT, UPDATE, DELETE ON shardway.operation TO " +
-         names::quoted(application_role) + ";\n";
+  return fill(sql::operation, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
-statement claim_operation_statement(std::string_view id, std::string_view digest, write_id write) {
-  return {
-      .sql = "INSERT INTO shardway.operation (id, digest, write_id) VALUES ($1::text, $2::text, $3::uuid)",
-      .parameters = {std::string(id), std::string(digest), write.to_string()},
-      .name = "shardway_claim_operation"};
+std::array<statement, 2> claim_operation_statements(std::string_view id, std::string_view digest,
+                                                    write_id write) {
+  return {statement{.sql = "SELECT pg_catalog.set_config('shardway.in_operation', 'on', true)",
+                    .name = "shardway_in_operation"},
+          statement{.sql = "INSERT INTO shardway.operation (id, digest, write_id) SELECT $1::text, $2::text, "
+                           "$3::uuid WHERE pg_catalog.current_setting('shardway.in_operation', true) = 'on'",
+                    .parameters = {std::string(id), std::string(digest), write.to_string()},
+                    .name = "shardway_claim_operation"}};
 }
 
 statement complete_operation_statement(std::string_view id, std::int64_t affected) {
@@ -36,11 +35,9 @@ statement find_operation_statement(std::string_view id) {
 
 statement sweep_operations_statement() {
   return {.sql =
-              "DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation WHERE at < "
-              "pg_catalog.clock_timestamp() - "
-              "interval '" +
-              std::to_string(operation_hours_kept) +
-              " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)"};
+              absl::StrCat("DELETE FROM shardway.operation WHERE id IN (SELECT id FROM shardway.operation ",
+                           "WHERE at < pg_catalog.clock_timestamp() - interval '", operation_hours_kept,
+                           " hours' ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)")};
 }
 
 result<std::optional<operation_record>> parse_operation(rows const& answer) {

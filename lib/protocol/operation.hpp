@@ -5,6 +5,7 @@
 // `operation_hours_kept` are swept by the clients that write operations, some with every few hundredth write.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,9 +23,11 @@ inline constexpr std::size_t operation_id_bytes_max = 128;
 /// The table, on every node, and the application role's rights on it. Idempotent.
 std::string operation_schema_sql(std::string_view application_role);
 
-/// Takes the id for this transaction. Fails with 23505 if the id is committed, and waits for a transaction
-/// that holds it.
-statement claim_operation_statement(std::string_view id, std::string_view digest, write_id);
+/// Takes the id for this transaction. The second statement fails with 23505 if the id is committed, and waits
+/// for a transaction that holds it. It counts one row; none outside the transaction of the first: where BEGIN
+/// failed, each statement after it in the flush commits by itself, and a claim would then stand for a write
+/// that was never made.
+std::array<statement, 2> claim_operation_statements(std::string_view id, std::string_view digest, write_id);
 /// How many rows the operation changed; in the same transaction.
 statement complete_operation_statement(std::string_view id, std::int64_t affected);
 /// The record of an id: at most one row, for `parse_operation`.

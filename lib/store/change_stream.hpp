@@ -16,7 +16,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A table as the stream describes it. Shared by all its changes until the server describes it anew.
+/// A table as the stream describes it. All its changes share it until the server describes the table again.
 struct stream_relation {
   struct column {
     std::string name;
@@ -38,8 +38,8 @@ struct stream_value {
   enum class kind_type : unsigned char {
     null,
     text,
-    unchanged
-  };  ///< unchanged: a TOAST value that the update left alone, not sent
+    unchanged,  ///< a TOAST value that the update did not change; the server does not send it
+  };
   kind_type kind{kind_type::null};
   std::string text{};
   friend bool operator==(stream_value const&, stream_value const&) = default;
@@ -53,7 +53,7 @@ struct begin_event {
 };
 struct commit_event {
   lsn commit_lsn;  ///< start of the commit record
-  lsn end_lsn;     ///< one past it: what may be confirmed
+  lsn end_lsn;     ///< the position after it, which may be confirmed
 };
 struct relation_event {
   std::shared_ptr<stream_relation const> relation;
@@ -62,7 +62,7 @@ struct row_event {
   enum class kind_type : unsigned char { insert, update, remove };
   kind_type kind{};
   std::shared_ptr<stream_relation const> relation;
-  std::optional<stream_tuple> before;  ///< replica identity or whole old row, where the server sent it
+  std::optional<stream_tuple> before;  ///< the replica identity or the whole old row, if the server sent it
   bool before_is_key{};                ///< only the identity columns of `before` are meaningful
   std::optional<stream_tuple> after;   ///< absent for remove
 };
@@ -77,7 +77,7 @@ struct message_event {
   std::string prefix;
   std::string content;
 };
-/// Nothing to decode up to here; counts as progress only while nothing is queued (S6).
+/// The server has nothing to decode up to here. It counts as progress only while nothing is queued (S6).
 struct keepalive_event {
   lsn server_position;
 };
@@ -89,23 +89,33 @@ using stream_event = std::variant<begin_event, commit_event, relation_event, row
 struct change_stream_options {
   std::string replication_slot;
   std::vector<std::string> publications;
-  lsn start{};      ///< 0: where the replication slot's confirmed position is
-  bool messages{};  ///< ask for logical messages; servers of 14 and later
-  std::chrono::milliseconds status_interval{
-      1000};  ///< > 0: how often the confirmed position is reported unasked
+
+  /// 0: start at the replication slot's confirmed position.
+  lsn start{};
+
+  /// Ask for logical messages too. Needs a server of version 14 or later.
+  bool messages{};
+
+  /// How often the confirmed position is reported even if the server does not ask; > 0.
+  std::chrono::milliseconds status_interval{1000};
 };
 
-/// An open change stream. Call `next` (or `confirm`) well within the server's wal_sender_timeout: only then
-/// are its questions answered. Thread safety: one thread at a time. Lifetime: closes its connection when
-/// destroyed.
+/// An open change stream.
+///
+/// Call `next` or `confirm` well within the server's wal_sender_timeout, because only these calls answer the
+/// server's keepalives.
+///
+/// Thread safety: one thread at a time. Lifetime: the destructor closes the connection.
 class change_stream {
  public:
   virtual ~change_stream() = default;
-  /// The next event; nothing if none came by the deadline. Errors: `connection_lost`, `protocol_violation`,
+
+  /// The next event. Nothing if none came by the deadline. Errors: `connection_lost`, `protocol_violation`,
   /// `stream_broken` (the replication slot is gone or lost).
   virtual result<std::optional<stream_event>> next(steady_time deadline) = 0;
-  /// Everything below `position` is durable on every consumer: the server may drop it. Sent with the next
-  /// status. Never goes back (I10).
+
+  /// Confirms that everything below `position` is durable on every consumer, so that the server may drop it.
+  /// The confirmation is sent with the next status. It never goes back (I10).
   virtual result<> confirm(lsn position) = 0;
 };
 

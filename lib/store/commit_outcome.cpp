@@ -1,7 +1,4 @@
-// What became of a COMMIT.
 #include "shardway/store/commit_outcome.hpp"
-
-#include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -23,8 +20,8 @@ std::string_view name(commit_outcome_kind kind) noexcept {
 commit_outcome outcome_of_commit(result<rows> const& answer) {
   using kind = commit_outcome_kind;
   if (!answer) {
-    // A session that ends itself while it commits may have committed: only an error it survives says that
-    // nothing remains.
+    // If the session ended during its COMMIT, the transaction may have committed. Only an error that the
+    // session survives proves that nothing remains.
     return {needs_reconnect(answer.error().code()) ? kind::in_doubt : kind::rolled_back, answer.error()};
   }
   if (answer.value().command() == "COMMIT") {

@@ -1,4 +1,4 @@
-// The answers of a flush as one outcome.
+// The first error among the answers of a flush.
 #pragma once
 
 #include <span>
@@ -8,8 +8,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The error of the first statement that failed; success when none did. Later errors only follow from it
-/// (25P02).
+/// The error of the first statement that failed, or success. Later errors only follow from the first (25P02).
 inline result<> first_error(std::span<result<rows> const> answers) {
   for (auto const& answer : answers)
     if (!answer) return answer.error();

@@ -1,4 +1,4 @@
-// The same question to several nodes at once.
+// The same work for several nodes at once.
 #pragma once
 
 #include <future>
@@ -11,9 +11,11 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Calls `work(i)` for i in [0, count), each in a thread of its own, and waits for all. The values in order,
-/// or the first error by position. Preconditions: calls share nothing that is not safe to share (a session
-/// belongs to one call). Cost: a thread a call.
+/// Calls `work(i)` for i in [0, count), each in a thread of its own, and waits for all of them. Returns the
+/// values in order, or the error of the first call (by position) that failed.
+///
+/// Preconditions: the calls share nothing that is not safe to share; a session belongs to one call. Cost: one
+/// thread per call.
 template <class Work>
 auto in_parallel(std::size_t count, Work const& work)
     -> result<std::vector<typename decltype(work(std::size_t{}))::value_type>> {

@@ -1,4 +1,4 @@
-// A session with what is known of its connection: what both halves of the request path borrow.
+// A session, lent for one call, with what is known about its connection.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// What is asked of each connection once: it makes positions comparable and a lost COMMIT findable.
+/// What the library asks each connection once. It makes positions comparable, and it helps to find out what
+/// became of a lost COMMIT.
 struct connection_facts {
   std::uint64_t system_identifier{};
   std::int32_t incarnation{};
@@ -20,8 +21,8 @@ struct connection_facts {
   std::string statistics_start;
 };
 
-/// A session lent for one call. Lifetime: goes back to its pool with the last copy of `link`, which also
-/// keeps `facts`.
+/// A session that is lent for one call. Lifetime: it returns to its pool with the last copy of `link`;
+/// `facts` live as long as `link`.
 struct lent_session {
   std::shared_ptr<session> link;
   connection_facts const* facts{};

@@ -1,8 +1,8 @@
-// The rows of one statement.
+#include "shardway/store/rows.hpp"
+
 #include <charconv>
 
 #include "shardway/base/ensure.hpp"
-#include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {

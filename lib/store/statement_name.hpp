@@ -1,4 +1,4 @@
-// Names for prepared statements, so that a text that comes again is prepared once per connection.
+// Names for prepared statements, so that a text that is used again is prepared only once per connection.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,17 @@
 namespace shardway {
 inline namespace v0 {
 
-/// For maps that are asked with a view of a text.
+/// Hash for maps of strings that are searched with a string_view.
 struct hash_of_text {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
 };
 
-/// A name that stands for this text and no other, or "" (parse each time) once 512 texts have names: a
-/// program that pastes values into its SQL would otherwise fill each server process with plans that never
-/// come again. Thread safety: safe. Cost: a hash of the text and a mutex.
+/// A name that stands for this text and no other. Once 512 texts have names, it returns "" for new texts: the
+/// server then parses them each time. Otherwise a program that writes values into its SQL would fill each
+/// server process with plans that are never used again.
+///
+/// Thread safety: safe. Cost: a hash of the text and a mutex.
 inline std::string statement_name(std::string_view sql) {
   constexpr std::size_t names_max = 512;
   static std::mutex mutex;

@@ -1,4 +1,5 @@
-// Cancels what a session is doing when the caller asks to stop; only around statements, never around COMMIT.
+// Cancels what a session is doing when the caller asks to stop. Use it around statements, never around
+// COMMIT.
 #pragma once
 
 #include <functional>
@@ -10,13 +11,15 @@
 namespace shardway {
 inline namespace v0 {
 
-/// When it has ended no cancel is on its way any more: the server has sent its process the signal, which an
-/// idle one ignores. Inside a transaction the next statement after a stop can only be ROLLBACK, twice if the
-/// first is the one that the signal ends. Lifetime: the session outlives it.
+/// Cancels the session's statement when the token is stopped, as long as the object lives.
+///
+/// After its destructor no cancel is under way any more: the server has signalled its process, and an idle
+/// process ignores the signal. Inside a transaction only ROLLBACK can follow a stop; run it twice, because
+/// the signal may end the first one. Lifetime: the session outlives it.
 class stop_guard {
  public:
-  stop_guard(std::stop_token const& token, session const& on) {
-    if (token.stop_possible()) callback_.emplace(token, on.cancel_handle());
+  stop_guard(std::stop_token const& token, session const& guarded) {
+    if (token.stop_possible()) callback_.emplace(token, guarded.cancel_handle());
   }
 
  private:

@@ -1,4 +1,4 @@
-// PostgreSQL's text form of a text[]: how lists travel as one parameter, and how they come back.
+// PostgreSQL's text form of a text[]: a list as one parameter or one value.
 #pragma once
 
 #include <optional>
@@ -7,18 +7,17 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/store/text_array.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {
 
-/// One element a value, each quoted.
+/// One element per value; each is quoted.
 std::string text_array(std::span<std::string const> values);
-/// The same; nothing becomes NULL.
+/// The same; a value that is `std::nullopt` becomes NULL.
 std::string text_array(std::span<text_value const> values);
 
-/// The elements of a one-dimensional array. Nothing for any other text, an array with a NULL included.
+/// The elements of a one-dimensional array. Nothing for any other text, and for an array with a NULL.
 std::optional<std::vector<std::string>> parse_text_array(std::string_view text);
 
 }  // namespace v0

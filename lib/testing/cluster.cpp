@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The reaper's input ends when this process does, however it ends; servers killed with it may still be
-// writing for a moment.
+// The reaper's input ends when this process ends, in whatever way. Servers that were killed with it may still
+// write for a moment.
 constexpr char const* reaper_script =
     "cat >/dev/null; for i in 1 2 3 4 5; do rm -rf -- \"$0\" 2>/dev/null; [ -e \"$0\" ] || exit 0; sleep 1; "
     "done";
@@ -42,7 +42,7 @@ error refused(char const* what) {
   return error{error_code::precondition_failed, std::string(what) + ": " + std::strerror(errno)};
 }
 
-// Each job in a thread of its own; the first error in the order of the jobs wins.
+// Runs each job in a thread of its own. Returns the first error in the order of the jobs.
 result<void> in_parallel(std::vector<std::function<result<void>()>> const& jobs) {
   std::vector<result<void>> answers(jobs.size(), success());
   {

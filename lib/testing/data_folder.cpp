@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/testing/system_identifier.hpp"
+
 namespace shardway {
 inline namespace v0 {
 namespace testing {
@@ -41,7 +43,7 @@ fs::path default_prefix(int major) {
   }
 }
 
-// A cache in a folder that anyone may write to: believed only if it is ours alone.
+// The cache is in a folder that anyone may write to. It is trusted only if nobody else can write to it.
 bool is_trusted(fs::path const& folder, account const& owner) {
   struct stat found{};
   return ::lstat(folder.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == owner.uid &&
@@ -72,12 +74,12 @@ result<void> run_initdb(fs::path const& prefix, fs::path const& data, account co
               .output = log});
 }
 
-// The name holds the program's size and time: a new minor version makes a new template.
+// The name holds the program's size and time, so a new minor version makes a new template.
 result<fs::path> template_folder(int major, account const& owner) {
   BOOST_OUTCOME_TRY(auto const prefix, postgres_prefix(major));
   struct stat program{};
   if (::stat((prefix / "bin" / "postgres").c_str(), &program) != 0)
-    return failed("looking at PostgreSQL", errno);
+    return failed("finding PostgreSQL", errno);
   auto const cache = fs::temp_directory_path() / ("shardway-initdb-" + std::to_string(owner.uid));
   if (::mkdir(cache.c_str(), 0700) == 0) {
     BOOST_OUTCOME_TRYV(give(cache, owner));
@@ -98,20 +100,20 @@ result<fs::path> template_folder(int major, account const& owner) {
   return ready;
 }
 
-result<void> copy_entry(fs::directory_entry const& entry, fs::path const& to, account const& owner) {
+result<void> copy_entry(fs::directory_entry const& entry, fs::path const& copy, account const& owner) {
   std::error_code reason;
   if (entry.is_symlink(reason)) {
-    fs::copy_symlink(entry.path(), to, reason);
+    fs::copy_symlink(entry.path(), copy, reason);
   } else if (entry.is_directory(reason)) {
-    return make_folder(to, owner);
+    return make_folder(copy, owner);
   } else if (entry.is_regular_file(reason)) {
-    fs::copy_file(entry.path(), to, reason);
+    fs::copy_file(entry.path(), copy, reason);
   } else {
     return success();  // sockets
   }
   if (reason == std::errc::no_such_file_or_directory) return success();
   if (reason) return failed("copying " + entry.path().string(), reason.value());
-  return give(to, owner);
+  return give(copy, owner);
 }
 
 }  // namespace
@@ -121,8 +123,8 @@ result<fs::path> postgres_prefix(int major) {
   char const* chosen = std::getenv(variable.c_str());
   fs::path const wanted = chosen ? fs::path(chosen) : default_prefix(major);
   std::error_code missing;
-  auto const program = fs::canonical(wanted / "bin" / "postgres",
-                                     missing);  // the servers' user may not be able to walk our path to it
+  // The servers' user may have no access to the folders of a symbolic link.
+  auto const program = fs::canonical(wanted / "bin" / "postgres", missing);
   if (!wanted.empty() && !missing) return program.parent_path().parent_path();
   return error{error_code::precondition_failed,
                "PostgreSQL " + std::to_string(major) + " was not found at '" + wanted.string() + "'",
@@ -143,22 +145,22 @@ result<void> write_file(fs::path const& file, std::string const& text, account c
   return give(file, owner);
 }
 
-result<void> copy_tree(fs::path const& from, fs::path const& to, account const& owner,
+result<void> copy_tree(fs::path const& original, fs::path const& copy, account const& owner,
                        std::function<bool(fs::path const&)> const& skip) {
-  BOOST_OUTCOME_TRYV(make_folder(to, owner));
+  BOOST_OUTCOME_TRYV(make_folder(copy, owner));
   std::error_code reason;
-  fs::recursive_directory_iterator walk(from, reason);
+  fs::recursive_directory_iterator walk(original, reason);
   while (!reason && walk != fs::recursive_directory_iterator()) {
-    auto const relative = walk->path().lexically_relative(from);
+    auto const relative = walk->path().lexically_relative(original);
     if (skip && skip(relative)) {
       walk.disable_recursion_pending();
     } else {
-      BOOST_OUTCOME_TRYV(copy_entry(*walk, to / relative, owner));
+      BOOST_OUTCOME_TRYV(copy_entry(*walk, copy / relative, owner));
     }
     walk.increment(reason);
   }
   if (reason && reason != std::errc::no_such_file_or_directory)
-    return failed("walking through " + from.string(), reason.value());
+    return failed("walking through " + original.string(), reason.value());
   return success();
 }
 

@@ -1,5 +1,5 @@
-// Data folders: made once per PostgreSQL version by initdb, then copied and given a system identifier of
-// their own.
+// Data folders of test servers. initdb makes one per PostgreSQL version; each server gets a copy of it with a
+// system identifier of its own.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,16 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// The folder above `bin`. Errors: `precondition_failed`, with what to install.
+/// The folder above `bin` of that PostgreSQL version. Errors: `precondition_failed`; the hint says what to
+/// install.
 result<std::filesystem::path> postgres_prefix(int major);
 
 /// Makes `data` for a new server.
 result<void> make_data_folder(int major, std::filesystem::path const& data, account const& owner);
 
-/// Copies a tree, owned by `owner` afterwards. Files that vanish meanwhile are left out: a running server
-/// removes some.
-result<void> copy_tree(std::filesystem::path const& from, std::filesystem::path const& to,
+/// Copies a tree; the copy belongs to `owner`. Files that disappear meanwhile are left out, because a running
+/// server removes some.
+result<void> copy_tree(std::filesystem::path const& original, std::filesystem::path const& copy,
                        account const& owner,
                        std::function<bool(std::filesystem::path const& relative)> const& skip = {});
 
@@ -29,10 +30,6 @@ result<void> write_file(std::filesystem::path const& file, std::string const& te
 
 /// Makes a folder with mode 0700 that belongs to `owner`.
 result<void> make_folder(std::filesystem::path const& folder, account const& owner);
-
-/// Gives a data folder that was shut down cleanly another system identifier, in `pg_control` and in its WAL:
-/// servers made from one copy would otherwise pass for the same server.
-result<void> renew_system_identifier(std::filesystem::path const& data);
 
 }  // namespace testing
 }  // namespace v0

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <thread>
+#include <tuple>
 
 #include <signal.h>
 
@@ -63,7 +64,7 @@ pooler::~pooler() {
   ::kill(state_->pid, SIGTERM);
   if (wait_until([&] { return has_exited(state_->pid); }, std::chrono::seconds(5))) return;
   ::kill(state_->pid, SIGKILL);
-  (void)wait_until([&] { return has_exited(state_->pid); }, std::chrono::seconds(5));
+  std::ignore = wait_until([&] { return has_exited(state_->pid); }, std::chrono::seconds(5));
 }
 
 result<std::unique_ptr<pooler>> pooler::launch(fs::path const& parent, server const& behind,
@@ -86,11 +87,11 @@ result<std::unique_ptr<pooler>> pooler::launch(fs::path const& parent, server co
       made->state_->pid,
       spawn({.argv = {path, (folder / "pgbouncer.ini").string()}, .user = owner, .output = log}));
   bool died = false;
-  auto const settled = [&] {
+  auto const has_started_or_died = [&] {
     died = has_exited(made->state_->pid);
     return died || plain_connection(made->conninfo()).is_open();
   };
-  if (wait_until(settled, std::chrono::seconds(20)) && !died) return made;
+  if (wait_until(has_started_or_died, std::chrono::seconds(20)) && !died) return made;
   if (died) made->state_->pid = 0;
   return error{error_code::node_unreachable,
                "a test pooler did not start; its log ends with: " + tail_of(log)}

@@ -28,7 +28,8 @@ namespace testing {
 
 namespace {
 
-// All that the child needs, made before the fork: after it only async-signal-safe calls are allowed.
+// All that the child needs. It is made before the fork, because afterwards only async-signal-safe calls are
+// allowed.
 struct prepared {
   std::vector<char*> argv;
   std::vector<char*> environment;
@@ -51,7 +52,7 @@ struct prepared {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int number : {SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
-  ::setsid();  // a Ctrl-C at the terminal is for the test, which then stops its servers itself
+  ::setsid();  // Ctrl-C at the terminal reaches only the test, which then stops its servers
   int const nothing = ::open("/dev/null", O_RDONLY);
   if (nothing < 0 || ::dup2(nothing, 0) < 0 || ::dup2(p.output, 1) < 0 || ::dup2(p.output, 2) < 0)
     fail_child(p);
@@ -76,7 +77,7 @@ error refused(std::string what, int reason) {
   return error{error_code::precondition_failed, std::move(what) + ": " + std::strerror(reason)};
 }
 
-// Runs in the spawner's thread. The pipe closes by itself on a successful exec.
+// Runs in the spawner's thread. A successful exec closes the pipe.
 result<pid_t> fork_and_exec(prepared p, std::string const& program) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return refused("a pipe can't be made", errno);
@@ -105,8 +106,8 @@ result<account> server_account() {
   for (auto const& name : candidates) {
     passwd entry{};
     passwd* found{};
-    std::array<char, 4096>
-        texts{};  // servers of a cluster start at once: the call without a buffer is not for several threads
+    // Servers of a cluster start in parallel, and the call without a buffer is not safe in several threads.
+    std::array<char, 4096> texts{};
     if (::getpwnam_r(name.c_str(), &entry, texts.data(), texts.size(), &found) == 0 && found &&
         found->pw_uid != 0)
       return account{found->pw_uid, found->pw_gid, name};

@@ -19,7 +19,8 @@ struct account {
   std::string name;
 };
 
-/// Who runs the servers: this user, or an unprivileged one if this is root (PostgreSQL refuses root).
+/// The user who runs the servers: this user, or an unprivileged user if this is root (PostgreSQL refuses
+/// root).
 result<account> server_account();
 
 struct spawn_request {
@@ -34,7 +35,8 @@ result<pid_t> spawn(spawn_request const& request);
 /// Starts a child and waits for it. Errors: `precondition_failed`, with the end of what it wrote.
 result<void> run(spawn_request const& request);
 
-bool has_exited(pid_t child);  ///< and reaps it; false while it runs
+/// Whether a child has exited. If so, it is reaped.
+bool has_exited(pid_t child);
 std::vector<pid_t> children_of(pid_t parent);
 bool is_alive(pid_t pid);  ///< false for a zombie too
 std::string tail_of(std::filesystem::path const& file, std::size_t bytes = 1500);

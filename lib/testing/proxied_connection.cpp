@@ -12,8 +12,8 @@ namespace testing {
 
 namespace {
 
-constexpr std::size_t held_max =
-    4u << 20;  // bytes read and not yet written, per direction: the sender then waits as on a full network
+// Bytes read and not yet written, per direction. With more, the sender waits, as on a full network.
+constexpr std::size_t held_max = 4u << 20;
 
 void reset(int fd) {
   linger const at_once{1, 0};
@@ -25,40 +25,39 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 }  // namespace
 
 proxied_connection::proxied_connection(int client, int server)
-    : lanes_{lane{client, server, towards::server, message_splitter(true)},
-             lane{server, client, towards::client, message_splitter(false)}} {}
+    : directions_{direction_state{client, server, towards::server, message_splitter(true)},
+                  direction_state{server, client, towards::client, message_splitter(false)}} {}
 
 proxied_connection::~proxied_connection() {
-  ::close(lanes_[0].from);
-  ::close(lanes_[0].to);
+  ::close(directions_[0].input);
+  ::close(directions_[0].output);
 }
 
 void proxied_connection::cut() {
-  reset(lanes_[0].from);
-  reset(lanes_[0].to);
+  reset(directions_[0].input);
+  reset(directions_[0].output);
   is_over_ = true;
 }
 
-// A reset makes the receiver throw away what it has not read yet; what was let through before the cut has to
-// arrive.
+// A reset makes the receiver drop what it has not read yet. But the bytes before the cut have to arrive.
 void proxied_connection::end_after_delivery() {
-  ::shutdown(lanes_[0].from, SHUT_RDWR);
-  ::shutdown(lanes_[0].to, SHUT_RDWR);
+  ::shutdown(directions_[0].input, SHUT_RDWR);
+  ::shutdown(directions_[0].output, SHUT_RDWR);
   is_over_ = true;
 }
 
 void proxied_connection::add_polls(std::vector<pollfd>& polls, proxy_settings const& settings,
                                    proxy_clock::time_point now) const {
   if (is_stalled_ || settings.is_stalled) return;
-  for (auto const& one : lanes_) {
-    if (!one.is_at_end && !tripped_ && one.held < held_max) polls.push_back({one.from, POLLIN, 0});
-    if (!one.under_way.empty() && one.under_way.front().due <= now) polls.push_back({one.to, POLLOUT, 0});
+  for (auto const& one : directions_) {
+    if (!one.is_at_end && !tripped_ && one.held < held_max) polls.push_back({one.input, POLLIN, 0});
+    if (!one.under_way.empty() && one.under_way.front().due <= now) polls.push_back({one.output, POLLOUT, 0});
   }
 }
 
 std::optional<proxy_clock::time_point> proxied_connection::next_due() const {
   std::optional<proxy_clock::time_point> earliest;
-  for (auto const& one : lanes_)
+  for (auto const& one : directions_)
     if (!one.under_way.empty() && (!earliest || one.under_way.front().due < *earliest))
       earliest = one.under_way.front().due;
   return earliest;
@@ -66,26 +65,27 @@ std::optional<proxy_clock::time_point> proxied_connection::next_due() const {
 
 void proxied_connection::work(proxy_settings& settings, proxy_clock::time_point now) {
   if (is_stalled_ || settings.is_stalled || is_over_) return;
-  for (auto& one : lanes_) {
+  for (auto& one : directions_) {
     if (!tripped_) read_into(one, settings, now);
     if (!is_over_) write_from(one, now);
   }
   if (is_over_) return;
-  bool const is_drained = lanes_[0].under_way.empty() && lanes_[1].under_way.empty();
+  bool const is_drained = directions_[0].under_way.empty() && directions_[1].under_way.empty();
   if (tripped_ && is_drained) {
     if (*tripped_ == proxy_fault::cut) return end_after_delivery();
     tripped_.reset();
     is_stalled_ = true;
     return;
   }
-  is_over_ = is_drained && lanes_[0].is_at_end && lanes_[1].is_at_end;
+  is_over_ = is_drained && directions_[0].is_at_end && directions_[1].is_at_end;
 }
 
-void proxied_connection::read_into(lane& one, proxy_settings& settings, proxy_clock::time_point now) {
+void proxied_connection::read_into(direction_state& one, proxy_settings& settings,
+                                   proxy_clock::time_point now) {
   char bytes[65536];
-  split(one, settings, now);  // what was held back by a stall
+  split(one, settings, now);  // what a stall held back
   while (!one.is_at_end && !tripped_ && one.held < held_max) {
-    auto const count = ::recv(one.from, bytes, sizeof bytes, MSG_DONTWAIT);
+    auto const count = ::recv(one.input, bytes, sizeof bytes, MSG_DONTWAIT);
     if (count < 0 && would_block()) break;
     if (count < 0) return cut();
     if (count == 0) {
@@ -98,13 +98,14 @@ void proxied_connection::read_into(lane& one, proxy_settings& settings, proxy_cl
   }
 }
 
-// Whole messages only, so that one can be swallowed; a cut by bytes divides a message when it is handed over.
-void proxied_connection::split(lane& one, proxy_settings& settings, proxy_clock::time_point now) {
+// Splits the input into whole messages, so that one can be dropped. A cut after a number of bytes divides a
+// message in `hand_over`.
+void proxied_connection::split(direction_state& one, proxy_settings& settings, proxy_clock::time_point now) {
   while (!tripped_) {
     auto message = one.splitter.next();
     if (!message) return;
     if (one.direction == towards::server && message->asks_for_encryption())
-      lanes_[1].splitter.expect_answer();
+      directions_[1].splitter.expect_answer();
     bool const hit = matches(one, *message, settings);
     bool const passes = !hit || settings.armed->rule.after;
     if (passes) {
@@ -116,7 +117,7 @@ void proxied_connection::split(lane& one, proxy_settings& settings, proxy_clock:
   }
 }
 
-bool proxied_connection::trips_by_bytes(lane& one, std::string& bytes, proxy_settings& settings) {
+bool proxied_connection::trips_by_bytes(direction_state& one, std::string& bytes, proxy_settings& settings) {
   auto& armed = settings.armed;
   if (!armed || armed->is_spent || !armed->rule.after_bytes || armed->rule.direction != one.direction)
     return false;
@@ -128,7 +129,8 @@ bool proxied_connection::trips_by_bytes(lane& one, std::string& bytes, proxy_set
   return true;
 }
 
-bool proxied_connection::matches(lane const& one, wire_message const& message, proxy_settings& settings) {
+bool proxied_connection::matches(direction_state const& one, wire_message const& message,
+                                 proxy_settings& settings) {
   auto& armed = settings.armed;
   if (!armed || armed->is_spent || armed->rule.message == 0) return false;
   auto const& rule = armed->rule;
@@ -144,17 +146,17 @@ void proxied_connection::trip(proxy_settings& settings) {
   ++settings.trips;
 }
 
-void proxied_connection::hand_over(lane& one, std::string bytes, proxy_settings const& settings,
+void proxied_connection::hand_over(direction_state& one, std::string bytes, proxy_settings const& settings,
                                    proxy_clock::time_point now) {
   if (bytes.empty()) return;
   one.held += bytes.size();
   one.under_way.push_back({now + settings.delay, std::move(bytes)});
 }
 
-void proxied_connection::write_from(lane& one, proxy_clock::time_point now) {
+void proxied_connection::write_from(direction_state& one, proxy_clock::time_point now) {
   while (!one.under_way.empty() && one.under_way.front().due <= now) {
     auto& bytes = one.under_way.front().bytes;
-    auto const count = ::send(one.to, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    auto const count = ::send(one.output, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0 && would_block()) return;
     if (count < 0) return cut();
     one.held -= static_cast<std::size_t>(count);
@@ -162,7 +164,7 @@ void proxied_connection::write_from(lane& one, proxy_clock::time_point now) {
     if (bytes.empty()) one.under_way.pop_front();
   }
   if (one.is_at_end && one.under_way.empty() && !std::exchange(one.end_was_passed_on, true))
-    ::shutdown(one.to, SHUT_WR);
+    ::shutdown(one.output, SHUT_WR);
 }
 
 }  // namespace testing

@@ -20,10 +20,10 @@ namespace testing {
 
 using proxy_clock = std::chrono::steady_clock;
 
-/// The rule in force and how far it has counted. Shared by all connections of a gate.
+/// The rule in force and how far it has counted. All connections of a proxy share it.
 struct armed_rule {
   proxy_rule rule;
-  std::uint64_t number = 0;  // grows with each `arm`: connections count bytes anew
+  std::uint64_t number = 0;  // grows with each `arm`: connections then count bytes from 0 again
   unsigned matches = 0;
   bool is_spent = false;
 };
@@ -57,9 +57,10 @@ class proxied_connection {
     proxy_clock::time_point due;
     std::string bytes;
   };
-  struct lane {
-    int from = -1;
-    int to = -1;
+  // One direction of the connection: bytes that come in at one socket and go out at the other.
+  struct direction_state {
+    int input = -1;
+    int output = -1;
     towards direction = towards::client;
     message_splitter splitter;
     std::deque<chunk> under_way{};
@@ -70,16 +71,17 @@ class proxied_connection {
     bool end_was_passed_on = false;
   };
 
-  void read_into(lane& one, proxy_settings& settings, proxy_clock::time_point now);
-  void write_from(lane& one, proxy_clock::time_point now);
-  void split(lane& one, proxy_settings& settings, proxy_clock::time_point now);
-  void hand_over(lane& one, std::string bytes, proxy_settings const& settings, proxy_clock::time_point now);
-  bool trips_by_bytes(lane& one, std::string& bytes, proxy_settings& settings);
-  bool matches(lane const& one, wire_message const& message, proxy_settings& settings);
+  void read_into(direction_state& one, proxy_settings& settings, proxy_clock::time_point now);
+  void write_from(direction_state& one, proxy_clock::time_point now);
+  void split(direction_state& one, proxy_settings& settings, proxy_clock::time_point now);
+  void hand_over(direction_state& one, std::string bytes, proxy_settings const& settings,
+                 proxy_clock::time_point now);
+  bool trips_by_bytes(direction_state& one, std::string& bytes, proxy_settings& settings);
+  bool matches(direction_state const& one, wire_message const& message, proxy_settings& settings);
   void trip(proxy_settings& settings);
 
-  std::array<lane, 2> lanes_;
-  std::optional<proxy_fault> tripped_;  // takes effect when what was let through is written
+  std::array<direction_state, 2> directions_;
+  std::optional<proxy_fault> tripped_;  // takes effect once the bytes before it are written
   bool is_stalled_ = false;
   bool is_over_ = false;
 };

@@ -129,14 +129,14 @@ result<void> server::start() {
              .output = state_->log()}));
   state_->pid = child;
   bool died = false;
-  bool const settled = wait_until(
+  bool const has_started_or_died = wait_until(
       [&] {
         died = has_exited(child);
         return died || plain_connection(socket_conninfo()).is_open();
       },
       start_timeout);
   if (died) state_->pid = 0;
-  if (settled && !died) return success();
+  if (has_started_or_died && !died) return success();
   return error{error_code::node_unreachable, "a test server did not start; its log ends with: " + log_tail()}
       .at_node(name());
 }

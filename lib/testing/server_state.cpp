@@ -59,7 +59,7 @@ result<reserved_port> reserved_port::take() {
 reserved_port::reserved_port(reserved_port&& other) noexcept
     : number_(other.number_), fd_(std::exchange(other.fd_, -1)) {}
 
-// The file stays: removing it would let two processes hold locks on two files of one name.
+// The file stays. If it were removed, two processes could hold locks on two files with the same name.
 reserved_port::~reserved_port() {
   if (fd_ >= 0) ::close(fd_);
 }

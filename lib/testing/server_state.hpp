@@ -1,4 +1,4 @@
-// What a server object holds, and the steps shared by starting, stopping and copying.
+// The state of a server object, and what starting, stopping and copying share.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// A port below the range the kernel hands out, kept by a lock on a file as long as the object lives: other
-/// processes that use this library stay away from it while the server is down.
+/// A port below the range from which the kernel takes ports. A lock on a file reserves it as long as the
+/// object lives, so other processes with this library do not use it, even while the server is down.
 class reserved_port {
  public:
   static result<reserved_port> take();

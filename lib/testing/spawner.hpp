@@ -1,5 +1,5 @@
-// One thread that forks for all: PR_SET_PDEATHSIG fires when the *thread* that forked ends, not only the
-// process.
+// One thread that does all forks. PR_SET_PDEATHSIG fires when the *thread* that forked ends, not only when
+// the process ends.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,7 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// Runs `work` in the thread that lives as long as the process, and waits for its answer. Thread safety:
-/// safe.
+/// Runs `work` in a thread that lives as long as the process, and waits for its result. Thread safety: safe.
 result<pid_t> in_spawner_thread(std::function<result<pid_t>()> work);
 
 }  // namespace testing

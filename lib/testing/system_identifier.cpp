@@ -1,12 +1,11 @@
-#include <array>
+#include "lib/testing/system_identifier.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <random>
 #include <vector>
-
-#include "lib/testing/data_folder.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -16,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t control_size_min = 200;     // the check value lies behind at least this much
+constexpr std::size_t control_size_min = 200;     // the check value comes after at least this many bytes
 constexpr std::size_t control_size_max = 512;     // what PostgreSQL promises to keep within one sector
 constexpr std::streamoff identifier_in_wal = 24;  // in the long header of a segment's first page
 
@@ -36,8 +35,8 @@ std::uint32_t word_at(std::vector<char> const& bytes, std::size_t offset) {
   return word;
 }
 
-// Where the check value lies differs between versions; it is the one place whose value is the sum of all
-// before it.
+// The position of the check value differs between versions. It is the only place whose value is the checksum
+// of all bytes before it.
 std::size_t find_check_value(std::vector<char> const& control) {
   for (std::size_t offset = control_size_min; offset + 4 <= control_size_max; offset += 4)
     if (word_at(control, offset) == crc32c(control.data(), offset)) return offset;
@@ -52,8 +51,8 @@ bool overwrite(fs::path const& file, std::streamoff offset, char const* bytes, s
 }
 
 std::uint64_t fresh_identifier() {
-  std::random_device source;
-  return (std::uint64_t{source()} << 32 | source()) >> 1 | std::uint64_t{1} << 62;
+  std::random_device entropy;
+  return (std::uint64_t{entropy()} << 32 | entropy()) >> 1 | std::uint64_t{1} << 62;
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-constexpr char startup_type = '\1';  // a startup, cancel or encryption request: these have no type byte
+constexpr char startup_type = '\1';  // a startup, cancel or encryption request: they have no type byte
 constexpr char answer_type = '\2';   // the single byte that answers an encryption request
 
 struct wire_message {

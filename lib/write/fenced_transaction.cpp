@@ -57,12 +57,19 @@ result<> fenced_transaction::begin() {
   announce(target_);
   for (auto& one : std::exchange(pending_, {})) all.push_back(std::move(one));
   auto const& operation = call_.operation();
-  if (operation) all.push_back(claim_operation_statement(operation->id, operation->digest, call_.id()));
+  if (operation)
+    for (auto& one : claim_operation_statements(operation->id, operation->digest, call_.id()))
+      all.push_back(std::move(one));
   auto const passed = send(all);
   if (!passed) {
     is_repeat_ = operation && passed.error().sqlstate() == "23505";
     return passed.error();
   }
+  if (operation && passed.value().back().value().affected() == 0)
+    return fail(
+        {error_code::protocol_violation,
+         "the operation id could not be recorded: no transaction is open after BEGIN; nothing was written",
+         "use a pooler in transaction mode or in session mode"});
   call_.settled();
   return success();
 }

@@ -60,17 +60,17 @@ TEST_F(async_calls, an_error_comes_through_the_future) {
 
 TEST_F(async_calls, a_full_queue_refuses_and_a_closed_client_gives_up_what_waits) {
   fleet().publish(stage::observing);
-  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
   auto options = fleet().options();
-  options.nodes.push_back({.node = "source", .conninfo = gate->conninfo()});
+  options.nodes.push_back({.node = "source", .conninfo = proxy->conninfo()});
   options.connections_max = 1;
   options.async_queue_max = 2;
   auto service = value_of(client::open(std::move(options)));
   require(async_execute(service, insert(fresh_key())).get());
-  gate->stall();
+  proxy->stall();
   std::vector<std::future<result<async_receipt>>> calls;
   calls.push_back(async_execute(service, insert(fresh_key()), {.deadline = 4000ms}));
-  std::this_thread::sleep_for(300ms);  // until it runs: what waits for a thread is counted apart
+  std::this_thread::sleep_for(300ms);  // until it runs: calls that wait for a thread are counted separately
   for (int i = 0; i < 3; ++i) calls.push_back(async_execute(service, insert(fresh_key())));
   auto const refused = calls[3].get();
   ASSERT_FALSE(refused) << "one runs and two wait";

@@ -188,16 +188,16 @@ TEST_F(batches, after_a_rollback_the_source_takes_them_again) {
 
 TEST_F(batches, a_part_whose_commit_lost_its_answer_is_found_out) {
   at_stage(stage::dual_writing);
-  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto options = fleet().options();
-  options.source.conninfo = gate->conninfo();
+  options.source.conninfo = proxy->conninfo();
   options.generation_interval = 60s;
   auto app = value_of(client::open(options));
   auto session = app.session();
   std::vector<batch_row> const rows{row(key_on(0)), row(key_on(1))};
-  require(gate->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
+  require(proxy->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
   auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows));
-  EXPECT_EQ(gate->trips(), 1U);
+  EXPECT_EQ(proxy->trips(), 1U);
   ASSERT_EQ(done.parts.size(), 1U);
   EXPECT_EQ(done.parts[0].state, part_state::committed);
   EXPECT_EQ(done.parts[0].retries, 0U);
@@ -208,23 +208,23 @@ TEST_F(batches, a_part_whose_commit_lost_its_answer_is_found_out) {
 
 TEST_F(batches, a_part_that_cannot_be_found_out_is_in_doubt_and_sent_once) {
   at_stage(stage::copying);
-  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto options = fleet().options();
-  options.source.conninfo = gate->conninfo();
+  options.source.conninfo = proxy->conninfo();
   options.generation_interval = 60s;
   options.resolve_deadline = 200ms;
   auto app = value_of(client::open(options));
   auto session = app.session();
   auto const key = key_on(0);
   std::vector<batch_row> const rows{row(key)};
-  require(gate->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
+  require(proxy->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
   auto ended = std::jthread([&] {
-    if (gate->wait_for_trips()) (void)gate->set_refusing(true);
+    if (proxy->wait_for_trips()) (void)proxy->set_refusing(true);
   });
   auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows));
   ended.join();
   ASSERT_EQ(done.parts.size(), 1U);
-  // The gate may refuse too late to hide the answer: what is told must be true either way.
+  // The proxy may refuse too late to hide the answer: what is told must be true either way.
   if (done.parts[0].state == part_state::in_doubt) {
     EXPECT_EQ(done.parts[0].why.value().code(), error_code::in_doubt);
   } else {

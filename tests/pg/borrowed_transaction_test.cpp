@@ -180,20 +180,20 @@ TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
 
 TEST_F(borrowed, a_commit_without_an_answer_is_found_out_and_what_was_captured_still_reaches_the_shard) {
   at_stage(stage::dual_writing);
-  auto const gate = value_of(shardway::testing::fault_proxy::open(source().port()));
+  auto const proxy = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto wanted = fleet_->options();
-  wanted.source.conninfo = gate->conninfo();
+  wanted.source.conninfo = proxy->conninfo();
   wanted.generation_interval = 60s;
   auto app = value_of(client::open(wanted));
   auto session = app.session();
   auto const key = fresh_key();
   int runs = 0;
-  require(gate->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
+  require(proxy->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
   auto const done = value_of(run(session, key, [&](pqxx::dbtransaction& tx) {
     ++runs;
     tx.exec(insert_sql(key, key));
   }));
-  EXPECT_EQ(gate->trips(), 1U);
+  EXPECT_EQ(proxy->trips(), 1U);
   EXPECT_EQ(runs, 1);
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
   EXPECT_EQ(done.dual_write, dual_write_state::applied) << done.dual_write_reason;

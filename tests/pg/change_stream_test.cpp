@@ -44,8 +44,8 @@ class stream_on : public on_version {
   }
   std::unique_ptr<change_stream> open_stream() { return value_of(open_change_stream(where(), options())); }
 
-  // Every event but keep-alives and empty transactions (servers before 15 send them), up to and with the
-  // given number of commits.
+  // Reads up to the given number of commits. Leaves out keepalives and empty transactions, which servers
+  // before 15 send.
   static std::vector<stream_event> read(change_stream& from, int commits) {
     std::vector<stream_event> events;
     auto const deadline = in(20s);
@@ -101,7 +101,7 @@ TEST_P(stream_on, delivers_transactions_in_commit_order_with_their_rows) {
   EXPECT_EQ((*rows[4].before)[0].text, "1");
 }
 
-TEST_P(stream_on, a_large_value_left_alone_is_not_sent_again) {  // S8
+TEST_P(stream_on, an_unchanged_large_value_is_not_sent_again) {  // S8
   auto stream = open_stream();
   require(own->simple("INSERT INTO public.moved VALUES (1, repeat('x', 100000))"));
   require(own->simple("ALTER TABLE public.moved ADD touched int; UPDATE public.moved SET touched = 1"));
@@ -202,7 +202,7 @@ TEST_P(stream_on, answers_the_servers_questions_while_idle) {
   require(own->simple("ALTER SYSTEM SET wal_sender_timeout = '1s'"));
   require(node().reload());
   auto wanted = options();
-  wanted.status_interval = 1h;  // so that only the server's questions are answered
+  wanted.status_interval = 1h;  // so that the client answers only when the server asks
   auto stream = value_of(open_change_stream(where(), wanted));
   auto const until = in(3s);
   while (std::chrono::steady_clock::now() < until) require(stream->next(until));
@@ -212,7 +212,7 @@ TEST_P(stream_on, answers_the_servers_questions_while_idle) {
   require(node().reload());
 }
 
-TEST_P(stream_on, why_a_stream_cannot_be_opened_is_told_apart) {  // S3
+TEST_P(stream_on, the_error_says_why_a_stream_cannot_be_opened) {  // S3
   auto const code = [&](change_stream_options const& wanted) {
     return open_change_stream(where(), wanted).error().code();
   };
@@ -247,7 +247,7 @@ TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {  // S2
   EXPECT_EQ(opened.error().code(), error_code::stream_broken);
 }
 
-TEST_P(stream_on, creation_waits_for_old_transactions_no_longer_than_told) {  // M6
+TEST_P(stream_on, creation_waits_for_old_transactions_until_its_timeout) {  // M6
   auto old = open();
   require(old->simple("BEGIN; INSERT INTO public.moved VALUES (1, 'open')"));
   auto const late = create_logical_replication_slot(*own, "late", 200ms);

@@ -149,7 +149,7 @@ TEST_F(clients, a_meter_gets_the_numbers_of_writes_and_reads) {
   require(insert(session, fresh_key()));
   require(session.read("shop.orders", key, "SELECT 1 FROM shop.orders WHERE order_id = $1", {text(key)}));
   EXPECT_EQ(meter->of("shardway_write_seconds shop.orders"), 2);
-  EXPECT_EQ(meter->of("shardway_secondary_total applied"), 2);
+  EXPECT_EQ(meter->of("shardway_dual_writes_total applied"), 2);
   EXPECT_EQ(meter->of("shardway_reads_total primary"), 1);
 }
 

@@ -1,4 +1,4 @@
-// Real servers of each version: started, killed, frozen, followed.
+// Real servers of each version are started, killed, frozen and followed by replicas.
 #include "shardway/testing/cluster.hpp"
 
 #include <atomic>

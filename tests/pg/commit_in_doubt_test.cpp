@@ -1,4 +1,4 @@
-// COMMIT was sent and its answer did not come: W1 and W2 on real servers.
+// COMMIT was sent and its answer was lost: W1 and W2 on real servers.
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -18,7 +18,7 @@ constexpr char tables[] =
     "CREATE SCHEMA IF NOT EXISTS shardway; DROP TABLE IF EXISTS shardway.outbox, public.written; "
     "CREATE TABLE shardway.outbox (write_id uuid NOT NULL); CREATE TABLE public.written (value int)";
 
-// A transaction through a gate, up to but without its COMMIT.
+// A transaction through a fault proxy, up to its COMMIT, which is not yet sent.
 struct transaction {
   std::unique_ptr<session> on;
   in_doubt_evidence evidence;
@@ -79,7 +79,7 @@ TEST_P(in_doubt_on, a_backend_that_still_holds_the_transaction_is_ended_first) {
       {.direction = towards::server, .message = 'Q', .text = "COMMIT", .fault = proxy_fault::stall}));
   EXPECT_EQ(tried.on->commit(in(200ms)).kind, kind::in_doubt);
   EXPECT_EQ(resolve(tried.evidence).kind, kind::rolled_back);
-  front->resume();  // the COMMIT that was held back finds nobody
+  front->resume();  // the COMMIT that was held back arrives when the session has ended
   std::this_thread::sleep_for(100ms);
   EXPECT_EQ(written(), "0");
 }

@@ -1,4 +1,4 @@
-// The gate in front of a real server: what arrived, what was lost, what both sides see.
+// The fault proxy in front of a real server: what arrives, what is lost, and what both sides see.
 #include "shardway/testing/fault_proxy.hpp"
 
 #include <atomic>
@@ -42,7 +42,7 @@ class connection {
   PGconn* raw_;
 };
 
-class gate : public ::testing::Test {
+class the_fault_proxy : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { fleet = value_of(cluster::start({.shards = 0, .fast = true})); }
   static void TearDownTestSuite() { fleet.reset(); }
@@ -57,7 +57,7 @@ class gate : public ::testing::Test {
   std::unique_ptr<fault_proxy> front;
 };
 
-TEST_F(gate, passes_everything_without_a_rule) {
+TEST_F(the_fault_proxy, passes_everything_without_a_rule) {
   connection client(front->conninfo());
   EXPECT_TRUE(client.run("INSERT INTO written SELECT generate_series(1, 20000)"));
   EXPECT_TRUE(client.run("SELECT repeat('x', 100) FROM written"));
@@ -66,14 +66,14 @@ TEST_F(gate, passes_everything_without_a_rule) {
   EXPECT_EQ(front->trips(), 0u);
 }
 
-TEST_F(gate, passes_clients_that_ask_for_encryption_first) {
+TEST_F(the_fault_proxy, passes_clients_that_ask_for_encryption_first) {
   auto conninfo = front->conninfo();
   conninfo.replace(conninfo.find("sslmode=disable"), 15, "sslmode=prefer");
   connection client(conninfo);
   EXPECT_TRUE(client.run("INSERT INTO written VALUES (1)"));
 }
 
-TEST_F(gate, commit_arrives_and_its_reply_is_lost) {
+TEST_F(the_fault_proxy, commit_arrives_and_its_reply_is_lost) {
   connection client(front->conninfo());
   require(front->arm({.direction = towards::client, .message = 'C', .text = "COMMIT"}));
   ASSERT_TRUE(client.run("BEGIN"));
@@ -84,7 +84,7 @@ TEST_F(gate, commit_arrives_and_its_reply_is_lost) {
   EXPECT_EQ(rows(), "1");
 }
 
-TEST_F(gate, commit_never_arrives) {
+TEST_F(the_fault_proxy, commit_never_arrives) {
   for (bool extended : {false, true}) {
     connection client(front->conninfo());
     require(front->arm({.direction = towards::server, .message = extended ? 'P' : 'Q', .text = "COMMIT"}));
@@ -96,7 +96,7 @@ TEST_F(gate, commit_never_arrives) {
   EXPECT_EQ(front->trips(), 2u);
 }
 
-TEST_F(gate, cuts_after_the_message_was_forwarded) {
+TEST_F(the_fault_proxy, cuts_after_the_message_was_forwarded) {
   connection client(front->conninfo());
   require(front->arm({.direction = towards::server, .message = 'Q', .text = "INSERT", .after = true}));
   client.run("INSERT INTO written VALUES (1)");
@@ -106,7 +106,7 @@ TEST_F(gate, cuts_after_the_message_was_forwarded) {
   EXPECT_FALSE(client.run("SELECT 1"));
 }
 
-TEST_F(gate, trips_at_the_nth_match_and_once) {
+TEST_F(the_fault_proxy, trips_at_the_nth_match_and_once) {
   connection client(front->conninfo());
   require(front->arm({.direction = towards::server, .message = 'Q', .text = "INSERT", .nth = 3}));
   EXPECT_TRUE(client.run("INSERT INTO written VALUES (1)"));
@@ -117,7 +117,7 @@ TEST_F(gate, trips_at_the_nth_match_and_once) {
   EXPECT_TRUE(next.run("INSERT INTO written VALUES (4)"));
 }
 
-TEST_F(gate, cuts_after_exactly_that_many_bytes) {
+TEST_F(the_fault_proxy, cuts_after_exactly_that_many_bytes) {
   // "INSERT" as a simple query: one type byte, four of length, the text, a zero.
   std::string const sql = "INSERT INTO written VALUES (1)";
   auto const size = sql.size() + 6;
@@ -135,7 +135,7 @@ TEST_F(gate, cuts_after_exactly_that_many_bytes) {
   }
 }
 
-TEST_F(gate, half_open_hears_nothing_until_resumed) {
+TEST_F(the_fault_proxy, half_open_hears_nothing_until_resumed) {
   connection client(front->conninfo());
   require(front->arm(
       {.direction = towards::server, .message = 'Q', .text = "INSERT", .fault = proxy_fault::stall}));
@@ -154,7 +154,7 @@ TEST_F(gate, half_open_hears_nothing_until_resumed) {
   EXPECT_EQ(rows(), "0");
 }
 
-TEST_F(gate, a_stall_of_all_holds_back_and_then_delivers) {
+TEST_F(the_fault_proxy, a_stall_of_all_holds_back_and_then_delivers) {
   connection client(front->conninfo());
   front->stall();
   std::jthread releasing([&] {
@@ -167,7 +167,7 @@ TEST_F(gate, a_stall_of_all_holds_back_and_then_delivers) {
   EXPECT_EQ(rows(), "1");
 }
 
-TEST_F(gate, delays_both_directions) {
+TEST_F(the_fault_proxy, delays_both_directions) {
   connection client(front->conninfo());
   front->set_delay(80ms);
   auto const begin = std::chrono::steady_clock::now();
@@ -175,7 +175,7 @@ TEST_F(gate, delays_both_directions) {
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 160ms);
 }
 
-TEST_F(gate, refuses_new_connections_and_keeps_open_ones) {
+TEST_F(the_fault_proxy, refuses_new_connections_and_keeps_open_ones) {
   connection client(front->conninfo());
   require(front->set_refusing(true));
   EXPECT_FALSE(connection(front->conninfo()).is_open());
@@ -184,13 +184,13 @@ TEST_F(gate, refuses_new_connections_and_keeps_open_ones) {
   EXPECT_TRUE(connection(front->conninfo()).is_open());
 }
 
-TEST_F(gate, an_impossible_rule_is_refused) {
+TEST_F(the_fault_proxy, an_impossible_rule_is_refused) {
   EXPECT_FALSE(front->arm({}));
   EXPECT_FALSE(front->arm({.after_bytes = 5, .message = 'Q'}));
   EXPECT_FALSE(front->arm({.message = 'Q', .nth = 0}));
 }
 
-TEST_F(gate, a_replica_behind_it_stops_and_catches_up) {
+TEST_F(the_fault_proxy, a_replica_behind_it_stops_and_catches_up) {
   auto const follower = value_of(
       node().make_replica({.name = "behind", .primary_host = "127.0.0.1", .primary_port = front->port()}));
   front->stall();

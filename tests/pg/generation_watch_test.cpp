@@ -187,7 +187,7 @@ TEST_F(generations, a_copy_that_is_bad_on_the_source_is_taken_from_another_node)
 }
 
 TEST_F(generations, a_client_cut_off_from_the_catalog_goes_on_with_what_the_nodes_hold) {  // K1
-  auto gate = value_of(shardway::testing::fault_proxy::open(source().port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(source().port()));
   auto const key = fresh_key();
   auto const slot = slot_of(key);
   fleet().flip(source(), slot, 1, false, "w");
@@ -195,13 +195,13 @@ TEST_F(generations, a_client_cut_off_from_the_catalog_goes_on_with_what_the_node
   fleet().assign(slot, fleet().current().shard_of(slot), 2);
   fleet().publish();
   auto options = fleet().options();
-  options.source.conninfo = gate->conninfo() + " sslmode=disable";
+  options.source.conninfo = proxy->conninfo() + " sslmode=disable";
   options.generation_interval = 50ms;
   for (auto const& shard : fleet().current().migration.shards)
     options.nodes.push_back({.node = shard.name, .conninfo = shard.conninfo});
   auto app = value_of(client::open(options));
-  require(gate->set_refusing(true));
-  gate->cut_all();
+  require(proxy->set_refusing(true));
+  proxy->cut_all();
   auto session = app.session();
   auto const wrote = session.execute(
       "shop.orders", key, "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)});

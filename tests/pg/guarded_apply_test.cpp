@@ -234,6 +234,21 @@ TEST_F(guarded_apply, source_tells_the_old_place_of_a_row_whose_shard_key_change
             "k{1}{42}true");
 }
 
+TEST_F(guarded_apply, no_name_of_a_column_ends_the_quotes_around_it) {  // P1
+  std::string const name = "it's 50%s $f$ $shardway$";
+  for (auto* node : {source_.get(), shard_.get()})
+    run(*node, "ALTER TABLE shop.orders RENAME customer_id TO " + names::quoted(name));
+  table_.manifest.shard_key = {name};
+  table_.columns[1].name = name;
+  run(*shard_, shard_table_sql(table_, "app"));
+  run(*source_, shard_key_trigger_sql(table_, true));
+  EXPECT_EQ(apply(upserted("1", "a")), apply_outcome::applied);
+  run(*source_, "UPDATE shop.orders SET " + names::quoted(name) + " = 43");
+  EXPECT_EQ(one(*source_, "SELECT count(*) FROM shardway.outbox WHERE operation = 'k'"), "1");
+  run(*shard_, drop_shard_table_sql(table_));
+  EXPECT_EQ(one(*shard_, "SELECT count(*) FROM pg_class WHERE relname LIKE 'shardway_identity_%'"), "0");
+}
+
 TEST_F(guarded_apply, uninstalling_leaves_the_users_tables_as_they_were) {
   run(*source_, write_guard_sql(write_guard::refusing, "shop.orders", "sales", {}) +
                     shard_key_trigger_sql(table_, true));

@@ -110,13 +110,13 @@ TEST_F(hedged_reads, at_most_one_read_in_ten_is_hedged) {
 }
 
 TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
-  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().replica(0).port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(fleet().servers().replica(0).port()));
   auto through = all_[0];
-  through.conninfo = gate->conninfo();
+  through.conninfo = proxy->conninfo();
   auto app = open_with({through, all_[1]});
   auto session = app.session();
   soon("a read was raced", [&] {
-    gate->stall();
+    proxy->stall();
     bool raced = false;
     for (int i = 0; i < 6; ++i) {
       auto const answer = value_of(session.read("shop.orders", 1, "SELECT 1", {}, hedged));
@@ -124,14 +124,14 @@ TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
       if (answer.hedged) EXPECT_NE(answer.node, through.name);
       raced = raced || answer.hedged;
     }
-    gate->resume();
+    proxy->resume();
     return raced;
   });
-  gate->stall();
+  proxy->stall();
   {
     auto const closed = std::move(app);
   }  // waits for no leg that hears nothing
-  gate->cut_all();
+  proxy->cut_all();
 }
 
 TEST_F(hedged_reads, own_writes_are_seen_whoever_wins) {  // I8
@@ -174,21 +174,21 @@ TEST_F(hedged_reads, locking_and_primary_reads_are_not_raced_and_options_are_che
 }
 
 TEST_F(hedged_reads, a_deadline_ends_a_read_that_nobody_answers) {
-  auto gate = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(fleet().servers().source().port()));
   auto app = open_with({});
   auto options = fleet().options();
-  options.source.conninfo = gate->conninfo();
+  options.source.conninfo = proxy->conninfo();
   auto behind = value_of(client::open(options));
   auto session = behind.session();
   EXPECT_TRUE(session.read("shop.orders", 1, "SELECT 1"));
-  gate->stall();
+  proxy->stall();
   for (auto const fresh : {consistency::primary, consistency::read_your_writes,
                            consistency::bounded_staleness, consistency::any_replica}) {
     auto const late = session.read("shop.orders", 1, "SELECT 1", {},
                                    {.fresh = fresh, .deadline = 200ms, .hedge_after = 10ms});
     EXPECT_FALSE(late);
   }
-  gate->resume();
+  proxy->resume();
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Ids from leased blocks and ids that carry their slot, while a whole migration goes on: copy, dual writing,
-// waves, rollback.
+// Ids from leased blocks, and ids that carry their slot, during a whole migration: copy, dual writing, waves
+// and rollback.
 #include <set>
 
 #include "migration_fixture.hpp"
@@ -25,7 +25,7 @@ class ids : public migration_fixture {
     made.id_block = 50;
     return made;
   }
-  // A wave that did not get through in its budget was undone: it is run again.
+  // A wave that spent its budget was undone. It runs again.
   void insist(std::string const& kind, std::string const& arguments) {
     auto answer = ask(kind, arguments);
     for (int i = 0; i < 10 && answer.state != request_state::done; ++i) {

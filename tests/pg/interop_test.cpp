@@ -1,4 +1,4 @@
-// Code written for libpqxx works inside a transaction that our session began.
+// Code written for libpqxx works inside a transaction that a session of the library began.
 #include "shardway/pg/interop.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// Domains and enums in the shard key, and a pinned key: through copy, stream, dual write and cutover.
+// Domains and enums in the shard key, and a pinned key, through copy, stream, dual write and wave.
 #include "lib/protocol/column_lists.hpp"
 #include "migration_fixture.hpp"
 #include "shardway/manifest/validate.hpp"
@@ -99,7 +99,7 @@ TEST_P(key_types, of_a_key_that_changed_its_columns_are_written_as_their_types) 
   start_with_readings();
   controller_process controller(file_);
   done(ask("advance", R"({"group": "metering", "to": "dual_writing"})"));
-  // A foreign writer moves a row to another shard key: the trigger notes the old slot.
+  // A foreign writer moves a row to another shard key: the trigger records the old slot.
   run_on(fleet_->source(), "UPDATE shop.readings SET tenant = 9, region = 'süd''s' WHERE id = 8");
   run_on(fleet_->source(), "DELETE FROM shop.readings WHERE id = 10");
   done(ask("verify", R"({"group": "metering"})"));

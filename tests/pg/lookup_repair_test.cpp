@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-#include "lib/migrate/lookup/lookups.hpp"
+#include "lib/migrate/lookup/job.hpp"
 #include "lookup_fixture.hpp"
 #include "migration_fixture.hpp"
 

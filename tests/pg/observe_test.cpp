@@ -54,7 +54,7 @@ class observing : public ::testing::Test {
     std::vector<call_shape> shapes;
     auto const counts = counts_of(report, site);
     for (std::size_t i = 0; i < call_shape_count; ++i)
-      if (counts.of[i] > 0) shapes.push_back(static_cast<call_shape>(i));
+      if (counts.by_shape[i] > 0) shapes.push_back(static_cast<call_shape>(i));
     return shapes;
   }
 

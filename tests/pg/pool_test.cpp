@@ -14,7 +14,7 @@ namespace {
 using namespace shardway;
 using namespace shardway_test;
 
-// A clock that the test moves; its start is the machine's, because deadlines are compared with it.
+// A clock that the test moves. It starts at the machine's time, because deadlines are compared with that.
 class moved_clock final : public clock_source {
  public:
   steady_time now() const noexcept override { return std::chrono::steady_clock::now() + ahead.load(); }
@@ -208,20 +208,20 @@ TEST_P(pool_on, keeps_its_minimum_warm_and_does_not_close_below_it) {
 }
 
 TEST_P(pool_on, finds_sessions_that_a_silent_network_has_cut) {
-  auto const gate = value_of(shardway::testing::fault_proxy::open(node().port()));
-  auto const behind = connect_options{.node = "source", .conninfo = gate->conninfo()};
+  auto const proxy = value_of(shardway::testing::fault_proxy::open(node().port()));
+  auto const behind = connect_options{.node = "source", .conninfo = proxy->conninfo()};
   auto pool = value_of(session_pool::make({.node = behind, .sessions_max = 2, .check_after = 1s}, clock));
   {
     auto const one = value_of(pool.lease(in(5s)));
   }
-  gate->stall();
+  proxy->stall();
   require(pool.maintain(in(5s)));
   EXPECT_EQ(pool.state().idle, 1u) << "it was used a moment ago and is not asked";
   clock.ahead = 2s;
   require(pool.maintain(in(2300ms)));
   EXPECT_EQ(pool.state().idle, 0u);
   EXPECT_EQ(pool.state().leased, 0u);
-  gate->resume();
+  proxy->resume();
 }
 
 TEST_P(pool_on, asks_the_password_provider_at_each_connect) {  // P5

@@ -1,4 +1,4 @@
-// Behind a real PgBouncer in transaction mode: each transaction may meet another server connection.
+// Behind a real PgBouncer in transaction mode, each transaction may get another server connection.
 #include "shardway/testing/pooler.hpp"
 
 #include <thread>
@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 constexpr char role_settings[] =
     "ALTER ROLE postgres SET search_path = pg_catalog, pg_temp; ALTER ROLE postgres SET TimeZone = 'UTC'";
 
-// A fleet whose source and shards each have a pooler with two server connections before them.
+// A fleet in which the source and each shard have a pooler with two server connections in front of them.
 class pooled_fleet : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -62,7 +62,8 @@ TEST_F(pooled_fleet, named_statements_are_sent_without_their_names) {
   auto const on = value_of(connect(by_pooler(0)));
   auto const other = value_of(connect(by_pooler(0)));
   for (int turn = 0; turn < 20; ++turn) {
-    // Held by the other, so that this one's next transaction gets the second server connection.
+    // The other session holds the first server connection, so the next transaction of this one gets the
+    // second.
     require(other->simple("BEGIN"));
     auto const answers = value_of(
         on->flush(std::vector<statement>{{.sql = "BEGIN"},
@@ -118,10 +119,10 @@ TEST_F(pooled_fleet, writes_and_reads_of_every_stage_go_through) {
 
 TEST_F(pooled_fleet, an_unanswered_commit_is_found_and_ends_nobodys_backend) {
   fleet.publish(stage::dual_writing);
-  auto gate = value_of(shardway::testing::fault_proxy::open(poolers[0]->port()));
+  auto proxy = value_of(shardway::testing::fault_proxy::open(poolers[0]->port()));
   auto options = fleet.options();
   options.source = by_pooler(0);
-  options.source.conninfo = gate->conninfo();
+  options.source.conninfo = proxy->conninfo();
   for (std::size_t node = 1; node < poolers.size(); ++node) options.nodes.push_back(by_pooler(node));
   auto service = value_of(client::open(std::move(options)));
   auto session = service.session();
@@ -129,11 +130,11 @@ TEST_F(pooled_fleet, an_unanswered_commit_is_found_and_ends_nobodys_backend) {
   require(session.execute("shop.orders", key,
                           "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
   auto const other = value_of(connect(by_pooler(0)));
-  require(other->simple("BEGIN; SELECT 1"));  // somebody else's transaction, on whichever backend
-  require(gate->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
+  require(other->simple("BEGIN; SELECT 1"));  // another client's transaction, on either backend
+  require(proxy->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
   auto const done = value_of(session.execute(
       "shop.orders", key, "UPDATE shop.orders SET total = 7 WHERE order_id = $1", {text(key)}));
-  EXPECT_EQ(gate->trips(), 1u);
+  EXPECT_EQ(proxy->trips(), 1u);
   EXPECT_EQ(done.outcome, commit_outcome_kind::committed);
   EXPECT_EQ(value_of(fleet.servers().source().query("SELECT total::int FROM shop.orders WHERE order_id = " +
                                                     text(key))),

@@ -1,5 +1,5 @@
-// Encrypted connections (P3): what verify-full accepts and what it refuses, on a real server with a
-// certificate of a test authority.
+// Encrypted connections (P3): what verify-full accepts and what it refuses. A real server has a certificate
+// of a test authority.
 #include <cstdlib>
 #include <filesystem>
 
@@ -14,7 +14,8 @@ using namespace shardway;
 using namespace shardway_test;
 using ::testing::HasSubstr;
 
-// An authority, and a key and certificate for `localhost` below it, made by the openssl command.
+// A certificate authority, and a key and certificate for `localhost` that it signed. The openssl command
+// makes them.
 void make_certificates(std::filesystem::path const& folder, std::string const& authority) {
   auto const in = "cd '" + folder.string() + "' && ";
   auto const make = [&](std::string const& command) {
@@ -38,7 +39,7 @@ class encrypted : public ::testing::Test {
         value_of(shardway::testing::server::launch(scratch->path(), {.name = "encrypted", .fast = true}));
     auto const folder = server->folder();
     make_certificates(folder, "authority");
-    // PostgreSQL wants the key to be its own user's.
+    // PostgreSQL accepts only a key that belongs to its own user.
     auto const owner = "chown --reference='" + (folder / "data").string() + "' '" +
                        (folder / "server.key").string() + "' '" + (folder / "server.crt").string() +
                        "' && chmod 600 '" + (folder / "server.key").string() + "'";

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import citations
 import import_cycles
+import names
 import rules
 from tree import files_of
 
@@ -99,12 +100,26 @@ def check_words(path, text):
         return
     for found in re.finditer(rules.BANNED_TEXT, text):
         yield text.count("\n", 0, found.start()) + 1, f"'{found[0]}' must not be here"
-    if path.suffix not in CODE or path.parts[0] not in ("include", "lib"):
-        return
-    code = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
-    for pattern, better in rules.BANNED_NAMES.items():
-        for found in re.finditer(pattern, code):
-            yield code.count("\n", 0, found.start()) + 1, f"'{found[0]}': say {better}"
+
+
+def check_names(root, files):
+    """Words that the glossary refuses, and names that say nothing."""
+    refused = names.refused_words(root)
+    if not refused:
+        yield f"{rules.GLOSSARY_PAGE}:1: it refuses no word: the names of the code cannot be checked"
+    for path in files:
+        if path.suffix not in CODE or path.parts[0] not in ("include", "lib"):
+            continue
+        code = COMMENT.sub(
+            lambda found: " " + "\n" * found[0].count("\n"), (root / path).read_text(errors="replace")
+        )
+        is_named = room_of(path) in rules.NAMED_ROOMS
+        words = {word: term for word, term in refused.items() if is_named or word not in rules.STILL_USED}
+        found = list(names.refused_identifiers(code, words))
+        if is_named:
+            found += names.variables_that_say_nothing(code)
+        for line, what in sorted(found):
+            yield f"{path}:{line}: {what}"
 
 
 def check_guard(path, text):
@@ -152,6 +167,7 @@ def findings_in(root):
     root = Path(root)
     files = files_of(root)
     yield from cycle_of_imports(root, files)
+    yield from check_names(root, files)
     for path, line, what in citations.findings(root, files):
         yield f"{path}:{line}: {what}"
     for path in files:

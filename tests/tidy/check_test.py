@@ -6,7 +6,20 @@ from pathlib import Path
 
 import check
 import headers_alone
+import names
 import rules
+
+GLOSSARY = """# Glossary
+
+| term | meaning | not |
+|---|---|---|
+| slot | what moves | `bucket`, partition |
+| dual write | two writes | `secondary` |
+
+| not | instead |
+|---|---|
+| `facts_session` | what it is |
+"""
 
 
 class Tree(unittest.TestCase):
@@ -14,6 +27,7 @@ class Tree(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.root = Path(self.folder.name)
+        self.write(rules.GLOSSARY_PAGE, GLOSSARY)
 
     def write(self, path, text):
         file = self.root / path
@@ -142,7 +156,69 @@ class Words(Tree):
     def test_names_of_code_use_the_glossary_and_comments_are_free(self):
         self.write("lib/route/a.cpp", '// a cutover in prose\nchar const* text = "bucket";\n')
         self.assertEqual(self.findings(), [])
-        self.assert_found("lib/route/a.cpp", "int bucket_count;\n", "say slot")
+        self.assert_found("lib/route/a.cpp", "int bucket_count;\n", "says slot")
+
+    def test_a_word_is_found_in_every_part_of_an_identifier_and_not_inside_another_word(self):
+        for name in ("bucket", "bucket_", "first_bucket_of", "Bucket", "facts_session", "my_facts_session_"):
+            with self.subTest(name):
+                self.assert_found("lib/route/a.cpp", f"int {name};\n", f"'{name}'")
+        self.write("lib/route/a.cpp", "int buckets_like, partition, facts, session;\n")
+        self.assertEqual(self.findings(), [])
+
+    def test_words_that_are_still_used_are_found_in_named_rooms_only(self):
+        self.write("lib/write/a.cpp", "int secondary;\n")
+        self.assertIn("secondary", rules.STILL_USED)
+        self.assertEqual(self.findings(), [])
+        self.assert_found("lib/pg/a.cpp", "int secondary;\n", "says dual write")
+
+    def test_a_glossary_that_refuses_nothing_is_found(self):
+        self.assert_found(rules.GLOSSARY_PAGE, "# Glossary\n\n| term | meaning |\n|---|---|\n", "no word")
+
+    def test_the_glossary_of_the_project_refuses_words_in_order(self):
+        page = Path(__file__).parents[2] / rules.GLOSSARY_PAGE
+        refused = names.refused_words(Path(__file__).parents[2])
+        self.assertLessEqual({"bucket", "vbucket", "cutover", "canary", "secondary", "told"}, set(refused))
+        self.assertLessEqual(rules.STILL_USED, set(refused))
+        rows = [line for line in page.read_text().split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+        terms = [row.split("|")[1].strip().lower().replace("-", " ") for row in rows]
+        self.assertEqual(terms, sorted(terms))
+        self.assertEqual(len(terms), len(set(terms)))
+
+    def test_a_variable_says_what_it_is(self):
+        for declaration in (
+            "void f(session& on, int b);",
+            "void f(session &on);",
+            "auto const at = next();",
+            "struct a { int from{}; };",
+            "struct a { lsn to_; };",
+            "for (auto const& of : rows) use(of);",
+            "auto const& [at, row] = pair;",
+            "auto f = [in = text] { return 1; };",
+            "int high, at = 0;",
+            "BOOST_OUTCOME_TRY(auto on, connect(where));",
+            "bool f(int a,\n       int of = 3);",
+            "std::uint64_t of[6]{};",
+        ):
+            with self.subTest(declaration):
+                self.write("lib/pg/a.cpp", declaration + "\n")
+                found = self.findings()
+                self.assertTrue(found and "say what it is" in found[0], found)
+
+    def test_a_function_may_have_a_short_name(self):
+        self.write(
+            "lib/pg/a.cpp",
+            "row const& at(int i);\nplan& of(name const&);\nint x = rows.at(1) + of(y);\n"
+            "lsn at_epoch, from_source;\n// the place to look at, or on\n"
+            'char const* a = "int at;";\nf(g(), {.position = at(1)});\n',
+        )
+        self.assertEqual(self.findings(), [])
+
+    def test_other_rooms_are_not_checked_for_such_variables_yet(self):
+        self.write("lib/write/a.cpp", "int at;\n")
+        self.assertEqual(self.findings(), [])
+        rules.NAMED_ROOMS.add("write")
+        self.addCleanup(rules.NAMED_ROOMS.discard, "write")
+        self.assert_found("lib/write/a.cpp", "int at;\n", "say what it is")
 
     def test_a_header_has_its_guard(self):
         self.assert_found("include/shardway/base/a.hpp", "int a();\n", "#pragma once")

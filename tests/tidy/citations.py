@@ -11,7 +11,7 @@ from pathlib import Path
 import rules
 
 CODE = (".hpp", ".cpp", ".ipp")
-TEXT = (*CODE, ".py", ".md")
+TEXT = (*CODE, ".py", ".md", ".sql")
 # Comments and literals of C++ are for readers; an identifier such as OUTCOME_V2 cites nothing.
 SPOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 CASE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)

@@ -4,6 +4,8 @@ The library's calls, one to one. Documents cross as JSON; the package `shardway`
 
 from collections.abc import Callable, Iterable, Sequence
 
+import shardway.results
+
 
 def error_codes() -> list[tuple[str, bool, bool, bool]]:
     """
@@ -105,16 +107,19 @@ class MigrationSet:
 
     def preflight(self, role: str, transaction_age_max_s: int = 60) -> list:
         """
-        What the doctor finds: id, level, node, subject, what, fix. Reads only.
+        What the doctor finds: id, level, node, subject, what, fix. Connects to every node, and only reads.
         """
 
     def plan(self) -> list:
         """The steps of the migration, in order. Connects to nothing."""
 
-    def plan_text(self) -> str: ...
+    def plan_text(self) -> str:
+        """The same as text."""
 
     def roles_sql(self, role: str) -> list:
-        """For each node the SQL that creates the roles, for an administrator."""
+        """
+        For each node the SQL that creates the roles; an administrator runs it. Reads only.
+        """
 
     def install(self, role: str) -> None:
         """Creates or upgrades schema shardway on each node. Idempotent."""
@@ -123,24 +128,26 @@ class MigrationSet:
         """(node, version of schema shardway; 0: not installed)."""
 
     def installed(self, role: str) -> list:
-        """What `uninstall` would take away now."""
+        """What `uninstall` would drop now: node, kind, name. Reads only."""
 
     def uninstall(self, role: str) -> list:
-        """Takes away all of it, also after a crash; what it was."""
+        """
+        Drops everything the migration installed, also after a crash, and returns what it was.
+        """
 
     def apply(self, holder: str, lease_wait: float = 0.0, client_programs: str = '') -> dict:
         """
-        Installs, reads the tables' shapes and publishes the generation these manifests say. For when no controller runs.
+        Installs shardway on every node and publishes the generation that these manifests describe: changes and generation. Fails with lease_held while a controller runs.
         """
 
     def run_controller(self, holder: str, lease_wait: float = 15.0, client_programs: str = '', on_ready: object | None = None) -> None:
         """
-        Serves until a signal handler raises (Ctrl-C), then stops in order. `on_ready` is called when the controller acts.
+        Runs the controller until a signal handler raises (Ctrl-C), then stops it and raises. Calls `on_ready` once, when the controller serves requests. lease_wait is in seconds.
         """
 
     def plan_wave(self, role: str, group: str, percent: float | None = None, shard: str | None = None) -> dict:
         """
-        The slots a wave would move: forward with `percent`, back without. Reads only.
+        The slots that a wave would move: forward with `percent`, back without. Only reads.
         """
 
 class Catalog:
@@ -154,19 +161,23 @@ class Catalog:
     def close(self) -> None: ...
 
     def enqueue_request(self, kind: str, arguments: str) -> int:
-        """Asks the controller for something; the request's number."""
+        """Inserts a request for the controller and returns its number."""
 
-    def find_request(self, id: int) -> object: ...
+    def find_request(self, id: int) -> dict | None:
+        """
+        The request as it stands, its result as JSON; None if there is no such request.
+        """
 
     def status(self) -> list:
-        """What the controller shows of itself: name, document, age_ms."""
+        """The status documents of controllers: name, document, age_ms."""
 
-    def generation(self) -> object:
+    def generation(self) -> str | None:
         """The newest generation as JSON, or None."""
 
-    def lease(self) -> object: ...
+    def lease(self) -> dict | None:
+        """Who holds the lease: token, holder, expires_at, is_alive; or None."""
 
-    def certificate(self, relation: str) -> object:
+    def certificate(self, relation: str) -> dict | None:
         """The newest certificate of a table, or None."""
 
     def certificate_gaps(self, relations: Sequence[str], age_max_s: int = 0) -> list: ...
@@ -186,7 +197,9 @@ class Catalog:
         """The manifests as they were applied."""
 
     def put_manifest(self, relation: str, document: str) -> bool:
-        """True if the document is new or differs from the one there."""
+        """
+        Records an applied manifest. True if it is new or differs from the one recorded.
+        """
 
 class ClientSession:
     """
@@ -205,13 +218,15 @@ class ClientSession:
 
     def token(self) -> str:
         """
-        What the session has written and seen; give it to `adopt` where the user comes next.
+        What the session has written and seen. Give it to `adopt` in the process that serves the user next.
         """
 
     def adopt(self, token: str) -> None:
-        """Takes over another session's token; a malformed one changes nothing."""
+        """
+        Takes over another session's token, so that reads here see what it saw. A malformed one changes nothing.
+        """
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> ClientSession: ...
 
     def __exit__(self, *args) -> None: ...
 
@@ -240,9 +255,9 @@ class ClientSession:
         One SELECT for each shard key that a lookup's value leads to; the shard key's columns follow the parameters.
         """
 
-    def execute_by(self, table: str, lookup: str, value: object, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> object:
+    def execute_by(self, table: str, lookup: str, value: object, sql: str, parameters: object | None = None, *, deadline: float = 30.0) -> dict | None:
         """
-        One write of the row that has this value in a unique lookup; None: no row has it.
+        Writes the row that has this value in a unique lookup, and returns its receipt; None if no row has the value.
         """
 
 class WriteTransaction:
@@ -253,13 +268,14 @@ class WriteTransaction:
     def execute(self, table: str, sql: str, parameters: object | None = None) -> dict:
         """One INSERT, UPDATE or DELETE: affected and rows."""
 
-    def query(self, sql: str, parameters: object | None = None) -> object:
+    def query(self, sql: str, parameters: object | None = None) -> shardway.results.Rows:
         """One SELECT: its rows."""
 
-    def savepoint(self, name: str) -> None: ...
+    def savepoint(self, name: str) -> None:
+        """Sets a savepoint, for `rollback_to`."""
 
     def rollback_to(self, name: str) -> None:
-        """Goes back to a savepoint. What was captured since is dropped."""
+        """Undoes everything since a savepoint, captured rows included."""
 
 class Client:
     """Connections and routing of one process. Safe to share between threads."""
@@ -275,21 +291,23 @@ class Client:
     def generation(self) -> int: ...
 
     def refresh(self) -> int:
-        """Looks for a newer generation now; its number."""
+        """
+        Reads the newest generation now and returns its number. One round trip to the source.
+        """
 
     def route_of(self, table: str, key: object | None) -> dict:
-        """Where a call goes now; node is None for the source."""
+        """Where a call goes now; node is None for the source. No round trip."""
 
     def totals(self) -> dict:
         """Counts since `open`."""
 
-    def report(self) -> object:
+    def report(self) -> dict:
         """
-        What the calls since `open` were like: tables, call_sites, written_together.
+        Counts of the calls since `open`: tables, call_sites, written_together.
         """
 
     def close(self) -> None: ...
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> Client: ...
 
     def __exit__(self, *args) -> None: ...

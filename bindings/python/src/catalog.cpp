@@ -3,6 +3,7 @@
 #include <mutex>
 #include <string>
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -65,7 +66,7 @@ class catalog_session {
   std::unique_ptr<std::mutex> mutex_{std::make_unique<std::mutex>()};
 };
 
-nb::object request_document(request const& from) {
+nb::dict request_document(request const& from) {
   nb::dict one;
   one["id"] = from.id;
   one["kind"] = from.kind;
@@ -78,9 +79,9 @@ nb::object request_document(request const& from) {
   return one;
 }
 
-nb::object find_request_document(catalog_session& self, std::int64_t id) {
+std::optional<nb::dict> find_request_document(catalog_session& self, std::int64_t id) {
   auto const found = self.run([&](session& on) { return find_request(on, id); });
-  return found ? request_document(*found) : nb::none();
+  return found ? std::optional(request_document(*found)) : std::nullopt;
 }
 
 nb::list status_documents(catalog_session& self) {
@@ -95,14 +96,14 @@ nb::list status_documents(catalog_session& self) {
   return all;
 }
 
-nb::object generation_document(catalog_session& self) {
+std::optional<std::string> generation_document(catalog_session& self) {
   auto const found = self.run([](session& on) { return read_newest_generation(on); });
-  return found ? nb::object(nb::cast(encode(*found))) : nb::none();
+  return found ? std::optional(encode(*found)) : std::nullopt;
 }
 
-nb::object lease_document(catalog_session& self) {
+std::optional<nb::dict> lease_document(catalog_session& self) {
   auto const found = self.run([](session& on) { return read_lease(on); });
-  if (!found) return nb::none();
+  if (!found) return std::nullopt;
   nb::dict one;
   one["token"] = found->token;
   one["holder"] = found->holder;
@@ -111,9 +112,9 @@ nb::object lease_document(catalog_session& self) {
   return one;
 }
 
-nb::object certificate_document(catalog_session& self, std::string const& relation) {
+std::optional<nb::dict> certificate_document(catalog_session& self, std::string const& relation) {
   auto const found = self.run([&](session& on) { return newest_certificate(on, relation); });
-  if (!found) return nb::none();
+  if (!found) return std::nullopt;
   nb::dict one;
   one["id"] = found->id;
   one["group"] = found->group;
@@ -248,11 +249,13 @@ void bind_catalog(nb::module_& module) {
           [](self& on, std::string const& kind, std::string const& arguments) {
             return on.run([&](session& to) { return enqueue_request(to, kind, arguments); });
           },
-          nb::arg("kind"), nb::arg("arguments"), "Asks the controller for something; the request's number.")
-      .def("find_request", &find_request_document, nb::arg("id"))
-      .def("status", &status_documents, "What the controller shows of itself: name, document, age_ms.")
+          nb::arg("kind"), nb::arg("arguments"),
+          "Inserts a request for the controller and returns its number.")
+      .def("find_request", &find_request_document, nb::arg("id"),
+           "The request as it stands, its result as JSON; None if there is no such request.")
+      .def("status", &status_documents, "The status documents of controllers: name, document, age_ms.")
       .def("generation", &generation_document, "The newest generation as JSON, or None.")
-      .def("lease", &lease_document)
+      .def("lease", &lease_document, "Who holds the lease: token, holder, expires_at, is_alive; or None.")
       .def("certificate", &certificate_document, nb::arg("relation"),
            "The newest certificate of a table, or None.")
       .def("certificate_gaps", &certificate_gap_documents, nb::arg("relations"), nb::arg("age_max_s") = 0)
@@ -269,7 +272,7 @@ void bind_catalog(nb::module_& module) {
             return on.run([&](session& to) { return put_manifest(to, relation, document); });
           },
           nb::arg("relation"), nb::arg("document"),
-          "True if the document is new or differs from the one there.");
+          "Records an applied manifest. True if it is new or differs from the one recorded.");
 }
 
 }  // namespace shardway::python

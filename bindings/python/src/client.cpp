@@ -180,14 +180,18 @@ void bind_session(nb::module_& module) {
       .def(
           "token",
           [](guarded_session& self) { return self.alone([](client_session& in) { return in.token(); }); },
-          "What the session has written and seen; give it to `adopt` where the user comes next.")
+          "What the session has written and seen. Give it to `adopt` in the process that serves the user "
+          "next.")
       .def(
           "adopt",
           [](guarded_session& self, std::string_view token) {
             self.alone([&](client_session& in) { in.adopt(token); });
           },
-          nb::arg("token"), "Takes over another session's token; a malformed one changes nothing.")
-      .def("__enter__", [](nb::object self) { return self; })
+          nb::arg("token"),
+          "Takes over another session's token, so that reads here see what it saw. A malformed one changes "
+          "nothing.")
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> ClientSession"))
       .def("__exit__", [](guarded_session&, nb::args) {});
   bind_transactions(module, session);
   bind_many(session);
@@ -210,18 +214,19 @@ void bind_client(nb::module_& module) {
       .def("generation", [](client const& self) { return self.generation(); })
       .def(
           "refresh", [](client& self) { return unwrap(without_lock([&] { return self.refresh(); })); },
-          "Looks for a newer generation now; its number.")
+          "Reads the newest generation now and returns its number. One round trip to the source.")
       .def("route_of", &route_document, nb::arg("table"), nb::arg("key").none(),
-           "Where a call goes now; node is None for the source.")
+           "Where a call goes now; node is None for the source. No round trip.")
       .def("totals", &totals_document, "Counts since `open`.")
       .def(
           "report",
           [](client const& self) {
-            return nb::module_::import_("json").attr("loads")(to_json(self.report()));
+            return nb::cast<nb::dict>(nb::module_::import_("json").attr("loads")(to_json(self.report())));
           },
-          "What the calls since `open` were like: tables, call_sites, written_together.")
+          "Counts of the calls since `open`: tables, call_sites, written_together.")
       .def("close", [](client& self) { without_lock([&] { self.close(); }); })
-      .def("__enter__", [](nb::object self) { return self; })
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Client"))
       .def("__exit__", [](client& self, nb::args) { without_lock([&] { self.close(); }); });
 }
 

@@ -85,8 +85,8 @@ struct planned_wave {
   std::uint64_t generation{};
 };
 
-result<planned_wave> look_ahead(migration_set const& self, std::string const& role, std::string const& group,
-                                std::optional<double> percent, std::optional<std::string> const& shard) {
+result<planned_wave> read_plan(migration_set const& self, std::string const& role, std::string const& group,
+                               std::optional<double> percent, std::optional<std::string> const& shard) {
   BOOST_OUTCOME_TRY(auto opened, open_wave_nodes(self.migration, role));
   BOOST_OUTCOME_TRY(auto now, read_newest_generation(*opened.nodes.source));
   if (!now)
@@ -113,7 +113,7 @@ result<planned_wave> look_ahead(migration_set const& self, std::string const& ro
 nb::dict plan_wave(migration_set const& self, std::string const& role, std::string const& group,
                    std::optional<double> percent, std::optional<std::string> const& shard) {
   auto const planned =
-      unwrap(interruptible([&](std::stop_token) { return look_ahead(self, role, group, percent, shard); }));
+      unwrap(interruptible([&](std::stop_token) { return read_plan(self, role, group, percent, shard); }));
   nb::dict one;
   one["group"] = group;
   one["direction"] = name(planned.plan.direction);
@@ -140,15 +140,17 @@ nb::dict plan_wave(migration_set const& self, std::string const& role, std::stri
 
 void bind_controller(nb::class_<migration_set>& set) {
   set.def("apply", &apply, nb::arg("holder"), nb::arg("lease_wait") = 0.0, nb::arg("client_programs") = "",
-          "Installs, reads the tables' shapes and publishes the generation these manifests say. For when no "
-          "controller runs.")
+          "Installs shardway on every node and publishes the generation that these manifests describe: "
+          "changes "
+          "and generation. Fails with lease_held while a controller runs.")
       .def("run_controller", &run_controller, nb::arg("holder"), nb::arg("lease_wait") = 15.0,
            nb::arg("client_programs") = "", nb::arg("on_ready") = nb::none(),
-           "Serves until a signal handler raises (Ctrl-C), then stops in order. `on_ready` is called when "
-           "the controller acts.")
+           "Runs the controller until a signal handler raises (Ctrl-C), then stops it and raises. Calls "
+           "`on_ready` "
+           "once, when the controller serves requests. lease_wait is in seconds.")
       .def("plan_wave", &plan_wave, nb::arg("role"), nb::arg("group"), nb::arg("percent") = nb::none(),
            nb::arg("shard") = nb::none(),
-           "The slots a wave would move: forward with `percent`, back without. Reads only.");
+           "The slots that a wave would move: forward with `percent`, back without. Only reads.");
 }
 
 }  // namespace shardway::python

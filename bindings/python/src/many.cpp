@@ -123,11 +123,12 @@ nb::dict read_all(guarded_session& self, std::string const& table, std::string c
 nb::dict read_by(guarded_session& self, std::string const& table, std::string const& lookup,
                  nb::object const& value, std::string const& sql, nb::object const& parameters,
                  std::string const& fresh, double deadline) {
-  auto const looked = key_of(value);
+  auto const looked_up = key_of(value);
   auto values = parameters_of(parameters);
   read_options const options{.fresh = consistency_of(fresh), .deadline = ms(deadline)};
   auto const found = unwrap(self.alone([&](client_session& in) {
-    return without_lock([&] { return in.read_by(table, lookup, looked, sql, std::move(values), options); });
+    return without_lock(
+        [&] { return in.read_by(table, lookup, looked_up, sql, std::move(values), options); });
   }));
   nb::dict one;
   one["rows"] = rows_of(found.returned);
@@ -137,17 +138,17 @@ nb::dict read_by(guarded_session& self, std::string const& table, std::string co
   return one;
 }
 
-nb::object execute_by(guarded_session& self, std::string const& table, std::string const& lookup,
-                      nb::object const& value, std::string const& sql, nb::object const& parameters,
-                      double deadline) {
-  auto const looked = key_of(value);
+std::optional<nb::dict> execute_by(guarded_session& self, std::string const& table, std::string const& lookup,
+                                   nb::object const& value, std::string const& sql,
+                                   nb::object const& parameters, double deadline) {
+  auto const looked_up = key_of(value);
   auto values = parameters_of(parameters);
   write_options const options{.deadline = ms(deadline)};
   auto const done = unwrap(self.alone([&](client_session& in) {
     return without_lock(
-        [&] { return in.execute_by(table, lookup, looked, sql, std::move(values), options); });
+        [&] { return in.execute_by(table, lookup, looked_up, sql, std::move(values), options); });
   }));
-  return done ? nb::object(receipt_document(*done)) : nb::none();
+  return done ? std::optional(receipt_document(*done)) : std::nullopt;
 }
 
 }  // namespace
@@ -178,7 +179,8 @@ void bind_many(nb::class_<guarded_session>& session) {
            "parameters.")
       .def("execute_by", &execute_by, nb::arg("table"), nb::arg("lookup"), nb::arg("value"), nb::arg("sql"),
            nb::arg("parameters") = nb::none(), nb::kw_only(), nb::arg("deadline") = 30.0,
-           "One write of the row that has this value in a unique lookup; None: no row has it.");
+           "Writes the row that has this value in a unique lookup, and returns its receipt; None if no row "
+           "has the value.");
 }
 
 }  // namespace shardway::python

@@ -11,6 +11,7 @@
 #include "bindings.hpp"
 #include "blocking.hpp"
 #include "errors.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/migrate/preflight/plan_steps.hpp"
 #include "shardway/migrate/preflight/preflight.hpp"
@@ -92,16 +93,15 @@ nb::list plan_steps(migration_set const& self) {
   return all;
 }
 
-result<std::vector<std::string>> owners_of(session& on, std::vector<table_manifest> const& tables) {
-  std::string names{"{"};
-  for (auto const& table : tables)
-    names.append(names.size() > 1 ? ",\"" : "\"").append(table.table).append("\"");
+result<std::vector<std::string>> owners_of(session& source, std::vector<table_manifest> const& tables) {
+  std::vector<std::string> names;
+  for (auto const& table : tables) names.push_back(table.table);
   BOOST_OUTCOME_TRY(
       auto found,
-      on.query({.sql = "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM "
-                       "pg_catalog.unnest($1::text[]) AS t (name) "
-                       "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) ORDER BY 1",
-                .parameters = {names + "}"}}));
+      source.query({.sql = "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM "
+                           "pg_catalog.unnest($1::text[]) AS t (name) "
+                           "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) ORDER BY 1",
+                    .parameters = {text_array(names)}}));
   std::vector<std::string> owners;
   for (std::size_t row = 0; row < found.size(); ++row) owners.emplace_back(found.text(row, 0));
   return owners;
@@ -196,12 +196,14 @@ result<std::unique_ptr<session>> open_node(node_definition const& node, std::str
 
 void bind_migration(nb::class_<migration_set>& set) {
   set.def("preflight", &preflight, nb::arg("role"), nb::arg("transaction_age_max_s") = 60,
-          "What the doctor finds: id, level, node, subject, what, fix. Reads only.")
+          "What the doctor finds: id, level, node, subject, what, fix. Connects to every node, and only "
+          "reads.")
       .def("plan", &plan_steps, "The steps of the migration, in order. Connects to nothing.")
-      .def("plan_text",
-           [](migration_set const& self) { return plan_text(plan(self.migration, self.tables)); })
+      .def(
+          "plan_text", [](migration_set const& self) { return plan_text(plan(self.migration, self.tables)); },
+          "The same as text.")
       .def("roles_sql", &roles, nb::arg("role"),
-           "For each node the SQL that creates the roles, for an administrator.")
+           "For each node the SQL that creates the roles; an administrator runs it. Reads only.")
       .def("install", &run_install, nb::arg("role"),
            "Creates or upgrades schema shardway on each node. Idempotent.")
       .def("schema_versions", &versions, nb::arg("role"),
@@ -211,13 +213,14 @@ void bind_migration(nb::class_<migration_set>& set) {
           [](migration_set const& self, std::string const& role) {
             return on_installed(self, role, list_installed);
           },
-          nb::arg("role"), "What `uninstall` would take away now.")
+          nb::arg("role"), "What `uninstall` would drop now: node, kind, name. Reads only.")
       .def(
           "uninstall",
           [](migration_set const& self, std::string const& role) {
             return on_installed(self, role, uninstall);
           },
-          nb::arg("role"), "Takes away all of it, also after a crash; what it was.");
+          nb::arg("role"),
+          "Drops everything the migration installed, also after a crash, and returns what it was.");
 }
 
 }  // namespace shardway::python

@@ -128,19 +128,21 @@ void bind_transactions(nb::module_& module, nb::class_<guarded_session>& session
             auto values = parameters_of(parameters);
             return rows_of(self.run([&](write_transaction& on) { return on.query(sql, std::move(values)); }));
           },
-          nb::arg("sql"), nb::arg("parameters") = nb::none(), "One SELECT: its rows.")
+          nb::arg("sql"), nb::arg("parameters") = nb::none(),
+          nb::sig("def query(self, sql: str, parameters: object | None = None) -> shardway.results.Rows"),
+          "One SELECT: its rows.")
       .def(
           "savepoint",
           [](python_transaction& self, std::string const& name) {
             self.run([&](write_transaction& on) { return on.savepoint(name); });
           },
-          nb::arg("name"))
+          nb::arg("name"), "Sets a savepoint, for `rollback_to`.")
       .def(
           "rollback_to",
           [](python_transaction& self, std::string const& name) {
             self.run([&](write_transaction& on) { return on.rollback_to(name); });
           },
-          nb::arg("name"), "Goes back to a savepoint. What was captured since is dropped.");
+          nb::arg("name"), "Undoes everything since a savepoint, captured rows included.");
   session.def("write", &write, nb::arg("table"), nb::arg("key").none(), nb::arg("body"), nb::kw_only(),
               nb::arg("deadline") = 30.0, nb::arg("isolation") = "read_committed",
               nb::arg("operation_id") = "", nb::arg("call_site") = nb::none(),

@@ -1,4 +1,5 @@
-// The assertion that stays on in release. For defects of ours only: everything else is a `result`.
+// The assertion that stays on in release builds. Only for defects of this library; all other errors are a
+// `result`.
 #pragma once
 
 #include <source_location>
@@ -6,8 +7,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Ends the program with `what` (which names the invariant: "I3: epochs only grow") if the condition is
-/// false. Holds no row value.
+/// Ends the program if the condition is false, and prints `what`. `what` names the invariant ("I3: epochs
+/// only grow") and holds no row value.
 void ensure(bool condition, char const* what, std::source_location = std::source_location::current());
 
 }  // namespace v0

@@ -1,4 +1,4 @@
-// Strong types for the small numbers of the protocol: mixing them does not compile.
+// Strong types for the small numbers of the protocol. Code that mixes them does not compile.
 #pragma once
 
 #include <compare>
@@ -10,7 +10,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A number of one kind. Comparable with its own kind only; `value()` is the only way out.
+/// A number of one kind. It compares only with its own kind, and only `value()` gives the plain number.
 template <class Tag, class Integer>
 class strong_id {
  public:
@@ -23,13 +23,16 @@ class strong_id {
   Integer value_{};
 };
 
-using shard_id =
-    strong_id<struct shard_id_tag, std::uint16_t>;  ///< position of a shard in the migration, from 0
-using slot_id = strong_id<struct slot_id_tag, std::uint16_t>;  ///< 0 to 4,095
-using epoch =
-    strong_id<struct epoch_tag, std::uint16_t>;  ///< 0 to 1,023; grows with every change of authority
+/// The position of a shard in the migration, from 0.
+using shard_id = strong_id<struct shard_id_tag, std::uint16_t>;
 
-/// Consecutive slots, both ends included, so that all 4,096 are `{slot_id{0}, slot_id{4095}}`.
+/// 0 to 4,095.
+using slot_id = strong_id<struct slot_id_tag, std::uint16_t>;
+
+/// 0 to 1,023. It grows with every change of authority.
+using epoch = strong_id<struct epoch_tag, std::uint16_t>;
+
+/// Consecutive slots. Both ends are included: all 4,096 slots are `{slot_id{0}, slot_id{4095}}`.
 struct slot_range {
   slot_id first{};
   slot_id last{};
@@ -41,7 +44,7 @@ struct slot_range {
   friend constexpr auto operator<=>(slot_range const&, slot_range const&) noexcept = default;
 };
 
-/// Every slot there is.
+/// All slots.
 inline constexpr slot_range all_slots{slot_id{0},
                                       slot_id{static_cast<std::uint16_t>(limits::slot_count - 1)}};
 

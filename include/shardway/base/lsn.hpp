@@ -10,7 +10,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A log sequence number. It orders events of one node on one timeline, and of nothing else.
+/// A log sequence number. It orders events of one node on one timeline, and nothing else: do not compare
+/// positions of different nodes or timelines.
 class lsn {
  public:
   constexpr lsn() noexcept = default;
@@ -21,7 +22,7 @@ class lsn {
 
   /// PostgreSQL's form, "16/B374D848".
   std::string to_string() const;
-  /// Reads that form; nothing for any other text.
+  /// Reads PostgreSQL's form. Nothing for any other text.
   static std::optional<lsn> parse(std::string_view text) noexcept;
 
  private:

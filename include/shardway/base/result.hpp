@@ -1,5 +1,5 @@
-// `result<T>`: a value or an `error`. The one alias over Boost.Outcome; nothing throws across the public
-// boundary.
+// `result<T>`: a value or an `error`. It is an alias of Boost.Outcome's type. Nothing throws across the
+// public boundary.
 #pragma once
 
 #include <boost/outcome/std_result.hpp>
@@ -19,9 +19,10 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A value of T or an error. Test it (`if (r)`), then `r.value()` or `r.error()`; asking for the wrong one
-/// ends the program. Pass errors on with `BOOST_OUTCOME_TRY(auto value, expression)` or
-/// `BOOST_OUTCOME_TRYV(expression)`.
+/// A value of T or an error.
+///
+/// Test it (`if (r)`), then take `r.value()` or `r.error()`. Asking for the wrong one ends the program. Pass
+/// errors on with `BOOST_OUTCOME_TRY(auto value, expression)` or `BOOST_OUTCOME_TRYV(expression)`.
 template <class T = void>
 using result =
     BOOST_OUTCOME_V2_NAMESPACE::std_result<T, error, BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;

@@ -1,4 +1,4 @@
-// From the server's SQLSTATE to our error code: the only place that knows it.
+// Translates the server's SQLSTATE to an error code. No other place does.
 #pragma once
 
 #include <string_view>
@@ -8,11 +8,11 @@
 namespace shardway {
 inline namespace v0 {
 
-/// The code of a SQLSTATE's five characters; `sql_error` for one that has no code of its own.
+/// The code of a SQLSTATE's five characters. `sql_error` for a SQLSTATE that has no code of its own.
 ///
 /// The caller decides what a lost connection means: during COMMIT it is `in_doubt`, which no SQLSTATE says. A
-/// lock timeout (55P03) stays `sql_error`, for whether it may be tried again depends on what was being
-/// locked.
+/// lock timeout (55P03) stays `sql_error`, because only the caller knows whether that lock may be tried
+/// again.
 constexpr error_code code_of_sqlstate(std::string_view sqlstate) noexcept {
   struct row {
     std::string_view state;  ///< five characters, or a class of two

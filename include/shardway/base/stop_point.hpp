@@ -1,5 +1,5 @@
-// Named places in the library where a test stops, kills or fails it. Nothing is left of them without
-// SHARDWAY_TEST_SWITCHES.
+// Named places in the library where a test stops it, kills it or makes it fail. A build without
+// SHARDWAY_TEST_SWITCHES contains none of them.
 #pragma once
 
 #include <string_view>
@@ -29,8 +29,8 @@ enum class action { kill, pause, error };
 struct selection {
   std::string name;
   action what = action::kill;
-  unsigned nth = 1;  ///< acts at the nth passing only
-  unsigned seen = 0;
+  unsigned nth = 1;  ///< acts only when the point is passed for the nth time
+  unsigned passed = 0;
 };
 
 inline std::atomic<bool> is_quiet{false};  // true once it is known that nothing is selected
@@ -46,21 +46,21 @@ inline bool was_read = false;
 inline selection parse_one(std::string_view text) {
   auto const next = [rest = text]() mutable {
     auto const colon = rest.find(':');
-    auto const part = rest.substr(0, colon);
+    auto const word = rest.substr(0, colon);
     rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
-    return part;
+    return word;
   };
   auto reader = next;
   selection chosen{.name = std::string(reader())};
-  for (auto part = reader(); !part.empty(); part = reader()) {
-    if (part == "kill")
+  for (auto word = reader(); !word.empty(); word = reader()) {
+    if (word == "kill")
       chosen.what = action::kill;
-    else if (part == "pause")
+    else if (word == "pause")
       chosen.what = action::pause;
-    else if (part == "error")
+    else if (word == "error")
       chosen.what = action::error;
-    else if (std::from_chars(part.data(), part.data() + part.size(), chosen.nth).ptr !=
-                 part.data() + part.size() ||
+    else if (std::from_chars(word.data(), word.data() + word.size(), chosen.nth).ptr !=
+                 word.data() + word.size() ||
              chosen.nth == 0)
       refuse(text, "expected name[:kill|:pause|:error][:nth]");
   }
@@ -68,8 +68,8 @@ inline selection parse_one(std::string_view text) {
   return chosen;
 }
 
-/// Selects stop points as the environment variable would ("" selects none). For tests that run the library in
-/// their own process.
+/// Selects stop points as the environment variable would ("" selects none). For tests that run the library
+/// in their own process.
 inline void select(std::string_view text) {
   std::vector<selection> parsed;
   while (!text.empty()) {
@@ -83,7 +83,7 @@ inline void select(std::string_view text) {
   is_quiet.store(selected.empty(), std::memory_order_relaxed);
 }
 
-// The file appears whole: a test that sees it may read it at once.
+// The file appears complete: a test that sees it can read it at once.
 inline void announce(std::string const& name, char const* file) {
   std::string const fresh = std::string(file) + ".new";
   int const fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -112,7 +112,7 @@ inline bool pass(std::string_view name) {
     }
     selection* hit = nullptr;
     for (auto& candidate : selected)
-      if (candidate.name == name && ++candidate.seen == candidate.nth) hit = &candidate;
+      if (candidate.name == name && ++candidate.passed == candidate.nth) hit = &candidate;
     if (!hit) return false;
     what = hit->what;
   }
@@ -122,13 +122,15 @@ inline bool pass(std::string_view name) {
 
 }  // namespace stop_points
 
-/// Passes the named place. True if a test selected it with `:error`: the caller then returns an error as if
-/// the next step had failed.
+/// Passes the named place. Returns true if a test selected it with `:error`: the caller then returns an error
+/// as if the next step had failed.
 ///
-/// SHARDWAY_STOP_POINT=NAME[:kill|:pause|:error][:nth][,...] selects; kill is the default and sends SIGKILL
-/// to this process. The name is first written to the file named by SHARDWAY_STOP_FILE; `pause` waits until a
-/// test removes that file. Thread safety: safe. Cost: one relaxed load when nothing is selected; nothing in a
-/// build without SHARDWAY_TEST_SWITCHES.
+/// SHARDWAY_STOP_POINT=NAME[:kill|:pause|:error][:nth][,...] selects points. `kill` is the default; it sends
+/// SIGKILL to this process. The library first writes the name to the file named by SHARDWAY_STOP_FILE.
+/// `pause` then waits until a test removes that file.
+///
+/// Thread safety: safe. Cost: one relaxed load when nothing is selected; nothing in a build without
+/// SHARDWAY_TEST_SWITCHES.
 inline bool stop_point(std::string_view name) {
   if (stop_points::is_quiet.load(std::memory_order_relaxed)) return false;
   return stop_points::pass(name);

@@ -1,4 +1,4 @@
-// Switches with which a test takes one guard away, to prove that the guard is what makes the test pass.
+// Switches that turn one guard off, so that a test can prove that this guard is what makes it pass.
 #pragma once
 
 #include <string_view>
@@ -9,10 +9,11 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Whether the guard `name` is switched off for a test: SHARDWAY_GUARD_OFF lists names separated by commas.
+/// Whether a test has switched the guard `name` off. SHARDWAY_GUARD_OFF lists names, separated by commas.
 /// Constant false, and so free, in a build without SHARDWAY_TEST_SWITCHES.
+///
 /// Thread safety: safe, unless the environment changes at the same time.
-/// Cost: one look into the environment in a build with test switches.
+/// Cost: one read of the environment in a build with test switches.
 #ifdef SHARDWAY_TEST_SWITCHES
 inline bool guard_off(std::string_view name) noexcept {
   char const* listed = std::getenv("SHARDWAY_GUARD_OFF");

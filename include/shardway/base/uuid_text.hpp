@@ -20,18 +20,18 @@ constexpr int digit(char c) noexcept {
   return -1;
 }
 
-/// "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" in either case; nothing for any other form.
+/// Reads "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" in lower or upper case. Nothing for any other form.
 constexpr std::optional<std::array<std::uint8_t, 16>> parse(std::string_view text) noexcept {
   if (text.size() != 36) return std::nullopt;
   std::array<std::uint8_t, 16> bytes{};
-  std::size_t at = 0;
+  std::size_t position = 0;
   for (std::size_t i = 0; i < 16; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10)
-      if (text[at++] != '-') return std::nullopt;
-    int const high = digit(text[at]), low = digit(text[at + 1]);
+      if (text[position++] != '-') return std::nullopt;
+    int const high = digit(text[position]), low = digit(text[position + 1]);
     if (high < 0 || low < 0) return std::nullopt;
     bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
-    at += 2;
+    position += 2;
   }
   return bytes;
 }

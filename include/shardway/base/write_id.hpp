@@ -1,4 +1,4 @@
-// The identity of one dual write: UUIDv7 (RFC 9562), so that it carries its time.
+// The identity of one dual write: a UUIDv7 (RFC 9562), which carries its time.
 #pragma once
 
 #include <array>
@@ -15,13 +15,15 @@
 namespace shardway {
 inline namespace v0 {
 
+/// The id of one write. All attempts of the same write use the same id. Thread safety: a value.
 class write_id {
  public:
   constexpr write_id() noexcept = default;
   /// A new id from the clock's milliseconds and 74 random bits. Thread safety: safe.
   static write_id make(clock_source const& clock = system_clock_source());
-  /// From given parts, for tests against the vectors of RFC 9562.
+  /// From a given time and given random bits, for tests against the vectors of RFC 9562.
   static write_id from_parts(std::uint64_t unix_milliseconds, std::array<std::uint8_t, 10> random) noexcept;
+  /// Nothing for a text that is no UUID of version 7.
   static std::optional<write_id> parse(std::string_view text) noexcept;
 
   std::string to_string() const;

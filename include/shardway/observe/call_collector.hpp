@@ -1,4 +1,4 @@
-// Counts calls as they pass, in bounded memory and without a lock in the steady state.
+// Counts the calls of a client. Memory is bounded; in the steady state it takes no lock.
 #pragma once
 
 #include <atomic>
@@ -13,17 +13,18 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Where a call is made. A label wins over the place in the source. Lifetime: the label's text, for the call.
+/// Where a call is made. If there is a label, it stands for the place in the source code. Lifetime: the
+/// label's text lives as long as the call.
 struct call_site {
   std::string_view label{};
   std::source_location where{};
 };
 
-/// How much a collector keeps. What comes past a bound is counted together.
+/// How much a collector keeps. Everything beyond a bound is counted together.
 struct call_bounds {
   std::size_t sites_max{512};  ///< > 0
   std::size_t tables_max{256};
-  std::size_t sets_max{256};  ///< of tables written together
+  std::size_t sets_max{256};  ///< sets of tables that are written together
 };
 
 template <class Entry>
@@ -33,7 +34,9 @@ class insert_only_table;
 class observed_table {
  public:
   std::string_view name() const noexcept { return name_; }
-  /// A note of whoever asks, to be found again with the next call; 0 at first. Thread safety: safe.
+
+  /// A number for the caller to keep with the table and find again at the next call. It starts at 0. Thread
+  /// safety: safe.
   std::atomic<std::uint64_t>& note() noexcept { return note_; }
 
  private:
@@ -46,8 +49,10 @@ class observed_table {
   std::atomic<std::uint64_t> other_sites_[call_shape_count]{};
 };
 
-/// Thread safety: shared use is safe. Cost: some ten nanoseconds a call; allocates only for a table, site or
-/// set of tables not seen before.
+/// Counts calls per table, call site and set of tables.
+///
+/// Thread safety: shared use is safe. Cost: about ten nanoseconds per call; allocates only for a table, site
+/// or set of tables that is new.
 class call_collector {
  public:
   explicit call_collector(call_bounds bounds = {});
@@ -55,17 +60,19 @@ class call_collector {
   call_collector(call_collector const&) = delete;
   call_collector& operator=(call_collector const&) = delete;
 
-  /// Nothing past the bound. Lifetime: the collector's.
+  /// The entry of a table, or null beyond the bound. Lifetime: the collector's.
   observed_table* table(std::string_view name);
-  /// Counts one call. `on` may be nothing.
-  void count(observed_table* on, call_site const& site, call_kind kind, call_operation operation,
+
+  /// Counts one call. `observed` may be null.
+  void count(observed_table* observed, call_site const& site, call_kind kind, call_operation operation,
              call_shape shape) noexcept;
-  /// Counts one transaction that wrote these tables: sorts them by address and takes doubles away.
-  /// `is_complete`: there were no others.
+
+  /// Counts one transaction that wrote these tables. Sorts the given tables by address and removes
+  /// duplicates. `is_complete`: the transaction wrote no other table.
   void count_together(std::span<observed_table*> written, bool is_complete) noexcept;
 
-  /// Everything since the collector was made. Calls that are being counted may be in one part and not yet in
-  /// another.
+  /// Everything since the collector was made. A call that is being counted may already be in one number and
+  /// not yet in another.
   call_report report() const;
 
  private:
@@ -73,8 +80,8 @@ class call_collector {
   std::unique_ptr<state> state_;
 };
 
-/// "orders.cpp:88:place_order" from a place in the source: base name, line and the function's name without
-/// its types; or the label.
+/// The label; without one, the place in the source code as "orders.cpp:88:place_order": the file's name, the
+/// line and the function's name without its types.
 std::string text_of(call_site const&);
 
 }  // namespace v0

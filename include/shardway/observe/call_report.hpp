@@ -1,4 +1,4 @@
-// What the calls of a client were like: per table and call site how many would stay on one shard, and which
+// What calls a client made: how many of them would stay on one shard, per table and call site, and which
 // tables are written together. Plain data and pure functions. Holds no key, no row value and no SQL.
 #pragma once
 
@@ -13,34 +13,36 @@ inline namespace v0 {
 enum class call_kind : unsigned char { execute, read, write };
 std::string_view name(call_kind) noexcept;
 
-/// What a statement does, as far as its first word tells; `transaction` for a `write`.
+/// What a statement does, according to its first word. `transaction` for a `write`.
 enum class call_operation : unsigned char { select, insert, update, remove, other, transaction };
 std::string_view name(call_operation) noexcept;
 
-/// What a call would be once its table is on shards. Each call is of one shape.
+/// What a call would be if its table were on shards. Each call has exactly one shape.
 enum class call_shape : unsigned char {
-  single_shard,    ///< it names its shard key, and everything seen of it is on that key's shard
+  single_shard,    ///< it names its shard key, and all that is known of it is on that key's shard
   without_key,     ///< no shard key was given
   crosses_shards,  ///< a transaction with keys that are placed on different shards
   crosses_groups,  ///< a transaction with tables of several groups, or of a group and of no manifest
-  not_known,  ///< a transaction with a statement whose tables or shard key could not be told from its text
-  unlisted,   ///< its table is in no manifest
+  not_known,       ///< a transaction with a statement whose text does not show its tables or its shard key
+  unlisted,        ///< its table is in no manifest
 };
 inline constexpr std::size_t call_shape_count = 6;
 std::string_view name(call_shape) noexcept;
 
-/// Calls by shape.
+/// How many calls there were of each shape.
 struct call_counts {
-  std::uint64_t of[call_shape_count]{};
+  std::uint64_t by_shape[call_shape_count]{};
 
-  std::uint64_t operator[](call_shape shape) const noexcept { return of[static_cast<std::size_t>(shape)]; }
-  std::uint64_t& operator[](call_shape shape) noexcept { return of[static_cast<std::size_t>(shape)]; }
+  std::uint64_t operator[](call_shape shape) const noexcept {
+    return by_shape[static_cast<std::size_t>(shape)];
+  }
+  std::uint64_t& operator[](call_shape shape) noexcept { return by_shape[static_cast<std::size_t>(shape)]; }
   std::uint64_t calls() const noexcept;
   call_counts& operator+=(call_counts const& more) noexcept;
   friend bool operator==(call_counts const&, call_counts const&) = default;
 };
 
-/// One place in a program that calls, one row for each table, call and kind of statement.
+/// The calls of one place in a program. There is one entry for each table, call and kind of statement.
 struct call_site_report {
   std::string table;  ///< as the call named it
   std::string site;   ///< "orders.cpp:88:place_order", or the label given in the options
@@ -53,12 +55,12 @@ struct call_site_report {
 struct table_report {
   std::string table;
   call_counts counts;
-  call_counts other_sites;  ///< of `counts`: call sites past the bound
+  call_counts other_sites;  ///< the share of `counts` from call sites beyond the bound
   friend bool operator==(table_report const&, table_report const&) = default;
 };
 
-/// Tables that transactions wrote, and how many transactions wrote just these. One table: nothing else was
-/// written with it.
+/// A set of tables, and how many transactions wrote exactly these. A set of one table counts the transactions
+/// that wrote nothing else.
 struct tables_together {
   std::vector<std::string> tables;  ///< sorted
   std::uint64_t transactions{};
@@ -70,23 +72,24 @@ struct call_report {
   std::vector<table_report> tables;
   std::vector<call_site_report> sites;
   std::vector<tables_together> together;
-  call_counts other_tables;            ///< calls on tables past the bound
-  std::uint64_t other_transactions{};  ///< transactions whose set of tables was past the bound
+  call_counts other_tables;            ///< calls on tables beyond the bound
+  std::uint64_t other_transactions{};  ///< transactions whose set of tables was beyond the bound
   friend bool operator==(call_report const&, call_report const&) = default;
 };
 
 /// Adds the counts of another report.
 void merge(call_report& into, call_report const& more);
 
-/// Tables that belong into one group, because they are written in one transaction.
+/// Tables that belong in one group, because transactions write them together.
 struct proposed_group {
   std::vector<std::string> tables;  ///< sorted, at least two
   std::uint64_t transactions{};     ///< that wrote at least two of them
   friend bool operator==(proposed_group const&, proposed_group const&) = default;
 };
 
-/// Joins two tables where at least `share_min` of the writes of the one that is written less often also wrote
-/// the other one. Largest first. Preconditions: 0 < share_min <= 1.
+/// Proposes groups from the sets of tables that transactions wrote. It puts two tables in one group if at
+/// least `share_min` of the writes of the less often written table also wrote the other one. Largest group
+/// first. Preconditions: 0 < share_min <= 1.
 std::vector<proposed_group> propose_groups(call_report const&, double share_min = 0.05);
 
 /// One JSON object: `tables`, `call_sites`, `written_together`, `other_tables`, `other_transactions`.

@@ -1,5 +1,4 @@
-// Events as lines of a log, through spdlog's default logger. Only std and ours here; spdlog stays in
-// lib/observe.
+// Events as log lines of spdlog's default logger. This header does not include spdlog.
 #pragma once
 
 #include <memory>
@@ -9,8 +8,11 @@
 namespace shardway {
 inline namespace v0 {
 
-/// Refusals and generations at info, breakers and trouble at warning, writes in doubt at error; other writes
-/// at debug. No key and no row value is ever in a line. Thread safety: the listener is safe to share.
+/// Logs refusals and generations at level info; breakers and background failures at warning; writes in doubt
+/// and refused generations at error; other writes at debug; a shadow read at warning if it found a
+/// difference, else at debug. No line holds a key or a row value.
+///
+/// Thread safety: the listener is safe to share.
 std::shared_ptr<events> spdlog_events();
 
 }  // namespace v0

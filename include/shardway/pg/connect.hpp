@@ -1,4 +1,4 @@
-// A connection string becomes a session, with a deadline.
+// Opens a session from a connection string, within a deadline.
 #pragma once
 
 #include <chrono>
@@ -12,33 +12,53 @@
 namespace shardway {
 inline namespace v0 {
 
-/// What stands between us and the server.
+/// What stands between the library and the server.
 enum class connection_path : unsigned char {
-  direct,  ///< nothing, or a pooler in session mode
-  /// A pooler in transaction mode, such as PgBouncer: nothing is set, prepared or listened to for the whole
-  /// session. The role then needs `search_path = pg_catalog, pg_temp` and `TimeZone = UTC` of its own (ALTER
-  /// ROLE ... SET), for the pooler's connections are used by others too. An unanswered COMMIT is looked for
-  /// without ending its backend, so that `in_doubt` is met a little more often.
+  /// Nothing, or a pooler in session mode.
+  direct,
+
+  /// A pooler in transaction mode, such as PgBouncer. The library then sets, prepares and listens to nothing
+  /// for
+  /// a whole session.
+  ///
+  /// The role needs `search_path = pg_catalog, pg_temp` and `TimeZone = UTC` of its own (ALTER ROLE ... SET),
+  /// because others use the pooler's connections too. When a COMMIT got no answer, the library cannot end its
+  /// backend, so `in_doubt` is a little more frequent.
   transaction_pooler,
 };
 
 /// How to reach one node.
 struct connect_options {
-  std::string node;      ///< its name in the migration; used in errors
-  std::string conninfo;  ///< libpq's keyword form; must not hold a password (use a password file, a service
-                         ///< file or `password_provider`)
+  /// The node's name in the migration. Errors name it.
+  std::string node;
+
+  /// The connection string in libpq's keyword form. It must not hold a password: use a password file, a
+  /// service file or `password_provider`.
+  std::string conninfo;
+
+  /// Shown in `pg_stat_activity`.
   std::string application_name{"shardway"};
-  /// > 0; covers TCP, TLS and authentication. A name is looked up by the system's resolver, which has its own
-  /// time-out: give `hostaddr` beside `host` where that is too long.
+
+  /// The limit for TCP, TLS and authentication together; > 0. The system's resolver looks host names up and
+  /// has its own time-out. Where that is too long, give `hostaddr` beside `host`.
   std::chrono::milliseconds connect_timeout{5000};
-  std::function<result<std::string>()> password_provider{};  ///< asked at each connect; may be empty
+
+  /// Returns the password. It is asked at each connect. May be empty.
+  std::function<result<std::string>()> password_provider{};
+
+  /// What stands between the library and the server.
   connection_path path{connection_path::direct};
 };
 
-/// Connects. Sets search_path = pg_catalog, pg_temp; client_encoding = UTF8; TimeZone = UTC; DateStyle = ISO;
-/// IntervalStyle = postgres; bytea_output = hex; extra_float_digits = 3; and `standard_conforming_strings`
-/// on. Errors: `node_unreachable`, `authentication_failed`, `invalid_argument`. By `transaction_pooler` these
-/// are looked at and not set: `precondition_failed` names those that differ, and the statement that mends it.
+/// Connects to a node.
+///
+/// Sets search_path = pg_catalog, pg_temp; client_encoding = UTF8; TimeZone = UTC; DateStyle = ISO;
+/// IntervalStyle = postgres; bytea_output = hex; extra_float_digits = 3; standard_conforming_strings = on;
+/// default_transaction_isolation = read committed. Through a `transaction_pooler` it sets none of them but
+/// checks them.
+///
+/// Errors: `node_unreachable`, `authentication_failed`, `invalid_argument`; through a `transaction_pooler`
+/// also `precondition_failed`, which names the settings that differ and the statement that corrects them.
 /// Cost: one connection; one round trip after authentication.
 result<std::unique_ptr<session>> connect(connect_options const&);
 

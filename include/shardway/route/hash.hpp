@@ -1,5 +1,5 @@
-// The frozen hash of canonical key bytes: XXH32, seed 0, which stock SQL can compute too. The only includer
-// of xxHash.
+// The frozen hash of canonical key bytes: XXH32 with seed 0, which plain SQL can compute too. No other header
+// includes xxHash.
 #pragma once
 
 #include <cstdint>

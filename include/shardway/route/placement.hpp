@@ -1,5 +1,5 @@
-// Which shard each slot is placed on, and which node may accept its writes: plain arrays, filled once, then
-// read.
+// Which shard each slot is placed on, and which node may accept its writes. Plain arrays that are filled once
+// and then only read.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A node as the router counts it: 0 is the source, i + 1 is shard i.
+/// A node by number: 0 is the source, i + 1 is shard i.
 class node_index {
  public:
   constexpr node_index() noexcept = default;  ///< the source
@@ -33,7 +33,7 @@ class node_index {
 
 inline constexpr node_index source_node{};
 
-/// Slot -> shard, 8 KiB. Every slot is on shard 0 until it is assigned.
+/// Slot -> shard. Every slot is on shard 0 until it is assigned. Cost: 8 KiB.
 class placement {
  public:
   constexpr void assign(slot_range slots, shard_id shard) noexcept {
@@ -46,15 +46,15 @@ class placement {
   std::array<shard_id, limits::slot_count> shards_{};
 };
 
-/// Who may accept the writes of a slot, since which epoch.
+/// The node that may accept the writes of a slot, and since which epoch.
 struct slot_owner {
   node_index node{};
   shardway::epoch epoch{};
   friend constexpr bool operator==(slot_owner, slot_owner) noexcept = default;
 };
 
-/// Slot -> owner for one group: 8 KiB, and 4 bytes for each owner there is. Every slot is the source's at
-/// epoch 0 until it is assigned.
+/// Slot -> owner for one group. Every slot belongs to the source at epoch 0 until it is assigned. Cost: 8
+/// KiB, and 4 bytes for each distinct owner.
 class routing_table {
  public:
   constexpr void assign(slot_range slots, slot_owner owner) {
@@ -73,7 +73,7 @@ class routing_table {
     owners_.push_back(owner);
     return static_cast<std::uint16_t>(owners_.size() - 1);
   }
-  // A table that is assigned to again and again keeps only the owners that slots still have.
+  // Many assignments would fill the list: keep only the owners that some slot still has.
   constexpr void drop_unused() {
     auto const before = *this;
     owners_.clear();

@@ -1,5 +1,5 @@
-// From table and key to node and epoch: what every call asks first. Pure; snapshots are swapped while calls
-// go on.
+// From table and key to node and epoch: the first step of every call. Pure, without I/O. Snapshots are
+// replaced while calls go on.
 #pragma once
 
 #include <memory>
@@ -20,20 +20,24 @@ inline namespace v0 {
 struct group_routes {
   std::string name;
   routing_table owners;
-  bool dual_written{};  ///< the slots that are the source's are also written to the shard they are placed on
+  /// Writes to slots of which the source has authority also go to the shard on which the slot is placed.
+  bool dual_written{};
 };
 
-/// One table the router knows.
+/// One table that the router knows.
 struct table_routes {
   std::string table;      ///< "schema.name"
   std::uint16_t group{};  ///< index into `routing_data::groups`
   bool reference{};       ///< the source keeps authority; every shard has a copy
-  std::vector<key_type>
-      shard_key;  ///< type of each column, in the manifest's order; empty for a reference table
-  std::vector<std::string> columns{};  ///< names of the same, for messages; may be empty
+
+  /// The type of each column of the shard key, in the manifest's order. Empty for a reference table.
+  std::vector<key_type> shard_key;
+
+  /// The names of these columns, for messages. May be empty.
+  std::vector<std::string> columns{};
 };
 
-/// What a snapshot is made of: plain data, filled by whoever holds a generation.
+/// What a snapshot is made from: plain data, filled from a generation.
 struct routing_data {
   std::uint64_t generation{};
   std::uint16_t shard_count{};
@@ -56,32 +60,39 @@ struct route {
 /// Thread safety: shared use is safe.
 class routing_snapshot {
  public:
-  /// Errors: `corrupt_data` if a table names a group that is not there, or twice the same table.
+  /// Errors: `corrupt_data` if a table names a group that does not exist, or if two tables have the same
+  /// name.
   static result<std::shared_ptr<routing_snapshot const>> make(routing_data data);
 
   std::uint64_t generation() const noexcept { return data_.generation; }
   routing_data const& data() const noexcept { return data_; }
-  /// Nothing if no manifest of the generation names it. Lifetime: the snapshot's. Cost: a hash of the name;
-  /// no allocation.
+
+  /// The table's routes, or null if no manifest of the generation names the table. Lifetime: the snapshot's.
+  /// Cost: a hash of the name; no allocation.
   table_routes const* find(std::string_view table) const noexcept;
 
-  /// The route of one key. Errors: `unknown_table`, `shard_key_missing` (no key, or a reference table's),
-  /// `invalid_argument` (other columns or types than the table's, which would hash to a wrong slot;
-  /// `shard_key::check`). Cost: no allocation unless it fails.
+  /// The route of one key.
+  ///
+  /// Errors: `unknown_table`; `shard_key_missing` (no key was given, or the table is a reference table);
+  /// `invalid_argument` (the key has other columns or types than the table's and would hash to a wrong slot;
+  /// or `shard_key::check` fails). Cost: no allocation unless it fails.
   result<route> by_key(std::string_view table, shard_key const& key) const;
-  /// The same for a table found before and a slot known before.
+
+  /// The route of a slot, for a table that was found before.
   route of_slot(table_routes const& table, slot_id slot) const noexcept;
-  /// Every node with authority for some slot of the table's group, the source first: where a call without a
-  /// shard key must go. Errors: `unknown_table`. Lifetime: the snapshot's. Cost: no allocation unless it
-  /// fails.
+
+  /// Every node with authority for some slot of the table's group, the source first. A call without a shard
+  /// key must go to all of them.
+  ///
+  /// Errors: `unknown_table`. Lifetime: the snapshot's. Cost: no allocation unless it fails.
   result<std::span<node_index const>> scatter(std::string_view table) const;
 
  private:
-  /// What a call needs of a table, in half a cache line.
+  /// What a call needs to know of a table, in half a cache line.
   struct known_table {
     std::uint32_t tag{};  ///< of the name's hash
     std::uint32_t name_size{};
-    char const* name{};  ///< null: nothing is here
+    char const* name{};  ///< null: this place is free
     std::uint32_t index{};
     std::uint16_t group{};
     std::uint8_t columns{};  ///< of the shard key; 0: a reference table
@@ -95,35 +106,39 @@ class routing_snapshot {
   error refusal(std::string_view table, shard_key const& key) const;
 
   routing_data data_;
-  std::vector<known_table> known_;  ///< a power of two of places, half of them free; a name stands at the
-                                    ///< first free one from its hash on
+  /// A hash table with a power of two of places. At least half of them are free. A name stands at the first
+  /// place that is free, starting from its hash.
+  std::vector<known_table> known_;
   std::vector<std::vector<node_index>> nodes_of_group_;
 };
 
-/// Holds the current snapshot and hands it to readers; publishing never makes a route wait.
-/// Thread safety: shared use is safe; a `reader` is one thread's at a time.
+/// Holds the current snapshot and gives it to readers. Publishing never makes a call wait.
+///
+/// Thread safety: shared use is safe; one thread at a time uses a `reader`.
 /// Lifetime: outlives its readers.
 class router {
  public:
   /// Preconditions: not null.
   explicit router(std::shared_ptr<routing_snapshot const> first);
 
-  /// Makes a snapshot the current one, unless its generation is older than the current one's; says whether it
-  /// did. Preconditions: not null.
+  /// Makes a snapshot the current one, unless its generation is older than the current one's. Returns whether
+  /// it did. Preconditions: not null.
   bool publish(std::shared_ptr<routing_snapshot const> next);
-  /// The current snapshot. Cost: a mutex held for one reference count; on the request path use a `reader`.
+
+  /// The current snapshot. Cost: a lock held for one reference count. On the request path use a `reader`.
   std::shared_ptr<routing_snapshot const> snapshot() const;
 
-  /// A thread's or session's own copy of the pointer.
+  /// The copy of the pointer that one thread or session keeps.
   class reader {
    public:
-    explicit reader(router const& from) : from_(from.current_) {}
-    /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new one was
+    explicit reader(router const& owner) : reader_(owner.current_) {}
+
+    /// The current snapshot. Lifetime: until the next call. Cost: one atomic load, unless a new snapshot was
     /// published.
-    routing_snapshot const& current() { return *from_.current(); }
+    routing_snapshot const& current() { return *reader_.current(); }
 
    private:
-    published<routing_snapshot>::reader from_;
+    published<routing_snapshot>::reader reader_;
   };
 
  private:

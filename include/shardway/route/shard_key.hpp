@@ -1,5 +1,5 @@
-// The shard key of a row: its canonical bytes, frozen (docs/formats/shard_key.md), since the slot of every
-// stored row follows from them.
+// The shard key of a row and its canonical bytes. The bytes are frozen (docs/formats/shard_key.md), because
+// the slot of every stored row follows from them.
 #pragma once
 
 #include <array>
@@ -20,18 +20,22 @@ inline namespace v0 {
 
 using uuid_bytes = std::array<std::uint8_t, 16>;
 
-/// The type of a key column. The numbers are the tags in the bytes of a composite key: frozen.
+/// The type of a key column. Frozen: the numbers are the tags in the bytes of a composite key.
 enum class key_type : std::uint8_t { integer = 1, text = 2, uuid = 3, bytea = 4 };
 
 /// A column type of PostgreSQL that may be part of a shard key.
 enum class key_column : std::uint8_t { smallint, integer, bigint, text, uuid, bytea };
 
-/// From format_type's name: "smallint", "integer", "bigint", "text", "character varying", "character
-/// varying(64)", "uuid", "bytea". Errors: `invalid_argument` for any other, "character(n)" among them: its
-/// blanks make two texts of one key.
+/// The column type for a name as `format_type` prints it: "smallint", "integer", "bigint", "text", "character
+/// varying", "character varying(64)", "uuid", "bytea".
+///
+/// Errors: `invalid_argument` for any other type. "character(n)" is refused too: it pads with blanks, so that
+/// one key would have two texts.
 result<key_column> key_column_of(std::string_view type_name);
-/// The tag that a column of this type has.
+
+/// The tag of a column of this type.
 constexpr key_type type_of(key_column) noexcept;
+
 /// "integer", "text", "uuid", "bytea".
 constexpr std::string_view name(key_type) noexcept;
 
@@ -45,13 +49,17 @@ concept key_text = std::convertible_to<T const&, std::string_view> && !std::same
 
 /// The value of one shard key, of one to four columns. NULL is no key.
 ///
-/// Integers of every width give the same bytes. Text is taken as UTF-8, unchanged. Conversions are implicit
-/// so that a call reads `route("shop.orders", 42)`; what could be read in two ways (bool, char, 64-bit
-/// unsigned, floating point) does not compile. Thread safety: a value. Cost: no allocation up to 40 canonical
-/// bytes (an integer, a uuid, a text of 40 bytes, two integers); else one.
+/// Integers of every width give the same bytes. Text is taken as UTF-8, unchanged. Conversions are implicit,
+/// so that a call reads `route("shop.orders", 42)`. Types whose meaning is not clear (bool, char, 64-bit
+/// unsigned, floating point) do not compile.
+///
+/// Thread safety: a value. Cost: no allocation up to 40 canonical bytes (an integer, a uuid, a text of 40
+/// bytes, two integers); otherwise one.
 class shard_key {
  public:
-  shard_key() noexcept = default;  ///< no columns: no key; cannot be routed
+  /// No key: it has no columns and cannot be routed.
+  shard_key() noexcept = default;
+
   template <key_integer T>
   shard_key(T value) noexcept : shard_key{integer_tag{}, static_cast<std::int64_t>(value)} {}
   template <key_text T>
@@ -59,16 +67,19 @@ class shard_key {
   shard_key(uuid_bytes const& value) : shard_key{key_type::uuid, std::as_bytes(std::span{value})} {}
   shard_key(std::span<std::byte const> value) : shard_key{key_type::bytea, value} {}
   shard_key(std::nullptr_t) = delete;
-  /// A composite key, in the manifest's order of columns; a list of one is that key itself.
+
+  /// A composite key, in the manifest's order of columns. A list of one key is that key.
   /// Preconditions: 1 to 4 keys, each of one column.
   shard_key(std::initializer_list<shard_key> columns);
 
-  /// The same from a run-time number of columns. Errors: `invalid_argument`.
+  /// A composite key of a number of columns that is known only at run time. Errors: `invalid_argument`.
   static result<shard_key> composite(std::span<shard_key const> columns);
-  /// From PostgreSQL's text form of a column (bytea: the hex form only). Errors: `invalid_argument`, which
-  /// does not quote the value.
+
+  /// From PostgreSQL's text form of a column (bytea: the hex form only). Errors: `invalid_argument`; the
+  /// message does not quote the value.
   static result<shard_key> from_text(key_column, std::string_view text);
   static result<shard_key> from_text(std::string_view type_name, std::string_view text);
+
   /// From the field of a binary COPY or of a binary parameter. Errors: `invalid_argument`.
   static result<shard_key> from_binary(key_column, std::span<std::byte const> field);
   static result<shard_key> from_binary(std::string_view type_name, std::span<std::byte const> field);
@@ -81,27 +92,31 @@ class shard_key {
 
   bool empty() const noexcept { return columns_ == 0; }
   std::size_t columns() const noexcept { return columns_; }
+
   /// The canonical bytes. Lifetime: until the key is assigned to or destroyed.
   std::span<std::byte const> bytes() const noexcept { return {large_ ? large_.get() : small_.data(), size_}; }
-  /// Type and bytes of one column. Preconditions: column < columns().
+
+  /// The type of one column, and its bytes. Preconditions: column < columns().
   key_type type_of(std::size_t column) const noexcept;
   std::span<std::byte const> bytes_of(std::size_t column) const noexcept;
-  /// The column's value in PostgreSQL's text form, to be a parameter of a statement. Preconditions: column <
-  /// columns().
+
+  /// The column's value in PostgreSQL's text form, for use as a parameter of a statement. Preconditions:
+  /// column < columns().
   std::string text_of(std::size_t column) const;
-  /// A key that PostgreSQL would refuse, or that is past `limits::shard_key_bytes_max`, routes nowhere: text
-  /// that is no UTF-8 or holds NUL. Errors: `invalid_argument`. Cost: nothing for integers and uuids; one
+
+  /// Refuses a key that PostgreSQL would refuse (text that is not UTF-8 or holds NUL) and a key longer than
+  /// `limits::shard_key_bytes_max`. Errors: `invalid_argument`. Cost: nothing for integers and uuids; one
   /// pass over text.
   result<void> check() const;
 
-  /// Whether the columns have these types and `check` would find nothing. Cost: as `check`; no allocation.
+  /// Whether the columns have these types and `check` would succeed. Cost: as `check`; no allocation.
   bool fits(std::span<key_type const> types) const noexcept;
 
   friend bool operator==(shard_key const& a, shard_key const& b) noexcept;
 
  private:
   struct integer_tag {};
-  struct part {
+  struct column_bytes {
     key_type type;
     std::span<std::byte const> bytes;
   };
@@ -113,8 +128,8 @@ class shard_key {
   static bool may_join(std::span<shard_key const> columns) noexcept;
   void join(std::span<shard_key const> columns);
   std::byte* room_for(std::size_t size);
-  part part_of(std::size_t column) const noexcept;
-  static bool is_sound(part const&) noexcept;
+  column_bytes column_of(std::size_t column) const noexcept;
+  static bool is_sound(column_bytes const&) noexcept;
   bool columns_fit(std::span<key_type const> types) const noexcept;
 
   std::array<std::byte, 40> small_{};

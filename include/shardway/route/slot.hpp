@@ -1,4 +1,4 @@
-// From a shard key to its slot: the unit that moves.
+// From a shard key to its slot. A slot is the unit that moves.
 #pragma once
 
 #include "shardway/base/ids.hpp"
@@ -12,7 +12,7 @@ inline namespace v0 {
 /// Preconditions: the key is not empty. Cost: some nanoseconds; no allocation.
 inline slot_id slot_of(shard_key const& key) noexcept {
   auto const bytes = key.bytes();
-  // The length of an integer: known to the compiler, it hashes in half the time.
+  // 8 bytes is the length of an integer. With a length that the compiler knows, hashing takes half the time.
   auto const hash = bytes.size() == 8 ? hash_of(bytes.first<8>()) : hash_of(bytes);
   return slot_id{static_cast<std::uint16_t>(hash & (limits::slot_count - 1))};
 }

@@ -1,5 +1,5 @@
-// A whole fleet for a test: a source, its replicas and shards, in one temporary folder that disappears with
-// the test.
+// All servers of a test: a source, its replicas and shards, in one temporary folder that is removed with the
+// test.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
-/// A folder below the temporary folder, removed with the object or, if the process is killed, by a small
-/// child that waits for that.
+/// A folder below the system's temporary folder. It is removed with the object. If the process is killed, a
+/// small child process removes it.
 class scratch_folder {
  public:
   static result<std::unique_ptr<scratch_folder>> make();
@@ -33,20 +33,37 @@ class scratch_folder {
 };
 
 struct cluster_options {
+  /// The major versions of PostgreSQL: 13, 15 or 18.
   int source_major = 15;
   int shard_major = 15;
+
+  /// How many shards there are: shard1, shard2 ...
   std::size_t shards = 2;
-  std::size_t replicas = 0;                   ///< of the source: replica1, replica2 ...
-  std::size_t replicas_per_shard = 0;         ///< shard1_replica1 ...
-  std::chrono::milliseconds replay_delay{0};  ///< of the source's last replica: one that lags
-  std::string database = "postgres";          ///< created on every node if it is not `postgres`
-  settings_map settings{};                    ///< for every node
-  bool fast = false;                          ///< see `server_options::fast`
+
+  /// Replicas of the source: replica1, replica2 ...
+  std::size_t replicas = 0;
+
+  /// Replicas of each shard: shard1_replica1 ...
+  std::size_t replicas_per_shard = 0;
+
+  /// The delay of the source's last replica, to have a replica that lags.
+  std::chrono::milliseconds replay_delay{0};
+
+  /// Created on every node, unless it is `postgres`.
+  std::string database = "postgres";
+
+  /// Settings for every node.
+  settings_map settings{};
+
+  /// See `server_options::fast`.
+  bool fast = false;
 };
 
-/// The servers of one test, named `source`, `replica1`..., `shard1`... Primaries start in parallel, then
-/// replicas. Thread safety: distinct objects: safe. Shared object: `find` and the accessors may be called at
-/// the same time; a server itself may not.
+/// The servers of one test, named `source`, `replica1`..., `shard1`... Primaries start in parallel, then the
+/// replicas.
+///
+/// Thread safety: distinct objects: safe. Shared object: `find` and the accessors may be called at the same
+/// time; one server may not be used by two threads.
 class cluster {
  public:
   static result<std::unique_ptr<cluster>> start(cluster_options options);
@@ -55,16 +72,21 @@ class cluster {
   cluster& operator=(cluster const&) = delete;
 
   server& source() noexcept { return *source_; }
-  /// Counted from 0: `shard(0)` is the node `shard1`. Preconditions: the index exists.
+
+  /// Counted from 0: `shard(0)` is the node `shard1`. Preconditions (of all three): the index exists.
   server& shard(std::size_t index) noexcept { return *shards_[index]; }
   server& replica(std::size_t index) noexcept { return *replicas_[index]; }
   server& shard_replica(std::size_t index) noexcept { return *shard_replicas_[index]; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
-  server* find(std::string_view name) noexcept;  ///< null if there is none
+
+  /// The server of that name. Null if there is none.
+  server* find(std::string_view name) noexcept;
+
   std::vector<server*> all();
   std::string const& database() const noexcept { return options_.database; }
   std::filesystem::path const& folder() const noexcept { return folder_->path(); }
-  /// The connection string of a node for the cluster's database.
+
+  /// The connection string of a node, for the cluster's database.
   std::string conninfo(server const& node) const { return node.conninfo(options_.database); }
 
  private:

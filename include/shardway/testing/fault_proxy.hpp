@@ -1,4 +1,4 @@
-// A TCP gate in front of one server that cuts, stalls and delays connections at an exact byte or protocol
+// A TCP proxy in front of one server. It cuts, stalls or delays connections at an exact byte or protocol
 // message.
 #pragma once
 
@@ -16,35 +16,48 @@ namespace shardway {
 inline namespace v0 {
 namespace testing {
 
+/// The direction in which bytes travel.
 enum class towards { server, client };
 
-/// What happens to the connection on which a rule trips.
+/// What happens to a connection when a rule trips on it.
 enum class proxy_fault {
   cut,    ///< both sides get a reset, as from a lost host
   stall,  ///< half open: both sides stay connected and hear nothing more until `resume`
 };
 
-/// When and how one connection breaks. Exactly one of `after_bytes` and `message` is set.
+/// When and how a connection breaks. Exactly one of `after_bytes` and `message` is set.
 ///
 /// "COMMIT arrived, its reply is lost": `{.direction = towards::client, .message = 'C', .text = "COMMIT"}`.
 /// "COMMIT never arrived": `{.direction = towards::server, .message = 'Q', .text = "COMMIT"}`.
 struct proxy_rule {
   towards direction = towards::client;
-  std::optional<std::uint64_t>
-      after_bytes{};  ///< forwards that many bytes of one connection, counted from `arm`; then trips
-  char message =
-      0;  ///< type byte of a protocol message; the startup packet has none and counts as 'startup', type '\1'
-  std::string
-      text{};  ///< only messages whose command tag ('C') or SQL ('Q', 'P') begins with it; "" matches all
-  bool after = false;    ///< trips after the message was forwarded; false swallows it
-  unsigned nth = 1;      ///< trips at the nth match, counted over all connections; > 0
-  bool repeats = false;  ///< trips at every match from the nth on; false: once
+
+  /// Trips after that many bytes of one connection were forwarded, counted from `arm`.
+  std::optional<std::uint64_t> after_bytes{};
+
+  /// Trips at a protocol message with this type byte. The startup packet has no type byte; its type is '\1'
+  /// here.
+  char message = 0;
+
+  /// Matches only messages whose command tag ('C') or SQL ('Q', 'P') begins with this text. "" matches all.
+  std::string text{};
+
+  /// True: trips after the message was forwarded. False: the message is dropped.
+  bool after = false;
+
+  /// Trips at the nth match, counted over all connections; > 0.
+  unsigned nth = 1;
+
+  /// True: trips at every match from the nth on. False: trips once.
+  bool repeats = false;
+
   proxy_fault fault = proxy_fault::cut;
 };
 
-/// Listens on a loopback port of its own and forwards to one server. TLS can't be looked into: connect with
-/// sslmode=disable. Thread safety: safe; forwarding runs in a thread of the gate. Lifetime: destroying the
-/// gate cuts its connections.
+/// Listens on a loopback port of its own and forwards to one server. It cannot read TLS: connect with
+/// sslmode=disable.
+///
+/// Thread safety: safe. A thread of the proxy forwards. Lifetime: the destructor cuts all connections.
 class fault_proxy {
  public:
   /// Errors: `precondition_failed` (no free port).
@@ -56,21 +69,31 @@ class fault_proxy {
   std::uint16_t port() const noexcept;
   std::string conninfo(std::string_view database = "postgres", std::string_view user = "postgres") const;
 
-  /// Replaces the rule; it counts for open and for new connections.
-  /// Errors: `invalid_argument`.
+  /// Replaces the rule. It applies to open and to new connections. Errors: `invalid_argument`.
   result<void> arm(proxy_rule rule);
   void disarm();
-  /// Every byte is forwarded that much later.
+
+  /// From now on, every byte is forwarded that much later.
   void set_delay(std::chrono::milliseconds delay);
-  /// While true, new connections are refused as by a machine without a server; open ones go on.
+
+  /// While true, new connections are refused, as by a machine without a server. Open connections go on.
+  /// Errors: `precondition_failed` (the proxy cannot listen on its port again).
   result<void> set_refusing(bool refusing);
-  void stall();   ///< half open: all connections, new ones too
-  void resume();  ///< ends every stall; what was held back is forwarded
+
+  /// Makes all connections half open, new ones too: they stay connected and nothing is forwarded.
+  void stall();
+
+  /// Ends every stall and forwards what was held back.
+  void resume();
+
   void cut_all();
 
   std::size_t open_connections() const;
-  unsigned trips() const;  ///< how often a rule tripped since the gate was opened
-  /// Waits until a rule has tripped that often. Errors: `deadline_exceeded`.
+
+  /// How often a rule has tripped since the proxy was opened.
+  unsigned trips() const;
+
+  /// Waits until rules have tripped that often. Errors: `deadline_exceeded`.
   result<void> wait_for_trips(unsigned count = 1,
                               std::chrono::milliseconds timeout = std::chrono::seconds(10));
 

@@ -15,22 +15,27 @@ inline namespace v0 {
 namespace testing {
 
 struct pooler_options {
-  std::string name = "pooler";         ///< names its folder
-  std::size_t server_connections = 2;  ///< > 0: for each pair of database and user; less than the clients, so
-                                       ///< that transactions change backends
+  /// The name of its folder.
+  std::string name = "pooler";
+
+  /// Server connections for each pair of database and user; > 0. Use fewer than there are clients, so that
+  /// transactions change backends.
+  std::size_t server_connections = 2;
 };
 
-/// It listens on 127.0.0.1 and takes every role without a password. It dies with this process, however that
-/// ends.
+/// A PgBouncer that listens on 127.0.0.1 and lets every role in without a password. It dies with this
+/// process, in whatever way that ends.
 ///
-/// The program is the one named by SHARDWAY_PGBOUNCER, else `pgbouncer` of Debian's package. As root, it runs
-/// as the servers' user. Thread safety: distinct objects: safe. Shared object: not safe. Lifetime: ends
-/// before the server it stands before.
+/// SHARDWAY_PGBOUNCER names the program; without it, it is `pgbouncer` of Debian's package. As root, it runs
+/// as the servers' user.
+///
+/// Thread safety: distinct objects: safe. Shared object: not safe. Lifetime: the server outlives it.
 class pooler {
  public:
-  /// Starts it before a server and waits until it takes connections.
-  /// Errors: `precondition_failed` (no PgBouncer; says what to install), `node_unreachable` (with the end of
-  /// its log).
+  /// Starts it in front of the server `behind` and waits until it takes connections.
+  ///
+  /// Errors: `precondition_failed` (no PgBouncer; the message says what to install), `node_unreachable` (with
+  /// the end of its log).
   static result<std::unique_ptr<pooler>> launch(std::filesystem::path const& parent, server const& behind,
                                                 pooler_options options = {});
   ~pooler();

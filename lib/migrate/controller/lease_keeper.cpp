@@ -5,13 +5,12 @@
 #include <mutex>
 
 #include "lib/migrate/controller/node_connections.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
 namespace {
-
-using std::chrono::steady_clock;
 
 result<std::int64_t> highest_token(std::vector<session*> const& nodes) {
   std::int64_t highest = 0;
@@ -35,10 +34,10 @@ constexpr std::string_view end_older_sql =
 // A controller that hangs inside a transaction would hold us up for as long as it hangs. Its transactions are
 // given a moment to end, then ended.
 result<> raise_over_older(session& node, std::int64_t token, controller_options const& options) {
-  auto const until = steady_clock::now() + options.lease_wait + std::chrono::seconds{10};
+  auto const until = steady_now() + options.lease_wait + std::chrono::seconds{10};
   BOOST_OUTCOME_TRYV(node.simple("SET lock_timeout = '1s'"));
   auto raised = raise_token(node, token, options.holder);
-  while (!raised && raised.error().sqlstate() == "55P03" && steady_clock::now() < until) {
+  while (!raised && raised.error().sqlstate() == "55P03" && steady_now() < until) {
     BOOST_OUTCOME_TRYV(node.query({.sql = std::string(end_older_sql)}));
     raised = raise_token(node, token, options.holder);
   }
@@ -49,11 +48,11 @@ result<> raise_over_older(session& node, std::int64_t token, controller_options 
 
 result<controller_lease> acquire_within(controller_options const& options, session& source,
                                         std::int64_t floor) {
-  auto const until = steady_clock::now() + options.lease_wait;
+  auto const until = steady_now() + options.lease_wait;
   for (;;) {
     auto lease = acquire_lease(source, options.holder, options.lease_duration, floor);
-    if (lease || lease.error().code() != error_code::lease_held || steady_clock::now() >= until) return lease;
-    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    if (lease || lease.error().code() != error_code::lease_held || steady_now() >= until) return lease;
+    sleep_for(std::chrono::milliseconds{50});
   }
 }
 

@@ -1,4 +1,4 @@
-// One mapping added or removed by the engine, with writers of its value kept off meanwhile.
+// Adds or removes one mapping for the engine, and locks out writers of its value meanwhile.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,7 @@ namespace migrate::lookup {
 
 enum class claim_end : unsigned char {
   done,
-  needless,   ///< the row or the mapping is not as it was seen any more
+  needless,   ///< the row or the mapping has changed since it was read
   duplicate,  ///< another row has the value of a unique lookup
   busy,       ///< a writer of the value did not end in time
 };
@@ -23,9 +23,9 @@ class lookup_claims {
                 std::int64_t token)
       : nodes_(nodes), now_(now), of_(of), group_(*now.find_group(of.table->manifest.group)), token_(token) {}
 
-  /// Gives the value of a row its mapping, from a row that has not the value any more if need be.
+  /// Adds the mapping of a row's value. Takes it over from a row that no longer has the value, if need be.
   result<claim_end> add(lookup_entry const& entry);
-  /// Removes a mapping whose row has not the value.
+  /// Removes a mapping whose row does not have the value.
   result<claim_end> remove(lookup_entry const& entry);
 
   session& holder_of(shard_key const& value) const {
@@ -40,13 +40,13 @@ class lookup_claims {
   result<place> place_of(lookup_owner const& owner) const;
 
  private:
-  result<bool> keep_off(place const& at, lookup_entry const& entry);
+  result<bool> lock_out_writers(place const& target, lookup_entry const& entry);
   result<bool> row_holds(session& node, lookup_entry const& entry, lookup_owner const& owner);
-  result<claim_end> add_kept(place const& at, lookup_entry const& entry);
-  result<claim_end> take_over(place const& at, lookup_entry const& entry, lookup_owner const& from);
+  result<claim_end> add_locked(place const& target, lookup_entry const& entry);
+  result<claim_end> take_over(place const& target, lookup_entry const& entry, lookup_owner const& owner);
   result<claim_end> change(lookup_entry const& entry, statement const& what);
-  result<claim_end> remove_kept(place const& at, lookup_entry const& entry);
-  result<claim_end> ended(result<claim_end> how, shard_key const& value);
+  result<claim_end> remove_locked(place const& target, lookup_entry const& entry);
+  result<claim_end> ended(result<claim_end> outcome, shard_key const& value);
 
   node_sessions const& nodes_;
   generation const& now_;

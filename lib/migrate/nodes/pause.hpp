@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "shardway/base/clock.hpp"
 
@@ -16,11 +15,11 @@ namespace migrate::nodes {
 template <class Predicate>
 bool pause(std::chrono::milliseconds duration, Predicate const& is_stopping) {
   constexpr std::chrono::milliseconds step{10};
-  auto const end = system_clock_source().now() + duration;
+  auto const end = steady_now() + duration;
   while (!is_stopping()) {
-    auto const now = system_clock_source().now();
+    auto const now = steady_now();
     if (now >= end) return true;
-    std::this_thread::sleep_for(std::min<steady_time::duration>(step, end - now));
+    sleep_for(std::min<steady_time::duration>(step, end - now));
   }
   return false;
 }

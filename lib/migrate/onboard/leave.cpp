@@ -1,41 +1,16 @@
 #include "lib/migrate/onboard/leave.hpp"
 
 #include <algorithm>
-#include <thread>
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
+#include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
-#include "lib/protocol/progress.hpp"
 #include "lib/protocol/schema.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
-namespace {
-
-// One transaction of the engine around a text, with a short lock_timeout.
-result<> try_change(session& node, std::string const& sql, onboard_options const& options) {
-  auto const changed =
-      node.simple("BEGIN; SELECT shardway.engine_begin(" + std::to_string(options.token) +
-                  ", 'stream'); SET LOCAL lock_timeout = '" + std::to_string(options.lock_timeout.count()) +
-                  "ms';\n" + sql + ";\nCOMMIT");
-  if (changed) return success();
-  (void)node.simple("ROLLBACK");
-  return changed.error();
-}
-
-result<> change(session& node, std::string const& sql, onboard_options const& options) {
-  auto const until = std::chrono::steady_clock::now() + options.retry_budget;
-  for (;;) {
-    auto const tried = try_change(node, sql, options);
-    if (tried || tried.error().sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until)
-      return tried;
-    std::this_thread::sleep_for(options.lock_timeout / 4);
-  }
-}
-
-}  // namespace
-
 namespace {
 
 std::vector<std::string> tables_and_fences(std::vector<table_state> const& tables) {
@@ -61,16 +36,16 @@ result<> leave_publication(onboard_node const& source, migration_manifest const&
                     "WHERE p.pubname = $1::text AND r.prrelid = $2::regclass",
              .parameters = {publication, relation}}));
     if (member.empty()) continue;
-    BOOST_OUTCOME_TRYV(change(*source.node,
-                              "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation,
-                              options));
+    BOOST_OUTCOME_TRYV(run_ddl(*source.node,
+                               "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation,
+                               relation, options));
   }
-  // What was copied is not kept up to date any more: chunks that stayed closed would pass for a copy when the
-  // table joins again.
+  // The copy is not kept up to date any more. Chunks that stayed closed would pass for a copy when the table
+  // joins again.
   for (auto const& table : tables) {
-    BOOST_OUTCOME_TRYV(change(
-        *source.node, "DELETE FROM shardway.chunk WHERE relation = " + names::literal(table.manifest.table),
-        options));
+    BOOST_OUTCOME_TRYV(run_guarded(
+        *source.node, options.token,
+        {{.sql = "DELETE FROM shardway.chunk WHERE relation = $1", .parameters = {table.manifest.table}}}));
   }
   return success();
 }
@@ -81,7 +56,8 @@ result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> 
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*shard.node, table.manifest.table));
     auto const guard =
         write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
-    BOOST_OUTCOME_TRYV(change(*shard.node, guard + drop_shard_table_sql(table), options));
+    BOOST_OUTCOME_TRYV(run_ddl(*shard.node, guard + drop_shard_table_sql(table),
+                               names::quoted_table(table.manifest.table), options));
   }
   return success();
 }

@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <optional>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
@@ -13,9 +17,14 @@ namespace {
 
 using onboard::column_of;
 using onboard::contains;
-using onboard::joined;
 
-bool check_kind(context const& at, table_manifest const& table, std::string const& qualified) {
+/// The row of pg_class, with each column by its name.
+struct relation_facts {
+  std::string kind, persistence, replica_identity;
+  bool is_partition{}, has_row_security{}, forces_row_security{}, takes_part_in_inheritance{};
+};
+
+std::optional<relation_facts> read_relation(context const& at, std::string const& qualified) {
   auto const found = ask(
       at, "table",
       {"SELECT relkind, relispartition, relpersistence, relrowsecurity, relforcerowsecurity, relreplident,"
@@ -23,41 +32,52 @@ bool check_kind(context const& at, table_manifest const& table, std::string cons
        " (i.inhparent = c.oid AND c.relkind = 'r'))"
        " FROM pg_class c WHERE c.oid = to_regclass($1)",
        {qualified}});
-  if (found.empty()) {
-    at.fail("table", table.table, "there is no such table on the source", "correct the manifest's table");
-    return false;
-  }
-  auto const kind = found.text(0, 0);
-  if (kind != "r" && kind != "p")
-    at.fail("table", table.table, "it is no table", "name a table in the manifest");
-  else if (found.boolean(0, 1))
-    at.fail("table", table.table, "it is a partition", "name its partitioned parent in the manifest");
-  else if (found.text(0, 2) != "p")
-    at.fail("table", table.table, "it is unlogged: its changes are not in the WAL",
-            "ALTER TABLE " + qualified + " SET LOGGED");
-  else
-    at.pass("table", table.table, "exists");
-  if (found.boolean(0, 6))
-    at.fail("inheritance", table.table,
-            "it inherits, or others inherit from it: rows would be copied twice or not"
-            " at all",
-            "turn the inheritance into partitions, or leave the table out");
-  else
-    at.pass("inheritance", table.table, "none");
-  if (found.boolean(0, 4))
-    at.fail("row_security", table.table, "row security is forced: the engine would see only some rows",
-            "ALTER TABLE " + qualified + " NO FORCE ROW LEVEL SECURITY");
-  else if (found.boolean(0, 3))
-    at.warn("row_security", table.table, "it has row security: policies are not brought to the shards",
-            "create the policies on the shards before reads move there");
-  else
-    at.pass("row_security", table.table, "none");
-  if (found.text(0, 5) == "n")
-    at.fail("replica_identity", table.table, "it is NOTHING: updates and deletes would not be decoded",
-            "ALTER TABLE " + qualified + " REPLICA IDENTITY DEFAULT");
-  else
-    at.pass("replica_identity", table.table, "updates and deletes name the row");
-  return true;
+  if (found.empty()) return std::nullopt;
+  return relation_facts{.kind = std::string(found.text(0, 0)),
+                        .persistence = std::string(found.text(0, 2)),
+                        .replica_identity = std::string(found.text(0, 5)),
+                        .is_partition = found.boolean(0, 1),
+                        .has_row_security = found.boolean(0, 3),
+                        .forces_row_security = found.boolean(0, 4),
+                        .takes_part_in_inheritance = found.boolean(0, 6)};
+}
+
+void check_kind(context const& at, table_manifest const& table, std::string const& qualified,
+                relation_facts const& facts) {
+  if (facts.kind != "r" && facts.kind != "p")
+    return at.fail("table", table.table, "it is no table", "name a table in the manifest");
+  if (facts.is_partition)
+    return at.fail("table", table.table, "it is a partition", "name its partitioned parent in the manifest");
+  if (facts.persistence != "p")
+    return at.fail("table", table.table, "it is unlogged: its changes are not in the WAL",
+                   "ALTER TABLE " + qualified + " SET LOGGED");
+  at.pass("table", table.table, "exists");
+}
+
+void check_inheritance(context const& at, table_manifest const& table, relation_facts const& facts) {
+  if (!facts.takes_part_in_inheritance) return at.pass("inheritance", table.table, "none");
+  at.fail("inheritance", table.table,
+          "it inherits, or others inherit from it: rows would be copied twice or not at all",
+          "turn the inheritance into partitions, or leave the table out");
+}
+
+void check_row_security(context const& at, table_manifest const& table, std::string const& qualified,
+                        relation_facts const& facts) {
+  if (facts.forces_row_security)
+    return at.fail("row_security", table.table, "row security is forced: the engine would see only some rows",
+                   "ALTER TABLE " + qualified + " NO FORCE ROW LEVEL SECURITY");
+  if (facts.has_row_security)
+    return at.warn("row_security", table.table, "it has row security: policies are not brought to the shards",
+                   "create the policies on the shards before reads move there");
+  at.pass("row_security", table.table, "none");
+}
+
+void check_replica_identity(context const& at, table_manifest const& table, std::string const& qualified,
+                            relation_facts const& facts) {
+  if (facts.replica_identity != "n")
+    return at.pass("replica_identity", table.table, "updates and deletes name the row");
+  at.fail("replica_identity", table.table, "it is NOTHING: updates and deletes would not be decoded",
+          "ALTER TABLE " + qualified + " REPLICA IDENTITY DEFAULT");
 }
 
 void check_primary_key(context const& at, table_manifest const& table, std::string const& qualified) {
@@ -72,14 +92,16 @@ void check_primary_key(context const& at, table_manifest const& table, std::stri
   if (key.empty())
     return at.fail("primary_key", table.table, "it has no primary key",
                    "ALTER TABLE " + qualified + " ADD PRIMARY KEY (...)");
-  if (key == table.key) return at.pass("primary_key", table.table, '(' + joined(key) + ')');
+  if (key == table.key)
+    return at.pass("primary_key", table.table, absl::StrCat("(", absl::StrJoin(key, ", "), ")"));
   at.fail("primary_key", table.table,
-          "it is (" + joined(key) + "), the manifest says (" + joined(table.key) + ')',
+          absl::StrCat("it is (", absl::StrJoin(key, ", "), "), the manifest says (",
+                       absl::StrJoin(table.key, ", "), ")"),
           "correct the manifest's key");
 }
 
-// F1. A domain's checks hold on each node by themselves; for the slot only the type under it matters, and for
-// an enum its label.
+// F1. Each node checks a domain's constraints by itself. For the slot only the type under the domain matters,
+// and for an enum its label.
 constexpr std::string_view key_column_sql =
     "SELECT a.attnotnull, coalesce(l.collisdeterministic, true), format_type(a.atttypid, a.atttypmod), "
     "u.type, u.is_enum FROM pg_attribute a"
@@ -220,7 +242,15 @@ void check_identity(context const& at, table_manifest const& table, std::string 
 
 bool check_table(context const& at, table_manifest const& table) {
   auto const qualified = names::quoted_table(table.table);
-  if (!check_kind(at, table, qualified)) return false;
+  auto const facts = read_relation(at, qualified);
+  if (!facts) {
+    at.fail("table", table.table, "there is no such table on the source", "correct the manifest's table");
+    return false;
+  }
+  check_kind(at, table, qualified, *facts);
+  check_inheritance(at, table, *facts);
+  check_row_security(at, table, qualified, *facts);
+  check_replica_identity(at, table, qualified, *facts);
   check_primary_key(at, table, qualified);
   for (auto const& column : table.shard_key) check_shard_key_column(at, table, qualified, column);
   for (auto const& lookup : table.lookups)

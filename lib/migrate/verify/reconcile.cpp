@@ -1,10 +1,10 @@
 #include "shardway/migrate/verify/reconcile.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/repair_row.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/migrate/verify/verify.hpp"
 #include "shardway/pg/connect.hpp"
 
@@ -14,8 +14,6 @@ inline namespace v0 {
 using namespace migrate;
 using namespace migrate::verify;
 namespace {
-
-using std::chrono::steady_clock;
 
 constexpr int idle_checks_max = 5;  // checks without a repair: then the row is left alone
 constexpr int checks_max = 20;      // of a row that is repaired and differs again
@@ -87,7 +85,7 @@ class group_repair {
       }
       if (repairs_.size() > before) continue;
       ++idle;
-      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      sleep_for(std::chrono::milliseconds{20});
     }
     return success();
   }
@@ -106,7 +104,7 @@ class group_repair {
                                .target_shard = shard,
                                .authority = authority,
                                .catalog = nodes_.source()};
-    BOOST_OUTCOME_TRY(auto kind, repair_once(repair, token_, steady_clock::now() + options_.recheck_wait));
+    BOOST_OUTCOME_TRY(auto kind, repair_once(repair, token_, steady_now() + options_.recheck_wait));
     if (!kind.empty())
       repairs_.push_back({.relation = row.table->manifest.table,
                           .node = difference.node,

@@ -1,7 +1,6 @@
 #include "lib/migrate/verify/repair_row.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -9,6 +8,7 @@
 #include "lib/migrate/verify/sql.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/certificate.hpp"
 
@@ -88,8 +88,8 @@ result<bool> wait_for_running(session& node, steady_clock::time_point until) {
                       node.query({.sql = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8",
                                   .parameters = {std::string(last.text(0, 0))}}));
     if (done.boolean(0, 0)) return true;
-    if (steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(milliseconds{2});
+    if (steady_now() >= until) return false;
+    sleep_for(milliseconds{2});
   }
 }
 
@@ -210,9 +210,8 @@ result<std::string> try_repair(repair_target const& repair, std::int64_t token,
   stop_point("repair_after_look");
   if (repair.authority) {
     // Locks are held here, so what runs long has been waited for before.
-    BOOST_OUTCOME_TRY(
-        auto const shown,
-        wait_for_running(*repair.authority, std::min(until, steady_clock::now() + milliseconds{500})));
+    BOOST_OUTCOME_TRY(auto const shown,
+                      wait_for_running(*repair.authority, std::min(until, steady_now() + milliseconds{500})));
     if (!shown) return std::string();
     BOOST_OUTCOME_TRY(wanted, read_authority(repair));
   }

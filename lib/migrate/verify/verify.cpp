@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "lib/migrate/verify/read_keys.hpp"
@@ -10,6 +9,7 @@
 #include "lib/migrate/verify/sql.hpp"
 #include "lib/migrate/verify/verify_nodes.hpp"
 #include "lib/migrate/wave/flip.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/catalog/certificate.hpp"
 
 namespace shardway {
@@ -61,7 +61,7 @@ class table_verification {
                       nodes_.source().query({.sql = bounds_sql(table_, options_.range_rows)}));
     key_range range;
     for (std::size_t i = 0; i <= bounds.size(); ++i) {
-      is_whole_ = steady_clock::now() < until_;
+      is_whole_ = steady_now() < until_;
       if (!is_whole_) break;
       range.upper = i < bounds.size() ? text_value(std::string(bounds.text(i, 0))) : text_value();
       if (range.upper && range.upper == range.lower) continue;  // many rows under one leading key
@@ -135,7 +135,7 @@ class table_verification {
     found_.rechecked = static_cast<std::int64_t>(checks_.size());
     for (;;) {
       auto const keys = undecided();
-      if (keys.empty() || steady_clock::now() >= until_) return success();
+      if (keys.empty() || steady_now() >= until_) return success();
       BOOST_OUTCOME_TRY(auto const arrived,
                         nodes_.wait_for_streams(now_, std::min(options_.recheck_wait, left())));
       if (!arrived) return success();  // what is left stays undecided
@@ -148,7 +148,7 @@ class table_verification {
   }
 
   std::chrono::milliseconds left() const {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(until_ - steady_clock::now());
+    return std::chrono::duration_cast<std::chrono::milliseconds>(until_ - steady_now());
   }
 
   result<> check_keys(std::vector<std::vector<std::string>> const& keys) {
@@ -209,7 +209,7 @@ result<std::vector<table_verdict>> verify_group(engine_nodes const& fleet, gener
                  "verify options: range_rows, recheck_limit and named_max must be above 0");
   if (!now.find_group(group)) return error(error_code::invalid_argument, "there is no group " + group);
   BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(fleet));
-  auto const until = steady_clock::now() + options.deadline;
+  auto const until = steady_now() + options.deadline;
   std::vector<table_verdict> verdicts;
   for (auto const& table : now.tables) {
     if (table.manifest.group != group) continue;

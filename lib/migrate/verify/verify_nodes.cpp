@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <future>
-#include <thread>
 
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/progress.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -48,8 +48,8 @@ result<bool> passed(session& target, std::string const& stream, lsn wanted,
     BOOST_OUTCOME_TRY(auto const answer, target.query(read_progress_statement(stream)));
     BOOST_OUTCOME_TRY(auto const position, parse_progress(answer));
     if (position.applied >= wanted) return true;
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    if (steady_now() >= until) return false;
+    sleep_for(std::chrono::milliseconds{5});
   }
 }
 
@@ -61,7 +61,7 @@ bool is_mirrored(generation const& now) {
 }  // namespace
 
 result<bool> verify_nodes::wait_for_streams(generation const& now, std::chrono::milliseconds limit) {
-  auto const until = std::chrono::steady_clock::now() + limit;
+  auto const until = steady_now() + limit;
   BOOST_OUTCOME_TRY(auto const source_end, wave::current_lsn(*source_));
   std::vector<lsn> shard_ends;
   for (auto const& shard : shards_) {

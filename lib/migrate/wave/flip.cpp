@@ -4,7 +4,11 @@
 #include <random>
 #include <thread>
 
+#include <absl/strings/str_join.h>
+
 #include "lib/protocol/progress.hpp"
+#include "lib/store/first_error.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -12,10 +16,9 @@ namespace migrate::wave {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
-// Everyone who holds a lock on the lock relation that EXCLUSIVE waits for: a dump's ACCESS SHARE is none.
-// Prepared transactions have no session.
+// Everyone who holds a lock that EXCLUSIVE waits for. A dump's ACCESS SHARE is no such lock. Prepared
+// transactions have no session.
 result<std::vector<std::string>> read_blockers(session& node, std::string const& group) {
   BOOST_OUTCOME_TRY(
       auto const found,
@@ -52,28 +55,23 @@ std::vector<statement> flip_statements(flip_request const& request, std::int64_t
   return statements;
 }
 
-// One flush. COMMIT after a failed statement rolls back, so no exit leaves the lock behind.
+// One flush. After a failed statement, COMMIT rolls back: no exit leaves the lock behind.
 result<> try_flip(session& node, flip_request const& request, std::int64_t token, milliseconds lock_timeout) {
   auto const statements = flip_statements(request, token, lock_timeout);
   BOOST_OUTCOME_TRY(auto const answers,
-                    node.flush(statements, steady_clock::now() + lock_timeout + std::chrono::seconds{10}));
-  for (auto const& answer : answers)
-    if (!answer) return answer.error();
-  return success();
+                    node.flush(statements, steady_now() + lock_timeout + std::chrono::seconds{10}));
+  return first_error(answers);
 }
 
 void jitter(milliseconds up_to) {
   thread_local std::minstd_rand random{std::random_device{}()};
-  std::this_thread::sleep_for(
-      milliseconds{std::uniform_int_distribution<long>(1, std::max<long>(1, up_to.count()))(random)});
+  sleep_for(milliseconds{std::uniform_int_distribution<long>(1, std::max<long>(1, up_to.count()))(random)});
 }
 
 error spent(session& node, std::string const& group, std::vector<std::string> const& blockers) {
-  std::string who;
-  for (auto const& blocker : blockers) who += (who.empty() ? "" : "; ") + blocker;
+  auto const who = blockers.empty() ? std::string("nobody now") : absl::StrJoin(blockers, "; ");
   return error(error_code::stall_budget_spent,
-               "the fence of group " + group +
-                   " could not be locked within the budget; held by: " + (who.empty() ? "nobody now" : who),
+               "the fence of group " + group + " could not be locked within the budget; held by: " + who,
                "end the transactions named, or run the wave again when they have ended")
       .at_node(node.identity().name);
 }
@@ -81,16 +79,15 @@ error spent(session& node, std::string const& group, std::vector<std::string> co
 }  // namespace
 
 result<> flip_within(session& node, flip_request const& request, std::int64_t token,
-                     milliseconds lock_timeout, steady_clock::time_point until,
-                     std::vector<std::string>& blockers) {
+                     milliseconds lock_timeout, steady_time until, std::vector<std::string>& blockers) {
   for (;;) {
     auto const tried = try_flip(node, request, token, lock_timeout);
     if (tried) return success();
     if (tried.error().sqlstate() != "55P03") return tried.error();
     BOOST_OUTCOME_TRY(auto now_holding, read_blockers(node, request.group));
     if (!now_holding.empty()) blockers = std::move(now_holding);
-    // Between two tries the writers that queued behind the lock pass.
-    if (steady_clock::now() + lock_timeout >= until) return spent(node, request.group, blockers);
+    // Between two tries, the writers that queued behind the lock pass.
+    if (steady_now() + lock_timeout >= until) return spent(node, request.group, blockers);
     jitter(lock_timeout);
   }
 }
@@ -102,15 +99,14 @@ result<std::vector<fence_row>> read_fence(session& node, std::string const& grou
 
 std::vector<fence_row> cut_by_fence(std::vector<fence_row> const& fence,
                                     std::vector<slot_range> const& ranges) {
-  std::vector<fence_row> parts;
+  std::vector<fence_row> cut;
   for (auto const& range : ranges)
     for (auto const& row : fence)
       if (row.slots.overlaps(range)) {
-        auto part = row;
-        part.slots = {std::max(row.slots.first, range.first), std::min(row.slots.last, range.last)};
-        parts.push_back(std::move(part));
+        cut.push_back(row);
+        cut.back().slots = {std::max(row.slots.first, range.first), std::min(row.slots.last, range.last)};
       }
-  return parts;
+  return cut;
 }
 
 result<std::int64_t> write_marker(session& node, std::string const& wave, std::int64_t token) {
@@ -119,27 +115,25 @@ result<std::int64_t> write_marker(session& node, std::string const& wave, std::i
                                           marker_statement(wave),
                                           {.sql = "COMMIT"}};
   BOOST_OUTCOME_TRY(auto const answers, node.flush(statements));
-  for (auto const& answer : answers)
-    if (!answer) return answer.error();
+  BOOST_OUTCOME_TRYV(first_error(answers));
   return answers[2].value().integer(0, 0);
 }
 
-result<> await_marker(session& node, std::string const& stream, std::int64_t marker,
-                      steady_clock::time_point until) {
+result<> await_marker(session& node, std::string const& stream, std::int64_t marker, steady_time until) {
   for (;;) {
     // A node that has stopped answering must not hold the wave past its budget.
     BOOST_OUTCOME_TRY(auto const answer,
                       node.query(read_progress_statement(stream), until + std::chrono::milliseconds{500}));
-    BOOST_OUTCOME_TRY(auto const at, parse_progress(answer));
-    if (at.marker >= marker) return success();
-    if (steady_clock::now() >= until)
+    BOOST_OUTCOME_TRY(auto const progress, parse_progress(answer));
+    if (progress.marker >= marker) return success();
+    if (steady_now() >= until)
       return error(error_code::stall_budget_spent,
                    "stream " + stream + " had not passed the marker within the budget; it was at " +
-                       at.applied.to_string(),
+                       progress.applied.to_string(),
                    "look at the stream's lag and errors with `shardway migrate status`, then run the wave "
                    "again")
           .at_node(node.identity().name);
-    std::this_thread::sleep_for(std::chrono::microseconds{500});
+    sleep_for(std::chrono::microseconds{500});
   }
 }
 

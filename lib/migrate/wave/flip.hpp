@@ -7,6 +7,7 @@
 
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/result.hpp"
 #include "shardway/store/session.hpp"
 
@@ -31,7 +32,7 @@ struct flip_request {
 /// back. Appends who held it. Errors: `stall_budget_spent` naming the blockers; `not_leader`; those of the
 /// connection.
 result<> flip_within(session& node, flip_request const&, std::int64_t token,
-                     std::chrono::milliseconds lock_timeout, std::chrono::steady_clock::time_point until,
+                     std::chrono::milliseconds lock_timeout, steady_time until,
                      std::vector<std::string>& blockers);
 
 result<std::vector<fence_row>> read_fence(session& node, std::string const& group);
@@ -45,8 +46,7 @@ result<std::int64_t> write_marker(session& node, std::string const& wave, std::i
 
 /// Waits until the newest progress row of the stream on the node has passed the marker.
 /// Errors: `stall_budget_spent` with how far the stream was; `deadline_exceeded` if the node does not answer.
-result<> await_marker(session& node, std::string const& stream, std::int64_t marker,
-                      std::chrono::steady_clock::time_point until);
+result<> await_marker(session& node, std::string const& stream, std::int64_t marker, steady_time until);
 
 /// pg_current_wal_insert_lsn().
 result<lsn> current_lsn(session& node);

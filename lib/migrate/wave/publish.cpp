@@ -2,7 +2,6 @@
 
 #include <iterator>
 
-#include "lib/migrate/nodes/json_text.hpp"
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/store/in_parallel.hpp"
 #include "shardway/catalog/generation_store.hpp"

@@ -1,5 +1,5 @@
 // What a wave did, as a JSON document.
-#include "lib/migrate/nodes/json_text.hpp"
+#include "lib/migrate/nodes/json.hpp"
 #include "shardway/migrate/wave/wave.hpp"
 
 namespace shardway {
@@ -15,27 +15,26 @@ std::uint32_t slot_count(wave_plan const& plan) {
   return count;
 }
 
+nodes::json steps_json(std::vector<wave_step_time> const& steps) {
+  auto milliseconds = nodes::json::object();
+  for (auto const& step : steps) milliseconds[step.step] = static_cast<double>(step.took.count()) / 1000.0;
+  return milliseconds;
+}
+
 }  // namespace
 
 std::string to_json(wave_report const& report) {
-  nodes::json_object steps;
-  for (auto const& step : report.steps)
-    steps.real(step.step, static_cast<double>(step.took.count()) / 1000.0);
-  nodes::json_object document;
-  document.text("wave", report.plan.wave)
-      .text("group", report.plan.group)
-      .text("direction", name(report.plan.direction));
-  document.boolean("committed", report.committed);
-  document.raw("why_aborted",
-               report.why_aborted ? nodes::json_string(report.why_aborted->to_string()) : "null");
-  document.number("slots", slot_count(report.plan)).number("epoch", report.plan.after.value());
-  document.number("generation", static_cast<std::int64_t>(report.published.number))
-      .raw("steps_ms", steps.str());
-  return document
-      .raw("blockers",
-           nodes::json_array(report.blockers,
-                             [](std::string const& blocker) { return nodes::json_string(blocker); }))
-      .str();
+  nodes::json const document{{"wave", report.plan.wave},
+                             {"group", report.plan.group},
+                             {"direction", name(report.plan.direction)},
+                             {"committed", report.committed},
+                             {"why_aborted", nodes::failure_json(report.why_aborted)},
+                             {"slots", slot_count(report.plan)},
+                             {"epoch", report.plan.after.value()},
+                             {"generation", report.published.number},
+                             {"steps_ms", steps_json(report.steps)},
+                             {"blockers", report.blockers}};
+  return nodes::to_text(document);
 }
 
 }  // namespace v0

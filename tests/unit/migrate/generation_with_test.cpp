@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "lib/migrate/controller/parts.hpp"
+#include "lib/migrate/controller/next_generation.hpp"
 #include "sample_generation.hpp"
 #include "support/value_of.hpp"
 

@@ -1,10 +1,12 @@
 #include "shardway/observe/call_report.hpp"
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 namespace {
 
 using namespace shardway;
+using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -66,13 +68,36 @@ TEST(proposed_groups, leave_out_tables_that_meet_now_and_then) {
 TEST(call_reports, are_json) {
   call_report seen;
   seen.tables = {{"shop.\"odd\"", counts(call_shape::crosses_groups, 2), {}}};
+  seen.sites = {{"shop.orders", "a.cpp:1:f", call_kind::execute, call_operation::remove,
+                 counts(call_shape::single_shard, 3)}};
   seen.together = {{{"a", "b"}, 10}};
-  auto const text = to_json(seen);
-  EXPECT_THAT(
-      text,
-      HasSubstr(
-          R"("table": "shop.\"odd\"", "calls": 2, "single_shard": 0, "without_key": 0, "crosses_shards": 0, "crosses_groups": 2)"));
-  EXPECT_THAT(text, HasSubstr(R"("written_together": [{"tables": ["a", "b"], "transactions": 10}])"));
+  seen.other_transactions = 4;
+  auto const none = json::parse(
+      R"({"calls": 0, "single_shard": 0, "without_key": 0, "crosses_shards": 0, "crosses_groups": 0,
+          "not_known": 0, "unlisted": 0})");
+  auto table = none, site = none;
+  table.update({{"table", "shop.\"odd\""}, {"calls", 2}, {"crosses_groups", 2}, {"other_call_sites", none}});
+  site.update(
+      {{"table", "shop.orders"}, {"site", "a.cpp:1:f"}, {"call", "execute"}, {"statement", "delete"}});
+  site.update({{"calls", 3}, {"single_shard", 3}});
+  json const expected{{"tables", {table}},
+                      {"call_sites", {site}},
+                      {"written_together", {{{"tables", {"a", "b"}}, {"transactions", 10}}}},
+                      {"other_tables", none},
+                      {"other_transactions", 4}};
+  EXPECT_EQ(json::parse(to_json(seen)), expected);
+}
+
+TEST(call_reports, name_a_table_before_its_numbers) {
+  call_report seen;
+  seen.tables = {{"shop.orders", counts(call_shape::unlisted, 1), {}}};
+  EXPECT_THAT(to_json(seen), HasSubstr(R"({"table":"shop.orders","calls":1,"single_shard":0,)"));
+}
+
+TEST(call_reports, replace_what_is_no_utf8) {
+  call_report seen;
+  seen.sites = {{"shop.orders", "label \xff", call_kind::read, call_operation::select, {}}};
+  EXPECT_EQ(json::parse(to_json(seen)).at("call_sites").at(0).at("site"), "label \xef\xbf\xbd");
 }
 
 }  // namespace

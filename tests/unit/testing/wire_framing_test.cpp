@@ -26,8 +26,8 @@ std::string untyped(std::uint32_t code, std::string const& body = {}) {
 
 std::vector<wire_message> split(message_splitter& splitter, std::string const& bytes, std::size_t piece) {
   std::vector<wire_message> messages;
-  for (std::size_t at = 0; at < bytes.size(); at += piece) {
-    splitter.feed(std::string_view(bytes).substr(at, piece));
+  for (std::size_t offset = 0; offset < bytes.size(); offset += piece) {
+    splitter.feed(std::string_view(bytes).substr(offset, piece));
     while (auto message = splitter.next()) messages.push_back(*message);
   }
   return messages;

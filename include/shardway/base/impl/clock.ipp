@@ -1,6 +1,7 @@
 // Bodies of clock.hpp. Linux: libstdc++ and libc++ both read CLOCK_MONOTONIC for steady_clock.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 
 #include <sys/random.h>
@@ -21,16 +22,37 @@ class machine_clock final : public clock_source {
   void sleep_until(steady_time until) const override {
     auto const since = until.time_since_epoch();
     auto const seconds = std::chrono::floor<std::chrono::seconds>(since);
-    timespec const at{static_cast<time_t>(seconds.count()),
-                      static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
-    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    timespec const wake_time{static_cast<time_t>(seconds.count()),
+                             static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake_time, nullptr) == EINTR) {
     }
   }
 };
 
+namespace clock_detail {
+inline machine_clock const machine{};
+inline std::atomic<clock_source const*> replaced{nullptr};  // nothing: the machine's
+}  // namespace clock_detail
+
 inline clock_source const& system_clock_source() noexcept {
-  static machine_clock const clock;
-  return clock;
+  auto const* replaced = clock_detail::replaced.load(std::memory_order_acquire);
+  return replaced ? *replaced : clock_detail::machine;
+}
+
+inline steady_time steady_now() noexcept { return system_clock_source().now(); }
+
+inline void sleep_for(std::chrono::nanoseconds duration) {
+  auto const& clock = system_clock_source();
+  clock.sleep_until(clock.now() + duration);
+}
+
+inline clock_replacement::clock_replacement(clock_source const& clock) noexcept {
+  auto const* before = clock_detail::replaced.exchange(&clock, std::memory_order_acq_rel);
+  ensure(before == nullptr, "one clock replaces the machine's at a time");
+}
+
+inline clock_replacement::~clock_replacement() {
+  clock_detail::replaced.store(nullptr, std::memory_order_release);
 }
 
 inline void fill_random(std::uint8_t* bytes, std::size_t count) noexcept {

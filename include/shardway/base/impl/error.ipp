@@ -78,21 +78,21 @@ inline bool is_retryable(error_code code) noexcept { return error_table::of(code
 inline bool needs_reconnect(error_code code) noexcept { return error_table::of(code).reconnect; }
 inline bool needs_operator(error_code code) noexcept { return error_table::of(code).person; }
 
-struct error::parts {
+struct error::impl {
   error_code code;
   std::string message, hint, node, sqlstate, server_detail;
 };
 
 inline error::error(error_code code, std::string message, std::string hint)
-    : parts_(std::make_shared<parts>(parts{code, std::move(message), std::move(hint), {}, {}, {}})) {}
+    : impl_(std::make_shared<impl>(impl{code, std::move(message), std::move(hint), {}, {}, {}})) {}
 
-inline error::parts const& error::get() const noexcept {
-  static parts const none{error_code::internal, {}, {}, {}, {}, {}};
-  return parts_ ? *parts_ : none;
+inline error::impl const& error::get() const noexcept {
+  static impl const none{error_code::internal, {}, {}, {}, {}, {}};
+  return impl_ ? *impl_ : none;
 }
 
 /// A copy that may be changed before it is shared.
-inline std::shared_ptr<error::parts> error::own() const { return std::make_shared<parts>(get()); }
+inline std::shared_ptr<error::impl> error::own() const { return std::make_shared<impl>(get()); }
 
 inline error_code error::code() const noexcept { return get().code; }
 inline std::string const& error::message() const noexcept { return get().message; }
@@ -105,7 +105,7 @@ inline error error::at_node(std::string node) const {
   auto copy = own();
   copy->node = std::move(node);
   error made;
-  made.parts_ = std::move(copy);
+  made.impl_ = std::move(copy);
   return made;
 }
 
@@ -113,7 +113,7 @@ inline error error::with_hint(std::string hint) const {
   auto copy = own();
   copy->hint = std::move(hint);
   error made;
-  made.parts_ = std::move(copy);
+  made.impl_ = std::move(copy);
   return made;
 }
 
@@ -122,7 +122,7 @@ inline error error::with_server(std::string sqlstate, std::string detail) const 
   copy->sqlstate = std::move(sqlstate);
   copy->server_detail = std::move(detail);
   error made;
-  made.parts_ = std::move(copy);
+  made.impl_ = std::move(copy);
   return made;
 }
 
@@ -130,7 +130,7 @@ inline error error::while_doing(std::string_view what) const {
   auto copy = own();
   copy->message.insert(0, std::string{what} + ": ");
   error made;
-  made.parts_ = std::move(copy);
+  made.impl_ = std::move(copy);
   return made;
 }
 

@@ -12,8 +12,8 @@ namespace lsn_text {
 inline void append_hex(std::string& text, std::uint32_t value) {
   char digits[8];
   auto const end = std::to_chars(digits, digits + sizeof digits, value, 16).ptr;
-  for (char const* at = digits; at != end; ++at)
-    text.push_back(*at >= 'a' ? static_cast<char>(*at - 'a' + 'A') : *at);
+  for (char const* digit = digits; digit != end; ++digit)
+    text.push_back(*digit >= 'a' ? static_cast<char>(*digit - 'a' + 'A') : *digit);
 }
 
 /// One half: 1 to 8 hexadecimal digits and nothing else.

@@ -55,20 +55,20 @@ struct apply_report {
   std::uint64_t generation{};
 };
 
-/// Puts our objects on every node, reads the tables' shapes and publishes the generation that the manifests
-/// say: new tables in stage observing. Takes the lease for as long as it runs. Errors: `lease_held` (a
-/// controller runs: it takes the manifests by a request of kind apply), `manifest_invalid` (a change that is
-/// not allowed), `precondition_failed`, `unknown_table`.
+/// Installs shardway on every node, reads the tables' columns and publishes the generation that the manifests
+/// describe, with new tables in stage observing. Holds the lease meanwhile. Errors: `lease_held` (a
+/// controller runs: send it a request of kind apply), `manifest_invalid` (a change that is not allowed),
+/// `precondition_failed`, `unknown_table`.
 result<apply_report> apply_manifests(controller_options const&, std::vector<table_manifest> const&);
 
 /// Thread safety: not safe, but `run` may be stopped from any thread. Lifetime: the destructor stops all
 /// threads and releases the lease.
 ///
-/// Requests (`shardway.request`), by kind and arguments:
-/// advance {group, to}: to the stage, step by step; done when it is there · guard {group, mode:
-/// recording|refusing} · verify {group} · gates {group} · wave {group, percent, approved_by} · rollback
-/// {group, shard?, approved_by} · finalize {group, approved_by} · reconcile {group} · pause {} and resume {}
-/// (the copy) · apply {documents: [text]}.
+/// Requests (`shardway.request`), by kind and arguments; others are refused. advance {group, to}: stage by
+/// stage, done when it is there · guard {group, mode: refusing} · verify {group} · gates {group} · wave
+/// {group, percent, approved_by} · rollback {group, shard?, approved_by} · finalize {group, approved_by} ·
+/// reconcile {group} · pause {} and resume {} (the copy) · apply {documents: [text], migration?: text} ·
+/// lookup {table, name, do: build|check|repair}.
 class controller {
  public:
   /// Takes the lease, raises the token on every node, finishes or undoes unfinished waves, starts the engine.
@@ -81,9 +81,9 @@ class controller {
   result<> run(std::stop_token);
 
  private:
-  struct parts;
-  explicit controller(std::unique_ptr<parts>);
-  std::unique_ptr<parts> parts_;
+  struct impl;
+  explicit controller(std::unique_ptr<impl>);
+  std::unique_ptr<impl> impl_;
 };
 
 }  // namespace v0

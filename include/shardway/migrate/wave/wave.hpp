@@ -59,7 +59,7 @@ struct wave_report {
 };
 std::string to_json(wave_report const&);
 
-/// Runs a wave, forward or back. The lines of `lib/migrate/wave.cpp` are the steps of the protocol.
+/// Runs a wave, forward or back. The lines of `lib/migrate/wave/wave.cpp` are the steps of the protocol.
 ///
 /// Preconditions: every gate is green (`wave_gates`); the caller holds the lease with `token`, which stands
 /// on every node. Errors: `not_leader` (another controller decides), `node_unreachable` and `connection_lost`

@@ -1,4 +1,4 @@
-// A hash table of a fixed size that is only ever added to: looking up takes no lock.
+// A hash table of fixed size. Entries are added and never removed, so a search takes no lock.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// An entry has a member `hash`. Thread safety: shared use is safe. Lifetime: entries stay where they are as
-/// long as the table.
+/// An entry has a member `hash`. Thread safety: shared use is safe. Lifetime: an entry keeps its address as
+/// long as the table lives.
 template <class Entry>
 class insert_only_table {
  public:
@@ -23,8 +23,8 @@ class insert_only_table {
         mask_(std::bit_ceil(entries_max * 2) - 1),
         places_(new std::atomic<Entry*>[mask_ + 1] {}) {}
 
-  /// The entry with this hash for which `is` says yes; else a new one from `make`, or nothing if the table is
-  /// full.
+  /// The entry with this hash for which `is` returns true. Without one, a new entry from `make`, or null if
+  /// the table is full.
   template <class Is, class Make>
   Entry* find_or_add(std::uint64_t hash, Is const& is, Make const& make) {
     if (auto* found = find(hash, is)) return found;
@@ -34,9 +34,9 @@ class insert_only_table {
     if (owned_.size() >= entries_max_) return nullptr;
     owned_.push_back(make());
     auto* fresh = owned_.back().get();
-    auto at = hash & mask_;
-    while (places_[at].load(std::memory_order_relaxed)) at = (at + 1) & mask_;
-    places_[at].store(fresh, std::memory_order_release);
+    auto place = hash & mask_;
+    while (places_[place].load(std::memory_order_relaxed)) place = (place + 1) & mask_;
+    places_[place].store(fresh, std::memory_order_release);
     if (owned_.size() >= entries_max_) full_.store(true, std::memory_order_relaxed);
     return fresh;
   }
@@ -48,11 +48,11 @@ class insert_only_table {
   }
 
  private:
-  // At most half of the places are taken, so that there is an empty one to end at.
+  // At most half of the places are taken, so every search ends at an empty one.
   template <class Is>
   Entry* find(std::uint64_t hash, Is const& is) const {
-    for (auto at = hash & mask_;; at = (at + 1) & mask_) {
-      auto* held = places_[at].load(std::memory_order_acquire);
+    for (auto place = hash & mask_;; place = (place + 1) & mask_) {
+      auto* held = places_[place].load(std::memory_order_acquire);
       if (!held || (held->hash == hash && is(*held))) return held;
     }
   }
@@ -61,7 +61,7 @@ class insert_only_table {
   std::size_t const mask_;
   std::unique_ptr<std::atomic<Entry*>[]> places_;
   std::atomic<bool> full_{};
-  mutable std::mutex mutex_;  ///< of owned_, and of adding
+  mutable std::mutex mutex_;  ///< guards owned_ and the adding of entries
   std::vector<std::unique_ptr<Entry>> owned_;
 };
 

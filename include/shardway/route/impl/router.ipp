@@ -12,27 +12,27 @@ namespace shardway {
 inline namespace v0 {
 namespace routing {
 
-inline std::uint64_t eight_bytes(char const* at) noexcept {
+inline std::uint64_t eight_bytes(char const* bytes) noexcept {
   std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
+  std::memcpy(&word, bytes, sizeof word);
   return word;
 }
 
-/// Of a table's name, for the index of one snapshot: nothing stored follows from it. Two words at once, the
-/// last ones overlapping.
+/// The hash of a table's name. It serves the index of one snapshot only; nothing stored depends on it. It
+/// reads two words per step; the last words overlap.
 inline std::uint64_t hash_of_name(std::string_view name) noexcept {
   constexpr std::uint64_t one = 0x9E3779B97F4A7C15ULL, other = 0xC2B2AE3D27D4EB4FULL;
   auto const mixed = [](std::uint64_t word) { return word ^ (word >> 31); };
-  auto const* at = name.data();
+  auto const* rest = name.data();
   auto left = name.size();
   std::uint64_t sum = left * one;
-  for (; left > 16; at += 16, left -= 16)
-    sum = mixed((sum ^ eight_bytes(at)) * one + eight_bytes(at + 8) * other);
+  for (; left > 16; rest += 16, left -= 16)
+    sum = mixed((sum ^ eight_bytes(rest)) * one + eight_bytes(rest + 8) * other);
   if (left >= 8) {
-    sum += mixed(eight_bytes(at) * one) + eight_bytes(at + left - 8) * other;
+    sum += mixed(eight_bytes(rest) * one) + eight_bytes(rest + left - 8) * other;
   } else {
     std::uint64_t word = 0;
-    for (; left > 0; --left) word = word << 8 | static_cast<unsigned char>(at[left - 1]);
+    for (; left > 0; --left) word = word << 8 | static_cast<unsigned char>(rest[left - 1]);
     sum += mixed(word * one);
   }
   sum = mixed(sum) * one;
@@ -41,8 +41,8 @@ inline std::uint64_t hash_of_name(std::string_view name) noexcept {
 
 inline bool same_name(char const* a, char const* b, std::size_t size) noexcept {
   if (size < 8) return std::memcmp(a, b, size) == 0;
-  for (std::size_t at = 0; at + 8 < size; at += 8)
-    if (eight_bytes(a + at) != eight_bytes(b + at)) return false;
+  for (std::size_t offset = 0; offset + 8 < size; offset += 8)
+    if (eight_bytes(a + offset) != eight_bytes(b + offset)) return false;
   return eight_bytes(a + size - 8) == eight_bytes(b + size - 8);
 }
 
@@ -52,7 +52,7 @@ inline error no_table(std::string_view table) {
                "write a manifest for it, or name it as \"schema.table\""};
 }
 
-/// Why the key is not one of this table.
+/// The error that says why the key does not fit this table.
 inline error misfit(table_routes const& table, shard_key const& key) {
   if (table.reference)
     return error{error_code::shard_key_missing, table.table + " is a reference table: it has no shard key",
@@ -63,9 +63,8 @@ inline error misfit(table_routes const& table, shard_key const& key) {
     return error{error_code::shard_key_missing,
                  "no shard key was given for " + table.table +
                      (columns.empty() ? "" : ", which is routed by (" + columns + ")"),
-                 "give its value; `read_by` and `execute_by` find it by a lookup's column, `read_all` asks "
-                 "every node where the manifest's "
-                 "`reads.scatter` allows it"};
+                 "give its value. `read_by` and `execute_by` find the key through a lookup's column. "
+                 "`read_all` asks every node, where the manifest's `reads.scatter` allows it"};
   bool same = key.columns() == table.shard_key.size();
   for (std::size_t i = 0; same && i < key.columns(); ++i) same = key.type_of(i) == table.shard_key[i];
   if (same) return key.check().error();
@@ -101,9 +100,9 @@ inline void routing_snapshot::index_tables() {
   for (std::uint32_t index = 0; index < data_.tables.size(); ++index) {
     auto const& table = data_.tables[index];
     auto const hash = routing::hash_of_name(table.table);
-    auto at = static_cast<std::size_t>(hash) & (places - 1);
-    while (known_[at].name != nullptr) at = (at + 1) & (places - 1);
-    auto& made = known_[at];
+    auto place = static_cast<std::size_t>(hash) & (places - 1);
+    while (known_[place].name != nullptr) place = (place + 1) & (places - 1);
+    auto& made = known_[place];
     made = {static_cast<std::uint32_t>(hash >> 32),
             static_cast<std::uint32_t>(table.table.size()),
             table.table.data(),
@@ -120,8 +119,9 @@ inline void routing_snapshot::index_tables() {
 inline routing_snapshot::known_table const* routing_snapshot::known(std::string_view table) const noexcept {
   auto const hash = routing::hash_of_name(table);
   auto const tag = static_cast<std::uint32_t>(hash >> 32);
-  for (auto at = static_cast<std::size_t>(hash) & (known_.size() - 1);; at = (at + 1) & (known_.size() - 1)) {
-    auto const& one = known_[at];
+  auto const mask = known_.size() - 1;
+  for (auto place = static_cast<std::size_t>(hash) & mask;; place = (place + 1) & mask) {
+    auto const& one = known_[place];
     if (one.name == nullptr) return nullptr;
     if (one.tag == tag && one.name_size == table.size() &&
         routing::same_name(one.name, table.data(), table.size()))
@@ -163,7 +163,7 @@ inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) 
   return of_group(table.group, slot);
 }
 
-// Out of line, so that the way of every call needs no stack for it.
+// Out of line, so that the path of every call needs no stack for it.
 [[gnu::cold, gnu::noinline]] inline error routing_snapshot::refusal(std::string_view table,
                                                                     shard_key const& key) const {
   auto const* const found = find(table);

@@ -13,16 +13,17 @@ namespace key_bytes {
 
 inline constexpr std::size_t header = 5;  ///< of a column in a composite key: tag and length
 
-inline void put_big_endian(std::byte* at, std::uint64_t value, std::size_t width) noexcept {
-  for (std::size_t i = 0; i < width; ++i) at[i] = static_cast<std::byte>(value >> (8 * (width - 1 - i)));
+inline void put_big_endian(std::byte* destination, std::uint64_t value, std::size_t width) noexcept {
+  for (std::size_t i = 0; i < width; ++i)
+    destination[i] = static_cast<std::byte>(value >> (8 * (width - 1 - i)));
 }
 inline std::uint64_t get_big_endian(std::span<std::byte const> bytes) noexcept {
   std::uint64_t value = 0;
   for (auto const byte : bytes) value = (value << 8) | std::to_integer<std::uint64_t>(byte);
   return value;
 }
-inline void copy(std::byte* to, std::span<std::byte const> from) noexcept {
-  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+inline void copy(std::byte* destination, std::span<std::byte const> bytes) noexcept {
+  if (!bytes.empty()) std::memcpy(destination, bytes.data(), bytes.size());
 }
 
 }  // namespace key_bytes
@@ -94,12 +95,12 @@ inline bool shard_key::may_join(std::span<shard_key const> columns) noexcept {
 inline void shard_key::join(std::span<shard_key const> columns) {
   std::size_t size = 0;
   for (auto const& key : columns) size += key_bytes::header + key.size_;
-  auto* at = room_for(size);
+  auto* next = room_for(size);
   for (auto const& key : columns) {
-    *at = static_cast<std::byte>(key.type_);
-    key_bytes::put_big_endian(at + 1, key.size_, 4);
-    key_bytes::copy(at + key_bytes::header, key.bytes());
-    at += key_bytes::header + key.size_;
+    *next = static_cast<std::byte>(key.type_);
+    key_bytes::put_big_endian(next + 1, key.size_, 4);
+    key_bytes::copy(next + key_bytes::header, key.bytes());
+    next += key_bytes::header + key.size_;
   }
   columns_ = static_cast<std::uint8_t>(columns.size());
 }
@@ -108,7 +109,7 @@ inline result<shard_key> shard_key::composite(std::span<shard_key const> columns
   if (columns.size() == 1 && columns.front().columns_ == 1) return columns.front();
   if (!may_join(columns))
     return error{error_code::invalid_argument,
-                 "a shard key of " + std::to_string(columns.size()) + " parts cannot be made",
+                 "a shard key of " + std::to_string(columns.size()) + " columns cannot be made",
                  "give 1 to 4 keys of one column each, in the manifest's order"};
   shard_key key;
   key.join(columns);
@@ -140,7 +141,7 @@ inline shard_key& shard_key::operator=(shard_key&& other) noexcept {
   return *this;
 }
 
-inline shard_key::part shard_key::part_of(std::size_t column) const noexcept {
+inline shard_key::column_bytes shard_key::column_of(std::size_t column) const noexcept {
   ensure(column < columns_, "the shard key has such a column");
   auto rest = bytes();
   if (columns_ == 1) return {type_, rest};
@@ -151,9 +152,9 @@ inline shard_key::part shard_key::part_of(std::size_t column) const noexcept {
   }
 }
 
-inline key_type shard_key::type_of(std::size_t column) const noexcept { return part_of(column).type; }
+inline key_type shard_key::type_of(std::size_t column) const noexcept { return column_of(column).type; }
 inline std::span<std::byte const> shard_key::bytes_of(std::size_t column) const noexcept {
-  return part_of(column).bytes;
+  return column_of(column).bytes;
 }
 
 inline bool operator==(shard_key const& a, shard_key const& b) noexcept {

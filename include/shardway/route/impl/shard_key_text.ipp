@@ -34,8 +34,8 @@ inline result<shard_key> bytea(std::string_view text) {
   if (text.size() % 2 != 0 || !text.starts_with("\\x")) return refused("the text is no bytea in hex form");
   std::vector<std::byte> bytes;
   bytes.reserve(text.size() / 2);
-  for (std::size_t at = 2; at < text.size(); at += 2) {
-    int const high = uuid_text::digit(text[at]), low = uuid_text::digit(text[at + 1]);
+  for (std::size_t position = 2; position < text.size(); position += 2) {
+    int const high = uuid_text::digit(text[position]), low = uuid_text::digit(text[position + 1]);
     if (high < 0 || low < 0) return refused("the text is no bytea in hex form");
     bytes.push_back(static_cast<std::byte>(high * 16 + low));
   }
@@ -47,12 +47,12 @@ inline result<shard_key> checked(shard_key key) {
   return key;
 }
 
-/// The length in bytes of the UTF-8 sequence that starts here, as PostgreSQL accepts it (no surrogate,
-/// nothing overlong, no NUL); 0 if none does.
+/// The length in bytes of the UTF-8 sequence at the start of the text, as PostgreSQL accepts it (no
+/// surrogate, nothing overlong, no NUL). 0 if there is no such sequence.
 inline std::size_t utf8_step(std::span<std::byte const> text) noexcept {
-  auto const at = [&](std::size_t i) { return i < text.size() ? std::to_integer<unsigned>(text[i]) : 0u; };
-  auto const tail = [&](std::size_t i) { return (at(i) & 0xC0u) == 0x80u; };
-  unsigned const first = at(0), second = at(1);
+  auto const byte = [&](std::size_t i) { return i < text.size() ? std::to_integer<unsigned>(text[i]) : 0u; };
+  auto const tail = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  unsigned const first = byte(0), second = byte(1);
   if (first == 0) return 0;
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
@@ -156,7 +156,7 @@ inline result<shard_key> shard_key::from_binary(std::string_view type_name,
 }
 
 inline std::string shard_key::text_of(std::size_t column) const {
-  auto const [type, bytes] = part_of(column);
+  auto const [type, bytes] = column_of(column);
   switch (type) {
     case key_type::integer:
       return std::to_string(static_cast<std::int64_t>(key_bytes::get_big_endian(bytes)));
@@ -179,7 +179,7 @@ inline std::string shard_key::text_of(std::size_t column) const {
   return text;
 }
 
-inline bool shard_key::is_sound(part const& one) noexcept {
+inline bool shard_key::is_sound(column_bytes const& one) noexcept {
   if (one.type == key_type::integer || one.type == key_type::uuid) [[likely]]
     return true;
   return one.bytes.size() <= limits::shard_key_bytes_max &&
@@ -193,13 +193,13 @@ inline bool shard_key::fits(std::span<key_type const> types) const noexcept {
   return columns_fit(types);
 }
 
-// Out of line: what most keys don't need would cost all of them registers.
+// Out of line: most keys do not need it, and inline it would cost all of them registers.
 [[gnu::noinline]] inline bool shard_key::columns_fit(std::span<key_type const> types) const noexcept {
   if (columns_ == 1) return type_ == types[0] && is_sound({type_, bytes()});
   auto rest = bytes();
   for (auto const type : types) {
     auto const length = static_cast<std::size_t>(key_bytes::get_big_endian(rest.subspan(1, 4)));
-    part const one{static_cast<key_type>(rest[0]), rest.subspan(key_bytes::header, length)};
+    column_bytes const one{static_cast<key_type>(rest[0]), rest.subspan(key_bytes::header, length)};
     if (one.type != type || !is_sound(one)) return false;
     rest = rest.subspan(key_bytes::header + length);
   }
@@ -211,7 +211,7 @@ inline result<void> shard_key::check() const {
     return error{error_code::invalid_argument, "the shard key is empty",
                  "give a value for each column of the shard key"};
   for (std::size_t column = 0; column < columns_; ++column) {
-    auto const [type, bytes] = part_of(column);
+    auto const [type, bytes] = column_of(column);
     if (bytes.size() > limits::shard_key_bytes_max)
       return error{error_code::invalid_argument,
                    "the shard key is longer than " + std::to_string(limits::shard_key_bytes_max) + " bytes"};

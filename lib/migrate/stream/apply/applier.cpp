@@ -53,7 +53,7 @@ result<> applier::serve() {
 }
 
 result<> applier::connect_and_read_position() {
-  BOOST_OUTCOME_TRY(auto made, connect(options_.shard));
+  BOOST_OUTCOME_TRY(auto made, options_.open(options_.shard));
   shard_ = std::move(made);
   // Foreign keys and triggers do not fire: changes are finished images (F2). Each statement names rows by
   // their key, so that a plan which reads a table whole is never right, whatever the statistics say.

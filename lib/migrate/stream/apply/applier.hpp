@@ -33,6 +33,8 @@ struct applier_options {
   std::function<bool(xid_snapshot const&)> shows_all_passed;
   /// Whether the slot of a row is placed on this shard.
   std::function<bool(followed_table const&, stream_tuple const&)> is_mine;
+  /// How a session is made; a test gives its own.
+  std::function<result<std::unique_ptr<session>>(connect_options const&)> open{connect};
 };
 
 /// Runs until the queue is closed or it fails; the failure is in the queue's state. Thread safety: one

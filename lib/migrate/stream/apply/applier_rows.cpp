@@ -127,7 +127,7 @@ result<> applier::fetch_row(stream_change const& change) {
 
 result<rows> applier::read_row(stream_change const& change) {
   if (!source_ || source_->is_broken()) {
-    BOOST_OUTCOME_TRY(source_, connect(options_.source));
+    BOOST_OUTCOME_TRY(source_, options_.open(options_.source));
   }
   auto pauses = retry_pauses();
   while (!queue_.is_closed()) {

@@ -1,11 +1,11 @@
 #include "lib/migrate/stream/read/dispatcher.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/protocol/names.hpp"
+#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 
@@ -75,7 +75,7 @@ void dispatcher::close() { session_.reset(); }
 void dispatcher::wait_until_positions_are_known() const {
   for (auto const& queue : queues_)
     while (!queue->is_known() && !reader_.is_stopping() && !queue->state().failure)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      sleep_for(std::chrono::milliseconds(5));
 }
 
 // S7: a shard behind the position that the source has forgotten has a gap, unless nothing was copied to it

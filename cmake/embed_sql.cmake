@@ -1,0 +1,15 @@
+# cmake -D OUTPUT=<header> -D FOLDER=<folder> -D NAMES=<name>,<name>... -P embed_sql.cmake
+# Writes a header with one constant `sql::<name>` for each <folder>/<name>.sql.
+set(header "// Made of the files in lib/protocol/sql by cmake/embed_sql.cmake: change those.\n#pragma once\n\n")
+string(APPEND header "#include \"lib/protocol/sql_template.hpp\"\n\nnamespace shardway {\ninline namespace v0 {\nnamespace sql {\n")
+string(REPLACE "," ";" names "${NAMES}")
+foreach(name IN LISTS names)
+  file(READ "${FOLDER}/${name}.sql" text)
+  string(FIND "${text}" ")sql_file\"" end_of_literal)
+  if(NOT end_of_literal EQUAL -1)
+    message(FATAL_ERROR "${FOLDER}/${name}.sql: )sql_file\" would end the C++ literal")
+  endif()
+  string(APPEND header "\ninline constexpr sql_template ${name}{\"${name}.sql\", R\"sql_file(${text})sql_file\"};\n")
+endforeach()
+string(APPEND header "\n}  // namespace sql\n}  // namespace v0\n}  // namespace shardway\n")
+file(WRITE "${OUTPUT}" "${header}")

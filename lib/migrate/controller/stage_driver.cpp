@@ -1,0 +1,168 @@
+#include "lib/migrate/controller/stage_driver.hpp"
+
+#include "lib/migrate/lookup/tables.hpp"
+#include "lib/migrate/nodes/json.hpp"
+#include "lib/migrate/onboard/capture.hpp"
+#include "lib/migrate/onboard/finish.hpp"
+#include "lib/migrate/onboard/ids.hpp"
+#include "lib/migrate/onboard/inspect.hpp"
+#include "lib/migrate/onboard/join.hpp"
+#include "lib/migrate/onboard/schema.hpp"
+#include "shardway/base/stop_point.hpp"
+#include "shardway/catalog/request.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::control {
+
+result<> stage_driver::set_goal(std::int64_t request_id, group_state const& group, stage wanted) {
+  auto const older = goals_.find(group.name);
+  if (older != goals_.end()) {
+    BOOST_OUTCOME_TRYV(fail_request(
+        context_.nodes.source(), context_.token(), older->second.request,
+        error(error_code::cancelled, "a newer request for group " + group.name + " has taken its place")));
+  }
+  goals_[group.name] = {.request = request_id, .wanted = wanted};
+  // Asking again is how a copy that failed continues.
+  auto* streams = context_.streams.get();
+  if (!streams || group.stage != stage::copying) return success();
+  auto const copy = streams->copy_state(group.name);
+  if (copy.failure && !copy.is_running) return streams->start_copy(group.name);
+  return success();
+}
+
+result<> stage_driver::advance_goals() {
+  for (auto goal = goals_.begin(); goal != goals_.end();) {
+    auto const& [name, asked] = *goal;
+    auto const stepped = advance_one_stage(name, asked.wanted);
+    BOOST_OUTCOME_TRYV(context_.nodes.refresh());
+    if (!stepped) {
+      if (stepped.error().code() == error_code::not_leader) return stepped.error();
+      BOOST_OUTCOME_TRYV(
+          fail_request(context_.nodes.source(), context_.token(), asked.request, stepped.error()));
+      goal = goals_.erase(goal);
+      continue;
+    }
+    BOOST_OUTCOME_TRY(auto const state, context_.group(name));
+    if (state.stage < asked.wanted) {
+      ++goal;
+      continue;
+    }
+    nodes::json const document{{"stage", shardway::name(state.stage)}};
+    BOOST_OUTCOME_TRYV(
+        finish_request(context_.nodes.source(), context_.token(), asked.request, nodes::to_text(document)));
+    goal = goals_.erase(goal);
+  }
+  return success();
+}
+
+result<> stage_driver::advance_one_stage(std::string const& name, stage wanted) {
+  BOOST_OUTCOME_TRY(auto const state, context_.group(name));
+  if (state.stage >= wanted) return success();
+  for (auto const& table : context_.tables_of(name))
+    if (state.stage >= table.manifest.stage_until)
+      return error(error_code::precondition_failed,
+                   "the manifest of " + table.manifest.table + " ends at stage " +
+                       std::string(shardway::name(state.stage)),
+                   "raise stage_until in its manifest and apply it");
+  switch (state.stage) {
+    case stage::observing:
+      return start_copying(name);
+    case stage::copying:
+      return finish_copying(name);
+    case stage::replicating:
+      return start_dual_writing(name);
+    case stage::dual_writing:
+    case stage::sharded:
+    case stage::finalized:
+      return success();
+  }
+  return success();
+}
+
+result<> stage_driver::start_copying(std::string const& name) {
+  auto const& migration = context_.options.migration;
+  auto const tables = context_.tables_of(name);
+  auto const source = context_.nodes.source_node();
+  auto const shards = context_.nodes.shard_nodes();
+  auto const onboard = context_.onboarding();
+  BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard));
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, migration, tables, onboard));
+  }
+  stop_point("onboard_after_schema");
+  for (auto const& table : tables)
+    for (auto const& shard : shards) {
+      BOOST_OUTCOME_TRYV(onboard::compare_schema(*source.node, *shard.node, table));
+    }
+  BOOST_OUTCOME_TRYV(onboard::join_publication(source, migration, {name}, tables, onboard));
+  BOOST_OUTCOME_TRYV(onboard::raise_capture(source, node_role::source, tables, onboard));
+  BOOST_OUTCOME_TRYV(onboard::prepare_id_blocks(source, tables, onboard));
+  stop_point("onboard_after_publication");
+  BOOST_OUTCOME_TRYV(context_.set_stage(name, stage::copying));
+  BOOST_OUTCOME_TRYV(host_.require_engine());
+  return context_.streams->start_copy(name);
+}
+
+result<> stage_driver::finish_copying(std::string const& name) {
+  BOOST_OUTCOME_TRYV(host_.require_engine());
+  auto& streams = *context_.streams;
+  if (auto const failed = streams.dispatcher_failure()) return *failed;
+  auto const copy = streams.copy_state(name);
+  if (copy.failure) return *copy.failure;
+  if (!copy.is_complete && !copy.is_running) return streams.start_copy(name);
+  if (!copy.is_complete) return success();
+  for (auto const& shard : context_.nodes.shard_nodes()) {
+    BOOST_OUTCOME_TRYV(onboard::finish_schema(context_.nodes.source_node(), shard, context_.tables_of(name),
+                                              context_.onboarding()));
+  }
+  return context_.set_stage(name, stage::replicating);
+}
+
+result<bool> stage_driver::has_caught_up() const {
+  auto const& streams = *context_.streams;
+  if (auto const failed = streams.dispatcher_failure()) return *failed;
+  for (std::size_t i = 0; i < context_.options.migration.shards.size(); ++i) {
+    auto const stream = streams.stream(shard_id{static_cast<std::uint16_t>(i)});
+    if (stream.failure) return *stream.failure;
+    if (stream.lag_bytes > context_.options.lag_bytes_max) return false;
+  }
+  return true;
+}
+
+result<> stage_driver::start_dual_writing(std::string const& name) {
+  BOOST_OUTCOME_TRYV(host_.require_engine());
+  BOOST_OUTCOME_TRY(bool const caught_up, has_caught_up());
+  if (!caught_up) return success();  // the next turn asks again
+  auto const tables = context_.tables_of(name);
+  for (auto const& table : tables)
+    if (table.manifest.kind == table_kind::reference)
+      return error(error_code::precondition_failed,
+                   "group " + name +
+                       " holds a reference table: it stays at replicating, under the source's authority");
+  BOOST_OUTCOME_TRYV(prepare_dual_writing(name, tables));
+  return context_.set_stage(name, stage::dual_writing);
+}
+
+result<> stage_driver::prepare_dual_writing(std::string const& name, std::vector<table_state> const& tables) {
+  auto const& migration = context_.options.migration;
+  auto const source = context_.nodes.source_node();
+  auto const shards = context_.nodes.shard_nodes();
+  auto const onboard = context_.onboarding();
+  BOOST_OUTCOME_TRYV(onboard::prepare_ids(source, shards, tables, onboard));
+  BOOST_OUTCOME_TRYV(lookup::prepare_lookups(source, shards, tables, migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(onboard::raise_capture(source, node_role::source, tables, onboard));
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(onboard::raise_capture(shard, node_role::shard, tables, onboard));
+  }
+  // The mirrors begin before the first wave, not with it: making the reverse replication slot waits for old
+  // transactions, and the mirror has to prove itself.
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(onboard::prepare_reverse(shard, migration, {name}, tables, onboard));
+  }
+  return success();
+}
+
+}  // namespace migrate::control
+}  // namespace v0
+}  // namespace shardway

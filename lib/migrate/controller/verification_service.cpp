@@ -1,0 +1,94 @@
+#include "lib/migrate/controller/verification_service.hpp"
+
+#include <algorithm>
+
+#include "lib/migrate/nodes/json.hpp"
+#include "shardway/catalog/certificate.hpp"
+#include "shardway/migrate/verify/reconcile.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::control {
+namespace {
+
+using nodes::json;
+
+json verdict_json(table_verdict const& found) {
+  auto named = json::array();
+  for (auto const& row : found.rows_named)
+    named.push_back({{"kind", name(row.kind)}, {"node", row.node}, {"key_digest", row.key_digest}});
+  return {{"relation", found.relation},    {"verdict", name(found.found)}, {"rows", found.rows},
+          {"rechecked", found.rechecked},  {"differing", found.differing}, {"as_of", found.as_of.to_string()},
+          {"rows_named", std::move(named)}};
+}
+
+json repairs_json(std::vector<repair_report> const& repairs) {
+  auto all = json::array();
+  for (auto const& one : repairs)
+    all.push_back(
+        {{"relation", one.relation}, {"node", one.node}, {"kind", one.kind}, {"key_digest", one.key_digest}});
+  return all;
+}
+
+json tables_json(std::vector<table_verdict> const& verdicts) {
+  auto all = json::array();
+  for (auto const& found : verdicts) all.push_back(verdict_json(found));
+  return all;
+}
+
+bool all_equal(std::vector<table_verdict> const& verdicts) {
+  return std::all_of(verdicts.begin(), verdicts.end(),
+                     [](table_verdict const& found) { return found.found == verdict::equal; });
+}
+
+result<> certify(session& catalog, std::int64_t token, std::string const& group,
+                 std::vector<table_verdict> const& verdicts) {
+  for (auto const& found : verdicts) {
+    json const detail{{"differing", found.differing}, {"rechecked", found.rechecked}};
+    BOOST_OUTCOME_TRYV(insert_certificate(catalog, token,
+                                          {.id = 0,
+                                           .group = group,
+                                           .relation = found.relation,
+                                           .found = found.found,
+                                           .row_count = found.rows,
+                                           .as_of = found.as_of,
+                                           .detail = nodes::to_text(detail),
+                                           .started_at = found.started_at,
+                                           .recorded_at = {}}));
+  }
+  return success();
+}
+
+}  // namespace
+
+result<std::vector<table_verdict>> verification_service::find_verdicts(std::string const& group) {
+  BOOST_OUTCOME_TRYV(context_.group(group));
+  if (!context_.streams) return no_stream_error(group);
+  auto const& options = context_.options;
+  BOOST_OUTCOME_TRY(auto verdicts,
+                    verify_group(engine_nodes_for(options), *context_.current, group, options.verification));
+  BOOST_OUTCOME_TRYV(context_.nodes.refresh());
+  BOOST_OUTCOME_TRYV(certify(context_.nodes.source(), context_.token(), group, verdicts));
+  return verdicts;
+}
+
+result<std::string> verification_service::verify(group_arguments const& asked) {
+  BOOST_OUTCOME_TRY(auto const verdicts, find_verdicts(asked.group));
+  json const document{{"tables", tables_json(verdicts)}, {"equal", all_equal(verdicts)}};
+  return nodes::to_text(document);
+}
+
+result<std::string> verification_service::reconcile(group_arguments const& asked) {
+  BOOST_OUTCOME_TRY(auto const verdicts, find_verdicts(asked.group));
+  auto const& options = context_.options;
+  BOOST_OUTCOME_TRY(auto const repairs,
+                    reconcile_group(engine_nodes_for(options), *context_.current, asked.group, verdicts,
+                                    context_.token(), options.verification));
+  json const document{
+      {"tables", tables_json(verdicts)}, {"repairs", repairs_json(repairs)}, {"equal", all_equal(verdicts)}};
+  return nodes::to_text(document);
+}
+
+}  // namespace migrate::control
+}  // namespace v0
+}  // namespace shardway

@@ -1,0 +1,5 @@
+      SELECT
+        'i' AS operation,
+        ARRAY[{{key}}] AS key_values,
+        ARRAY[{{shard_key}}] AS shard_key_values
+      FROM shardway_new c

@@ -1,0 +1,9 @@
+GRANT USAGE ON SCHEMA shardway TO {{application_role}};
+GRANT SELECT ON
+  shardway.node,
+  shardway.generation,
+  shardway.incarnation,
+  shardway.stream_progress
+TO {{application_role}};
+-- A read that a shard serves asks whether anything is parked there.
+GRANT SELECT (relation) ON shardway.parked TO {{application_role}};

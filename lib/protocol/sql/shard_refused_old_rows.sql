@@ -1,0 +1,3 @@
+      SELECT 1
+      FROM shardway_old c
+      WHERE {{other_key}}
