@@ -78,7 +78,7 @@ class Rooms(Tree):
         )
 
     def test_rooms_inside_a_room_have_a_direction(self):
-        self.write("lib/migrate/stream/read/a.cpp", '#include "lib/migrate/stream/apply/queue.hpp"\n')
+        self.write("lib/migrate/stream/read/a.cpp", '#include "lib/migrate/stream/apply/apply_queue.hpp"\n')
         self.assertEqual(self.findings(), [])
         self.assert_found(
             "lib/migrate/stream/apply/a.cpp",

@@ -1,5 +1,6 @@
 #include "shardway/migrate/controller/engine.hpp"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -20,12 +21,12 @@ struct engine::parts {
   std::unique_ptr<stream::dispatcher> stream;
   std::thread stream_thread;
   std::vector<std::thread> appliers;
-  copy::copy_pause gate;
+  std::atomic<bool> is_copy_paused{};
 
   mutable std::mutex mutex;  // guards what follows
   std::shared_ptr<generation const> routing;
-  std::map<std::string, std::unique_ptr<copy::copy_job>, std::less<>> copies;
-  std::vector<std::unique_ptr<stream::mirror_thread>> mirrors;
+  std::map<std::string, std::unique_ptr<copy::job>, std::less<>> copies;
+  std::vector<std::unique_ptr<stream::mirror>> mirrors;
   bool is_stopped{};
 
   void start_applier(std::size_t number);
@@ -72,8 +73,8 @@ void engine::parts::start_applier(std::size_t number) {
 }
 
 void engine::parts::stop_all() {
-  std::vector<std::unique_ptr<stream::mirror_thread>> stopped_mirrors;
-  std::map<std::string, std::unique_ptr<copy::copy_job>, std::less<>> stopped_copies;
+  std::vector<std::unique_ptr<stream::mirror>> stopped_mirrors;
+  std::map<std::string, std::unique_ptr<copy::job>, std::less<>> stopped_copies;
   {
     std::scoped_lock const lock(mutex);
     if (is_stopped) return;
@@ -117,7 +118,7 @@ result<std::unique_ptr<engine>> engine::start(engine_options options) {
 }
 
 void engine::update_generation(std::shared_ptr<generation const> routing) {
-  std::vector<std::unique_ptr<copy::copy_job>>
+  std::vector<std::unique_ptr<copy::job>>
       ended;  // a group that goes back to observing is not copied any more
   {
     std::scoped_lock const lock(parts_->mutex);
@@ -144,11 +145,11 @@ result<> engine::start_copy(std::string_view group) {
   if (job && job->is_running())
     return error{error_code::invalid_argument,
                  "the copy of group \"" + std::string(group) + "\" runs already"};
-  copy::copy_options how{.nodes = parts_->options.nodes,
-                         .token = parts_->options.token,
-                         .limits = parts_->options.limits,
-                         .group = std::string(group)};
-  job = std::make_unique<copy::copy_job>(std::move(how), *parts_->stream, parts_->queues, parts_->gate);
+  copy::job_options how{.nodes = parts_->options.nodes,
+                        .token = parts_->options.token,
+                        .limits = parts_->options.limits,
+                        .group = std::string(group)};
+  job = std::make_unique<copy::job>(std::move(how), *parts_->stream, parts_->queues, parts_->is_copy_paused);
   return success();
 }
 
@@ -157,7 +158,7 @@ copy_progress engine::copy_state(std::string_view group) const {
   if (auto const found = parts_->copies.find(group); found != parts_->copies.end())
     return found->second->state();
   copy_progress state{
-      .is_running = false, .is_paused = parts_->gate.is_closed(), .is_complete = true, .tables = {}};
+      .is_running = false, .is_paused = parts_->is_copy_paused, .is_complete = true, .tables = {}};
   for (auto const& table : parts_->routing->tables) {
     if (table.manifest.group != group) continue;
     state.tables.push_back(parts_->stream->progress(table.manifest.table));
@@ -166,9 +167,9 @@ copy_progress engine::copy_state(std::string_view group) const {
   return state;
 }
 
-void engine::pause_copy() { parts_->gate.close(); }
+void engine::pause_copy() { parts_->is_copy_paused = true; }
 
-void engine::resume_copy() { parts_->gate.open(); }
+void engine::resume_copy() { parts_->is_copy_paused = false; }
 
 result<> engine::start_mirror(shard_id shard) {
   std::scoped_lock const lock(parts_->mutex);
@@ -176,7 +177,7 @@ result<> engine::start_mirror(shard_id shard) {
     return error{error_code::invalid_argument, "there is no shard of that number, or the engine was stopped"};
   auto& mirror = parts_->mirrors[shard.value()];
   if (mirror && mirror->state().is_running) return success();
-  mirror = std::make_unique<stream::mirror_thread>(
+  mirror = std::make_unique<stream::mirror>(
       stream::mirror_options{.shard = parts_->options.nodes.shards[shard.value()],
                              .source = parts_->options.nodes.source_mirror,
                              .catalog = parts_->options.nodes.source,
@@ -188,7 +189,7 @@ result<> engine::start_mirror(shard_id shard) {
 }
 
 void engine::stop_mirror(shard_id shard) {
-  std::unique_ptr<stream::mirror_thread> stopped;
+  std::unique_ptr<stream::mirror> stopped;
   std::scoped_lock const lock(parts_->mutex);
   if (shard.value() < parts_->mirrors.size()) stopped = std::move(parts_->mirrors[shard.value()]);
 }

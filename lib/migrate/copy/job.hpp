@@ -1,10 +1,8 @@
-// The copy of one group: plans chunks, then copies them with some workers. Keeps I6; how a chunk meets the
-// stream: migrate/chunk.hpp.
+// The copy of one group: plans chunks, then copies them with some workers. Keeps I6. How a chunk meets the
+// stream: lib/migrate/stream/chunk.hpp.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,33 +19,23 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::copy {
 
-/// New chunks of all copies wait while it is closed. Thread safety: safe.
-class copy_pause {
- public:
-  void close();
-  void open();
-  bool is_closed() const;
-
- private:
-  mutable std::mutex mutex_;
-  bool is_closed_{};
-};
-
-struct copy_options {
+struct job_options {
   engine_nodes nodes;
   std::int64_t token{};
   engine_limits limits{};
   std::string group;
 };
 
-/// Thread safety: `state` is safe from any thread. Lifetime: the destructor stops and joins.
-class copy_job {
+/// Copies the tables of one group on threads of its own. Starts no chunk while `is_paused`. Thread safety:
+/// `state` and `is_running` are safe from any thread. Lifetime: the destructor stops and joins; the
+/// dispatcher and `is_paused` outlive it.
+class job {
  public:
-  copy_job(copy_options options, stream::dispatcher& stream,
-           std::vector<std::shared_ptr<stream::apply_queue>> queues, copy_pause& gate);
-  ~copy_job();
-  copy_job(copy_job const&) = delete;
-  copy_job& operator=(copy_job const&) = delete;
+  job(job_options options, stream::dispatcher& stream,
+      std::vector<std::shared_ptr<stream::apply_queue>> queues, std::atomic<bool> const& is_paused);
+  ~job();
+  job(job const&) = delete;
+  job& operator=(job const&) = delete;
 
   void stop();
   copy_progress state() const;
@@ -58,7 +46,8 @@ class copy_job {
     std::int64_t rows{};
     std::int64_t bytes{};
   };
-  using slot_set = std::vector<bool>;  ///< by slot: a shard has authority, so that the copy leaves it alone
+  using slot_set =
+      std::vector<bool>;  ///< by slot: true where the shard has authority: the copy leaves it alone
   struct worker_nodes {
     std::unique_ptr<session> source;
     std::vector<std::unique_ptr<session>> shards;
@@ -80,17 +69,18 @@ class copy_job {
                       std::vector<std::unique_ptr<copy_writer>>& writers, std::vector<slot_set> const& held);
   result<> commit_on_shards(worker_nodes&);
   result<> finish_chunk(worker_nodes&, std::string const& table, std::size_t chunk, counts);
+  result<> note_closed(worker_nodes&, std::int64_t id, counts);
   result<> set_chunk(session& source, std::int64_t id, counts);
   std::optional<std::pair<stream::table_ptr, std::size_t>> claim();
   void unclaim(std::string const& table, std::size_t chunk);
   result<worker_nodes> connect_nodes() const;
   void fail(error why);
-  bool wait(std::chrono::milliseconds) const;
+  bool wait(std::chrono::milliseconds) const;  ///< false: the copy is stopping
 
-  copy_options const options_;
+  job_options const options_;
   stream::dispatcher& stream_;
   std::vector<std::shared_ptr<stream::apply_queue>> const queues_;
-  copy_pause& gate_;
+  std::atomic<bool> const& is_paused_;
   std::vector<stream::table_ptr> tables_;
   mutable std::mutex mutex_;
   std::optional<error> failure_;

@@ -1,14 +1,14 @@
-// Rows of a chunk on their way: binary COPY out of the source, each tuple unparsed into the binary COPY of
-// its shard.
-#include <algorithm>
-
+// The rows of a chunk: binary COPY out of the source; each tuple goes unparsed into the binary COPY of its
+// shard.
+#include "absl/strings/str_cat.h"
 #include "lib/migrate/copy/job.hpp"
 #include "lib/migrate/copy/plan.hpp"
-#include "lib/protocol/column_lists.hpp"
+#include "lib/migrate/nodes/reconnect.hpp"
+#include "lib/migrate/nodes/run_all.hpp"
+#include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
-#include "lib/protocol/slot_of.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/route/slot.hpp"
 
@@ -17,86 +17,66 @@ inline namespace v0 {
 namespace migrate::copy {
 namespace {
 
-std::string column_names(stream::followed_table const& table) {
-  std::string list;
-  for (auto const& column : table.sent) list += (list.empty() ? "" : ", ") + names::quoted(column.name);
-  return list;
-}
-
-result<std::vector<rows>> run_all(session& node, std::vector<statement> const& statements) {
-  BOOST_OUTCOME_TRY(auto answers, node.flush(statements));
-  std::vector<rows> all;
-  for (auto& answer : answers) {
-    if (!answer) return answer.error();
-    all.push_back(std::move(answer).value());
-  }
-  return all;
-}
-
 result<slot_id> slot_of_binary(stream::followed_table const& table, binary_tuple const& tuple) {
-  std::vector<shard_key> parts;
+  std::vector<shard_key> columns;
   for (std::size_t i = 0; i < table.shard_key.size(); ++i) {
     if (!tuple.fields[i])
       return error{error_code::constraint_violation,
                    "a row of table " + table.name() + " has NULL in its shard key",
                    "shard keys must be NOT NULL"};
-    BOOST_OUTCOME_TRY(auto part, shard_key::from_binary(table.shard_key_types[i], *tuple.fields[i]));
-    parts.push_back(std::move(part));
+    BOOST_OUTCOME_TRY(auto column, shard_key::from_binary(table.shard_key_types[i], *tuple.fields[i]));
+    columns.push_back(std::move(column));
   }
-  if (parts.size() == 1) return slot_of(parts.front());
-  BOOST_OUTCOME_TRY(auto const whole, shard_key::composite(parts));
+  if (columns.size() == 1) return slot_of(columns.front());
+  BOOST_OUTCOME_TRY(auto const whole, shard_key::composite(columns));
   return slot_of(whole);
 }
 
-// CP8: what an interrupted try left is removed, but never a row whose slot the shard has authority for; the
+// CP8: removes what an interrupted try left, but never a row whose slot the shard has authority for. The
 // fence is held meanwhile.
 std::string emptying_sql(stream::followed_table const& table, std::string const& condition) {
-  std::string sql = "DELETE FROM " + names::quoted_table(table.name()) + " AS t" + condition;
+  auto const sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t", condition);
   if (table.is_reference()) return sql;
-  std::vector<std::string> key;
-  for (auto const at : table.shard_key) key.push_back(key_expression(table.sent[at], "t."));
-  return sql + (condition.empty() ? " WHERE" : " AND") + " NOT EXISTS (SELECT 1 FROM " +
-         names::fence(table.group()) + " AS f WHERE f.is_open AND " + slot_of_call(key) +
-         " BETWEEN f.slot_from AND f.slot_to)";
+  return absl::StrCat(sql, condition.empty() ? " WHERE " : " AND ", stream::outside_authority(table));
 }
 
 }  // namespace
 
-result<copy_job::counts> copy_job::copy_rows(worker_nodes& nodes, stream::followed_table const& table,
-                                             stream::chunk_range const& range) {
+result<job::counts> job::copy_rows(worker_nodes& connected, stream::followed_table const& table,
+                                   stream::chunk_range const& range) {
   auto const condition = range_condition(table, stream::order_of(table), range);
-  BOOST_OUTCOME_TRY(auto const held, begin_on_shards(nodes, table, condition));
+  BOOST_OUTCOME_TRY(auto const held, begin_on_shards(connected, table, condition));
   std::vector<std::unique_ptr<copy_writer>> writers;
-  for (auto& shard : nodes.shards) {
-    BOOST_OUTCOME_TRY(auto writer, shard->copy_in("COPY " + names::quoted_table(table.name()) + " (" +
-                                                  column_names(table) + ") FROM STDIN (FORMAT binary)"));
+  for (auto& shard : connected.shards) {
+    BOOST_OUTCOME_TRY(auto writer,
+                      shard->copy_in("COPY " + names::quoted_table(table.name()) + " (" +
+                                     stream::sent_column_list(table) + ") FROM STDIN (FORMAT binary)"));
     BOOST_OUTCOME_TRYV(writer->write(binary_copy_header));
     writers.push_back(std::move(writer));
   }
-  BOOST_OUTCOME_TRY(auto const counted, pump(nodes, table, condition, writers, held));
+  BOOST_OUTCOME_TRY(auto const counted, pump(connected, table, condition, writers, held));
   for (auto& writer : writers) {
     BOOST_OUTCOME_TRYV(writer->write(binary_copy_trailer));
     BOOST_OUTCOME_TRYV(writer->finish());
   }
   writers.clear();
-  BOOST_OUTCOME_TRYV(nodes.source->query({.sql = "ROLLBACK"}));
-  if (stop_point("after_chunk_copy"))
-    return error{error_code::connection_lost, "stopped by a test at after_chunk_copy"};
-  BOOST_OUTCOME_TRYV(commit_on_shards(nodes));
+  BOOST_OUTCOME_TRYV(connected.source->query({.sql = "ROLLBACK"}));
+  if (stop_point("after_chunk_copy")) return nodes::stopped_by_test("after_chunk_copy");
+  BOOST_OUTCOME_TRYV(commit_on_shards(connected));
   return counted;
 }
 
-result<std::vector<copy_job::slot_set>> copy_job::begin_on_shards(worker_nodes& nodes,
-                                                                  stream::followed_table const& table,
-                                                                  std::string const& condition) {
+result<std::vector<job::slot_set>> job::begin_on_shards(worker_nodes& connected,
+                                                        stream::followed_table const& table,
+                                                        std::string const& condition) {
   std::vector<slot_set> held;
-  for (auto& shard : nodes.shards) {
+  for (auto& shard : connected.shards) {
     std::vector<statement> statements{{.sql = "BEGIN"},
                                       engine_statement(options_.token, "copy"),
                                       fence_lock_statement(table.group()),
                                       read_fence_statement(table.group()),
                                       {.sql = emptying_sql(table, condition)}};
-    BOOST_OUTCOME_TRY(auto const answers, run_all(*shard, statements));
+    BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(*shard, statements));
     BOOST_OUTCOME_TRY(auto const fence, parse_fence(answers[3]));
     slot_set slots(limits::slot_count);
     for (auto const& row : fence)
@@ -107,17 +87,18 @@ result<std::vector<copy_job::slot_set>> copy_job::begin_on_shards(worker_nodes& 
   return held;
 }
 
-result<copy_job::counts> copy_job::pump(worker_nodes& nodes, stream::followed_table const& table,
-                                        std::string const& condition,
-                                        std::vector<std::unique_ptr<copy_writer>>& writers,
-                                        std::vector<slot_set> const& held) {
+result<job::counts> job::pump(worker_nodes& connected, stream::followed_table const& table,
+                              std::string const& condition,
+                              std::vector<std::unique_ptr<copy_writer>>& writers,
+                              std::vector<slot_set> const& held) {
   auto const windows = stream_.windows_of(table.group());
   auto const catalog = stream_.catalog();
   BOOST_OUTCOME_TRY(auto splitter,
                     binary_copy_splitter::make({.columns = table.sent.size(), .chosen = table.shard_key}));
-  BOOST_OUTCOME_TRY(auto reader, nodes.source->copy_out("COPY (SELECT " + column_names(table) + " FROM " +
-                                                        names::quoted_table(table.name()) + condition +
-                                                        ") TO STDOUT (FORMAT binary)"));
+  BOOST_OUTCOME_TRY(auto reader,
+                    connected.source->copy_out("COPY (SELECT " + stream::sent_column_list(table) + " FROM " +
+                                               names::quoted_table(table.name()) + condition +
+                                               ") TO STDOUT (FORMAT binary)"));
   counts counted;
   for (;;) {
     BOOST_OUTCOME_TRY(auto const piece, reader->read());
@@ -145,14 +126,14 @@ result<copy_job::counts> copy_job::pump(worker_nodes& nodes, stream::followed_ta
       BOOST_OUTCOME_TRYV(writer->pump());
     }
     if (counted.rows % 1000 == 1 && stop_point("during_chunk_copy"))
-      return error{error_code::connection_lost, "stopped by a test at during_chunk_copy"};
+      return nodes::stopped_by_test("during_chunk_copy");
   }
   BOOST_OUTCOME_TRYV(splitter.finish());
   return counted;
 }
 
-result<> copy_job::commit_on_shards(worker_nodes& nodes) {
-  for (auto& shard : nodes.shards) {
+result<> job::commit_on_shards(worker_nodes& connected) {
+  for (auto& shard : connected.shards) {
     auto const outcome = shard->commit();
     if (outcome.is_committed()) continue;
     // In doubt or not: the chunk's range is emptied and copied again (CP6).

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/migrate/stream/read/chunk_registry.hpp"
+#include "lib/migrate/stream/read/copy_registry.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {

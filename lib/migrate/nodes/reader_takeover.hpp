@@ -1,4 +1,5 @@
-// A controller that hangs still holds its replication slots; the one that has the lease ends it there.
+// A controller that hangs still reads its replication slots. The controller that has the lease ends those
+// connections.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the engine's threads treat alike: which failures pass by connecting again.
+// Which failures the engine's threads cure by connecting again.
 #pragma once
 
 #include <string>
@@ -10,14 +10,14 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::nodes {
 
-/// The connection is gone or was given up. A COMMIT in doubt is among them: positions are read again before
-/// anything is repeated.
+/// Whether the connection is gone or was given up. That includes a COMMIT in doubt: positions are read again
+/// before anything is repeated.
 inline bool may_reconnect(error const& failed) {
   return failed.code() == error_code::node_unreachable || failed.code() == error_code::connection_lost ||
          failed.code() == error_code::deadline_exceeded || failed.code() == error_code::in_doubt;
 }
 
-/// What a stop point of kind `error` makes of the step.
+/// What a step returns when a stop point of kind `error` ends it.
 inline error stopped_by_test(std::string_view where) {
   return error{error_code::connection_lost, "stopped by a test at " + std::string(where)};
 }

@@ -63,7 +63,7 @@ enum class chunk_route : unsigned char { skip, defer, apply };
 class chunk_machine {
  public:
   chunk_machine() = default;
-  explicit chunk_machine(chunk_step at) : step_(at) {}
+  explicit chunk_machine(chunk_step step) : step_(step) {}
 
   chunk_step step() const noexcept { return step_; }
   chunk_route route() const noexcept;

@@ -18,9 +18,8 @@ result<std::size_t> position_of(followed_table const& table, std::string const& 
 }
 
 error drift(followed_table const& table, std::string what) {
-  return error{
-      error_code::schema_drift, "table " + table.name() + " in the stream: " + std::move(what),
-      "bring the shards' table and the generation to the source's shape, then start the stream again"};
+  return error{error_code::schema_drift, "table " + table.name() + " in the stream: " + std::move(what),
+               "give the shards' table and the generation the source's columns, then start the stream again"};
 }
 
 }  // namespace
@@ -35,14 +34,14 @@ result<table_ptr> follow_table(table_state const& state) {
   if (state.manifest.key.empty())
     return error{error_code::invalid_argument, "table " + state.manifest.table + " has no primary key"};
   for (auto const& column : state.manifest.key) {
-    BOOST_OUTCOME_TRY(auto const at, position_of(*table, column));
-    table->key.push_back(at);
+    BOOST_OUTCOME_TRY(auto const position, position_of(*table, column));
+    table->key.push_back(position);
   }
   if (table->is_reference()) return table_ptr{table};
   for (auto const& column : state.manifest.shard_key) {
-    BOOST_OUTCOME_TRY(auto const at, position_of(*table, column));
-    BOOST_OUTCOME_TRY(auto const type, key_column_of(table->sent[at].key_type()));
-    table->shard_key.push_back(at);
+    BOOST_OUTCOME_TRY(auto const position, position_of(*table, column));
+    BOOST_OUTCOME_TRY(auto const type, key_column_of(table->sent[position].key_type()));
+    table->shard_key.push_back(position);
     table->shard_key_types.push_back(type);
   }
   if (table->shard_key.empty())
@@ -51,23 +50,22 @@ result<table_ptr> follow_table(table_state const& state) {
 }
 
 result<std::optional<slot_id>> slot_of_tuple(followed_table const& table, stream_tuple const& tuple) {
-  std::vector<shard_key> parts;
+  std::vector<shard_key> columns;
   for (std::size_t i = 0; i < table.shard_key.size(); ++i) {
     auto const& value = tuple[table.shard_key[i]];
     if (value.kind != stream_value::kind_type::text) return std::optional<slot_id>{};
-    BOOST_OUTCOME_TRY(auto part, shard_key::from_text(table.shard_key_types[i], value.text));
-    parts.push_back(std::move(part));
+    BOOST_OUTCOME_TRY(auto column, shard_key::from_text(table.shard_key_types[i], value.text));
+    columns.push_back(std::move(column));
   }
-  if (parts.size() == 1) return std::optional{slot_of(parts.front())};
-  BOOST_OUTCOME_TRY(auto const whole, shard_key::composite(parts));
+  if (columns.size() == 1) return std::optional{slot_of(columns.front())};
+  BOOST_OUTCOME_TRY(auto const whole, shard_key::composite(columns));
   return std::optional{slot_of(whole)};
 }
 
-// S10: what differs is named. S9: a delete has to name its row.
+// S10: the error names what differs. S9: a delete has to name its row.
 result<> check_relation(followed_table const& table, stream_relation const& relation,
                         std::vector<std::string> const& type_names) {
-  std::vector<stream_relation::column> columns;
-  for (auto const& column : relation.columns) columns.push_back(column);
+  auto const& columns = relation.columns;
   for (std::size_t i = 0; i < std::max(columns.size(), table.sent.size()); ++i) {
     if (i >= columns.size()) return drift(table, "column \"" + table.sent[i].name + "\" is gone");
     if (i >= table.sent.size()) return drift(table, "column \"" + columns[i].name + "\" is new");
@@ -80,10 +78,10 @@ result<> check_relation(followed_table const& table, stream_relation const& rela
   }
   if (relation.replica_identity == 'n')
     return drift(table, "its replica identity is NOTHING, so that deletes name no row");
-  for (auto const at : table.key)
-    if (!columns[at].in_replica_identity && relation.replica_identity != 'f')
-      return drift(table,
-                   "column \"" + columns[at].name + "\" of the primary key is not in its replica identity");
+  for (auto const column : table.key)
+    if (!columns[column].in_replica_identity && relation.replica_identity != 'f')
+      return drift(
+          table, "column \"" + columns[column].name + "\" of the primary key is not in its replica identity");
   return success();
 }
 

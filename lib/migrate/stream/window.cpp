@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "absl/strings/str_cat.h"
+
 namespace shardway {
 inline namespace v0 {
 namespace migrate::stream {
@@ -21,9 +23,9 @@ std::optional<std::uint16_t> take_number(std::string_view& text, char mark) {
 
 }  // namespace
 
-void window_state::set(slot_range slots, epoch at, bool is_open) noexcept {
+void window_state::set(slot_range slots, epoch number, bool is_open) noexcept {
   for (std::uint32_t slot = slots.first.value(); slot <= slots.last.value() && slot < slots_.size(); ++slot)
-    slots_[slot] = {at, is_open};
+    slots_[slot] = {number, is_open};
 }
 
 bool window_state::is_open_everywhere() const noexcept {
@@ -58,8 +60,8 @@ std::string window_state::encode() const {
   for (std::uint32_t first = 0; first < slots_.size();) {
     std::uint32_t last = first;
     while (last + 1 < slots_.size() && slots_[last + 1] == slots_[first]) ++last;
-    text += (text.empty() ? "" : ",") + std::to_string(first) + '-' + std::to_string(last) + ':' +
-            std::to_string(slots_[first].epoch.value()) + (slots_[first].is_open ? ":open" : ":closed");
+    absl::StrAppend(&text, text.empty() ? "" : ",", first, "-", last, ":", slots_[first].epoch.value(),
+                    slots_[first].is_open ? ":open" : ":closed");
     first = last + 1;
   }
   return text;
@@ -71,12 +73,13 @@ std::optional<window_state> window_state::decode(std::string_view text) {
   while (!text.empty()) {
     auto const first = take_number(text, '-');
     auto const last = first ? take_number(text, ':') : std::nullopt;
-    auto const at = last ? take_number(text, ':') : std::nullopt;
-    if (!at || *first != expected || *last < *first || *last >= limits::slot_count || *at > limits::epoch_max)
+    auto const number = last ? take_number(text, ':') : std::nullopt;
+    if (!number || *first != expected || *last < *first || *last >= limits::slot_count ||
+        *number > limits::epoch_max)
       return std::nullopt;
     auto const word = text.substr(0, text.find(','));
     if (word != "open" && word != "closed") return std::nullopt;
-    state.set({slot_at(*first), slot_at(*last)}, epoch{*at}, word == "open");
+    state.set({slot_at(*first), slot_at(*last)}, epoch{*number}, word == "open");
     text.remove_prefix(std::min(text.size(), word.size() + 1));
     expected = *last + 1u;
   }
@@ -97,10 +100,14 @@ bool window_history::is_open_somewhere() const {
 void window_history::record(std::string_view group, lsn since, window_state state) {
   auto& entries = groups_[std::string(group)];
   entries.push_back({since, std::make_shared<window_state const>(std::move(state))});
+  is_changed_ = true;
 }
 
 void window_history::forget(std::string_view group) {
-  if (auto const found = groups_.find(group); found != groups_.end()) groups_.erase(found);
+  auto const found = groups_.find(group);
+  if (found == groups_.end()) return;
+  groups_.erase(found);
+  is_changed_ = true;
 }
 
 void window_history::prune(lsn confirmed) {
@@ -119,7 +126,7 @@ std::vector<std::string> window_history::encode() const {
   std::vector<std::string> lines;
   for (auto const& [group, entries] : groups_)
     for (auto const& one : entries)
-      lines.push_back(group + '|' + one.since.to_string() + '|' + one.state->encode());
+      lines.push_back(absl::StrCat(group, "|", one.since.to_string(), "|", one.state->encode()));
   return lines;
 }
 
@@ -135,6 +142,7 @@ std::optional<window_history> window_history::decode(std::vector<std::string> co
     if (!since || !state) return std::nullopt;
     history.record(line.substr(0, middle), *since, std::move(*state));
   }
+  history.is_changed_ = false;
   return history;
 }
 

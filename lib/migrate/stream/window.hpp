@@ -27,7 +27,7 @@ class window_state {
     friend bool operator==(slot_window, slot_window) noexcept = default;
   };
 
-  void set(slot_range slots, epoch at, bool is_open) noexcept;
+  void set(slot_range slots, epoch number, bool is_open) noexcept;
   slot_window of(slot_id slot) const noexcept { return slots_[slot.value()]; }
   bool is_open_everywhere() const noexcept;
   bool is_open_somewhere() const noexcept;
@@ -65,9 +65,13 @@ class window_history {
   /// Forgets what came after `position`: the stream goes on from there and will meet it again.
   void rewind(lsn position);
 
+  /// Whether something was recorded or forgotten that is not saved yet.
+  bool is_changed() const noexcept { return is_changed_; }
+  void set_changed(bool changed) noexcept { is_changed_ = changed; }
+
   /// One line an entry: "group|lsn|state".
   std::vector<std::string> encode() const;
-  /// Nothing if a line does not parse.
+  /// Nothing if a line does not parse. What was decoded counts as saved.
   static std::optional<window_history> decode(std::vector<std::string> const& lines);
 
  private:
@@ -76,6 +80,7 @@ class window_history {
     std::shared_ptr<window_state const> state;
   };
   std::map<std::string, std::vector<entry>, std::less<>> groups_;
+  bool is_changed_{};
 };
 
 }  // namespace migrate::stream

@@ -40,7 +40,7 @@ result<rows_by_key> gather_rows(std::vector<rows> const& answers, table_state co
 result<rows_by_key> read_keys(verify_nodes& nodes, table_state const& table,
                               std::vector<std::vector<std::string>> const& keys, hash_seeds seeds) {
   BOOST_OUTCOME_TRY(auto const answers,
-                    nodes.ask_all([&](std::size_t) { return rows_by_key_statement(table, keys, seeds); }));
+                    nodes.query_all([&](std::size_t) { return rows_by_key_statement(table, keys, seeds); }));
   BOOST_OUTCOME_TRY(auto rows_seen, gather_rows(answers, table));
   for (auto const& key : keys) rows_seen[key].key = key;
   return rows_seen;

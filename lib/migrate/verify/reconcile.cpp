@@ -1,5 +1,3 @@
-// Repairs the rows that verification named: each is looked at anew, and what still differs is made what the
-// authority's copy says.
 #include "shardway/migrate/verify/reconcile.hpp"
 
 #include <algorithm>
@@ -17,8 +15,8 @@ using namespace migrate;
 using namespace migrate::verify;
 namespace {
 
-constexpr int idle_tries = 5;  // checks that led to nothing: the row is left alone
-constexpr int looks_max = 20;  // at a row that is repaired and yet differs
+constexpr int idle_checks_max = 5;  // checks without a repair: then the row is left alone
+constexpr int checks_max = 20;      // of a row that is repaired and differs again
 
 class group_repair {
  public:
@@ -32,22 +30,22 @@ class group_repair {
         options_(options),
         seeds_(random_seeds()) {}
 
-  // A unique value may be held by another row that is still to be repaired: such rows come round again while
-  // anything gets done.
+  // Another row that is still to be repaired may hold a unique value. Such rows are tried again as long as a
+  // round repairs any row.
   result<std::vector<repair_report>> run(std::vector<table_verdict> const& verdicts) {
     auto rows = rows_of(verdicts);
     while (!rows.empty()) {
       std::optional<error> refused;
-      std::vector<wanted_row> held_back;
+      std::vector<wanted_row> remaining;
       for (auto& row : rows) {
         auto const repaired = repair_row(row);
         if (repaired) continue;
         if (repaired.error().sqlstate() != "23505") return repaired.error();
         refused = repaired.error();
-        held_back.push_back(std::move(row));
+        remaining.push_back(std::move(row));
       }
-      if (held_back.size() == rows.size()) return *refused;
-      rows = std::move(held_back);
+      if (remaining.size() == rows.size()) return *refused;
+      rows = std::move(remaining);
     }
     return std::move(repairs_);
   }
@@ -77,9 +75,9 @@ class group_repair {
   }
 
   result<> repair_row(wanted_row const& row) {
-    for (int idle = 0, checks = 0; idle < idle_tries && checks < looks_max; ++checks) {
-      BOOST_OUTCOME_TRY(auto const looked, read_keys(nodes_, *row.table, {row.key}, seeds_));
-      auto const& rows_seen = looked.at(row.key);
+    for (int idle = 0, checks = 0; idle < idle_checks_max && checks < checks_max; ++checks) {
+      BOOST_OUTCOME_TRY(auto const found, read_keys(nodes_, *row.table, {row.key}, seeds_));
+      auto const& rows_seen = found.at(row.key);
       if (agrees(rows_seen, now_, row.table->manifest.kind)) return success();
       auto const before = repairs_.size();
       for (auto const& difference : classify(rows_seen, now_, group_, row.table->manifest.kind)) {
@@ -99,14 +97,14 @@ class group_repair {
         difference.kind == difference_kind::wrong_shard || difference.kind == difference_kind::two_shards;
     auto const deciding = deciding_node(rows_seen, difference, now_, group_, row.table->manifest.kind);
     auto* authority = misplaced ? nullptr : deciding ? &nodes_.shard(deciding->value()) : &nodes_.source();
-    repair_target const at{.table = *row.table,
-                           .key = row.key,
-                           .key_digest = row.digest,
-                           .target = shard ? nodes_.shard(shard->value()) : mirror_,
-                           .target_shard = shard,
-                           .authority = authority,
-                           .catalog = nodes_.source()};
-    BOOST_OUTCOME_TRY(auto kind, repair_once(at, token_, steady_now() + options_.recheck_wait));
+    repair_target const repair{.table = *row.table,
+                               .key = row.key,
+                               .key_digest = row.digest,
+                               .target = shard ? nodes_.shard(shard->value()) : mirror_,
+                               .target_shard = shard,
+                               .authority = authority,
+                               .catalog = nodes_.source()};
+    BOOST_OUTCOME_TRY(auto kind, repair_once(repair, token_, steady_now() + options_.recheck_wait));
     if (!kind.empty())
       repairs_.push_back({.relation = row.table->manifest.table,
                           .node = difference.node,
@@ -133,14 +131,14 @@ class group_repair {
 
 }  // namespace
 
-result<std::vector<repair_report>> reconcile_group(engine_nodes const& where, generation const& now,
+result<std::vector<repair_report>> reconcile_group(engine_nodes const& fleet, generation const& now,
                                                    std::string const& group,
                                                    std::vector<table_verdict> const& verdicts,
                                                    std::int64_t token, verify_options const& options) {
   auto const* state = now.find_group(group);
   if (!state) return error(error_code::invalid_argument, "there is no group " + group);
-  BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(where));
-  BOOST_OUTCOME_TRY(auto mirror, connect(where.source_mirror));
+  BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(fleet));
+  BOOST_OUTCOME_TRY(auto mirror, connect(fleet.source_mirror));
   return group_repair(nodes, *mirror, now, *state, token, options).run(verdicts);
 }
 

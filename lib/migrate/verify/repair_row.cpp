@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/migrate/nodes/run_all.hpp"
+#include "lib/migrate/verify/sql.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/progress.hpp"
 #include "shardway/base/clock.hpp"
@@ -23,59 +27,53 @@ struct held_row {
   std::vector<text_value> image;  ///< the values that travel; of the authority only
 };
 
-std::vector<text_value> key_parameters(repair_target const& at) { return {at.key.begin(), at.key.end()}; }
-
-std::string key_match(table_state const& table) {
-  std::string sql;
-  for (std::size_t i = 0; i < table.manifest.key.size(); ++i)
-    sql += (i ? " AND t." : "t.") + names::quoted(table.manifest.key[i]) + " = $" + std::to_string(1 + i) +
-           "::" + type_of(table, table.manifest.key[i]);
-  return sql;
+std::vector<text_value> key_parameters(repair_target const& repair) {
+  return {repair.key.begin(), repair.key.end()};
 }
 
-std::string whole_row(table_state const& table) {
-  std::string columns;
-  for (auto const& column : table.columns)
-    columns += (columns.empty() ? "" : ", ") + ("t." + names::quoted(column.name));
-  return "ROW(" + columns + ")::text";
+std::string key_match(table_state const& table) {
+  std::vector<std::string> conditions;
+  for (auto const& column : table.manifest.key)
+    conditions.push_back(absl::StrCat("t.", names::quoted(column), " = $", conditions.size() + 1,
+                                      "::", type_of(table, column)));
+  return absl::StrJoin(conditions, " AND ");
 }
 
 std::string from_key(table_state const& table) {
   return " FROM " + names::quoted_table(table.manifest.table) + " t WHERE " + key_match(table);
 }
 
-bool is_reference(repair_target const& at) { return at.table.manifest.kind == table_kind::reference; }
+bool is_reference(repair_target const& repair) { return repair.table.manifest.kind == table_kind::reference; }
 
-// A row that is absent cannot be locked, and a delete that the stream brings finds nothing to wait for. So
-// what deletes is held off: on a shard by the key lock that the stream takes before deletes, on the source by
-// the progress row that a mirror's transaction begins with.
-statement hold_off_deletes(repair_target const& at) {
-  if (!at.target_shard) return {.sql = "LOCK TABLE shardway.stream_progress IN SHARE ROW EXCLUSIVE MODE"};
-  auto parameters = key_parameters(at);
-  std::string key;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    key += (i ? ", $" : "$") + std::to_string(i + 1) + "::text";
-  return {.sql = "SELECT pg_catalog.pg_advisory_xact_lock(shardway.key_lock_class(" +
-                 names::literal(at.table.manifest.table) + "), shardway.key_lock_bucket(ARRAY[" + key + "]))",
+// A row that is absent cannot be locked, and a delete that the stream brings would not wait for it. So this
+// holds off whatever deletes: on a shard with the key lock that the stream takes before its deletes, on the
+// source with a lock on the table of the progress row that a mirror's transaction begins with.
+statement hold_off_deletes(repair_target const& repair) {
+  if (!repair.target_shard) return {.sql = "LOCK TABLE shardway.stream_progress IN SHARE ROW EXCLUSIVE MODE"};
+  auto parameters = key_parameters(repair);
+  std::vector<std::string> key;
+  for (std::size_t i = 1; i <= parameters.size(); ++i) key.push_back(absl::StrCat("$", i, "::text"));
+  return {.sql = absl::StrCat("SELECT pg_catalog.pg_advisory_xact_lock(shardway.key_lock_class(",
+                              names::literal(repair.table.manifest.table),
+                              "), shardway.key_lock_bucket(ARRAY[", absl::StrJoin(key, ", "), "]))"),
           .parameters = std::move(parameters)};
 }
 
 // Times out by itself: a stopped process must not hold the stream's deletes for long.
-result<held_row> lock_target(repair_target const& at, std::int64_t token) {
+result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
   std::vector<statement> frame{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                                {.sql = "SET LOCAL session_replication_role = replica"},
                                {.sql = "SET LOCAL lock_timeout = '1s'"},
                                {.sql = "SET LOCAL idle_in_transaction_session_timeout = '5s'"},
                                engine_statement(token, "repair"),
-                               hold_off_deletes(at)};
+                               hold_off_deletes(repair)};
   // On the source a published progress row is the mark by which the stream skips the transaction.
-  if (!at.target_shard) frame.push_back(advance_statement("repair", {}));
-  frame.push_back({.sql = "SELECT " + whole_row(at.table) + from_key(at.table) + " FOR UPDATE OF t",
-                   .parameters = key_parameters(at)});
-  BOOST_OUTCOME_TRY(auto const answers, at.target.flush(frame));
-  for (auto const& answer : answers)
-    if (!answer) return answer.error();
-  auto const& found = answers.back().value();
+  if (!repair.target_shard) frame.push_back(advance_statement("repair", {}));
+  frame.push_back(
+      {.sql = "SELECT " + row_text(repair.table, "t.") + from_key(repair.table) + " FOR UPDATE OF t",
+       .parameters = key_parameters(repair)});
+  BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(repair.target, frame));
+  auto const& found = answers.back();
   if (found.empty()) return held_row{};
   return held_row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
 }
@@ -95,13 +93,14 @@ result<bool> wait_for_running(session& node, steady_clock::time_point until) {
   }
 }
 
-result<held_row> read_authority(repair_target const& at) {
+result<held_row> read_authority(repair_target const& repair) {
   std::string columns;
-  for (auto const* column : sent_columns(at.table))
+  for (auto const* column : sent_columns(repair.table))
     columns += ", t." + names::quoted(column->name) + "::text";
-  BOOST_OUTCOME_TRY(auto const found, at.authority->query({.sql = "SELECT " + whole_row(at.table) + columns +
-                                                                  from_key(at.table),
-                                                           .parameters = key_parameters(at)}));
+  BOOST_OUTCOME_TRY(auto const found,
+                    repair.authority->query(
+                        {.sql = "SELECT " + row_text(repair.table, "t.") + columns + from_key(repair.table),
+                         .parameters = key_parameters(repair)}));
   if (found.empty()) return held_row{};
   held_row row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
   for (std::size_t i = 1; i < found.columns().size(); ++i) {
@@ -111,127 +110,132 @@ result<held_row> read_authority(repair_target const& at) {
   return row;
 }
 
-// The target must not have authority for the row's slot while it is written; the fence's lock holds off a
-// flip until the transaction ends.
-std::string no_authority(repair_target const& at) {
-  if (is_reference(at)) return "true";
-  auto const slot = slot_expression(at.table, "t.");
-  return "NOT EXISTS (SELECT 1 FROM " + names::fence(at.table.manifest.group) +
+// The target must not have authority for the row's slot while the row is written. The fence's lock holds off
+// a flip until the transaction ends.
+std::string no_authority(repair_target const& repair) {
+  if (is_reference(repair)) return "true";
+  auto const slot = slot_expression(repair.table, "t.");
+  return "NOT EXISTS (SELECT 1 FROM " + names::fence(repair.table.manifest.group) +
          " f WHERE f.is_open AND f.slot_from <= " + slot + " AND f.slot_to >= " + slot + ")";
 }
 
 // Compare and set: the row is locked, and yet only what was compared is changed.
-std::string target_row(repair_target const& at, held_row const& held, std::vector<text_value>& parameters) {
+std::string target_row(repair_target const& repair, held_row const& held,
+                       std::vector<text_value>& parameters) {
   parameters.push_back(held.text);
-  return " WHERE " + key_match(at.table) + " AND " + whole_row(at.table) + " = $" +
-         std::to_string(parameters.size()) + "::text AND " + no_authority(at);
+  return " WHERE " + key_match(repair.table) + " AND " + row_text(repair.table, "t.") + " = $" +
+         std::to_string(parameters.size()) + "::text AND " + no_authority(repair);
 }
 
-statement delete_statement(repair_target const& at, held_row const& held) {
-  auto parameters = key_parameters(at);
-  auto const where = target_row(at, held, parameters);
-  return {.sql = "DELETE FROM " + names::quoted_table(at.table.manifest.table) + " AS t" + where,
+statement delete_statement(repair_target const& repair, held_row const& held) {
+  auto parameters = key_parameters(repair);
+  auto const where = target_row(repair, held, parameters);
+  return {.sql = "DELETE FROM " + names::quoted_table(repair.table.manifest.table) + " AS t" + where,
           .parameters = std::move(parameters)};
 }
 
-statement update_statement(repair_target const& at, held_row const& held, held_row const& wanted) {
-  auto parameters = key_parameters(at);
-  auto const where = target_row(at, held, parameters);
-  std::string set;
-  auto const columns = sent_columns(at.table);
+statement update_statement(repair_target const& repair, held_row const& held, held_row const& wanted) {
+  auto parameters = key_parameters(repair);
+  auto const where = target_row(repair, held, parameters);
+  std::vector<std::string> updates;
+  auto const columns = sent_columns(repair.table);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (is_key(at.table, columns[i]->name)) continue;
+    if (is_key(repair.table, columns[i]->name)) continue;
     parameters.push_back(wanted.image[i]);
-    set += (set.empty() ? "" : ", ") + names::quoted(columns[i]->name) + " = $" +
-           std::to_string(parameters.size()) + "::" + columns[i]->type;
+    updates.push_back(
+        absl::StrCat(names::quoted(columns[i]->name), " = $", parameters.size(), "::", columns[i]->type));
   }
-  return {.sql = "UPDATE " + names::quoted_table(at.table.manifest.table) + " AS t SET " + set + where,
+  return {.sql = absl::StrCat("UPDATE ", names::quoted_table(repair.table.manifest.table), " AS t SET ",
+                              absl::StrJoin(updates, ", "), where),
           .parameters = std::move(parameters)};
 }
 
-statement insert_statement(repair_target const& at, held_row const& wanted) {
-  std::string columns, values;
-  auto const sent = sent_columns(at.table);
-  for (std::size_t i = 0; i < sent.size(); ++i) {
-    columns += (i ? ", " : "") + names::quoted(sent[i]->name);
-    values += (i ? ", $" : "$") + std::to_string(i + 1) + "::" + sent[i]->type + " AS " +
-              names::quoted(sent[i]->name);
+statement insert_statement(repair_target const& repair, held_row const& wanted) {
+  std::vector<std::string> columns, values;
+  for (auto const* column : sent_columns(repair.table)) {
+    columns.push_back(names::quoted(column->name));
+    values.push_back(absl::StrCat("$", columns.size(), "::", column->type, " AS ", columns.back()));
   }
-  return {.sql = "INSERT INTO " + names::quoted_table(at.table.manifest.table) + " (" + columns +
-                 ") OVERRIDING SYSTEM VALUE SELECT t.* FROM (SELECT " + values + ") t WHERE " +
-                 no_authority(at) + " ON CONFLICT (" + column_list(at.table.manifest.key, "") +
-                 ") DO NOTHING",
-          .parameters = wanted.image};
+  return {
+      .sql = absl::StrCat("INSERT INTO ", names::quoted_table(repair.table.manifest.table), " (",
+                          absl::StrJoin(columns, ", "), ") OVERRIDING SYSTEM VALUE SELECT t.* FROM (SELECT ",
+                          absl::StrJoin(values, ", "), ") t WHERE ", no_authority(repair), " ON CONFLICT (",
+                          column_list(repair.table.manifest.key, ""), ") DO NOTHING"),
+      .parameters = wanted.image};
 }
 
-result<bool> write(repair_target const& at, statement change) {
+result<bool> write(repair_target const& repair, statement change) {
   std::vector<statement> statements;
-  if (!is_reference(at))
-    statements.push_back({.sql = "SELECT 1 FROM " + names::fence_lock(at.table.manifest.group) +
+  if (!is_reference(repair))
+    statements.push_back({.sql = "SELECT 1 FROM " + names::fence_lock(repair.table.manifest.group) +
                                  " WHERE false FOR KEY SHARE"});
   statements.push_back(std::move(change));
-  BOOST_OUTCOME_TRY(auto const answers, at.target.flush(statements));
-  for (auto const& answer : answers)
-    if (!answer) return answer.error();
-  return answers.back().value().affected() > 0;
+  BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(repair.target, statements));
+  return answers.back().affected() > 0;
 }
 
-std::string node_of(repair_target const& at) { return at.target.identity().name; }
+std::string node_of(repair_target const& repair) { return repair.target.identity().name; }
 
-// The record is committed before the repair: a crash between the two makes certificates worthless for
-// nothing, which does no harm (I7).
-result<std::string> write_and_record(repair_target const& at, std::int64_t token, std::string kind,
+// The record is committed before the repair. After a crash between the two, certificates are worthless
+// although nothing was repaired, which does no harm (I7).
+result<std::string> write_and_record(repair_target const& repair, std::int64_t token, std::string kind,
                                      statement change) {
-  BOOST_OUTCOME_TRY(auto const written, write(at, std::move(change)));
+  BOOST_OUTCOME_TRY(auto const written, write(repair, std::move(change)));
   if (!written) return std::string();
-  repair_record const record{
-      .relation = at.table.manifest.table, .node = node_of(at), .kind = kind, .key_digest = at.key_digest};
-  BOOST_OUTCOME_TRYV(insert_repair(at.catalog, token, record));
+  repair_record const record{.relation = repair.table.manifest.table,
+                             .node = node_of(repair),
+                             .kind = kind,
+                             .key_digest = repair.key_digest};
+  BOOST_OUTCOME_TRYV(insert_repair(repair.catalog, token, record));
   stop_point("repair_before_commit");
-  auto const outcome = at.target.commit();
+  auto const outcome = repair.target.commit();
   if (outcome.is_committed()) return kind;
   return outcome.why.value_or(
       error(error_code::in_doubt, "whether a repair was committed is not known", "verify again")
-          .at_node(node_of(at)));
+          .at_node(node_of(repair)));
 }
 
-error still_running(repair_target const& at) {
+error still_running(repair_target const& repair) {
   return error(error_code::could_not_tell,
-               "transactions on the authority did not end in time for a repair of " + at.table.manifest.table,
+               "transactions on the authority did not end in time for a repair of " +
+                   repair.table.manifest.table,
                "run it again when they have ended")
-      .at_node(at.authority->identity().name);
+      .at_node(repair.authority->identity().name);
 }
 
-result<std::string> try_repair(repair_target const& at, std::int64_t token, steady_clock::time_point until) {
+result<std::string> try_repair(repair_target const& repair, std::int64_t token,
+                               steady_clock::time_point until) {
   held_row wanted;
-  BOOST_OUTCOME_TRY(auto const held, lock_target(at, token));
+  BOOST_OUTCOME_TRY(auto const held, lock_target(repair, token));
   stop_point("repair_after_look");
-  if (at.authority) {
+  if (repair.authority) {
     // Locks are held here, so what runs long has been waited for before.
     BOOST_OUTCOME_TRY(auto const shown,
-                      wait_for_running(*at.authority, std::min(until, steady_now() + milliseconds{500})));
+                      wait_for_running(*repair.authority, std::min(until, steady_now() + milliseconds{500})));
     if (!shown) return std::string();
-    BOOST_OUTCOME_TRY(wanted, read_authority(at));
+    BOOST_OUTCOME_TRY(wanted, read_authority(repair));
   }
   stop_point("repair_after_authority");
   if (held.exists == wanted.exists && held.text == wanted.text) return std::string();
-  if (!wanted.exists) return write_and_record(at, token, "delete", delete_statement(at, held));
-  if (held.exists) return write_and_record(at, token, "update", update_statement(at, held, wanted));
-  return write_and_record(at, token, "insert", insert_statement(at, wanted));
+  if (!wanted.exists) return write_and_record(repair, token, "delete", delete_statement(repair, held));
+  if (held.exists) return write_and_record(repair, token, "update", update_statement(repair, held, wanted));
+  return write_and_record(repair, token, "insert", insert_statement(repair, wanted));
 }
 
-bool is_lock_not_had(error const& why) { return why.sqlstate() == "55P03" || why.sqlstate() == "40P01"; }
+// lock_not_available, deadlock_detected
+bool is_lock_refused(error const& why) { return why.sqlstate() == "55P03" || why.sqlstate() == "40P01"; }
 
 }  // namespace
 
-result<std::string> repair_once(repair_target const& at, std::int64_t token, steady_clock::time_point until) {
-  if (at.authority) {
-    BOOST_OUTCOME_TRY(auto const ended, wait_for_running(*at.authority, until));
-    if (!ended) return still_running(at);
+result<std::string> repair_once(repair_target const& repair, std::int64_t token,
+                                steady_clock::time_point until) {
+  if (repair.authority) {
+    BOOST_OUTCOME_TRY(auto const ended, wait_for_running(*repair.authority, until));
+    if (!ended) return still_running(repair);
   }
-  auto done = try_repair(at, token, until);
-  if (!at.target.is_broken() && at.target.in_transaction()) (void)at.target.simple("ROLLBACK");
-  if (!done && is_lock_not_had(done.error())) return std::string();
+  auto done = try_repair(repair, token, until);
+  if (!repair.target.is_broken() && repair.target.in_transaction()) (void)repair.target.simple("ROLLBACK");
+  if (!done && is_lock_refused(done.error())) return std::string();
   return done;
 }
 

@@ -25,9 +25,10 @@ struct repair_target {
 
 /// Tries once. The target's row is locked first, or for a row that is absent everything that could delete it
 /// again; then a snapshot is taken on the authority that shows every transaction the stream had applied; then
-/// the row is written, recorded, committed. What was done: insert, update, delete; empty if nothing had to be
-/// done, a lock was not had, or the target has authority for the slot. Never raises a stored version. Errors:
-/// `could_not_tell` (transactions on the authority do not end before `until`); `not_leader`; connections.
+/// the row is written, recorded, committed. Returns what was done: insert, update or delete; empty if nothing
+/// had to be done, a lock was not available in time, or the target has authority for the slot. Never raises a
+/// stored version. Errors: `could_not_tell` (transactions on the authority do not end before `until`);
+/// `not_leader`; connections.
 result<std::string> repair_once(repair_target const&, std::int64_t token,
                                 std::chrono::steady_clock::time_point until);
 

@@ -20,11 +20,11 @@ struct row_on_node {
   std::optional<shard_id> node{};  ///< nothing: the source
   int slot{-1};                    ///< -1 for a reference table
   std::string hash;
-  std::string version{};  ///< of the tuple on its node (xmin): a row that went away and came back is not the
-                          ///< row seen before
+  /// Of the tuple on its node (xmin): a row that was deleted and inserted again is another row.
+  std::string version{};
 };
 
-/// All rows_seen of one primary key.
+/// The rows of one primary key, on all nodes.
 struct rows_of_key {
   std::vector<std::string> key;
   std::string digest;
@@ -37,18 +37,18 @@ using rows_by_key = std::map<std::vector<std::string>, rows_of_key>;
 /// every shard.
 bool agrees(rows_of_key const&, generation const&, table_kind);
 
-/// How a row that does not agree differs, seen from the copy of the node that has authority for its slot.
-/// Copies on shards where the row does not belong come first and alone: what the others lack shows once those
-/// are gone. Of a reference table each shard that differs is named.
+/// How a row that does not agree differs from the copy of the node that has authority for its slot. If copies
+/// are on shards where the row does not belong, only these are named: what the others lack shows once those
+/// are gone. For a reference table each shard that differs is named.
 std::vector<row_difference> classify(rows_of_key const&, generation const&, group_state const&, table_kind);
 
 /// The node whose copy says what the named node should hold; nothing: the source.
 std::optional<shard_id> deciding_node(rows_of_key const&, row_difference const&, generation const&,
                                       group_state const&, table_kind);
 
-/// What to say of a row after all checks: `equal` if a look agreed; `different` if the last two checks saw
-/// the same tuples disagree; else it was changing all the time. Preconditions: between two checks the streams
-/// have passed what the first could see.
+/// The verdict on a row after all checks: `equal` if the row agreed in one of them; `different` if the last
+/// two saw the same tuples disagree; else `could_not_tell`, as the row changed between all of them.
+/// Preconditions: between two checks the streams have passed what the first could see.
 verdict judge(std::vector<rows_of_key> const& checks, generation const&, table_kind);
 
 }  // namespace migrate::verify

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/clock.hpp"
@@ -12,7 +14,7 @@ namespace migrate::verify {
 namespace {
 
 // CP5: types that every server orders alike. All others are ordered by the bytes of their text: collations
-// differ between nodes, and a domain or an enum says by its name alone nothing of its order.
+// differ between nodes, and the name of a domain or an enum does not tell how it is ordered.
 bool has_one_order(std::string const& type) {
   for (std::string_view const known :
        {"smallint", "integer", "bigint", "uuid", "bytea", "date", "timestamp", "numeric", "oid"})
@@ -73,10 +75,10 @@ hash_seeds random_seeds() noexcept {
 }
 
 std::string row_text(table_state const& table, std::string const& alias) {
-  std::string columns;
-  for (auto const& column : table.columns)
-    columns += (columns.empty() ? "" : ", ") + alias + names::quoted(column.name);
-  return "ROW(" + columns + ")::text";
+  auto const add_column = [&](std::string* out, column_state const& column) {
+    absl::StrAppend(out, alias, names::quoted(column.name));
+  };
+  return absl::StrCat("ROW(", absl::StrJoin(table.columns, ", ", add_column), ")::text");
 }
 
 std::string bounds_sql(table_state const& table, std::int64_t range_rows) {
@@ -134,19 +136,20 @@ std::string column_array(std::vector<std::vector<std::string>> const& keys, std:
 
 statement rows_by_key_statement(table_state const& table, std::vector<std::vector<std::string>> const& keys,
                                 hash_seeds seeds) {
-  std::string arrays, aliases, joined;
+  std::vector<std::string> arrays, aliases, matches;
   std::vector<text_value> parameters;
   for (std::size_t i = 0; i < table.manifest.key.size(); ++i) {
     auto const& column = table.manifest.key[i];
-    auto const alias = "k" + std::to_string(i);
     parameters.push_back(column_array(keys, i));
-    arrays += (i ? ", $" : "$") + std::to_string(i + 1) + "::text[]";
-    aliases += (i ? ", " : "") + alias;
-    joined +=
-        (i ? " AND t." : "t.") + names::quoted(column) + " = wanted." + alias + "::" + type_of(table, column);
+    arrays.push_back(absl::StrCat("$", i + 1, "::text[]"));
+    aliases.push_back(absl::StrCat("k", i));
+    matches.push_back(
+        absl::StrCat("t.", names::quoted(column), " = wanted.k", i, "::", type_of(table, column)));
   }
-  return {.sql = "SELECT " + row_columns(table, seeds) + " FROM unnest(" + arrays + ") AS wanted (" +
-                 aliases + ") JOIN " + names::quoted_table(table.manifest.table) + " t ON " + joined,
+  return {.sql = absl::StrCat("SELECT ", row_columns(table, seeds), " FROM unnest(",
+                              absl::StrJoin(arrays, ", "), ") AS wanted (", absl::StrJoin(aliases, ", "),
+                              ") JOIN ", names::quoted_table(table.manifest.table), " t ON ",
+                              absl::StrJoin(matches, " AND ")),
           .parameters = std::move(parameters)};
 }
 

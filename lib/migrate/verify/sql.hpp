@@ -1,4 +1,4 @@
-// The questions of verification, as SQL both sides understand: text only.
+// The SQL of verification; it runs on the source and on shards. Text only.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::verify {
 
-/// Keys of the row hashes, drawn for each run: rows made to cancel each other out would have to know them.
+/// Keys of the row hashes, random for each run: nobody can prepare rows whose hashes cancel each other out.
 struct hash_seeds {
   std::int64_t first{};
   std::int64_t second{};
@@ -31,7 +31,7 @@ struct key_range {
 std::string bounds_sql(table_state const&, std::int64_t range_rows);
 
 /// count, first sum, second sum, and on a shard the number of rows whose slot is placed elsewhere. Without
-/// `placed`: not asked.
+/// `placed` that number is 0.
 statement sums_statement(table_state const&, key_range const&, hash_seeds,
                          std::optional<std::vector<slot_range>> const& placed);
 

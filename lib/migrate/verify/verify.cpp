@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/migrate/verify/nodes.hpp"
+#include "absl/strings/str_cat.h"
 #include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/row_compare.hpp"
 #include "lib/migrate/verify/sql.hpp"
+#include "lib/migrate/verify/verify_nodes.hpp"
 #include "lib/migrate/wave/flip.hpp"
 #include "shardway/base/clock.hpp"
 #include "shardway/catalog/certificate.hpp"
@@ -20,6 +21,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::size_t keys_per_query = 1000;
+
 std::vector<slot_range> placed_on(generation const& now, std::size_t shard) {
   std::vector<slot_range> slots;
   for (auto const& range : now.placement)
@@ -27,8 +30,7 @@ std::vector<slot_range> placed_on(generation const& now, std::size_t shard) {
   return slots;
 }
 
-// Sums come as decimal texts too long for 64 bits; equality of the totals is asked of the source, which can
-// add.
+// Sums come as decimal texts that may be too long for 64 bits. So the source adds and compares the totals.
 struct range_sums {
   std::int64_t count{};
   std::string first, second;
@@ -72,7 +74,7 @@ class table_verification {
 
  private:
   result<> compare_range(key_range const& range) {
-    BOOST_OUTCOME_TRY(auto const answers, nodes_.ask_all([&](std::size_t node) {
+    BOOST_OUTCOME_TRY(auto const answers, nodes_.query_all([&](std::size_t node) {
       return sums_statement(table_, range, seeds_,
                             node == 0 ? std::nullopt : std::optional(placed_on(now_, node - 1)));
     }));
@@ -89,29 +91,30 @@ class table_verification {
 
   result<bool> add_up(std::vector<range_sums> const& sums) {
     std::int64_t elsewhere = 0, shards_count = 0;
-    std::string first = "0::numeric",
-                second = first;  // two small sums would be added as bigint, and overflow
+    // Without the cast, two small sums would be added as bigint, and overflow.
+    std::string first = "0::numeric", second = first;
     bool each_equal = true;
     for (std::size_t i = 1; i < sums.size(); ++i) {
       elsewhere += sums[i].elsewhere;
       shards_count += sums[i].count;
-      first += " + (" + sums[i].first + ")";
-      second += " + (" + sums[i].second + ")";
+      absl::StrAppend(&first, " + (", sums[i].first, ")");
+      absl::StrAppend(&second, " + (", sums[i].second, ")");
       each_equal = each_equal && sums[i].count == sums[0].count && sums[i].first == sums[0].first &&
                    sums[i].second == sums[0].second;
     }
     if (table_.manifest.kind == table_kind::reference) return each_equal;
     if (elsewhere != 0 || shards_count != sums[0].count) return false;
     // Decimal digits and signs only: they came from sum().
-    BOOST_OUTCOME_TRY(auto const answer,
-                      nodes_.source().query({.sql = "SELECT (" + first + ") = (" + sums[0].first + ") AND (" +
-                                                    second + ") = (" + sums[0].second + ")"}));
+    BOOST_OUTCOME_TRY(
+        auto const answer,
+        nodes_.source().query({.sql = absl::StrCat("SELECT (", first, ") = (", sums[0].first, ") AND (",
+                                                   second, ") = (", sums[0].second, ")")}));
     return answer.boolean(0, 0);
   }
 
   result<> list_range(key_range const& range) {
     BOOST_OUTCOME_TRY(auto const answers,
-                      nodes_.ask_all([&](std::size_t) { return rows_statement(table_, range, seeds_); }));
+                      nodes_.query_all([&](std::size_t) { return rows_statement(table_, range, seeds_); }));
     BOOST_OUTCOME_TRY(auto rows_seen, gather_rows(answers, table_));
     for (auto& [key, seen] : rows_seen)
       if (!agrees(seen, now_, table_.manifest.kind)) checks_[key].push_back(std::move(seen));
@@ -127,7 +130,7 @@ class table_verification {
     return keys;
   }
 
-  // Each look comes after the streams have passed everything the one before could have seen (V1).
+  // Between two checks the streams pass everything that the first could have seen (V1).
   result<> check_again() {
     found_.rechecked = static_cast<std::int64_t>(checks_.size());
     for (;;) {
@@ -135,12 +138,11 @@ class table_verification {
       if (keys.empty() || steady_now() >= until_) return success();
       BOOST_OUTCOME_TRY(auto const arrived,
                         nodes_.wait_for_streams(now_, std::min(options_.recheck_wait, left())));
-      if (!arrived) return success();  // nothing can be told of what is left
-      for (std::size_t from = 0; from < keys.size(); from += 1000) {
-        std::vector<std::vector<std::string>> const part(
-            keys.begin() + static_cast<std::ptrdiff_t>(from),
-            keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), from + 1000)));
-        BOOST_OUTCOME_TRYV(check_keys(part));
+      if (!arrived) return success();  // what is left stays undecided
+      for (std::size_t first = 0; first < keys.size(); first += keys_per_query) {
+        auto const end = std::min(keys.size(), first + keys_per_query);
+        BOOST_OUTCOME_TRYV(check_keys({keys.begin() + static_cast<std::ptrdiff_t>(first),
+                                       keys.begin() + static_cast<std::ptrdiff_t>(end)}));
       }
     }
   }
@@ -200,13 +202,13 @@ std::string_view name(difference_kind kind) noexcept {
   return names[static_cast<std::size_t>(kind)];
 }
 
-result<std::vector<table_verdict>> verify_group(engine_nodes const& where, generation const& now,
+result<std::vector<table_verdict>> verify_group(engine_nodes const& fleet, generation const& now,
                                                 std::string const& group, verify_options const& options) {
   if (options.range_rows <= 0 || options.recheck_limit <= 0 || options.named_max == 0)
     return error(error_code::invalid_argument,
                  "verify options: range_rows, recheck_limit and named_max must be above 0");
   if (!now.find_group(group)) return error(error_code::invalid_argument, "there is no group " + group);
-  BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(where));
+  BOOST_OUTCOME_TRY(auto nodes, verify_nodes::open(fleet));
   auto const until = steady_now() + options.deadline;
   std::vector<table_verdict> verdicts;
   for (auto const& table : now.tables) {

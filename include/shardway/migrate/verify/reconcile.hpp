@@ -18,8 +18,8 @@ struct repair_report {
   std::string key_digest;
 };
 
-/// Repairs the rows named, on the nodes without authority. Each row is looked at anew on every node and
-/// repaired until it agrees; what was repaired meanwhile, or whose slot has moved, is left alone. A repair is
+/// Repairs the rows named, on the nodes without authority. Each row is read again on every node and
+/// repaired until it agrees. A row that agrees by now, or whose slot has moved, is left alone. A repair is
 /// a one-key chunk: the target's row is locked, or what could delete it again; then a snapshot is taken on
 /// the authority that shows every transaction the stream had applied; then the row is written. Never raises a
 /// stored version. Records each repair before it commits, which makes older certificates worthless (I7).

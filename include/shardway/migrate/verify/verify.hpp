@@ -1,8 +1,8 @@
-// Are the rows equal on both sides? Sums over key ranges first, then rows; what changes meanwhile is looked
-// at again. Keeps I7.
+// Compares the rows of both sides: sums over key ranges first, then rows. Rows that change meanwhile are
+// checked again. Keeps I7.
 //
-// What verification can't see: values that PostgreSQL prints alike though they differ in memory, and rows
-// that change in every look.
+// What verification cannot see: values that PostgreSQL prints alike though they differ in memory, and rows
+// that change between all checks.
 #pragma once
 
 #include <chrono>
@@ -19,10 +19,11 @@ namespace shardway {
 inline namespace v0 {
 
 struct verify_options {
-  std::int64_t range_rows{20000};                ///< > 0: rows of one sum
-  std::chrono::milliseconds deadline{120000};    ///< > 0: a whole group; spent: could_not_tell
-  std::chrono::milliseconds recheck_wait{5000};  ///< > 0: how long one look waits for the streams to pass
-  int recheck_limit{20};                         ///< > 0: looks at one row before could_not_tell
+  std::int64_t range_rows{20000};  ///< > 0: rows of one sum
+  std::chrono::milliseconds deadline{
+      120000};  ///< > 0: a whole group; past it: could_not_tell
+  std::chrono::milliseconds recheck_wait{5000};  ///< > 0: how long one check waits for the streams
+  int recheck_limit{20};                         ///< > 0: checks of one row before could_not_tell
   std::size_t named_max{100};                    ///< > 0: differing rows named per table; all are counted
 };
 
@@ -38,12 +39,12 @@ struct row_difference {
   friend bool operator==(row_difference const&, row_difference const&) = default;
 };
 
-/// What was found of one table.
+/// The verdict on one table.
 struct table_verdict {
   std::string relation;
   verdict found{};
   std::int64_t rows{};       ///< compared
-  std::int64_t rechecked{};  ///< looked at one by one
+  std::int64_t rechecked{};  ///< compared row by row
   std::int64_t differing{};
   lsn as_of{};             ///< position of the source before the first read
   std::string started_at;  ///< database's clock before the first read
@@ -52,8 +53,8 @@ struct table_verdict {
 
 /// Compares every table of the group: for each primary-key range count and order-independent 128-bit sum of
 /// keyed row hashes on the source and summed over the shards. Ranges that differ are compared row by row;
-/// rows that differ are looked at again, both sides, after the streams of both directions have passed the
-/// first look. A row must be on the shard of its slot and on no other. Writes nothing. Errors: connections,
+/// rows that differ are checked again on both sides, after the streams of both directions have passed the
+/// first check. A row must be on the shard of its slot and on no other. Writes nothing. Errors: connections,
 /// `schema_drift`, `invalid_argument`. Cost: one read of every row on each side.
 result<std::vector<table_verdict>> verify_group(engine_nodes const&, generation const&,
                                                 std::string const& group, verify_options const&);

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
+#include "lib/migrate/nodes/run_all.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
-#include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/base/test_switch.hpp"
 
@@ -16,6 +17,7 @@ namespace migrate::stream {
 namespace {
 
 constexpr std::chrono::milliseconds idle_wait{50};
+constexpr std::chrono::milliseconds first_retry{20};
 constexpr unsigned trim_every = 200;
 constexpr unsigned blocked_tries_max = 20;
 
@@ -29,12 +31,12 @@ void applier::run() {
     if (!nodes::may_reconnect(served.error())) return queue_.set_failure(served.error());
     shard_.reset();
     source_.reset();
-    pause(++tries_);
+    pause(reconnect_pauses_);
   }
 }
 
-// What a lost connection left is sent again by `pending_`: the position read at the start says how far it had
-// come.
+// After a lost connection `pending_` is sent again: the position that is read at the start says how much of
+// it was committed.
 result<> applier::serve() {
   BOOST_OUTCOME_TRYV(connect_and_read_position());
   while (!queue_.is_closed()) {
@@ -45,7 +47,7 @@ result<> applier::serve() {
     }
     BOOST_OUTCOME_TRYV(work(*pending_));
     pending_.reset();
-    tries_ = 0;
+    reconnect_pauses_.reset();
   }
   return success();
 }
@@ -60,8 +62,8 @@ result<> applier::connect_and_read_position() {
       "SET enable_hashjoin = off; SET enable_mergejoin = off"));
   BOOST_OUTCOME_TRY(auto const answer, shard_->query(read_progress_statement(names::source_stream)));
   BOOST_OUTCOME_TRY(position_, parse_progress(answer));
-  // Batches before the committed position are not held here any more: going on would leave a gap that nobody
-  // sees.
+  // The queue does not hold batches before the committed position any more: going on would leave a gap that
+  // nobody sees.
   if (queue_.is_known() && position_.applied < queue_.committed().applied)
     return error{
         error_code::stream_broken,
@@ -74,7 +76,7 @@ result<> applier::connect_and_read_position() {
   return forget_parked();
 }
 
-// What was parked has been repaired where the stream is past it.
+// A parked change that the stream is past has been repaired: its note goes.
 result<> applier::forget_parked() {
   BOOST_OUTCOME_TRY(auto const answers,
                     run_all({{.sql = "BEGIN"},
@@ -100,7 +102,8 @@ result<> applier::work(apply_queue::taken& taken) {
   return apply(taken);
 }
 
-// An idle shard moves on, so that it does not hold the source's WAL for all, but not for each keep-alive.
+// The position of an idle shard moves on, so that it does not hold back the source's WAL; not for each
+// keep-alive.
 result<> applier::idle(lsn tail) {
   auto const now = system_clock_source().now();
   if (tail <= position_.applied || now < next_idle_) return success();
@@ -112,25 +115,27 @@ result<> applier::idle(lsn tail) {
 }
 
 result<> applier::apply(apply_queue::taken& taken) {
+  auto pauses = retry_pauses();
   for (unsigned tries = 1; !queue_.is_closed(); ++tries) {
     drop_applied(taken.items);
-    BOOST_OUTCOME_TRY(auto said, attempt(taken, false));
-    if (said == verdict::one_by_one) {
-      BOOST_OUTCOME_TRY(said, attempt(taken, true));
+    BOOST_OUTCOME_TRY(auto outcome, attempt(taken, false));
+    if (outcome == verdict::one_by_one) {
+      BOOST_OUTCOME_TRY(outcome, attempt(taken, true));
     }
-    if (said == verdict::done) return success();
-    if (said == verdict::blocked && tries > blocked_tries_max) return park();
-    if (said == verdict::blocked) {
+    if (outcome == verdict::done) return success();
+    if (outcome == verdict::blocked && tries > blocked_tries_max) return park();
+    if (outcome == verdict::blocked) {
       BOOST_OUTCOME_TRYV(wait_for_blocker(taken));
-    } else
-      pause(tries);
+    } else {
+      pause(pauses);
+    }
   }
   return success();
 }
 
 // S1: the replication slot sends again what it had sent; the position in the shard itself decides. A chunk's
-// deferred changes have no position: they are harmless to repeat, and are gone with the batch that a later
-// position proves committed.
+// deferred changes have no position. Repeating them does no harm, and they are dropped with the batch that a
+// later position proves committed.
 void applier::drop_applied(std::vector<shard_item>& items) const {
   auto const newest = std::find_if(items.rbegin(), items.rend(), [&](auto const& item) {
     return item.end.is_set() && item.end <= position_.applied;
@@ -165,8 +170,8 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
   }
   if (auto undone = shard_->query({.sql = "ROLLBACK"}); !undone) return undone.error();
   bool is_final{};
-  auto const said = judge(failed, one_by_one, is_final);
-  if (!is_final) return said;
+  auto const next = judge(failed, one_by_one, is_final);
+  if (!is_final) return next;
   if (blocked_) return park();
   return failed.while_doing("applying changes to shard " + options_.shard.node);
 }
@@ -181,8 +186,8 @@ result<> applier::write(apply_queue::taken const& taken, bool one_by_one) {
   return finish(taken, counted);
 }
 
-// Receipts are looked for after the rows were written: a dual write that comes later finds its row there and
-// leaves none.
+// Receipts are taken after the rows were written: a dual write that comes later finds its row there and
+// leaves no receipt.
 result<> applier::take_receipts(std::vector<shard_item> const& items, tally& counted) {
   std::vector<text_value> write_ids, ordinals;
   for (auto const& item : items) {
@@ -218,10 +223,10 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
 
 result<> applier::commit_position(stream_position const& next, std::uint64_t barrier,
                                   std::vector<statement> statements) {
-  bool const apart = guard_off("progress_in_batch");
+  bool const is_apart = guard_off("progress_in_batch");
   bool const frees_parked = parked_until_.is_set() && parked_until_ <= next.applied;
   if (frees_parked) statements.push_back(forget_parked_statement(next.applied));
-  if (!apart) statements.push_back(advance_statement(names::source_stream, next));
+  if (!is_apart) statements.push_back(advance_statement(names::source_stream, next));
   if (!statements.empty()) {
     BOOST_OUTCOME_TRYV(run_all(statements));
   }
@@ -235,7 +240,7 @@ result<> applier::commit_position(stream_position const& next, std::uint64_t bar
         error{error_code::serialization_failure, "a batch was rolled back on shard " + options_.shard.node});
   }
   if (stop_point("after_batch_commit")) return nodes::stopped_by_test("after_batch_commit");
-  if (apart) {
+  if (is_apart) {
     BOOST_OUTCOME_TRYV(run_all({advance_statement(names::source_stream, next)}));
   }
   position_ = next;
@@ -250,20 +255,13 @@ result<> applier::commit_position(stream_position const& next, std::uint64_t bar
 }
 
 result<std::vector<rows>> applier::run_all(std::vector<statement> const& statements) {
-  BOOST_OUTCOME_TRY(auto answers, shard_->flush(statements));
-  std::vector<rows> all;
-  for (auto& answer : answers) {
-    if (!answer) return answer.error();
-    all.push_back(std::move(answer).value());
-  }
-  return all;
+  return nodes::run_all(*shard_, statements);
 }
 
-void applier::pause(unsigned tries) {
-  auto const longest = options_.limits.retry_delay_max;
-  auto const wait = std::min(longest, std::chrono::milliseconds(10) * (1u << std::min(tries, 8u)));
-  auto const until = system_clock_source().now() + wait;
-  while (!queue_.is_closed() && system_clock_source().now() < until) sleep_for(std::chrono::milliseconds(10));
+nodes::back_off applier::retry_pauses() const { return {first_retry, options_.limits.retry_delay_max}; }
+
+void applier::pause(nodes::back_off& pauses) const {
+  nodes::pause(pauses.next(), [this] { return queue_.is_closed(); });
 }
 
 }  // namespace migrate::stream

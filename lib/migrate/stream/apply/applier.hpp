@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/migrate/stream/apply/queue.hpp"
+#include "lib/migrate/nodes/back_off.hpp"
+#include "lib/migrate/stream/apply/apply_queue.hpp"
 #include "lib/migrate/stream/apply/sql.hpp"
 #include "lib/migrate/stream/chunk.hpp"
 #include "shardway/migrate/nodes/engine_nodes.hpp"
@@ -28,15 +29,16 @@ struct applier_options {
   std::int64_t token{};
   engine_limits limits{};
   shard_id number{};
-  std::function<bool(xid_snapshot const&)>
-      shows_all_passed;  ///< whether a snapshot shows all that the dispatcher has passed
-  std::function<bool(followed_table const&, stream_tuple const&)>
-      is_mine;  ///< whether a row's slot is placed on this shard
-  std::function<result<std::unique_ptr<session>>(connect_options const&)> open{
-      connect};  ///< how a session is made; a test gives its own
+  /// Whether a snapshot shows every transaction that the dispatcher has passed.
+  std::function<bool(xid_snapshot const&)> shows_all_passed;
+  /// Whether the slot of a row is placed on this shard.
+  std::function<bool(followed_table const&, stream_tuple const&)> is_mine;
+  /// How a session is made; a test gives its own.
+  std::function<result<std::unique_ptr<session>>(connect_options const&)> open{connect};
 };
 
-/// Runs on its own thread until the queue is closed or it fails. Thread safety: one thread.
+/// Runs until the queue is closed or it fails; the failure is in the queue's state. Thread safety: one
+/// thread. Lifetime: the queue outlives it.
 class applier {
  public:
   applier(applier_options options, apply_queue& queue) : options_(std::move(options)), queue_(queue) {}
@@ -76,7 +78,8 @@ class applier {
   error park();
   result<std::vector<rows>> run_all(std::vector<statement> const& statements);
   result<> idle(lsn tail);
-  void pause(unsigned tries);
+  nodes::back_off retry_pauses() const;
+  void pause(nodes::back_off& pauses) const;
 
   applier_options options_;
   apply_queue& queue_;
@@ -88,7 +91,7 @@ class applier {
   lsn parked_until_{};  ///< of the newest change that is noted as parked; 0 if there is none
   steady_time next_idle_{};
   unsigned batches_{};
-  unsigned tries_{};
+  nodes::back_off reconnect_pauses_{retry_pauses()};
   std::optional<stream_change> blocked_;  ///< the change that met a unique value held by another row
   std::optional<lsn> blocker_;            ///< position of the version that holds it
 };

@@ -1,14 +1,15 @@
-// How the rows of a batch are written: as a whole, or one by one where a unique value is handed from row to
+// How the applier writes the rows of a batch: as a whole, or one by one where a unique value goes from row to
 // row.
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "lib/migrate/stream/apply/applier.hpp"
-#include "lib/protocol/column_lists.hpp"
+#include "lib/migrate/stream/snapshot.hpp"
+#include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
-#include "lib/protocol/slot_of.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/test_switch.hpp"
 
@@ -88,7 +89,7 @@ result<applier::tally> applier::write_lists(change_list const& removed, std::vec
   }
   BOOST_OUTCOME_TRY(auto const answers, run_all(statements));
   tally counted;
-  for (auto const at : corrections) counted.corrected += answers[at].affected();
+  for (auto const position : corrections) counted.corrected += answers[position].affected();
   for (auto const& list : lists)
     if (is_partial(*list.front())) {
       BOOST_OUTCOME_TRYV(fill_missing(list));
@@ -107,9 +108,9 @@ result<> applier::fill_missing(change_list const& same_columns) {
   return success();
 }
 
-// A one-key chunk (V8): a snapshot that shows all the stream has passed, then written only if the row is
-// still absent, under the version of the change that asked for it. A row that is gone is left to the delete
-// that follows.
+// A one-key chunk (V8): the row is read in a snapshot that shows all the stream has passed. It is written
+// only if the shard still lacks it, under the version of the change that asked for it. If the source lacks it
+// too, a delete follows in the stream.
 result<> applier::fetch_row(stream_change const& change) {
   BOOST_OUTCOME_TRY(auto const found, read_row(change));
   if (found.empty()) return success();
@@ -128,16 +129,14 @@ result<rows> applier::read_row(stream_change const& change) {
   if (!source_ || source_->is_broken()) {
     BOOST_OUTCOME_TRY(source_, options_.open(options_.source));
   }
-  for (unsigned tries = 1; !queue_.is_closed(); ++tries) {
-    BOOST_OUTCOME_TRYV(source_->query({.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}));
-    BOOST_OUTCOME_TRY(auto const shown,
-                      source_->query({.sql = "SELECT pg_catalog.pg_current_snapshot()::text"}));
-    auto const snapshot = xid_snapshot::parse(shown.text(0, 0));
+  auto pauses = retry_pauses();
+  while (!queue_.is_closed()) {
+    BOOST_OUTCOME_TRY(auto const snapshot, begin_snapshot(*source_));
     auto found = source_->query(fetch_statement(change));
     BOOST_OUTCOME_TRYV(source_->query({.sql = "ROLLBACK"}));
     if (!found) return found.error();
-    if (snapshot && options_.shows_all_passed(*snapshot)) return found;
-    pause(tries);
+    if (options_.shows_all_passed(snapshot)) return found;
+    pause(pauses);
   }
   return error{error_code::cancelled, "the engine is stopping"};
 }
@@ -167,8 +166,8 @@ result<applier::tally> applier::write_one_by_one(std::vector<stream_change> cons
   return counted;
 }
 
-// S14: the row in the way is newer if a dual write was faster than the stream. Then the stream holds what
-// frees the value.
+// S14: the row in the way is newer if a dual write was faster than the stream. Then the change that frees the
+// value is still to come in the stream.
 result<> applier::note_blocker(stream_change const& change, error const& failed) {
   blocked_ = change;
   auto const expressions = unique_expressions(failed.server_detail());
@@ -233,15 +232,12 @@ result<> applier::empty_tables(std::vector<shard_item> const& items) {
   for (auto const& item : items) {
     for (auto const& [table, version] : item.truncated) {
       auto const target = names::quoted_table(table->name());
-      std::string sql = "DELETE FROM " + target + " AS t WHERE t." + std::string(names::version_column) +
-                        " <= " + std::to_string(version.bigint());
+      auto sql = absl::StrCat("DELETE FROM ", target, " AS t WHERE t.", std::string(names::version_column),
+                              " <= ", version.bigint());
       std::vector<statement> statements{{.sql = "LOCK TABLE " + target + " IN SHARE ROW EXCLUSIVE MODE"}};
       if (!table->is_reference()) {
         statements.push_back(fence_lock_statement(table->group()));
-        std::vector<std::string> key;
-        for (auto const at : table->shard_key) key.push_back(key_expression(table->sent[at], "t."));
-        sql += " AND NOT EXISTS (SELECT 1 FROM " + names::fence(table->group()) +
-               " AS f WHERE f.is_open AND " + slot_of_call(key) + " BETWEEN f.slot_from AND f.slot_to)";
+        absl::StrAppend(&sql, " AND ", outside_authority(*table));
       }
       statements.push_back({.sql = std::move(sql)});
       BOOST_OUTCOME_TRYV(run_all(statements));

@@ -44,18 +44,21 @@ std::string identity_of(stream_change const& change) {
 }
 
 std::vector<stream_change> net_effect(std::span<stream_change const> changes) {
-  struct slot_in_order {
+  struct row_effect {
     stream_change change;
-    std::size_t last{};
+    std::size_t last{};  // position of the row's last change
   };
   std::unordered_map<std::string, std::size_t> found;
-  std::vector<slot_in_order> rows;
+  std::vector<row_effect> rows;
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    auto const [at, is_new] = found.try_emplace(identity_of(changes[i]), rows.size());
-    if (is_new)
+    auto const [known, is_new] = found.try_emplace(identity_of(changes[i]), rows.size());
+    if (is_new) {
       rows.push_back({changes[i], i});
-    else
-      merge(rows[at->second].change, changes[i]), rows[at->second].last = i;
+      continue;
+    }
+    auto& row = rows[known->second];
+    merge(row.change, changes[i]);
+    row.last = i;
   }
   std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.last < b.last; });
   std::vector<stream_change> net;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
+#include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/slot_of.hpp"
@@ -31,12 +33,6 @@ std::string statement_name(std::string_view what, stream_change const& change) {
                            : std::string{};  // names are cut at 63 bytes: wide tables are parsed each time
 }
 
-std::string joined(std::vector<std::string> const& parts, std::string_view between) {
-  std::string text;
-  for (auto const& part : parts) text.append(text.empty() ? "" : between).append(part);
-  return text;
-}
-
 // One array parameter a column, and "unnest($1::text[], ...) WITH ORDINALITY AS x (c0, ..., v, n)".
 class unnested {
  public:
@@ -49,8 +45,8 @@ class unnested {
     std::vector<text_value> versions;
     for (auto const* change : changes) versions.emplace_back(std::to_string(change->version.bigint()));
     add(text_array(versions), "bigint", "v");
-    from_ =
-        "ROWS FROM (" + joined(arrays_, ", ") + ") WITH ORDINALITY AS x (" + joined(columns_, ", ") + ", n)";
+    from_ = "ROWS FROM (" + absl::StrJoin(arrays_, ", ") + ") WITH ORDINALITY AS x (" +
+            absl::StrJoin(columns_, ", ") + ", n)";
   }
   std::string const& from() const noexcept { return from_; }
   std::vector<text_value> take_parameters() { return std::move(parameters_); }
@@ -58,8 +54,8 @@ class unnested {
  private:
   static text_value value_of(stream_change const& change, std::size_t column) {
     auto const& keys = change.table->key;
-    if (auto const at = std::find(keys.begin(), keys.end(), column); at != keys.end())
-      return change.key[static_cast<std::size_t>(at - keys.begin())];
+    if (auto const found = std::find(keys.begin(), keys.end(), column); found != keys.end())
+      return change.key[static_cast<std::size_t>(found - keys.begin())];
     auto const& value = change.image[column];
     return value.kind == stream_value::kind_type::text ? text_value{value.text} : text_value{};
   }
@@ -74,38 +70,35 @@ class unnested {
   std::string from_;
 };
 
-std::string quoted(followed_table const& table, std::size_t column) {
-  return names::quoted(table.sent[column].name);
-}
 std::string typed(followed_table const& table, std::size_t column) {
   return "x.c" + std::to_string(column) + "::" + table.sent[column].type;
 }
 std::string target(followed_table const& table) { return names::quoted_table(table.name()); }
 
 std::string key_match(followed_table const& table) {
-  std::vector<std::string> parts;
+  std::vector<std::string> terms;
   for (auto const column : table.key)
-    parts.push_back("t." + quoted(table, column) + " = " + typed(table, column));
-  return joined(parts, " AND ");
+    terms.push_back("t." + quoted_column(table, column) + " = " + typed(table, column));
+  return absl::StrJoin(terms, " AND ");
 }
 
 std::string assignments(followed_table const& table, std::vector<std::size_t> const& columns,
                         bool from_excluded) {
-  std::vector<std::string> parts;
+  std::vector<std::string> terms;
   for (auto const column : columns)
     if (!is_in_key(table, column))
-      parts.push_back(quoted(table, column) + " = " +
-                      (from_excluded ? "excluded." + quoted(table, column) : typed(table, column)));
-  parts.push_back(std::string(names::version_column) +
+      terms.push_back(quoted_column(table, column) + " = " +
+                      (from_excluded ? "excluded." + quoted_column(table, column) : typed(table, column)));
+  terms.push_back(std::string(names::version_column) +
                   (from_excluded ? " = excluded." + std::string(names::version_column) : " = x.v"));
-  return joined(parts, ", ");
+  return absl::StrJoin(terms, ", ");
 }
 
 std::string whole_row(followed_table const& table, std::vector<std::size_t> const& columns, bool stored) {
-  std::vector<std::string> parts;
+  std::vector<std::string> terms;
   for (auto const column : columns)
-    parts.push_back(stored ? "t." + quoted(table, column) : typed(table, column));
-  return "ROW(" + joined(parts, ", ") + ")::text";
+    terms.push_back(stored ? "t." + quoted_column(table, column) : typed(table, column));
+  return "ROW(" + absl::StrJoin(terms, ", ") + ")::text";
 }
 
 std::string key_array(stream_change const& change) {
@@ -151,7 +144,7 @@ statement locate_statement(stream_change const& change) {
   for (auto const& range : change.windows->open_ranges())
     ranges.push_back(slot_of_call(key) + " BETWEEN " + std::to_string(range.first.value()) + " AND " +
                      std::to_string(range.last.value()));
-  made.sql += " AND (" + (ranges.empty() ? "false" : joined(ranges, " OR ")) + ")";
+  made.sql += " AND (" + (ranges.empty() ? "false" : absl::StrJoin(ranges, " OR ")) + ")";
   return made;
 }
 
@@ -161,14 +154,14 @@ statement upsert_statement(change_list const& whole) {
   unnested source(whole, columns);
   std::vector<std::string> names_list, values, keys;
   for (auto const column : columns) {
-    names_list.push_back(quoted(table, column));
+    names_list.push_back(quoted_column(table, column));
     values.push_back(typed(table, column));
   }
-  for (auto const column : table.key) keys.push_back(quoted(table, column));
+  for (auto const column : table.key) keys.push_back(quoted_column(table, column));
   std::string const version{names::version_column};
-  return {.sql = "INSERT INTO " + target(table) + " AS t (" + joined(names_list, ", ") + ", " + version +
-                 ") OVERRIDING SYSTEM VALUE SELECT " + joined(values, ", ") + ", x.v FROM " + source.from() +
-                 " ON CONFLICT (" + joined(keys, ", ") + ") DO UPDATE SET " +
+  return {.sql = "INSERT INTO " + target(table) + " AS t (" + absl::StrJoin(names_list, ", ") + ", " +
+                 version + ") OVERRIDING SYSTEM VALUE SELECT " + absl::StrJoin(values, ", ") + ", x.v FROM " +
+                 source.from() + " ON CONFLICT (" + absl::StrJoin(keys, ", ") + ") DO UPDATE SET " +
                  assignments(table, columns, true) + " WHERE t." + version + " < excluded." + version,
           .parameters = source.take_parameters(),
           .name = statement_name("upsert", *whole.front())};
@@ -211,10 +204,11 @@ statement blocker_statement(stream_change const& change, std::string const& expr
   auto const columns = present_columns(change);
   unnested source({&change}, columns);
   std::vector<std::string> image;
-  for (auto const column : columns) image.push_back(typed(table, column) + " AS " + quoted(table, column));
+  for (auto const column : columns)
+    image.push_back(typed(table, column) + " AS " + quoted_column(table, column));
   return {.sql = "SELECT max(" + std::string(names::version_column) + ") FROM " + target(table) +
                  " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions + ") FROM (SELECT " +
-                 joined(image, ", ") + " FROM " + source.from() + ") AS i)",
+                 absl::StrJoin(image, ", ") + " FROM " + source.from() + ") AS i)",
           .parameters = source.take_parameters()};
 }
 
@@ -222,15 +216,15 @@ statement fetch_statement(stream_change const& change) {
   auto const& table = *change.table;
   std::vector<std::string> columns, keys;
   std::vector<text_value> parameters;
-  for (std::size_t i = 0; i < table.sent.size(); ++i) columns.push_back(quoted(table, i));
+  for (std::size_t i = 0; i < table.sent.size(); ++i) columns.push_back(quoted_column(table, i));
   for (std::size_t i = 0; i < table.key.size(); ++i) {
     parameters.emplace_back(change.key[i]);
-    keys.push_back(quoted(table, table.key[i]) + " = $" + std::to_string(i + 1) +
+    keys.push_back(quoted_column(table, table.key[i]) + " = $" + std::to_string(i + 1) +
                    "::text::" + table.sent[table.key[i]].type);
   }
-  return {
-      .sql = "SELECT " + joined(columns, ", ") + " FROM " + target(table) + " WHERE " + joined(keys, " AND "),
-      .parameters = std::move(parameters)};
+  return {.sql = "SELECT " + absl::StrJoin(columns, ", ") + " FROM " + target(table) + " WHERE " +
+                 absl::StrJoin(keys, " AND "),
+          .parameters = std::move(parameters)};
 }
 
 statement receipts_statement(std::span<text_value const> write_ids, std::span<text_value const> ordinals) {

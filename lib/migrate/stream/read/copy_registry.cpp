@@ -1,22 +1,17 @@
-#include "lib/migrate/stream/read/chunk_registry.hpp"
+#include "lib/migrate/stream/read/copy_registry.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "lib/migrate/stream/number_of.hpp"
+#include "shardway/base/ensure.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::stream {
 namespace {
 
-std::optional<std::int64_t> number_of(std::string_view text) {
-  std::int64_t value{};
-  auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 bool is_below(key_order order, std::string const& value, std::string const& bound) {
-  if (order == key_order::integer) return number_of(value) < number_of(bound);
+  if (order == key_order::integer) return number_of<std::int64_t>(value) < number_of<std::int64_t>(bound);
   return value < bound;  // uuids: the text form of the server orders as the bytes do
 }
 
@@ -32,7 +27,7 @@ key_order order_of(followed_table const& table) {
 
 result<followed_chunk*> followed_copy::find(std::vector<std::string> const& key) {
   auto const& value = key.front();
-  if (order == key_order::integer && !number_of(value))
+  if (order == key_order::integer && !number_of<std::int64_t>(value))
     return error{error_code::corrupt_data,
                  "the stream shows a key of table " + table->name() + " that is not of its type"};
   if (order == key_order::whole || chunks.size() == 1) return &chunks.front();
@@ -56,16 +51,33 @@ followed_copy* copy_registry::find(std::string const& table) {
   return found == copies_.end() ? nullptr : &found->second;
 }
 
+followed_copy const* copy_registry::find(std::string const& table) const {
+  auto const found = copies_.find(table);
+  return found == copies_.end() ? nullptr : &found->second;
+}
+
+followed_chunk& copy_registry::chunk(std::string const& table, std::size_t number) {
+  auto* copy = find(table);
+  ensure(copy && number < copy->chunks.size(), "a chunk that is copied stays registered");
+  return copy->chunks[number];
+}
+
+followed_chunk const& copy_registry::chunk(std::string const& table, std::size_t number) const {
+  auto const* copy = find(table);
+  ensure(copy && number < copy->chunks.size(), "a chunk that is copied stays registered");
+  return copy->chunks[number];
+}
+
 void copy_registry::replace_table(table_ptr table) {
   if (auto* copy = find(table->name())) copy->table = std::move(table);
 }
 
 table_copy_progress copy_registry::progress(std::string const& table) const {
   table_copy_progress progress{.table = table};
-  auto const found = copies_.find(table);
-  if (found == copies_.end()) return progress;
-  progress.chunks = static_cast<std::int64_t>(found->second.chunks.size());
-  for (auto const& chunk : found->second.chunks) {
+  auto const* copy = find(table);
+  if (!copy) return progress;
+  progress.chunks = static_cast<std::int64_t>(copy->chunks.size());
+  for (auto const& chunk : copy->chunks) {
     if (chunk.machine.step() != chunk_step::closed) continue;
     ++progress.chunks_closed;
     progress.rows += chunk.rows;
@@ -95,15 +107,15 @@ std::vector<followed_chunk::deferred> copy_registry::drain(followed_chunk& chunk
   return all;
 }
 
-void copy_registry::empty(followed_copy& copy, lsn at) {
+void copy_registry::empty(followed_copy& copy, lsn end) {
   for (auto& chunk : copy.chunks)
     if (chunk.machine.route() == chunk_route::defer) chunk.is_emptied = true;
-  emptied_at_[copy.table->name()] = at;
+  emptied_until_[copy.table->name()] = end;
 }
 
-lsn copy_registry::emptied_at(std::string const& table) const {
-  auto const found = emptied_at_.find(table);
-  return found == emptied_at_.end() ? lsn{} : found->second;
+lsn copy_registry::emptied_until(std::string const& table) const {
+  auto const found = emptied_until_.find(table);
+  return found == emptied_until_.end() ? lsn{} : found->second;
 }
 
 void copy_registry::drop_deferred(followed_chunk& chunk) {

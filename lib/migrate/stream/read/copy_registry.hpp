@@ -17,8 +17,8 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::stream {
 
-/// How the leading column of a primary key is ordered, in a way that both the server and we know; `whole`
-/// tables are one chunk.
+/// How the leading column of a primary key is ordered, where the server and this process order it alike. A
+/// table in any other order is one chunk: `whole`.
 enum class key_order : unsigned char { integer, uuid, whole };
 key_order order_of(followed_table const&);
 
@@ -57,28 +57,34 @@ class copy_registry {
  public:
   void put(followed_copy copy);
   void forget(std::string const& table) { copies_.erase(table); }
+  /// Null if no chunk of the table is planned.
   followed_copy* find(std::string const& table);
-  /// Keeps the table's shape up to date after a new generation.
+  followed_copy const* find(std::string const& table) const;
+  /// Preconditions: the table has a chunk of that number.
+  followed_chunk& chunk(std::string const& table, std::size_t number);
+  followed_chunk const& chunk(std::string const& table, std::size_t number) const;
+  /// Takes the table as a new generation describes it.
   void replace_table(table_ptr table);
   table_copy_progress progress(std::string const& table) const;
 
-  /// What becomes of a change. Errors: as `followed_copy::find`.
+  /// What the dispatcher does with a change; `chunk` is set if it is to be deferred. Errors: as
+  /// `followed_copy::find`.
   result<chunk_route> route(stream_change const& change, followed_chunk** chunk);
   void defer(followed_chunk& chunk, std::size_t shard, stream_change change);
   /// Takes the deferred changes that the copied rows lack, in order.
   std::vector<followed_chunk::deferred> drain(followed_chunk& chunk);
   void drop_deferred(followed_chunk& chunk);
   std::size_t deferred_bytes() const noexcept { return deferred_bytes_; }
-  /// A TRUNCATE of the table ended at `at`: chunks under copy are copied again, and no other is read before
+  /// A TRUNCATE of the table ended at `end`: chunks under copy are copied again, and no other is read before
   /// the shards are past it.
-  void empty(followed_copy& copy, lsn at);
-  /// Position of the newest TRUNCATE that was dispatched; 0 if there was none.
-  lsn emptied_at(std::string const& table) const;
+  void empty(followed_copy& copy, lsn end);
+  /// End of the newest TRUNCATE that was dispatched; 0 if there was none.
+  lsn emptied_until(std::string const& table) const;
 
  private:
   std::map<std::string, followed_copy> copies_;
   std::map<std::string, lsn>
-      emptied_at_;  ///< kept when a table is forgotten: a shard may still have the emptying before it
+      emptied_until_;  ///< kept when a table is forgotten: a shard may still have the emptying before it
   std::size_t deferred_bytes_{};
 };
 

@@ -1,8 +1,9 @@
-#include "lib/migrate/stream/read/router.hpp"
+#include "lib/migrate/stream/read/transaction_router.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "lib/migrate/stream/number_of.hpp"
+#include "lib/migrate/stream/read/decoded_row.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/test_switch.hpp"
@@ -21,12 +22,8 @@ std::string entry_name(std::string const& relation, std::vector<std::string> con
   return name;
 }
 
-std::optional<std::int64_t> number_of(std::string const* text) {
-  std::int64_t value{};
-  if (!text) return std::nullopt;
-  auto const [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (failure != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return value;
+std::optional<std::int64_t> number_in(std::string const* text) {
+  return text ? number_of<std::int64_t>(*text) : std::nullopt;
 }
 
 error unreadable(std::string_view relation) {
@@ -44,39 +41,15 @@ error outside_window(std::string const& table) {
 
 }  // namespace
 
-struct transaction_router::work {
-  decoded_transaction const& from;
+struct transaction_router::routed_transaction {
+  decoded_transaction const& transaction;
   std::vector<shard_item> items{};
   bool is_marked{};                                        // by the progress row of a mirror
   std::unordered_map<std::string, outbox_entry> outbox{};  // newest entry of each changed row
   std::unordered_map<std::string, slot_id> old_places{};   // of rows whose shard key changed
   std::unordered_map<std::string, slot_id> placed{};       // where changes of this transaction left a row
-  std::map<std::string, window_state> flipped{};
   std::vector<fence_flip> flips{};
 };
-
-result<std::shared_ptr<table_catalog const>> table_catalog::make(std::shared_ptr<generation const> routing,
-                                                                 table_catalog const* before) {
-  auto catalog = std::make_shared<table_catalog>();
-  for (auto const& state : routing->tables) {
-    auto const known = before ? before->find(state.manifest.table) : nullptr;
-    if (known && known->state == state) {
-      catalog->tables_.emplace(state.manifest.table, known);
-      continue;
-    }
-    BOOST_OUTCOME_TRY(auto table, follow_table(state));
-    catalog->tables_.emplace(state.manifest.table, std::move(table));
-  }
-  for (std::uint32_t slot = 0; slot < limits::slot_count; ++slot)
-    catalog->shards_.push_back(routing->shard_of(slot_id{static_cast<std::uint16_t>(slot)}).value());
-  catalog->routing_ = std::move(routing);
-  return std::shared_ptr<table_catalog const>{catalog};
-}
-
-table_ptr table_catalog::find(std::string const& name) const {
-  auto const found = tables_.find(name);
-  return found == tables_.end() ? nullptr : found->second;
-}
 
 bool transaction_router::is_empty(shard_item const& item) noexcept {
   return item.changes.empty() && item.write_ids.empty() && item.flips.empty() && item.truncated.empty() &&
@@ -84,59 +57,58 @@ bool transaction_router::is_empty(shard_item const& item) noexcept {
 }
 
 result<std::vector<shard_item>> transaction_router::route(decoded_transaction const& transaction) {
-  work at{transaction, std::vector<shard_item>(catalog_->shard_count())};
+  routed_transaction routed{transaction, std::vector<shard_item>(catalog_->shard_count())};
   for (auto const& change : transaction.changes)
     if (auto const* row = std::get_if<row_event>(&change); row && row->relation->schema == names::schema) {
-      BOOST_OUTCOME_TRYV(read_ours(at, *row));
+      BOOST_OUTCOME_TRYV(read_ours(routed, *row));
     }
   // S13, S16: a transaction of a mirror is skipped whole. Fences and markers are ours in any transaction.
-  if (!at.is_marked || guard_off("mirror_mark")) {
+  if (!routed.is_marked || guard_off("mirror_mark")) {
     for (auto const& change : transaction.changes) {
       if (auto const* row = std::get_if<row_event>(&change)) {
         if (row->relation->schema != names::schema) {
-          BOOST_OUTCOME_TRYV(route_row(at, *row));
+          BOOST_OUTCOME_TRYV(route_row(routed, *row));
         }
       } else {
-        BOOST_OUTCOME_TRYV(route_truncate(at, std::get<truncate_event>(change)));
+        BOOST_OUTCOME_TRYV(route_truncate(routed, std::get<truncate_event>(change)));
       }
     }
   }
-  finish_flips(at);
-  for (auto& item : at.items) {
+  finish_flips(routed);
+  for (auto& item : routed.items) {
     item.end = transaction.end;
     item.commit_time = transaction.begin.commit_time;
   }
-  return std::move(at.items);
+  return std::move(routed.items);
 }
 
-result<> transaction_router::read_ours(work& at, row_event const& row) const {
+result<> transaction_router::read_ours(routed_transaction& routed, row_event const& row) const {
   if (!row.after) return success();
   auto const& name = row.relation->name;
-  if (name == "stream_progress") at.is_marked = true;
-  if (name == "marker") return read_marker(at, row);
-  if (name == "outbox" || name.starts_with("outbox_")) return read_outbox(at, row);
-  return read_fence(at, row);
+  if (name == "stream_progress") routed.is_marked = true;
+  if (name == "marker") return read_marker(routed, row);
+  if (name == "outbox" || name.starts_with("outbox_")) return read_outbox(routed, row);
+  return read_fence(routed, row);
 }
 
-result<> transaction_router::read_fence(work& at, row_event const& row) const {
+result<> transaction_router::read_fence(routed_transaction& routed, row_event const& row) const {
   BOOST_OUTCOME_TRY(auto flip, fence_flip_of(row));
-  if (flip) at.flips.push_back(std::move(*flip));
+  if (flip) routed.flips.push_back(std::move(*flip));
   return success();
 }
 
-result<> transaction_router::read_marker(work& at, row_event const& row) const {
-  auto const id = number_of(field_of(*row.relation, *row.after, "id"));
-  if (!id) return unreadable("marker");
-  for (auto& item : at.items) item.marker = std::max(item.marker, *id);
+result<> transaction_router::read_marker(routed_transaction& routed, row_event const& row) const {
+  BOOST_OUTCOME_TRY(auto const id, marker_of(row));
+  for (auto& item : routed.items) item.marker = std::max(item.marker, id);
   return success();
 }
 
 // The outbox is read here alone, as its rows commit: ids of their own would not come in commit order (S19).
-result<> transaction_router::read_outbox(work& at, row_event const& row) const {
+result<> transaction_router::read_outbox(routed_transaction& routed, row_event const& row) const {
   auto const field = [&](std::string_view column) { return field_of(*row.relation, *row.after, column); };
-  auto const bigint = number_of(field("version"));
+  auto const bigint = number_in(field("version"));
   auto const version = bigint ? row_version::from_bigint(*bigint) : std::nullopt;
-  auto const slot = number_of(field("slot"));
+  auto const slot = number_in(field("slot"));
   auto const *write_id = field("write_id"), *ordinal = field("ordinal"), *relation = field("relation"),
              *operation = field("operation"), *keys = field("key_values");
   auto const key = keys ? parse_text_array(*keys) : std::nullopt;
@@ -145,13 +117,13 @@ result<> transaction_router::read_outbox(work& at, row_event const& row) const {
     return unreadable("outbox");
   auto const place = slot_id{static_cast<std::uint16_t>(*slot)};
   if (*operation == "k") {
-    at.old_places.emplace(entry_name(*relation, *key),
-                          place);  // the first one: where the row was before this transaction
+    routed.old_places.emplace(entry_name(*relation, *key),
+                              place);  // the first one: where the row was before this transaction
     return success();
   }
-  auto& entry = at.outbox[entry_name(*relation, *key)];
+  auto& entry = routed.outbox[entry_name(*relation, *key)];
   entry = {std::max(entry.version, *version), place};
-  auto& item = at.items[catalog_->shard_of(place)];
+  auto& item = routed.items[catalog_->shard_of(place)];
   item.write_ids.emplace_back(*write_id);
   item.ordinals.emplace_back(*ordinal);
   return success();
@@ -176,29 +148,30 @@ std::shared_ptr<window_state const> transaction_router::windows_of(std::string c
     return std::make_shared<window_state const>(first_windows(*state, std::nullopt));
   if (auto known = windows_.now(group)) return known;
   // A group that just joined: its first generation says where it starts; from then on only the WAL tells.
-  windows_changed_ = true;
   windows_.record(group, lsn{}, state ? first_windows(*state, std::nullopt) : window_state{});
   return windows_.now(group);
 }
 
-stream_change transaction_router::change_of(work& at, kind_type kind, table_ptr const& table,
-                                            std::vector<std::string> key, std::optional<slot_id> slot) {
-  stream_change change{.kind = kind, .table = table, .key = std::move(key), .xid = at.from.begin.xid};
+stream_change transaction_router::change_of(routed_transaction& routed, kind_type kind,
+                                            table_ptr const& table, std::vector<std::string> key,
+                                            std::optional<slot_id> slot) {
+  stream_change change{
+      .kind = kind, .table = table, .key = std::move(key), .xid = routed.transaction.begin.xid};
   auto const windows = windows_of(table->group());
-  auto const found = at.outbox.find(entry_name(table->name(), change.key));
-  change.has_outbox = found != at.outbox.end();
+  auto const found = routed.outbox.find(entry_name(table->name(), change.key));
+  change.has_outbox = found != routed.outbox.end();
   auto const since = slot ? windows->of(*slot).epoch : windows->highest_open();
   change.version = change.has_outbox
                        ? found->second.version
-                       : row_version::make(since, at.from.begin.final_lsn).value_or(row_version{});
+                       : row_version::make(since, routed.transaction.begin.final_lsn).value_or(row_version{});
   if (kind == kind_type::locate && !windows->is_open_everywhere()) change.windows = windows;
   return change;
 }
 
-result<> transaction_router::route_row(work& at, row_event const& row) {
+result<> transaction_router::route_row(routed_transaction& routed, row_event const& row) {
   BOOST_OUTCOME_TRY(auto const table, known_table(row.relation));
   if (!table) return success();
-  if (row.kind == row_event::kind_type::remove) return route_remove(at, row, table);
+  if (row.kind == row_event::kind_type::remove) return route_remove(routed, row, table);
   BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.after));
   std::optional<slot_id> slot;
   if (!table->is_reference()) {
@@ -206,8 +179,8 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
     if (!slot && row.before) {
       BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, *row.before));
     }
-    auto const entry = at.outbox.find(entry_name(table->name(), key));
-    if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
+    auto const entry = routed.outbox.find(entry_name(table->name(), key));
+    if (!slot && entry != routed.outbox.end()) slot = entry->second.slot;
     if (!slot)
       return error{error_code::stream_broken,
                    "a row of table " + table->name() + " came without its shard key",
@@ -222,31 +195,31 @@ result<> transaction_router::route_row(work& at, row_event const& row) {
     }
     std::optional<std::size_t> const now_on =
         table->is_reference() ? std::nullopt : std::optional{catalog_->shard_of(*slot)};
-    BOOST_OUTCOME_TRYV(route_old_place(at, row, table, old_key, now_on, old_key != key));
+    BOOST_OUTCOME_TRYV(route_old_place(routed, row, table, old_key, now_on, old_key != key));
   }
-  if (!table->is_reference()) at.placed[entry_name(table->name(), key)] = *slot;
-  auto change = change_of(at, kind_type::upsert, table, std::move(key), slot);
+  if (!table->is_reference()) routed.placed[entry_name(table->name(), key)] = *slot;
+  auto change = change_of(routed, kind_type::upsert, table, std::move(key), slot);
   change.image = *row.after;
-  return emit(at, std::move(change), slot);
+  return emit(routed, std::move(change), slot);
 }
 
 // Where the row was before: under another primary key, or on another shard (W20).
-result<> transaction_router::route_old_place(work& at, row_event const& row, table_ptr const& table,
-                                             std::vector<std::string> const& old_key,
+result<> transaction_router::route_old_place(routed_transaction& routed, row_event const& row,
+                                             table_ptr const& table, std::vector<std::string> const& old_key,
                                              std::optional<std::size_t> now_on, bool key_changed) {
   if (table->is_reference()) {
     if (!key_changed) return success();
-    return emit(at, change_of(at, kind_type::remove, table, old_key, slot_id{0}), slot_id{0});
+    return emit(routed, change_of(routed, kind_type::remove, table, old_key, slot_id{0}), slot_id{0});
   }
-  BOOST_OUTCOME_TRY(auto const slot, old_slot(at, row, *table, old_key));
-  if (slot && !key_changed && catalog_->shard_of(*slot) == now_on) return check_window(at, *table, *slot);
-  if (slot) return emit(at, change_of(at, kind_type::remove, table, old_key, slot), slot);
+  BOOST_OUTCOME_TRY(auto const slot, old_slot(routed, row, *table, old_key));
+  if (slot && !key_changed && catalog_->shard_of(*slot) == now_on) return check_window(*table, *slot);
+  if (slot) return emit(routed, change_of(routed, kind_type::remove, table, old_key, slot), slot);
   // No old shard key was told: it did not change, so that the row was where it is now.
   if (!key_changed) return success();
-  return emit(at, change_of(at, kind_type::locate, table, old_key, std::nullopt), std::nullopt);
+  return emit(routed, change_of(routed, kind_type::locate, table, old_key, std::nullopt), std::nullopt);
 }
 
-result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event const& row,
+result<std::optional<slot_id>> transaction_router::old_slot(routed_transaction& routed, row_event const& row,
                                                             followed_table const& table,
                                                             std::vector<std::string> const& old_key) const {
   if (row.before) {
@@ -254,53 +227,53 @@ result<std::optional<slot_id>> transaction_router::old_slot(work& at, row_event 
     if (slot) return slot;
   }
   auto const name = entry_name(table.name(), old_key);
-  if (auto const placed = at.placed.find(name); placed != at.placed.end())
+  if (auto const placed = routed.placed.find(name); placed != routed.placed.end())
     return std::optional{placed->second};
-  auto const moved = at.old_places.find(name);
-  if (moved == at.old_places.end()) return std::optional<slot_id>{};
+  auto const moved = routed.old_places.find(name);
+  if (moved == routed.old_places.end()) return std::optional<slot_id>{};
   return std::optional{moved->second};
 }
 
-result<> transaction_router::route_remove(work& at, row_event const& row, table_ptr const& table) {
+result<> transaction_router::route_remove(routed_transaction& routed, row_event const& row,
+                                          table_ptr const& table) {
   BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.before));
   if (table->is_reference())
-    return emit(at, change_of(at, kind_type::remove, table, std::move(key), slot_id{0}), slot_id{0});
+    return emit(routed, change_of(routed, kind_type::remove, table, std::move(key), slot_id{0}), slot_id{0});
   BOOST_OUTCOME_TRY(auto slot, slot_of_tuple(*table, *row.before));
-  auto const entry = at.outbox.find(entry_name(table->name(), key));
-  if (!slot && entry != at.outbox.end()) slot = entry->second.slot;
+  auto const entry = routed.outbox.find(entry_name(table->name(), key));
+  if (!slot && entry != routed.outbox.end()) slot = entry->second.slot;
   auto const kind = slot ? kind_type::remove : kind_type::locate;
-  return emit(at, change_of(at, kind, table, std::move(key), slot), slot);
+  return emit(routed, change_of(routed, kind, table, std::move(key), slot), slot);
 }
 
-result<> transaction_router::check_window(work& at, followed_table const& table, slot_id slot) const {
-  (void)at;
-  auto const windows = const_cast<transaction_router*>(this)->windows_of(table.group());
-  if (!windows->of(slot).is_open) return outside_window(table.name());
+result<> transaction_router::check_window(followed_table const& table, slot_id slot) {
+  if (!windows_of(table.group())->of(slot).is_open) return outside_window(table.name());
   return success();
 }
 
-result<> transaction_router::emit(work& at, stream_change change, std::optional<slot_id> slot) {
+result<> transaction_router::emit(routed_transaction& routed, stream_change change,
+                                  std::optional<slot_id> slot) {
   if (slot) {
-    BOOST_OUTCOME_TRYV(check_window(at, *change.table, *slot));
+    BOOST_OUTCOME_TRYV(check_window(*change.table, *slot));
   }
   if (slot && !change.table->is_reference()) {
     auto const shard = catalog_->shard_of(*slot);
-    count(at, change, shard, slot);
-    return emit_to(at, shard, std::move(change));
+    count(routed, change, shard, slot);
+    return emit_to(routed, shard, std::move(change));
   }
-  count(at, change, 0, slot);
-  for (std::size_t shard = 0; shard < at.items.size(); ++shard) {
-    BOOST_OUTCOME_TRYV(emit_to(at, shard, change));
+  count(routed, change, 0, slot);
+  for (std::size_t shard = 0; shard < routed.items.size(); ++shard) {
+    BOOST_OUTCOME_TRYV(emit_to(routed, shard, change));
   }
   return success();
 }
 
-result<> transaction_router::emit_to(work& at, std::size_t shard, stream_change change) {
+result<> transaction_router::emit_to(routed_transaction& routed, std::size_t shard, stream_change change) {
   followed_chunk* chunk{};
   BOOST_OUTCOME_TRY(auto const route, copies_.route(change, &chunk));
   if (route == chunk_route::skip) return success();
   if (route == chunk_route::apply) {
-    at.items[shard].changes.push_back(std::move(change));
+    routed.items[shard].changes.push_back(std::move(change));
     return success();
   }
   copies_.defer(*chunk, shard, std::move(change));
@@ -312,33 +285,33 @@ result<> transaction_router::emit_to(work& at, std::size_t shard, stream_change 
 
 // A change without an outbox row: of a trigger or cascade if its transaction has one, of a writer that
 // bypasses the library if it has none.
-void transaction_router::count(work& at, stream_change const& change, std::size_t shard,
+void transaction_router::count(routed_transaction& routed, stream_change const& change, std::size_t shard,
                                std::optional<slot_id> slot) const {
   if (change.has_outbox || change.table->is_reference()) return;
   auto const* group = catalog_->routing().find_group(change.table->group());
   if (!group || group->stage < stage::dual_writing || group->stage == stage::finalized) return;
-  if (!at.outbox.empty()) {
-    ++at.items[shard].side_effects;
+  if (!routed.outbox.empty()) {
+    ++routed.items[shard].side_effects;
     return;
   }
   // Transactions from before the stage began belong to an older epoch.
   auto const windows = windows_.now(change.table->group());
   auto const place = slot.value_or(slot_id{0});
   if (windows && windows->of(place).epoch < generation::authority_of(*group, place).epoch) return;
-  ++at.items[shard].foreign;
+  ++routed.items[shard].foreign;
 }
 
-result<> transaction_router::route_truncate(work& at, truncate_event const& event) {
+result<> transaction_router::route_truncate(routed_transaction& routed, truncate_event const& event) {
   for (auto const& relation : event.relations) {
     if (relation->schema == names::schema) continue;
     BOOST_OUTCOME_TRY(auto const table, known_table(relation));
     auto* copy = table ? copies_.find(table->name()) : nullptr;
     if (!copy) continue;
-    copies_.empty(*copy, at.from.end);
+    copies_.empty(*copy, routed.transaction.end);
     auto const windows = windows_of(table->group());
-    auto const version =
-        row_version::make(windows->highest_open(), at.from.begin.final_lsn).value_or(row_version{});
-    for (auto& item : at.items) {
+    auto const version = row_version::make(windows->highest_open(), routed.transaction.begin.final_lsn)
+                             .value_or(row_version{});
+    for (auto& item : routed.items) {
       std::erase_if(item.changes, [&](auto const& change) { return change.table == table; });
       item.truncated.push_back({table, version});
     }
@@ -346,23 +319,17 @@ result<> transaction_router::route_truncate(work& at, truncate_event const& even
   return success();
 }
 
-void transaction_router::finish_flips(work& at) {
-  for (auto const& flip : at.flips) {
-    auto const now = windows_of(flip.group);
-    auto [state, is_new] = at.flipped.try_emplace(flip.group, *now);
-    state->second.set(flip.slots, flip.epoch, flip.is_open);
+void transaction_router::finish_flips(routed_transaction& routed) {
+  for (auto const& flip : routed.flips) {
+    windows_of(flip.group);  // a group that just joined has its first windows before its first flip
     for (auto const& placed : catalog_->routing().placement) {
       if (!placed.slots.overlaps(flip.slots)) continue;
-      slot_range const part{std::max(placed.slots.first, flip.slots.first),
-                            std::min(placed.slots.last, flip.slots.last)};
-      at.items[placed.shard.value()].flips.push_back({flip.group, part, flip.epoch});
+      slot_range const of_shard{std::max(placed.slots.first, flip.slots.first),
+                                std::min(placed.slots.last, flip.slots.last)};
+      routed.items[placed.shard.value()].flips.push_back({flip.group, of_shard, flip.epoch});
     }
   }
-  for (auto& [group, state] : at.flipped) {
-    if (auto const known = windows_.now(group); known && state == *known) continue;
-    windows_.record(group, at.from.end, std::move(state));
-    windows_changed_ = true;
-  }
+  record_flips(windows_, routed.flips, routed.transaction.end);
 }
 
 }  // namespace migrate::stream

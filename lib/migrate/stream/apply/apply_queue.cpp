@@ -1,4 +1,4 @@
-#include "lib/migrate/stream/apply/queue.hpp"
+#include "lib/migrate/stream/apply/apply_queue.hpp"
 
 #include <algorithm>
 
@@ -141,6 +141,16 @@ void apply_queue::close() {
 bool apply_queue::is_closed() const {
   std::scoped_lock const lock(mutex_);
   return is_closed_;
+}
+
+lsn smallest_committed(std::span<std::shared_ptr<apply_queue> const> queues) {
+  lsn smallest{};
+  for (auto const& queue : queues) {
+    auto const applied = queue->committed().applied;
+    if (!applied.is_set()) return lsn{};
+    smallest = smallest.is_set() ? std::min(smallest, applied) : applied;
+  }
+  return smallest;
 }
 
 }  // namespace migrate::stream

@@ -1,7 +1,8 @@
 // What a transaction of the source means for each shard, without a server.
+#include "lib/migrate/stream/read/transaction_router.hpp"
+
 #include <gtest/gtest.h>
 
-#include "lib/migrate/stream/read/router.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace {
@@ -218,7 +219,7 @@ TEST_F(router, flip_counts_from_the_next_transaction_on) {  // S16, S22
   ASSERT_EQ(flip[0].flips.size(), 1u);
   EXPECT_TRUE(flip[1].flips.empty());
   EXPECT_EQ(flip[0].flips[0].epoch, epoch{2});
-  EXPECT_TRUE(router_.take_windows_changed());
+  EXPECT_TRUE(router_.windows().is_changed());
   auto customer = customer_on(0);
   while (slot_of(shard_key(customer)).value() > 1000) customer = customer_on(0, customer + 1);
   auto const refused = route({insert(row(1, customer))});

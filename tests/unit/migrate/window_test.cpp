@@ -1,7 +1,7 @@
 // Windows of a node, and their history.
-#include <gtest/gtest.h>
-
 #include "lib/migrate/stream/window.hpp"
+
+#include <gtest/gtest.h>
 
 namespace {
 

@@ -5,8 +5,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,9 @@ class apply_queue {
   std::uint64_t barrier_{};
   stream_state state_;
 };
+
+/// The position that every shard has committed; 0 if one of them has none yet, or there is no shard.
+lsn smallest_committed(std::span<std::shared_ptr<apply_queue> const> queues);
 
 }  // namespace migrate::stream
 }  // namespace v0

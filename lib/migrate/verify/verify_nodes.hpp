@@ -1,6 +1,7 @@
-// The sessions of verification and the waiting for streams to pass.
+// The sessions of a verification, and waiting for the streams between them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::verify {
 
-/// One session a node. Thread safety: not safe, but `ask_all` uses every session in a thread of its own.
+/// One session for each node. Thread safety: not safe; `query_all` uses every session on a thread of its own.
 class verify_nodes {
  public:
   static result<verify_nodes> open(engine_nodes const&);
@@ -21,12 +22,12 @@ class verify_nodes {
   session& shard(std::size_t i) { return *shards_[i]; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
 
-  /// The same question to every node at once: source first, then the shards. `question` is asked per node
-  /// position (0 is the source).
-  result<std::vector<rows>> ask_all(std::function<statement(std::size_t)> const& question);
+  /// Runs one statement on each node, on all at once. `statement_for` gets the node's position: 0 is the
+  /// source, then the shards. The answers are in that order. Errors: of any node, after all have answered.
+  result<std::vector<rows>> query_all(std::function<statement(std::size_t)> const& statement_for);
 
-  /// Waits until everything that is now in any node's WAL has been applied on the other side. True if it came
-  /// to pass in time.
+  /// Waits until everything that is now in any node's WAL has been applied on the other side. False if that
+  /// takes longer than `limit`.
   result<bool> wait_for_streams(generation const&, std::chrono::milliseconds limit);
 
  private:

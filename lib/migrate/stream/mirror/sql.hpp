@@ -1,0 +1,25 @@
+// The statements of a mirror on the source. Text only.
+#pragma once
+
+#include "lib/migrate/stream/followed_table.hpp"
+#include "shardway/store/session.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::stream {
+
+/// A tuple of a shard's relation in the order of `table.sent`: the shard's version column stays behind.
+stream_tuple sent_tuple(followed_table const&, stream_relation const&, stream_tuple const&);
+
+// Rows are found by primary key and shard key: a row that another shard has since inserted under the same
+// primary key is not this mirror's to touch (S23). Tuples are `sent_tuple`s.
+/// Inserts the row, or puts it over one with the same primary and shard key.
+statement mirror_insert_statement(followed_table const&, stream_tuple const& image);
+/// Updates the row that `old_row` names to `image`; columns the update left alone are not mentioned.
+statement mirror_update_statement(followed_table const&, stream_tuple const& old_row,
+                                  stream_tuple const& image);
+statement mirror_delete_statement(followed_table const&, stream_tuple const& old_row);
+
+}  // namespace migrate::stream
+}  // namespace v0
+}  // namespace shardway
