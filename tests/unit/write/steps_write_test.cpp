@@ -2,7 +2,7 @@
 // and the state that is left has to be one that the caller was told of.
 #include <gtest/gtest.h>
 
-#include "lib/write/dual_write.hpp"
+#include "lib/write/dual_writer.hpp"
 #include "lib/write/fenced_batch.hpp"
 #include "lib/write/fenced_write.hpp"
 #include "write_model.hpp"

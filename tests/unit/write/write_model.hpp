@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/authority/host.hpp"
+#include "lib/authority/write_host.hpp"
 #include "lib/protocol/outbox.hpp"
 #include "shardway/route/slot.hpp"
 #include "support/fake_clock.hpp"
@@ -134,8 +134,8 @@ class fleet final : public write_host {
     }
   }
 
-  result<write_target> locate(std::string_view table, shard_key const& key) override {
-    write_target target;
+  result<call_target> locate(std::string_view table, shard_key const& key) override {
+    call_target target;
     target.current = current_;
     target.table = current_->find_table(table);
     target.group = current_->find_group("shop");
@@ -174,7 +174,7 @@ class fleet final : public write_host {
     if (question.write && by_xid != in_outbox) return doubt;
     return {by_xid ? kind::committed : kind::rolled_back, {}};
   }
-  void refused(write_target const&, error const&) noexcept override {}
+  void refused(call_target const&, error const&) noexcept override {}
   void committed(std::string const&, connection_facts const&, lsn) override {}
   milliseconds stall_budget() const noexcept override { return milliseconds{500}; }
 
