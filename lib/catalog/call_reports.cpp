@@ -9,18 +9,18 @@ namespace {
 constexpr std::string_view recent =
     " FROM shardway.call_report r WHERE r.updated_at > clock_timestamp() - $1::bigint * interval '1 second'";
 
-std::string sums_of(std::string const& from) {
+std::string sums_of(std::string const& source) {
   std::string sql;
   for (std::size_t i = 0; i < call_shape_count; ++i)
-    sql += ", sum(coalesce((" + from + "->>'" + std::string(name(static_cast<call_shape>(i))) +
+    sql += ", sum(coalesce((" + source + "->>'" + std::string(name(static_cast<call_shape>(i))) +
            "')::bigint, 0))::bigint";
   return sql;
 }
 
-result<call_counts> counts_at(rows const& from, std::size_t row, std::size_t column) {
+result<call_counts> counts_at(rows const& source, std::size_t row, std::size_t column) {
   call_counts counts;
   for (std::size_t i = 0; i < call_shape_count; ++i) {
-    BOOST_OUTCOME_TRY(auto const number, from.integer(row, column + i));
+    BOOST_OUTCOME_TRY(auto const number, source.integer(row, column + i));
     counts.by_shape[i] = static_cast<std::uint64_t>(number);
   }
   return counts;

@@ -128,7 +128,7 @@ void add_lookup_changes(generation const& applied, table_manifest const& was, ta
     manifest_change change{
         change_kind::option_changed, was.table, "lookup." + std::string{lookup}, text_of(both.first),
         text_of(both.second),        {}};
-    if (change.from == change.to) continue;
+    if (change.before == change.after) continue;
     if (both.second != nullptr && stage_of(applied, was.group) >= stage::sharded)
       forbid(change,
              "slots have moved, and rows of theirs were written without it: roll the group back to "
@@ -184,7 +184,7 @@ std::string_view name(change_kind kind) noexcept {
 std::string describe(manifest_change const& change) {
   std::string text{name(change.kind)};
   text += " " + (change.table.empty() ? std::string{"migration"} : change.table);
-  if (!change.field.empty()) text += " " + change.field + ": " + change.from + " -> " + change.to;
+  if (!change.field.empty()) text += " " + change.field + ": " + change.before + " -> " + change.after;
   return change.reason.empty() ? text : text + " (" + change.reason + ")";
 }
 

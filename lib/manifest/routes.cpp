@@ -23,13 +23,13 @@ result<key_type> key_type_of(table_state const& table, std::string const& name) 
   return type_of(kind.value());
 }
 
-result<table_routes> routes_of_table(generation const& from, table_state const& table) {
-  auto const group = std::ranges::find(from.groups, table.manifest.group, &group_state::name);
-  if (group == from.groups.end())
+result<table_routes> routes_of_table(generation const& current, table_state const& table) {
+  auto const group = std::ranges::find(current.groups, table.manifest.group, &group_state::name);
+  if (group == current.groups.end())
     return error{error_code::corrupt_data,
                  "the generation has no group \"" + table.manifest.group + "\" for " + table.manifest.table};
   table_routes routes{table.manifest.table,
-                      static_cast<std::uint16_t>(group - from.groups.begin()),
+                      static_cast<std::uint16_t>(group - current.groups.begin()),
                       table.manifest.kind == table_kind::reference,
                       {},
                       table.manifest.shard_key};
@@ -42,14 +42,14 @@ result<table_routes> routes_of_table(generation const& from, table_state const& 
 
 }  // namespace
 
-result<std::shared_ptr<routing_snapshot const>> routes_of(generation const& from) {
+result<std::shared_ptr<routing_snapshot const>> routes_of(generation const& current) {
   routing_data data;
-  data.generation = from.number;
-  data.shard_count = static_cast<std::uint16_t>(from.migration.shards.size());
-  for (auto const& range : from.placement) data.placed.assign(range.slots, range.shard);
-  for (auto const& group : from.groups) data.groups.push_back(routes_of_group(group));
-  for (auto const& table : from.tables) {
-    BOOST_OUTCOME_TRY(auto routes, routes_of_table(from, table));
+  data.generation = current.number;
+  data.shard_count = static_cast<std::uint16_t>(current.migration.shards.size());
+  for (auto const& range : current.placement) data.placed.assign(range.slots, range.shard);
+  for (auto const& group : current.groups) data.groups.push_back(routes_of_group(group));
+  for (auto const& table : current.tables) {
+    BOOST_OUTCOME_TRY(auto routes, routes_of_table(current, table));
     data.tables.push_back(std::move(routes));
   }
   return routing_snapshot::make(std::move(data));

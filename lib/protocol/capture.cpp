@@ -84,9 +84,10 @@ std::vector<text_value> removed_image(table_state const& table, rows const& answ
   std::vector<text_value> image;
   auto const& key = table.manifest.key;
   for (auto const* column : sent_columns(table)) {
-    auto const at = static_cast<std::size_t>(std::find(key.begin(), key.end(), column->name) - key.begin());
-    image.push_back(at < key.size() ? text_value(std::string(answer.text(row, first_key + at)))
-                                    : text_value());
+    auto const position =
+        static_cast<std::size_t>(std::find(key.begin(), key.end(), column->name) - key.begin());
+    image.push_back(position < key.size() ? text_value(std::string(answer.text(row, first_key + position)))
+                                          : text_value());
   }
   return image;
 }
@@ -132,9 +133,9 @@ result<std::vector<captured_change>> parse_captured(rows const& answer, table_st
   for (std::size_t i = 0; i < answer.size(); ++i) {
     BOOST_OUTCOME_TRY(auto line, line_of(table, answer, i));
     if (seen.insert(line.key).second && line.operation == operation_type::insert) made_here.insert(line.key);
-    bool const can_be_told =
+    bool const is_known =
         line.is_present || (line.operation == operation_type::remove && !made_here.contains(line.key));
-    if (can_be_told) changes.push_back({line.operation, std::move(line.row), line.slot});
+    if (is_known) changes.push_back({line.operation, std::move(line.row), line.slot});
   }
   return changes;
 }

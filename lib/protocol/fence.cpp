@@ -35,7 +35,7 @@ statement flip_lock_statement(std::string_view group) {
   return {.sql = "LOCK TABLE " + names::fence_lock(group) + " IN EXCLUSIVE MODE"};
 }
 
-statement flip_statement(std::string_view group, slot_range slots, epoch at, bool open,
+statement flip_statement(std::string_view group, slot_range slots, shardway::epoch epoch, bool open,
                          std::optional<std::string> wave,
                          std::optional<std::chrono::milliseconds> deadline_in) {
   text_value deadline;
@@ -44,10 +44,10 @@ statement flip_statement(std::string_view group, slot_range slots, epoch at, boo
               "SELECT shardway.fence_set($1::text, $2::int4, $3::int4, $4::int4, $5::boolean, $6::text, "
               "$7::int8)",
           .parameters = {std::string(group), number(slots.first.value()), number(slots.last.value()),
-                         number(at.value()), std::string(open ? "t" : "f"), std::move(wave), deadline}};
+                         number(epoch.value()), std::string(open ? "t" : "f"), std::move(wave), deadline}};
 }
 
-statement follow_statement(std::string_view group, slot_range slots, epoch at) {
+statement follow_statement(std::string_view group, slot_range slots, shardway::epoch epoch) {
   // Each closed row of the shard inside the range that has an older epoch is raised; open rows are the
   // shard's own and are not touched.
   auto const fence = names::fence(group);
@@ -58,7 +58,7 @@ statement follow_statement(std::string_view group, slot_range slots, epoch at) {
               " f WHERE f.slot_from <= $3::int4 AND f.slot_to >= $2::int4 AND NOT f.is_open AND f.epoch < "
               "$4::int4",
           .parameters = {std::string(group), number(slots.first.value()), number(slots.last.value()),
-                         number(at.value())}};
+                         number(epoch.value())}};
 }
 
 statement read_fence_statement(std::string_view group) {
@@ -73,10 +73,10 @@ result<std::vector<fence_row>> parse_fence(rows const& answer) {
   for (std::size_t i = 0; i < answer.size(); ++i) {
     BOOST_OUTCOME_TRY(auto const first, answer.integer(i, 0));
     BOOST_OUTCOME_TRY(auto const last, answer.integer(i, 1));
-    BOOST_OUTCOME_TRY(auto const at, answer.integer(i, 2));
+    BOOST_OUTCOME_TRY(auto const number_of_epoch, answer.integer(i, 2));
     fence.push_back(
         {.slots = {slot_id{static_cast<std::uint16_t>(first)}, slot_id{static_cast<std::uint16_t>(last)}},
-         .epoch = epoch{static_cast<std::uint16_t>(at)},
+         .epoch = epoch{static_cast<std::uint16_t>(number_of_epoch)},
          .open = answer.boolean(i, 3),
          .wave = std::string(answer.text(i, 4)),
          .past_deadline = answer.boolean(i, 5)});

@@ -77,9 +77,9 @@ shard_id lookup_shard(generation const& current, shard_key const& value) noexcep
   return current.shard_of(slot_of(value));
 }
 
-result<std::vector<std::string>> lookup_texts(lookup_of_table const& of, shard_key const& value) {
-  auto const& columns = of.lookup->columns;
-  auto const what = "lookup \"" + of.lookup->name + "\" of " + of.table->manifest.table;
+result<std::vector<std::string>> lookup_texts(lookup_of_table const& lookup, shard_key const& value) {
+  auto const& columns = lookup.lookup->columns;
+  auto const what = "lookup \"" + lookup.lookup->name + "\" of " + lookup.table->manifest.table;
   if (value.columns() != columns.size())
     return error{error_code::invalid_argument, what + " has " + std::to_string(columns.size()) +
                                                    " columns, and the value " +
@@ -87,8 +87,8 @@ result<std::vector<std::string>> lookup_texts(lookup_of_table const& of, shard_k
   BOOST_OUTCOME_TRYV(value.check());
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    auto const kind = key_column_of(key_type_of(*of.table, columns[i]));
-    if (!kind) return no_key_column(*of.table, columns[i]);
+    auto const kind = key_column_of(key_type_of(*lookup.table, columns[i]));
+    if (!kind) return no_key_column(*lookup.table, columns[i]);
     if (type_of(kind.value()) != value.type_of(i))
       return error{error_code::invalid_argument, what + ": column \"" + columns[i] + "\" is of type " +
                                                      std::string(name(type_of(kind.value()))) +
@@ -116,8 +116,8 @@ result<std::vector<lookup_entry>> lookup_entries(table_state const& table,
   return entries;
 }
 
-std::optional<lookup_owner> parse_holder(lookup_of_table const& of, rows const& answer, std::size_t row) {
-  auto const& manifest = of.table->manifest;
+std::optional<lookup_owner> parse_holder(lookup_of_table const& lookup, rows const& answer, std::size_t row) {
+  auto const& manifest = lookup.table->manifest;
   if (!answer.at(row, 0)) return std::nullopt;
   lookup_owner holder;
   for (std::size_t i = 0; i < manifest.shard_key.size(); ++i)

@@ -23,8 +23,8 @@ struct lookup_of_table {
 /// Nothing if the table has no lookup of that name.
 std::optional<lookup_of_table> find_lookup(table_state const&, std::string_view name) noexcept;
 /// Mappings are written by every client from `dual_writing` on.
-constexpr bool keeps_lookups(stage at, table_manifest const& table) noexcept {
-  return at >= stage::dual_writing && !table.lookups.empty();
+constexpr bool keeps_lookups(stage reached, table_manifest const& table) noexcept {
+  return reached >= stage::dual_writing && !table.lookups.empty();
 }
 
 /// Whom a mapping leads to: the shard key's columns and, for a unique lookup, the primary key's, in
@@ -37,7 +37,7 @@ struct lookup_owner {
 
 /// One value of one lookup, as a row has it.
 struct lookup_entry {
-  lookup_of_table of{};
+  lookup_of_table lookup{};
   shard_key value;
   std::vector<std::string> texts;  ///< the value's columns in PostgreSQL's text form
   lookup_owner owner;
@@ -75,7 +75,7 @@ statement lookup_holders_statement(std::span<lookup_entry const> entries);
 /// Nothing: nobody holds it.
 std::optional<lookup_owner> parse_holder(lookup_of_table const&, rows const&, std::size_t row);
 /// Moves a value from an owner to the entry's. Changes no row if another owner holds it by now.
-statement lookup_takeover_statement(lookup_entry const&, lookup_owner const& from);
+statement lookup_takeover_statement(lookup_entry const&, lookup_owner const& holder);
 /// Removes one mapping. Changes no row if another owner holds the value by now.
 statement lookup_remove_statement(lookup_entry const&);
 

@@ -19,10 +19,11 @@ namespace {
 constexpr std::size_t locks_a_lookup = 1024;  // a lock a value would exhaust the lock table in a mass insert
 
 // "t.v1 = $1::bigint AND t.v2 = ...", and the number of the next parameter.
-std::string value_match(lookup_of_table const& of, std::size_t first) {
+std::string value_match(lookup_of_table const& lookup, std::size_t first) {
   std::string sql;
-  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i)
-    sql += (i ? " AND t." : "t.") + value_column(i) + " = $" + number(first + i) + "::" + stored_type(of, i);
+  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i)
+    sql +=
+        (i ? " AND t." : "t.") + value_column(i) + " = $" + number(first + i) + "::" + stored_type(lookup, i);
   return sql;
 }
 
@@ -39,23 +40,23 @@ std::string base_match(table_state const& table, std::vector<std::string> const&
   return sql;
 }
 
-void append(std::vector<text_value>& to, std::vector<std::string> const& more) {
-  to.insert(to.end(), more.begin(), more.end());
+void append(std::vector<text_value>& parameters, std::vector<std::string> const& more) {
+  parameters.insert(parameters.end(), more.begin(), more.end());
 }
 
 }  // namespace
 
-std::string lookup_table_sql(lookup_of_table const& of, std::string_view application_role) {
+std::string lookup_table_sql(lookup_of_table const& lookup, std::string_view application_role) {
   std::vector<sql_fragment> columns, key;
-  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i) {
-    auto const type = stored_type(of, i);
+  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i) {
+    auto const type = stored_type(lookup, i);
     auto const* collation = type == "text" ? " COLLATE \"C\"" : "";
     columns.push_back(
         sql_fragment::of_quoted(absl::StrCat(value_column(i), " ", type, collation, " NOT NULL")));
     key.push_back(sql_fragment::of_quoted(value_column(i)));
   }
-  if (!of.lookup->unique) key.push_back(sql_fragment::of_quoted("shard_key"));
-  return fill(sql::lookup_table, {{"mappings", sql_fragment::of_quoted(mapping_table(of))},
+  if (!lookup.lookup->unique) key.push_back(sql_fragment::of_quoted("shard_key"));
+  return fill(sql::lookup_table, {{"mappings", sql_fragment::of_quoted(mapping_table(lookup))},
                                   {"columns", joined(columns, ",\n  ")},
                                   {"key", joined(key, ", ")},
                                   {"application_role", sql_fragment::identifier(application_role)}})
@@ -66,7 +67,7 @@ std::string lookup_state_sql(std::string_view application_role) {
   return fill(sql::lookup_state, {{"application_role", sql_fragment::identifier(application_role)}}).text();
 }
 
-statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> const& slots,
+statement lookup_lock_statement(lookup_of_table const& lookup, std::vector<slot_id> const& slots,
                                 bool exclusive) {
   std::set<std::size_t> sorted;
   for (auto const slot : slots) sorted.insert(slot.value() % locks_a_lookup);
@@ -76,43 +77,45 @@ statement lookup_lock_statement(lookup_of_table const& of, std::vector<slot_id> 
   return named(
       "SELECT pg_catalog." + std::string(function) +
           "(shardway.key_lock_class($1::text), u.slot) FROM pg_catalog.unnest($2::int4[]) AS u (slot)",
-      {"lookup " + of.table->manifest.table + '.' + of.lookup->name, text_array(numbers)});
+      {"lookup " + lookup.table->manifest.table + '.' + lookup.lookup->name, text_array(numbers)});
 }
 
 // Sorted, so that two writers never wait for each other in a circle.
 statement lookup_insert_statement(std::span<lookup_entry const> entries) {
-  auto const& of = entries.front().of;
+  auto const& lookup = entries.front().lookup;
   std::string columns, values;
-  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i) {
+  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i) {
     columns += value_column(i) + ", ";
-    values += "u." + value_column(i) + "::" + stored_type(of, i) + ", ";
+    values += "u." + value_column(i) + "::" + stored_type(lookup, i) + ", ";
   }
-  return named("INSERT INTO " + mapping_table(of) + " (" + columns + "shard_key, row_key) SELECT " + values +
-                   "u.s::text[], u.k::text[] FROM " + entries_from(of) +
+  return named("INSERT INTO " + mapping_table(lookup) + " (" + columns + "shard_key, row_key) SELECT " +
+                   values + "u.s::text[], u.k::text[] FROM " + entries_from(lookup) +
                    " ORDER BY 1, u.s, u.at ON CONFLICT DO NOTHING",
                entry_parameters(entries));
 }
 
 statement lookup_holders_statement(std::span<lookup_entry const> entries) {
-  auto const& of = entries.front().of;
+  auto const& lookup = entries.front().lookup;
   std::string match;
-  for (std::size_t i = 0; i < of.lookup->columns.size(); ++i)
-    match += (i ? " AND t." : "t.") + value_column(i) + " = u." + value_column(i) + "::" + stored_type(of, i);
-  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + ", " +
-                   element_list("t.row_key", of.table->manifest.key.size()) + " FROM " + entries_from(of) +
-                   " LEFT JOIN " + mapping_table(of) + " AS t ON " + match + " ORDER BY u.at",
+  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i)
+    match +=
+        (i ? " AND t." : "t.") + value_column(i) + " = u." + value_column(i) + "::" + stored_type(lookup, i);
+  return named("SELECT " + element_list("t.shard_key", lookup.table->manifest.shard_key.size()) + ", " +
+                   element_list("t.row_key", lookup.table->manifest.key.size()) + " FROM " +
+                   entries_from(lookup) + " LEFT JOIN " + mapping_table(lookup) + " AS t ON " + match +
+                   " ORDER BY u.at",
                entry_parameters(entries));
 }
 
-statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner const& from) {
+statement lookup_takeover_statement(lookup_entry const& entry, lookup_owner const& holder) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
-  for (auto const* owner : {&entry.owner, &from})
+  for (auto const* owner : {&entry.owner, &holder})
     append(parameters, {text_array(owner->shard_key), text_array(owner->row_key)});
-  return named("UPDATE " + mapping_table(entry.of) + " AS t SET shard_key = $" + number(next) +
-                   "::text[], row_key = $" + number(next + 1) + "::text[] WHERE " + value_match(entry.of, 1) +
-                   " AND t.shard_key = $" + number(next + 2) + "::text[] AND t.row_key = $" +
-                   number(next + 3) + "::text[]",
+  return named("UPDATE " + mapping_table(entry.lookup) + " AS t SET shard_key = $" + number(next) +
+                   "::text[], row_key = $" + number(next + 1) + "::text[] WHERE " +
+                   value_match(entry.lookup, 1) + " AND t.shard_key = $" + number(next + 2) +
+                   "::text[] AND t.row_key = $" + number(next + 3) + "::text[]",
                std::move(parameters));
 }
 
@@ -120,33 +123,33 @@ statement lookup_remove_statement(lookup_entry const& entry) {
   auto const next = entry.texts.size() + 1;
   auto parameters = value_parameters(entry.texts);
   append(parameters, {text_array(entry.owner.shard_key), text_array(entry.owner.row_key)});
-  return named("DELETE FROM " + mapping_table(entry.of) + " AS t WHERE " + value_match(entry.of, 1) +
+  return named("DELETE FROM " + mapping_table(entry.lookup) + " AS t WHERE " + value_match(entry.lookup, 1) +
                    " AND t.shard_key = $" + number(next) + "::text[] AND t.row_key = $" + number(next + 1) +
                    "::text[]",
                std::move(parameters));
 }
 
-statement lookup_find_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+statement lookup_find_statement(lookup_of_table const& lookup, std::vector<std::string> const& value,
                                 std::size_t limit) {
-  return named("SELECT " + element_list("t.shard_key", of.table->manifest.shard_key.size()) + " FROM " +
-                   mapping_table(of) + " AS t WHERE " + value_match(of, 1) + " ORDER BY t.shard_key LIMIT " +
-                   number(limit),
+  return named("SELECT " + element_list("t.shard_key", lookup.table->manifest.shard_key.size()) + " FROM " +
+                   mapping_table(lookup) + " AS t WHERE " + value_match(lookup, 1) +
+                   " ORDER BY t.shard_key LIMIT " + number(limit),
                value_parameters(value));
 }
 
-statement lookup_ready_statement(lookup_of_table const& of) {
+statement lookup_ready_statement(lookup_of_table const& lookup) {
   return named(
       "SELECT coalesce((SELECT l.is_ready FROM shardway.lookup l WHERE l.relation = $1::text AND l.name = "
       "$2::text), false)",
-      {of.table->manifest.table, of.lookup->name});
+      {lookup.table->manifest.table, lookup.lookup->name});
 }
 
-statement source_find_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+statement source_find_statement(lookup_of_table const& lookup, std::vector<std::string> const& value,
                                 std::size_t limit) {
-  auto const& table = *of.table;
+  auto const& table = *lookup.table;
   auto const list = text_list(table.manifest.shard_key, "t.");
   return named("SELECT DISTINCT " + list + " FROM " + names::quoted_table(table.manifest.table) +
-                   " AS t WHERE " + base_match(table, of.lookup->columns, 1) + " ORDER BY " + list +
+                   " AS t WHERE " + base_match(table, lookup.lookup->columns, 1) + " ORDER BY " + list +
                    " LIMIT " + number(limit),
                value_parameters(value));
 }
@@ -156,15 +159,15 @@ statement all_open_statement(std::string_view group) {
                {});
 }
 
-statement row_holds_statement(lookup_of_table const& of, std::vector<std::string> const& value,
+statement row_holds_statement(lookup_of_table const& lookup, std::vector<std::string> const& value,
                               lookup_owner const& owner) {
-  auto const& table = *of.table;
+  auto const& table = *lookup.table;
   auto parameters = value_parameters(value);
   auto sql = "SELECT 1 FROM " + names::quoted_table(table.manifest.table) + " AS t WHERE " +
-             base_match(table, of.lookup->columns, 1) + " AND " +
+             base_match(table, lookup.lookup->columns, 1) + " AND " +
              base_match(table, table.manifest.shard_key, parameters.size() + 1);
   append(parameters, owner.shard_key);
-  if (of.lookup->unique) {
+  if (lookup.lookup->unique) {
     sql += " AND " + base_match(table, table.manifest.key, parameters.size() + 1);
     append(parameters, owner.row_key);
   }

@@ -12,14 +12,14 @@ inline namespace v0 {
 namespace lookup_text {
 
 inline std::string number(std::size_t value) { return std::to_string(value); }
-inline std::string mapping_table(lookup_of_table const& of) {
-  return names::lookup_table(of.table->manifest.table, of.lookup->name);
+inline std::string mapping_table(lookup_of_table const& lookup) {
+  return names::lookup_table(lookup.table->manifest.table, lookup.lookup->name);
 }
-inline std::string value_column(std::size_t at) { return "v" + number(at + 1); }
+inline std::string value_column(std::size_t position) { return "v" + number(position + 1); }
 
 // The canonical bytes know four types; every width of an integer is a bigint in them.
-inline std::string stored_type(lookup_of_table const& of, std::size_t at) {
-  auto const kind = key_column_of(key_type_of(*of.table, of.lookup->columns[at]));
+inline std::string stored_type(lookup_of_table const& lookup, std::size_t position) {
+  auto const kind = key_column_of(key_type_of(*lookup.table, lookup.lookup->columns[position]));
   switch (kind ? type_of(kind.value()) : key_type::text) {
     case key_type::integer:
       return "bigint";
@@ -40,8 +40,8 @@ inline statement named(std::string sql, std::vector<text_value> parameters) {
 
 // Rows (v1, ..., s, k) of the entries; an owner travels as the text of its array, for an array of arrays
 // would be flattened.
-inline std::string entries_from(lookup_of_table const& of) {
-  auto const width = of.lookup->columns.size();
+inline std::string entries_from(lookup_of_table const& lookup) {
+  auto const width = lookup.lookup->columns.size();
   std::string arrays, columns;
   for (std::size_t i = 0; i < width + 2; ++i)
     arrays += (i ? ", pg_catalog.unnest($" : "pg_catalog.unnest($") + number(i + 1) + "::text[])";

@@ -19,14 +19,14 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
   auto const limit = std::to_string((time_left + grace).count());
   std::string const set_limit = "SELECT pg_catalog.set_config('statement_timeout', $1::text, true)";
   if (group.empty()) return {.sql = set_limit, .parameters = {limit}, .name = "shardway_read_limit"};
-  std::string first, last, at;
+  std::string first, last, epochs;
   for (auto const& one : expected) {
     auto const add = [](std::string& list, unsigned value) {
       list.append(list.empty() ? "{" : ",").append(std::to_string(value));
     };
     add(first, one.slots.first.value());
     add(last, one.slots.last.value());
-    add(at, one.epoch.value());
+    add(epochs, one.epoch.value());
   }
   // An epoch later than expected is authority all the same; an older one is a node that lost it in a
   // failover.
@@ -37,7 +37,7 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
                  "(SELECT min(greatest(f.slot_from, w.first)) FROM unnest($2::int4[], $3::int4[], "
                  "$4::int4[]) AS w (first, last, at) JOIN " +
                  fence + " f ON " + within + " AND NOT (f.is_open AND f.epoch >= w.at))",
-          .parameters = {limit, first + "}", last + "}", at + "}"},
+          .parameters = {limit, first + "}", last + "}", epochs + "}"},
           .name = "shardway_read_fence_" + std::string(group)};
 }
 

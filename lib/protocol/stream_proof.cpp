@@ -26,8 +26,8 @@ result<stream_proof> parse_stream_proof(rows const& answer) {
     said.generation = static_cast<std::uint64_t>(generation);
   }
   if (answer.at(0, 3)) {
-    BOOST_OUTCOME_TRY(auto const at, answer.integer(0, 3));
-    said.epoch = epoch{static_cast<std::uint16_t>(at)};
+    BOOST_OUTCOME_TRY(auto const number, answer.integer(0, 3));
+    said.epoch = epoch{static_cast<std::uint16_t>(number)};
   }
   return said;
 }

@@ -36,7 +36,7 @@ class fenced_call {
   /// `cancelled` once the caller has asked to stop.
   result<void> check_stop() const;
   /// The operation's id is held by the attempt: no earlier one has committed.
-  void settled() noexcept { doubt_.reset(); }
+  void forget_doubt() noexcept { doubt_.reset(); }
   /// How an attempt ends whose outcome is in doubt: an operation is tried again, for its id tells.
   attempt_result doubted(attempt_result);
   steady_time deadline() const noexcept { return deadline_; }

@@ -72,7 +72,7 @@ result<> fenced_transaction::begin() {
         {error_code::protocol_violation,
          "the operation id could not be recorded: no transaction is open after BEGIN; nothing was written",
          "use a pooler in transaction mode or in session mode"});
-  call_.settled();
+  call_.forget_doubt();
   return success();
 }
 

@@ -57,7 +57,7 @@ error as_retryable(error const& why, lookup_of_table const& table_lookup) {
 using entries_by_lookup = std::map<std::pair<std::string_view, std::string_view>, entry_list>;
 
 std::string identity_of(lookup_entry const& entry) {
-  return entry.of.table->manifest.table + '/' + entry.of.lookup->name + text_array(entry.texts) +
+  return entry.lookup.table->manifest.table + '/' + entry.lookup.lookup->name + text_array(entry.texts) +
          text_array(entry.owner.shard_key) + text_array(entry.owner.row_key);
 }
 
@@ -68,7 +68,7 @@ result<entries_by_lookup> entries_of(std::vector<lookup_change> const& changes) 
     BOOST_OUTCOME_TRY(auto entries, lookup_entries(*change.table, change.image));
     for (auto& entry : entries) {
       if (!seen.insert(identity_of(entry)).second) continue;
-      out[{change.table->manifest.table, entry.of.lookup->name}].push_back(std::move(entry));
+      out[{change.table->manifest.table, entry.lookup.lookup->name}].push_back(std::move(entry));
     }
   }
   return out;
@@ -92,9 +92,9 @@ class keeper {
       for (auto const& entry : entries)
         by_shard[lookup_shard(*target_.current, entry.value)].push_back(entry);
       for (auto const& [shard, shard_entries] : by_shard) {
-        auto const kept =
-            shard_entries.front().of.lookup->unique ? claim(shard, shard_entries) : add(shard, shard_entries);
-        if (!kept) return as_retryable(kept.error(), shard_entries.front().of);
+        auto const kept = shard_entries.front().lookup.lookup->unique ? claim(shard, shard_entries)
+                                                                      : add(shard, shard_entries);
+        if (!kept) return as_retryable(kept.error(), shard_entries.front().lookup);
       }
     }
     return success();
@@ -106,7 +106,7 @@ class keeper {
   result<> lock(entries_by_lookup const& all) {
     std::vector<statement> locks;
     for (auto const& [name, entries] : all) {
-      auto const& table_lookup = entries.front().of;
+      auto const& table_lookup = entries.front().lookup;
       if (table_lookup.lookup->unique && call_.options().isolation != isolation_level::read_committed)
         return error{
             error_code::statement_refused,
@@ -135,7 +135,7 @@ class keeper {
     BOOST_OUTCOME_TRY(auto const answers, all_of(aside.link->flush(both, aside_until())));
     std::vector<std::optional<lookup_owner>> holders;
     for (std::size_t i = 0; i < answers[1].size(); ++i)
-      holders.push_back(parse_holder(entries[i].of, answers[1], i));
+      holders.push_back(parse_holder(entries[i].lookup, answers[1], i));
     return holders;
   }
 
@@ -161,18 +161,19 @@ class keeper {
       holder = again.front();
     }
     return error{error_code::serialization_failure,
-                 named(entry.of) + ": the value is claimed by many writers at once; nothing was written"};
+                 named(entry.lookup) + ": the value is claimed by many writers at once; nothing was written"};
   }
 
   result<bool> exists_here(lookup_entry const& entry, lookup_owner const& owner) {
-    BOOST_OUTCOME_TRY(auto const found,
-                      lent_.link->query(row_holds_statement(entry.of, entry.texts, owner), call_.deadline()));
+    BOOST_OUTCOME_TRY(
+        auto const found,
+        lent_.link->query(row_holds_statement(entry.lookup, entry.texts, owner), call_.deadline()));
     return !found.empty();
   }
 
   // True: the value is ours. False: somebody else had it by then.
   result<bool> take_over(shard_id shard, lookup_entry const& entry, lookup_owner const& holder) {
-    auto const& table = *entry.of.table;
+    auto const& table = *entry.lookup.table;
     BOOST_OUTCOME_TRY(auto const key, key_from_texts(table, table.manifest.shard_key, holder.shard_key));
     auto const slot = slot_of(key);
     auto const& range = generation::authority_of(*target_.group, slot);
@@ -183,7 +184,7 @@ class keeper {
       BOOST_OUTCOME_TRYV(lent_.link->query(fence, call_.deadline()));
     }
     BOOST_OUTCOME_TRY(bool const exists, exists_here(entry, holder));
-    if (exists) return taken(entry.of);
+    if (exists) return taken(entry.lookup);
     return move_mapping(shard, entry, holder);
   }
 
@@ -203,10 +204,10 @@ class keeper {
                                {.sql = "SET LOCAL lock_timeout = '" + std::string(aside_lock_timeout) + "'"},
                                fence};
     if (!guard_off("lookup_lock"))
-      all.push_back(lookup_lock_statement(entry.of, {slot_of(entry.value)}, true));
-    all.push_back(row_holds_statement(entry.of, entry.texts, holder));
+      all.push_back(lookup_lock_statement(entry.lookup, {slot_of(entry.value)}, true));
+    all.push_back(row_holds_statement(entry.lookup, entry.texts, holder));
     BOOST_OUTCOME_TRY(auto const answers, all_of(aside.link->flush(all, aside_until())));
-    if (!answers.back().empty()) return taken(entry.of);
+    if (!answers.back().empty()) return taken(entry.lookup);
     return move_mapping(shard, entry, holder);
   }
 

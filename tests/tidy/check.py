@@ -113,11 +113,7 @@ def check_names(root, files):
         code = COMMENT.sub(
             lambda found: " " + "\n" * found[0].count("\n"), (root / path).read_text(errors="replace")
         )
-        is_named = room_of(path) in rules.NAMED_ROOMS
-        words = {word: term for word, term in refused.items() if is_named or word not in rules.STILL_USED}
-        found = list(names.refused_identifiers(code, words))
-        if is_named:
-            found += names.variables_that_say_nothing(code)
+        found = [*names.refused_identifiers(code, refused), *names.variables_that_say_nothing(code)]
         for line, what in sorted(found):
             yield f"{path}:{line}: {what}"
 

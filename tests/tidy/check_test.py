@@ -165,12 +165,6 @@ class Words(Tree):
         self.write("lib/route/a.cpp", "int buckets_like, partition, facts, session;\n")
         self.assertEqual(self.findings(), [])
 
-    def test_words_that_are_still_used_are_found_in_named_rooms_only(self):
-        self.write("lib/write/a.cpp", "int secondary;\n")
-        self.assertIn("secondary", rules.STILL_USED)
-        self.assertEqual(self.findings(), [])
-        self.assert_found("lib/pg/a.cpp", "int secondary;\n", "says dual write")
-
     def test_a_glossary_that_refuses_nothing_is_found(self):
         self.assert_found(rules.GLOSSARY_PAGE, "# Glossary\n\n| term | meaning |\n|---|---|\n", "no word")
 
@@ -178,7 +172,6 @@ class Words(Tree):
         page = Path(__file__).parents[2] / rules.GLOSSARY_PAGE
         refused = names.refused_words(Path(__file__).parents[2])
         self.assertLessEqual({"bucket", "vbucket", "cutover", "canary", "secondary", "told"}, set(refused))
-        self.assertLessEqual(rules.STILL_USED, set(refused))
         rows = [line for line in page.read_text().split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
         terms = [row.split("|")[1].strip().lower().replace("-", " ") for row in rows]
         self.assertEqual(terms, sorted(terms))
@@ -212,13 +205,6 @@ class Words(Tree):
             'char const* a = "int at;";\nf(g(), {.position = at(1)});\n',
         )
         self.assertEqual(self.findings(), [])
-
-    def test_other_rooms_are_not_checked_for_such_variables_yet(self):
-        self.write("lib/write/a.cpp", "int at;\n")
-        self.assertEqual(self.findings(), [])
-        rules.NAMED_ROOMS.add("write")
-        self.addCleanup(rules.NAMED_ROOMS.discard, "write")
-        self.assert_found("lib/write/a.cpp", "int at;\n", "say what it is")
 
     def test_a_header_has_its_guard(self):
         self.assert_found("include/shardway/base/a.hpp", "int a();\n", "#pragma once")

@@ -94,11 +94,6 @@ BANNED_TEXT = r"\b(TODO|FIXME|XXX|HACK|WIP)\b|/home/[a-z]|(?<![\w.])/root/"
 GLOSSARY_PAGE = "docs/GLOSSARY.md"
 # No variable, parameter or field has such a name. Functions may (`rows::at`).
 NOT_VARIABLES = ("at", "in", "on", "of", "to", "from")
-# The rooms whose names follow all of this. To check all rooms, write `NAMED_ROOMS = set(ROOMS)`.
-NAMED_ROOMS = {"base", "route", "store", "observe", "pg", "testing"}
-# Words of the glossary that the other rooms may still use. Every other word is refused in all rooms.
-STILL_USED = {"lane", "lanes", "look", "looks", "looked", "secondary", "settle", "settled", "told"}
-
 FILE_LINES_MAX = 450
 FUNCTION_LINES_MAX = 70
 

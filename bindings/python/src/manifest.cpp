@@ -120,8 +120,8 @@ nb::list diff_list(migration_set const& self, std::optional<std::string> const& 
     one["kind"] = name(from.kind);
     one["table"] = from.table;
     one["field"] = from.field;
-    one["from"] = from.from;
-    one["to"] = from.to;
+    one["from"] = from.before;
+    one["to"] = from.after;
     one["reason"] = from.reason;
     all.append(one);
   }

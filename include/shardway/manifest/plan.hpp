@@ -20,10 +20,10 @@ std::string_view name(change_kind) noexcept;
 
 struct manifest_change {
   change_kind kind{};
-  std::string table;   ///< "schema.name"; empty for a change of the migration itself
-  std::string field;   ///< as in the file; empty for the whole table
-  std::string from{};  ///< value in force; empty if there is none
-  std::string to{};    ///< value wanted
+  std::string table;     ///< "schema.name"; empty for a change of the migration itself
+  std::string field;     ///< as in the file; empty for the whole table
+  std::string before{};  ///< value in force; empty if there is none
+  std::string after{};   ///< value wanted
   std::string reason{};
   friend bool operator==(manifest_change const&, manifest_change const&) = default;
 };

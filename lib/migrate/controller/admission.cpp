@@ -27,16 +27,17 @@ struct objections {
 
 result<> check_places(node_connections const& nodes, objections& out) {
   std::map<std::pair<std::uint64_t, std::string>, std::string> seen;
-  for (auto const& at : nodes.all_nodes()) {
-    BOOST_OUTCOME_TRY(auto const answer,
-                      at.node->query({.sql = "SELECT current_database(), pg_catalog.pg_is_in_recovery()"}));
+  for (auto const& checked : nodes.all_nodes()) {
+    BOOST_OUTCOME_TRY(
+        auto const answer,
+        checked.node->query({.sql = "SELECT current_database(), pg_catalog.pg_is_in_recovery()"}));
     if (answer.boolean(0, 1))
-      out.add(at.name, "it is a standby", "give the address of the primary as " + at.name);
+      out.add(checked.name, "it is a standby", "give the address of the primary as " + checked.name);
     auto const [other, is_new] = seen.emplace(
-        std::pair{at.node->identity().system_identifier, std::string(answer.text(0, 0))}, at.name);
+        std::pair{checked.node->identity().system_identifier, std::string(answer.text(0, 0))}, checked.name);
     if (!is_new)
-      out.add(at.name, "it is the same database as " + other->second,
-              "give " + at.name + " a database of its own");
+      out.add(checked.name, "it is the same database as " + other->second,
+              "give " + checked.name + " a database of its own");
   }
   return success();
 }

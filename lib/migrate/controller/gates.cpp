@@ -36,10 +36,10 @@ result<gate> none_found(session& node, std::string name, statement const& query,
   return verdict_of(std::move(name), found.empty(), std::move(detail), std::move(fix));
 }
 
-std::vector<std::string> relations_of(gate_inputs const& in) {
+std::vector<std::string> relations_of(gate_inputs const& inputs) {
   std::vector<std::string> relations;
-  for (auto const& table : in.current.tables)
-    if (table.manifest.group == in.group) relations.push_back(table.manifest.table);
+  for (auto const& table : inputs.current.tables)
+    if (table.manifest.group == inputs.group) relations.push_back(table.manifest.table);
   return relations;
 }
 
@@ -49,30 +49,30 @@ std::vector<session*> source_then_shards(node_sessions const& sessions) {
   return nodes;
 }
 
-std::vector<shard_id> shards_of(gate_inputs const& in) {
+std::vector<shard_id> shards_of(gate_inputs const& inputs) {
   std::vector<shard_id> shards;
-  for (std::size_t i = 0; i < in.sessions.shards.size(); ++i)
+  for (std::size_t i = 0; i < inputs.sessions.shards.size(); ++i)
     shards.push_back(shard_id{static_cast<std::uint16_t>(i)});
   return shards;
 }
 
 /// Adds the gate that `check` gives for each node, the source first.
 template <class Check>
-result<> on_each_node(gate_inputs const& in, gates& found, Check const& check) {
-  for (auto* node : source_then_shards(in.sessions)) {
+result<> on_each_node(gate_inputs const& inputs, gates& found, Check const& check) {
+  for (auto* node : source_then_shards(inputs.sessions)) {
     BOOST_OUTCOME_TRY(auto one, check(*node));
     found.push_back(std::move(one));
   }
   return success();
 }
 
-result<> stage_gate(gate_inputs const& in, gates& found) {
-  auto const* group = in.current.find_group(in.group);
+result<> stage_gate(gate_inputs const& inputs, gates& found) {
+  auto const* group = inputs.current.find_group(inputs.group);
   bool const green = group && (group->stage == stage::dual_writing || group->stage == stage::sharded);
   found.push_back(verdict_of(
       "stage", green,
-      absl::StrCat("group ", in.group, " is in stage ", std::string(group ? name(group->stage) : "none")),
-      absl::StrCat("shardway migrate advance --group ", in.group, " --to dual_writing")));
+      absl::StrCat("group ", inputs.group, " is in stage ", std::string(group ? name(group->stage) : "none")),
+      absl::StrCat("shardway migrate advance --group ", inputs.group, " --to dual_writing")));
   return success();
 }
 
@@ -85,20 +85,20 @@ gate stream_gate(std::string name, stream_state const& state, std::int64_t lag_m
                     "wait until the stream has caught up; `shardway migrate status` shows it");
 }
 
-result<> stream_gates(gate_inputs const& in, gates& found) {
-  for (auto const shard : shards_of(in))
-    found.push_back(stream_gate("stream", in.streams.stream(shard), in.options.lag_bytes_max));
+result<> stream_gates(gate_inputs const& inputs, gates& found) {
+  for (auto const shard : shards_of(inputs))
+    found.push_back(stream_gate("stream", inputs.streams.stream(shard), inputs.options.lag_bytes_max));
   return success();
 }
 
-result<> mirror_gates(gate_inputs const& in, gates& found) {
-  for (auto const shard : shards_of(in))
-    found.push_back(stream_gate("mirror", in.streams.mirror(shard), in.options.lag_bytes_max));
+result<> mirror_gates(gate_inputs const& inputs, gates& found) {
+  for (auto const shard : shards_of(inputs))
+    found.push_back(stream_gate("mirror", inputs.streams.mirror(shard), inputs.options.lag_bytes_max));
   return success();
 }
 
-result<> prepared_transactions_gates(gate_inputs const& in, gates& found) {
-  return on_each_node(in, found, [](session& node) {
+result<> prepared_transactions_gates(gate_inputs const& inputs, gates& found) {
+  return on_each_node(inputs, found, [](session& node) {
     return none_found(node, "prepared_transactions",
                       {"SELECT 'prepared by ' || owner || ' ' || round(extract(epoch FROM "
                        "clock_timestamp() - prepared)::numeric) || ' s ago' FROM pg_prepared_xacts"},
@@ -106,33 +106,33 @@ result<> prepared_transactions_gates(gate_inputs const& in, gates& found) {
   });
 }
 
-result<> old_transactions_gates(gate_inputs const& in, gates& found) {
-  return on_each_node(in, found, [&](session& node) {
+result<> old_transactions_gates(gate_inputs const& inputs, gates& found) {
+  return on_each_node(inputs, found, [&](session& node) {
     return none_found(
         node, "old_transactions",
         {"SELECT 'pid ' || pid || ', application ' || application_name || ', ' || "
          "round(extract(epoch FROM clock_timestamp() - xact_start)::numeric) || ' s' "
          "FROM pg_stat_activity WHERE backend_type = 'client backend' AND backend_xid IS NOT NULL "
          "AND xact_start < clock_timestamp() - $1::int8 * interval '1 second'",
-         {std::to_string(in.options.transaction_age_max.count())}},
+         {std::to_string(inputs.options.transaction_age_max.count())}},
         "end the transactions named");
   });
 }
 
-result<> parked_gates(gate_inputs const& in, gates& found) {
-  return on_each_node(in, found, [](session& node) {
+result<> parked_gates(gate_inputs const& inputs, gates& found) {
+  return on_each_node(inputs, found, [](session& node) {
     return none_found(node, "parked", {"SELECT relation || ': ' || reason FROM shardway.parked"},
                       "repair the rows named with `shardway reconcile`");
   });
 }
 
 // X12: a row written on the shard has to arrive on the source, through replication slot, decoder and apply.
-result<> mirror_probe_gates(gate_inputs const& in, gates& found) {
-  for (std::size_t i = 0; i < in.sessions.shards.size(); ++i) {
-    BOOST_OUTCOME_TRY(auto const id, wave::write_marker(*in.sessions.shards[i], "probe", in.token));
-    auto const& shard = in.current.migration.shards[i].name;
+result<> mirror_probe_gates(gate_inputs const& inputs, gates& found) {
+  for (std::size_t i = 0; i < inputs.sessions.shards.size(); ++i) {
+    BOOST_OUTCOME_TRY(auto const id, wave::write_marker(*inputs.sessions.shards[i], "probe", inputs.token));
+    auto const& shard = inputs.current.migration.shards[i].name;
     auto const arrived =
-        wave::await_marker(*in.sessions.source, shard, id, steady_now() + std::chrono::seconds{5});
+        wave::await_marker(*inputs.sessions.source, shard, id, steady_now() + std::chrono::seconds{5});
     if (!arrived && arrived.error().code() != error_code::stall_budget_spent) return arrived.error();
     found.push_back(
         verdict_of("mirror_proved", arrived.has_value(),
@@ -143,39 +143,39 @@ result<> mirror_probe_gates(gate_inputs const& in, gates& found) {
   return success();
 }
 
-result<> copy_closed_gate(gate_inputs const& in, gates& found) {
+result<> copy_closed_gate(gate_inputs const& inputs, gates& found) {
   BOOST_OUTCOME_TRY(auto copied,
-                    none_found(*in.sessions.source, "copy_closed",
+                    none_found(*inputs.sessions.source, "copy_closed",
                                {"SELECT relation || ': ' || count(*) || ' chunks are not closed' FROM "
                                 "shardway.chunk WHERE state <> 'closed' AND relation = ANY ($1::text[]) "
                                 "GROUP BY relation",
-                                {text_array(relations_of(in))}},
+                                {text_array(relations_of(inputs))}},
                                "wait for the copy, or look at its failure in `shardway migrate status`"));
   found.push_back(std::move(copied));
   return success();
 }
 
-result<> certificates_gate(gate_inputs const& in, gates& found) {
-  BOOST_OUTCOME_TRY(auto const gaps,
-                    certificate_gaps(*in.sessions.source, relations_of(in), in.options.certificate_age_max));
+result<> certificates_gate(gate_inputs const& inputs, gates& found) {
+  BOOST_OUTCOME_TRY(auto const gaps, certificate_gaps(*inputs.sessions.source, relations_of(inputs),
+                                                      inputs.options.certificate_age_max));
   auto const append_gap = [](std::string* text, certificate_gap const& gap) {
     absl::StrAppend(text, gap.relation, ": ", gap.why);
   };
   found.push_back(
       verdict_of("certificates", gaps.empty(),
                  gaps.empty() ? "every table was found equal" : absl::StrJoin(gaps, "; ", append_gap),
-                 "shardway migrate verify --group " + in.group));
+                 "shardway migrate verify --group " + inputs.group));
   return success();
 }
 
-result<> clients_gate(gate_inputs const& in, gates& found) {
-  BOOST_OUTCOME_TRY(auto const behind,
-                    clients_behind(*in.sessions.source, in.current.number, in.options.client_expiry));
+result<> clients_gate(gate_inputs const& inputs, gates& found) {
+  BOOST_OUTCOME_TRY(auto const behind, clients_behind(*inputs.sessions.source, inputs.current.number,
+                                                      inputs.options.client_expiry));
   auto const append_client = [](std::string* text, auto const& client) {
     absl::StrAppend(text, client.application, " ", client.client_id, " on generation ", client.generation);
   };
   found.push_back(verdict_of("clients", behind.empty(),
-                             behind.empty() ? absl::StrCat("all on generation ", in.current.number)
+                             behind.empty() ? absl::StrCat("all on generation ", inputs.current.number)
                                             : absl::StrJoin(behind, "; ", append_client),
                              "wait, or end the clients named; a dead one expires by itself"));
   return success();
@@ -189,22 +189,22 @@ constexpr char unguarded_sql[] =
     "pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = r.oid AND t.tgname = 'shardway_guard' AND t.tgenabled = "
     "'A' AND p.proname = 'refuse_foreign_write')";
 
-result<> write_guard_gates(gate_inputs const& in, gates& found) {
-  auto quoted = relations_of(in);
+result<> write_guard_gates(gate_inputs const& inputs, gates& found) {
+  auto quoted = relations_of(inputs);
   for (auto& relation : quoted) relation = names::quoted_table(relation);
-  return on_each_node(in, found, [&](session& node) {
+  return on_each_node(inputs, found, [&](session& node) {
     return none_found(node, "write_guard", {unguarded_sql, {text_array(quoted)}},
-                      "shardway migrate guard --group " + in.group);
+                      "shardway migrate guard --group " + inputs.group);
   });
 }
 
-result<> foreign_writers_gates(gate_inputs const& in, gates& found) {
-  return on_each_node(in, found, [&](session& node) {
+result<> foreign_writers_gates(gate_inputs const& inputs, gates& found) {
+  return on_each_node(inputs, found, [&](session& node) {
     return none_found(node, "foreign_writers",
                       {"SELECT relation || ' by ' || application_name || ' ' || count(*) || ' times' FROM "
                        "shardway.foreign_write WHERE at > clock_timestamp() - $1::int8 * interval '1 second' "
                        "GROUP BY relation, application_name",
-                       {std::to_string(in.options.foreign_quiet.count())}},
+                       {std::to_string(inputs.options.foreign_quiet.count())}},
                       "find the writers named and let them use the library");
   });
 }
@@ -223,10 +223,10 @@ result<> replicas_of(session& node, node_definition const& definition, gates& fo
   return success();
 }
 
-result<> replicas_gates(gate_inputs const& in, gates& found) {
-  BOOST_OUTCOME_TRYV(replicas_of(*in.sessions.source, in.current.migration.source, found));
-  for (std::size_t i = 0; i < in.sessions.shards.size(); ++i) {
-    BOOST_OUTCOME_TRYV(replicas_of(*in.sessions.shards[i], in.current.migration.shards[i], found));
+result<> replicas_gates(gate_inputs const& inputs, gates& found) {
+  BOOST_OUTCOME_TRYV(replicas_of(*inputs.sessions.source, inputs.current.migration.source, found));
+  for (std::size_t i = 0; i < inputs.sessions.shards.size(); ++i) {
+    BOOST_OUTCOME_TRYV(replicas_of(*inputs.sessions.shards[i], inputs.current.migration.shards[i], found));
   }
   return success();
 }
@@ -246,11 +246,11 @@ result<std::vector<std::string>> wrong_sequences(session& shard, table_manifest 
 }
 
 // X10: every sequence behind the tables' interleaved ids steps by the stride.
-result<> sequences_gate(gate_inputs const& in, gates& found) {
+result<> sequences_gate(gate_inputs const& inputs, gates& found) {
   std::vector<std::string> wrong;
-  for (auto const& table : in.current.tables) {
-    if (table.manifest.group != in.group || table.manifest.ids != id_strategy_kind::interleaved) continue;
-    for (auto* shard : in.sessions.shards) {
+  for (auto const& table : inputs.current.tables) {
+    if (table.manifest.group != inputs.group || table.manifest.ids != id_strategy_kind::interleaved) continue;
+    for (auto* shard : inputs.sessions.shards) {
       BOOST_OUTCOME_TRY(auto const more, wrong_sequences(*shard, table.manifest));
       wrong.insert(wrong.end(), more.begin(), more.end());
     }
@@ -258,17 +258,18 @@ result<> sequences_gate(gate_inputs const& in, gates& found) {
   found.push_back(
       verdict_of("sequences", wrong.empty(),
                  wrong.empty() ? "interleaved" : absl::StrJoin(wrong, "; ") + " does not step by the stride",
-                 absl::StrCat("shardway migrate advance --group ", in.group, " --to dual_writing")));
+                 absl::StrCat("shardway migrate advance --group ", inputs.group, " --to dual_writing")));
   return success();
 }
 
 // Only for groups with lookups. Each must be complete: clients find rows that have moved by them.
-result<> lookups_gate(gate_inputs const& in, gates& found) {
+result<> lookups_gate(gate_inputs const& inputs, gates& found) {
   std::vector<std::string> all, incomplete;
-  for (auto const& table : in.current.tables) {
-    if (table.manifest.group != in.group) continue;
+  for (auto const& table : inputs.current.tables) {
+    if (table.manifest.group != inputs.group) continue;
     for (auto const& lookup : table.manifest.lookups) {
-      BOOST_OUTCOME_TRY(bool const ready, lookup::is_lookup_ready(*in.sessions.source, {&table, &lookup}));
+      BOOST_OUTCOME_TRY(bool const ready,
+                        lookup::is_lookup_ready(*inputs.sessions.source, {&table, &lookup}));
       all.push_back(table.manifest.table + " " + lookup.name);
       if (!ready) incomplete.push_back(all.back());
     }
@@ -312,11 +313,11 @@ constexpr gate_check checks[] = {
 
 }  // namespace
 
-result<std::vector<gate>> wave_gates(gate_inputs const& in, wave_direction direction) {
+result<std::vector<gate>> wave_gates(gate_inputs const& inputs, wave_direction direction) {
   gates found;
   for (auto const& check : checks) {
     if (direction == wave_direction::back && check.direction == needed_for::forward_only) continue;
-    BOOST_OUTCOME_TRYV(check.add(in, found));
+    BOOST_OUTCOME_TRYV(check.add(inputs, found));
   }
   return found;
 }

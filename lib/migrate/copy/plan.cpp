@@ -21,10 +21,10 @@ result<std::optional<std::string>> next_bound(session& source, stream::followed_
                                               std::optional<std::string> const& lower,
                                               std::int64_t chunk_rows) {
   auto const column = leading(table), name = names::quoted_table(table.name());
-  auto const from = lower ? " WHERE " + column + " >= " + bound(table, *lower) : std::string{};
+  auto const where = lower ? " WHERE " + column + " >= " + bound(table, *lower) : std::string{};
   BOOST_OUTCOME_TRY(auto const found,
-                    source.query({.sql = "SELECT " + column + " FROM " + name + from + " ORDER BY " + column +
-                                         " OFFSET " + std::to_string(chunk_rows) + " LIMIT 1"}));
+                    source.query({.sql = "SELECT " + column + " FROM " + name + where + " ORDER BY " +
+                                         column + " OFFSET " + std::to_string(chunk_rows) + " LIMIT 1"}));
   if (found.empty()) return std::optional<std::string>{};
   if (!lower || found.text(0, 0) != *lower) return std::optional{std::string(found.text(0, 0))};
   // One value of the leading column alone fills the chunk: it ends where the next value begins.

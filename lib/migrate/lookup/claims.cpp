@@ -14,7 +14,7 @@ namespace migrate::lookup {
 
 result<lookup_claims::place> lookup_claims::place_of(lookup_owner const& owner) const {
   BOOST_OUTCOME_TRY(auto const key,
-                    key_from_texts(*of_.table, of_.table->manifest.shard_key, owner.shard_key));
+                    key_from_texts(*lookup_.table, lookup_.table->manifest.shard_key, owner.shard_key));
   auto const slot = slot_of(key);
   auto const& range = generation::authority_of(group_, slot);
   return place{range.shard ? nodes_.shards[range.shard->value()] : nodes_.source, slot, range.epoch};
@@ -27,7 +27,7 @@ result<bool> lookup_claims::lock_out_writers(place const& target, lookup_entry c
                         {.sql = "SET LOCAL lock_timeout = '500ms'"},
                         engine_check_statement(token_, "controller"),
                         fence_statement(group_.name, target.slot, target.epoch),
-                        lookup_lock_statement(of_, {slot_of(entry.value)}, true)};
+                        lookup_lock_statement(lookup_, {slot_of(entry.value)}, true)};
   open_.push_back(target.node);
   BOOST_OUTCOME_TRY(auto const answers, target.node->flush(all));
   auto const locked = first_error(answers);
@@ -37,7 +37,7 @@ result<bool> lookup_claims::lock_out_writers(place const& target, lookup_entry c
 }
 
 result<bool> lookup_claims::row_holds(session& node, lookup_entry const& entry, lookup_owner const& owner) {
-  BOOST_OUTCOME_TRY(auto const found, node.query(row_holds_statement(of_, entry.texts, owner)));
+  BOOST_OUTCOME_TRY(auto const found, node.query(row_holds_statement(lookup_, entry.texts, owner)));
   return !found.empty();
 }
 
@@ -71,9 +71,9 @@ result<claim_end> lookup_claims::add(lookup_entry const& entry) {
 result<claim_end> lookup_claims::add_locked(place const& target, lookup_entry const& entry) {
   BOOST_OUTCOME_TRY(bool const is_there, row_holds(*target.node, entry, entry.owner));
   if (!is_there) return claim_end::needless;
-  if (!of_.lookup->unique) return change(entry, lookup_insert_statement({&entry, 1}));
+  if (!lookup_.lookup->unique) return change(entry, lookup_insert_statement({&entry, 1}));
   BOOST_OUTCOME_TRY(auto const found, holder_of(entry.value).query(lookup_holders_statement({&entry, 1})));
-  auto const holder = parse_holder(of_, found, 0);
+  auto const holder = parse_holder(lookup_, found, 0);
   if (!holder) return change(entry, lookup_insert_statement({&entry, 1}));
   if (*holder == entry.owner) return claim_end::needless;
   return take_over(target, entry, *holder);

@@ -19,9 +19,13 @@ enum class claim_end : unsigned char {
 
 class lookup_claims {
  public:
-  lookup_claims(node_sessions const& nodes, generation const& now, lookup_of_table const& of,
+  lookup_claims(node_sessions const& nodes, generation const& now, lookup_of_table const& lookup,
                 std::int64_t token)
-      : nodes_(nodes), now_(now), of_(of), group_(*now.find_group(of.table->manifest.group)), token_(token) {}
+      : nodes_(nodes),
+        now_(now),
+        lookup_(lookup),
+        group_(*now.find_group(lookup.table->manifest.group)),
+        token_(token) {}
 
   /// Adds the mapping of a row's value. Takes it over from a row that no longer has the value, if need be.
   result<claim_end> add(lookup_entry const& entry);
@@ -50,7 +54,7 @@ class lookup_claims {
 
   node_sessions const& nodes_;
   generation const& now_;
-  lookup_of_table of_;
+  lookup_of_table lookup_;
   group_state const& group_;
   std::int64_t token_;
   std::vector<session*> open_{};  ///< with a transaction of ours

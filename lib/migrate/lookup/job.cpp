@@ -18,11 +18,16 @@ constexpr std::size_t page_rows = 1000;
 
 class lookup_job {
  public:
-  lookup_job(node_sessions const& nodes, generation const& now, lookup_of_table const& of, lookup_task task,
-             std::int64_t token)
-      : nodes_(nodes), now_(now), of_(of), task_(task), token_(token), claims_(nodes, now, of, token) {
-    report_.relation = of.table->manifest.table;
-    report_.lookup = of.lookup->name;
+  lookup_job(node_sessions const& nodes, generation const& now, lookup_of_table const& lookup,
+             lookup_task task, std::int64_t token)
+      : nodes_(nodes),
+        now_(now),
+        lookup_(lookup),
+        task_(task),
+        token_(token),
+        claims_(nodes, now, lookup, token) {
+    report_.relation = lookup.table->manifest.table;
+    report_.lookup = lookup.lookup->name;
   }
 
   result<lookup_report> run() {
@@ -43,13 +48,13 @@ class lookup_job {
     lookup_entry last;
     for (bool first = true;; first = false) {
       BOOST_OUTCOME_TRY(auto const page,
-                        node.query(base_page_statement(of_, first ? nullptr : &last, page_rows)));
+                        node.query(base_page_statement(lookup_, first ? nullptr : &last, page_rows)));
       if (page.empty()) return success();
-      BOOST_OUTCOME_TRY(auto entries, parse_base_page(of_, page, last));
+      BOOST_OUTCOME_TRY(auto entries, parse_base_page(lookup_, page, last));
       std::map<session*, entry_list> by_shard;
       for (auto& entry : entries) {
-        BOOST_OUTCOME_TRY(auto const at, claims_.place_of(entry.owner));
-        if (at.node != &node) continue;
+        BOOST_OUTCOME_TRY(auto const position, claims_.place_of(entry.owner));
+        if (position.node != &node) continue;
         ++report_.rows;
         by_shard[&claims_.holder_of(entry.value)].push_back(std::move(entry));
       }
@@ -79,7 +84,7 @@ class lookup_job {
     BOOST_OUTCOME_TRY(auto const done, run_guarded(shard, token_, {lookup_insert_statement(missing)}));
     report_.missing += done.front().affected();
     report_.added += done.front().affected();
-    if (!of_.lookup->unique) return success();
+    if (!lookup_.lookup->unique) return success();
     BOOST_OUTCOME_TRY(auto const taken, picked(shard, without_mapping_statement(missing), missing));
     for (auto const& entry : taken) {
       auto const before = report_.added;
@@ -94,9 +99,9 @@ class lookup_job {
     lookup_entry last;
     for (bool first = true;; first = false) {
       BOOST_OUTCOME_TRY(auto const page,
-                        node.query(lookup_page_statement(of_, first ? nullptr : &last, page_rows)));
+                        node.query(lookup_page_statement(lookup_, first ? nullptr : &last, page_rows)));
       if (page.empty()) return success();
-      BOOST_OUTCOME_TRY(auto entries, parse_lookup_page(of_, page));
+      BOOST_OUTCOME_TRY(auto entries, parse_lookup_page(lookup_, page));
       last = entries.back();
       report_.mappings += static_cast<std::int64_t>(entries.size());
       std::map<session*, entry_list> by_node;
@@ -105,8 +110,8 @@ class lookup_job {
           BOOST_OUTCOME_TRYV(misplaced(node, entry));
           continue;
         }
-        BOOST_OUTCOME_TRY(auto const at, claims_.place_of(entry.owner));
-        by_node[at.node].push_back(std::move(entry));
+        BOOST_OUTCOME_TRY(auto const position, claims_.place_of(entry.owner));
+        by_node[position.node].push_back(std::move(entry));
       }
       for (auto const& [authority, some] : by_node) {
         BOOST_OUTCOME_TRYV(without_row(*authority, some));
@@ -141,19 +146,19 @@ class lookup_job {
     return success();
   }
 
-  static result<entry_list> picked(session& node, statement const& which, entry_list const& from) {
+  static result<entry_list> picked(session& node, statement const& which, entry_list const& candidates) {
     BOOST_OUTCOME_TRY(auto const found, node.query(which));
     entry_list out;
     for (std::size_t row = 0; row < found.size(); ++row) {
-      BOOST_OUTCOME_TRY(auto const at, found.integer(row, 0));
-      out.push_back(from[static_cast<std::size_t>(at - 1)]);
+      BOOST_OUTCOME_TRY(auto const position, found.integer(row, 0));
+      out.push_back(candidates[static_cast<std::size_t>(position - 1)]);
     }
     return out;
   }
 
   node_sessions const& nodes_;
   generation const& now_;
-  lookup_of_table of_;
+  lookup_of_table lookup_;
   lookup_task task_;
   std::int64_t token_;
   lookup_claims claims_;
@@ -163,8 +168,8 @@ class lookup_job {
 }  // namespace
 
 result<lookup_report> run_lookup_task(node_sessions const& nodes, generation const& now,
-                                      lookup_of_table const& of, lookup_task task, std::int64_t token) {
-  return lookup_job(nodes, now, of, task, token).run();
+                                      lookup_of_table const& lookup, lookup_task task, std::int64_t token) {
+  return lookup_job(nodes, now, lookup, task, token).run();
 }
 
 }  // namespace migrate::lookup

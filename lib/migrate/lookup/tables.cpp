@@ -11,33 +11,34 @@ namespace migrate::lookup {
 namespace {
 
 // What a table of mappings was made for; it is not altered.
-std::string shape_of(lookup_of_table const& of) {
-  std::string shape = of.lookup->unique ? "unique" : "not unique";
-  for (auto const& column : of.lookup->columns) shape += ' ' + names::quoted(column);
+std::string shape_of(lookup_of_table const& lookup) {
+  std::string shape = lookup.lookup->unique ? "unique" : "not unique";
+  for (auto const& column : lookup.lookup->columns) shape += ' ' + names::quoted(column);
   return shape;
 }
 
-result<> prepare_on(onboard::onboard_node const& at, bool is_shard, table_state const& table,
+result<> prepare_on(onboard::onboard_node const& node, bool is_shard, table_state const& table,
                     std::string const& role, onboard::onboard_options const& options) {
   std::string sql = lookup_state_sql(role);
-  for (auto const& lookup : table.manifest.lookups) {
-    lookup_of_table const of{&table, &lookup};
-    if (is_shard) sql += lookup_table_sql(of, role);
+  for (auto const& index : table.manifest.lookups) {
+    lookup_of_table const lookup{&table, &index};
+    if (is_shard) sql += lookup_table_sql(lookup, role);
     sql += "INSERT INTO shardway.lookup (relation, name, shape, is_ready) VALUES (" +
-           names::literal(table.manifest.table) + ", " + names::literal(lookup.name) + ", " +
-           names::literal(shape_of(of)) + ", false) ON CONFLICT DO NOTHING;\n";
+           names::literal(table.manifest.table) + ", " + names::literal(index.name) + ", " +
+           names::literal(shape_of(lookup)) + ", false) ON CONFLICT DO NOTHING;\n";
   }
-  return onboard::run_ddl(*at.node, sql, "shardway.lookup", options);
+  return onboard::run_ddl(*node.node, sql, "shardway.lookup", options);
 }
 
 // Clients keep these no more: should a manifest name one again, it is built anew.
-result<> retire_others(onboard::onboard_node const& at, table_state const& table,
+result<> retire_others(onboard::onboard_node const& node, table_state const& table,
                        onboard::onboard_options const& options) {
   std::vector<std::string> kept;
-  for (auto const& lookup : table.manifest.lookups) kept.push_back(lookup.name);
-  BOOST_OUTCOME_TRY(auto const there, at.node->query({"SELECT to_regclass('shardway.lookup') IS NOT NULL"}));
+  for (auto const& index : table.manifest.lookups) kept.push_back(index.name);
+  BOOST_OUTCOME_TRY(auto const there,
+                    node.node->query({"SELECT to_regclass('shardway.lookup') IS NOT NULL"}));
   if (!there.boolean(0, 0)) return success();
-  BOOST_OUTCOME_TRYV(run_guarded(*at.node, options.token,
+  BOOST_OUTCOME_TRYV(run_guarded(*node.node, options.token,
                                  {{.sql = "UPDATE shardway.lookup SET is_ready = false, at = "
                                           "clock_timestamp() WHERE relation = $1 AND name <> ALL ($2::text[])"
                                           " AND is_ready",
@@ -50,11 +51,11 @@ result<> check_shapes(onboard::onboard_node const& source, table_state const& ta
                     source.node->query({"SELECT name, shape FROM shardway.lookup WHERE relation = $1",
                                         {table.manifest.table}}));
   for (std::size_t row = 0; row < found.size(); ++row) {
-    auto const of = find_lookup(table, found.text(row, 0));
-    if (!of || shape_of(*of) == found.text(row, 1)) continue;
+    auto const lookup = find_lookup(table, found.text(row, 0));
+    if (!lookup || shape_of(*lookup) == found.text(row, 1)) continue;
     return error{error_code::precondition_failed,
-                 "lookup \"" + of->lookup->name + "\" of " + table.manifest.table + " was made for (" +
-                     std::string(found.text(row, 1)) + "), and the manifest says (" + shape_of(*of) + ")",
+                 "lookup \"" + lookup->lookup->name + "\" of " + table.manifest.table + " was made for (" +
+                     std::string(found.text(row, 1)) + "), and the manifest says (" + shape_of(*lookup) + ")",
                  "give the new lookup another name"};
   }
   return success();
@@ -81,15 +82,15 @@ result<> prepare_lookups(onboard::onboard_node const& source,
   return success();
 }
 
-result<bool> is_lookup_ready(session& source, lookup_of_table const& of) {
+result<bool> is_lookup_ready(session& source, lookup_of_table const& lookup) {
   BOOST_OUTCOME_TRY(auto const there, source.query({"SELECT to_regclass('shardway.lookup') IS NOT NULL"}));
   if (!there.boolean(0, 0)) return false;
-  BOOST_OUTCOME_TRY(auto const found, source.query(lookup_ready_statement(of)));
+  BOOST_OUTCOME_TRY(auto const found, source.query(lookup_ready_statement(lookup)));
   return found.boolean(0, 0);
 }
 
 // The source last: what it says is what a gate believes.
-result<> set_lookup_ready(node_sessions const& nodes, lookup_of_table const& of, bool ready,
+result<> set_lookup_ready(node_sessions const& nodes, lookup_of_table const& lookup, bool ready,
                           std::int64_t token) {
   auto all = nodes.shards;
   all.push_back(nodes.source);
@@ -98,7 +99,8 @@ result<> set_lookup_ready(node_sessions const& nodes, lookup_of_table const& of,
         *node, token,
         {{.sql = "UPDATE shardway.lookup SET is_ready = $3::boolean, at = clock_timestamp() WHERE relation = "
                  "$1 AND name = $2",
-          .parameters = {of.table->manifest.table, of.lookup->name, std::string(ready ? "t" : "f")}}}));
+          .parameters = {lookup.table->manifest.table, lookup.lookup->name,
+                         std::string(ready ? "t" : "f")}}}));
   }
   return success();
 }

@@ -49,9 +49,9 @@ result<> raise_guard(session& node, table_state const& table, write_guard wanted
 
 result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes,
                                 std::vector<table_state> const& tables, onboard_options const& options) {
-  for (auto const& at : nodes) {
+  for (auto const& place : nodes) {
     for (auto const& table : tables) {
-      BOOST_OUTCOME_TRYV(raise_guard(*at.node, table, write_guard::refusing, options));
+      BOOST_OUTCOME_TRYV(raise_guard(*place.node, table, write_guard::refusing, options));
     }
   }
   return success();

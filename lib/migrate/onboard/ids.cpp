@@ -62,40 +62,41 @@ result<std::vector<id_sequence>> read_sequences(session& node, table_state const
   return out;
 }
 
-error id_error(session& node, id_sequence const& at, std::string const& what) {
+error id_error(session& node, id_sequence const& sequence, std::string const& what) {
   return error{error_code::precondition_failed,
-               "sequence " + at.sequence + " of " + at.table + '.' + at.column + ' ' + what,
+               "sequence " + sequence.sequence + " of " + sequence.table + '.' + sequence.column + ' ' + what,
                "widen the column, or use external ids in the manifest"}
       .at_node(node.identity().name);
 }
 
-std::string restart_sql(id_sequence const& at, std::uint32_t stride, std::int64_t value) {
-  return "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + std::to_string(stride) + " RESTART WITH " +
-         std::to_string(value) + ";\n";
+std::string restart_sql(id_sequence const& sequence, std::uint32_t stride, std::int64_t value) {
+  return "ALTER SEQUENCE " + sequence.sequence + " INCREMENT BY " + std::to_string(stride) +
+         " RESTART WITH " + std::to_string(value) + ";\n";
 }
 
 // ALTER SEQUENCE waits for those who took ids, and its lock keeps others from it: what is read after it is
 // the last id there was. The column's maximum is read before, outside the lock: ids that the sequence gave
 // since then are below its value.
-result<> interleave_source(session& node, id_sequence const& at, std::uint32_t stride,
+result<> interleave_source(session& node, id_sequence const& sequence, std::uint32_t stride,
                            onboard_options const& options) {
-  if (at.increment == stride && at.last % stride == 0) return success();
-  if (at.increment < 1) return id_error(node, at, "counts down; interleaved ids count up");
-  if (at.sequence.find("$shardway$") != at.sequence.npos)
-    return id_error(node, at, "has a name that ends the quotes it stands in");
-  BOOST_OUTCOME_TRY(auto const highest,
-                    single_number(node, "SELECT coalesce(max(" + at.column + "), 0) FROM " + at.table));
-  if (std::max(highest, at.last) > at.maximum - options.id_margin - 4 * std::int64_t{stride})
-    return id_error(node, at,
+  if (sequence.increment == stride && sequence.last % stride == 0) return success();
+  if (sequence.increment < 1) return id_error(node, sequence, "counts down; interleaved ids count up");
+  if (sequence.sequence.find("$shardway$") != sequence.sequence.npos)
+    return id_error(node, sequence, "has a name that ends the quotes it stands in");
+  BOOST_OUTCOME_TRY(auto const highest, single_number(node, "SELECT coalesce(max(" + sequence.column +
+                                                                "), 0) FROM " + sequence.table));
+  if (std::max(highest, sequence.last) > sequence.maximum - options.id_margin - 4 * std::int64_t{stride})
+    return id_error(node, sequence,
                     "has no room above its highest id for a margin of " + std::to_string(options.id_margin));
   auto const step = std::to_string(stride);
-  auto const sql = "ALTER SEQUENCE " + at.sequence + " INCREMENT BY " + step +
+  auto const sql = "ALTER SEQUENCE " + sequence.sequence + " INCREMENT BY " + step +
                    ";\nDO $shardway$ BEGIN EXECUTE pg_catalog.format('ALTER"
                    " SEQUENCE %s RESTART WITH %s', " +
-                   names::literal(at.sequence) + ", ((greatest((SELECT last_value FROM " + at.sequence +
-                   "), " + std::to_string(highest) + ") + " + std::to_string(options.id_margin) + ") / " +
-                   step + " + 1) * " + step + "); END $shardway$";
-  return run_ddl(node, sql, at.sequence, options);
+                   names::literal(sequence.sequence) + ", ((greatest((SELECT last_value FROM " +
+                   sequence.sequence + "), " + std::to_string(highest) + ") + " +
+                   std::to_string(options.id_margin) + ") / " + step + " + 1) * " + step +
+                   "); END $shardway$";
+  return run_ddl(node, sql, sequence.sequence, options);
 }
 
 result<> interleave_shard(session& node, id_sequence const& on_source, std::uint32_t stride,

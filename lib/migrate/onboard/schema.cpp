@@ -68,17 +68,17 @@ result<> carry_grants(session& source, session& shard, migration_manifest const&
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
                         std::vector<std::string> const& groups, std::string const& application_role,
                         onboard_options const& options) {
-  auto const on = [&](onboard_node const& at, node_role role) -> result<> {
+  auto const prepare = [&](onboard_node const& place, node_role role) -> result<> {
     for (auto const& group : groups) {
-      BOOST_OUTCOME_TRYV(run_ddl(*at.node, group_sql(role, group, epoch{1}, application_role),
+      BOOST_OUTCOME_TRYV(run_ddl(*place.node, group_sql(role, group, epoch{1}, application_role),
                                  names::fence(group), options));
     }
     return success();
   };
   for (auto const& shard : shards) {
-    BOOST_OUTCOME_TRYV(on(shard, node_role::shard));
+    BOOST_OUTCOME_TRYV(prepare(shard, node_role::shard));
   }
-  return on(source, node_role::source);
+  return prepare(source, node_role::source);
 }
 
 result<schema_report> create_schema_on_shard(onboard_node const& source, onboard_node const& shard,

@@ -4,11 +4,11 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::preflight {
 
-rows ask(context const& at, std::string_view id, statement const& question) {
-  auto answer = at.node->query(question);
+rows ask(context const& checked, std::string_view id, statement const& question) {
+  auto answer = checked.node->query(question);
   if (answer) return std::move(answer).value();
-  at.fail(id, "query", "could not be checked: " + answer.error().to_string(),
-          "let the engine's role read what the check needs");
+  checked.fail(id, "query", "could not be checked: " + answer.error().to_string(),
+               "let the engine's role read what the check needs");
   return {};
 }
 

@@ -12,22 +12,22 @@ namespace {
 
 using onboard::contains;
 
-table_manifest const* find(context const& at, std::string_view name) {
-  for (auto const& table : at.tables)
+table_manifest const* find(context const& checked, std::string_view name) {
+  for (auto const& table : checked.tables)
     if (table.table == name) return &table;
   return nullptr;
 }
 
 struct foreign_key {
-  std::string name, from, to;
+  std::string name, referencing, referenced;
   bool changes_rows{};     // ON DELETE or ON UPDATE does more than refuse
   bool holds_shard_key{};  // its columns hold the shard key of the table it is on
 };
 
-std::vector<foreign_key> read_foreign_keys(context const& at, std::string const& qualified,
+std::vector<foreign_key> read_foreign_keys(context const& checked, std::string const& qualified,
                                            table_manifest const& table) {
   auto const found =
-      ask(at, "foreign_key",
+      ask(checked, "foreign_key",
           {"SELECT k.conname, format('%s.%s', n.nspname, c.relname), format('%s.%s', rn.nspname, r.relname),"
            " k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'),"
            " ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY "
@@ -50,54 +50,56 @@ bool stays_together(table_manifest const& table, table_manifest const* target) {
   return target && (target->group == table.group || target->kind == table_kind::reference);
 }
 
-void judge_outgoing(context const& at, table_manifest const& table, foreign_key const& key) {
-  auto const* target = find(at, key.to);
+void judge_outgoing(context const& checked, table_manifest const& table, foreign_key const& key) {
+  auto const* target = find(checked, key.referenced);
   auto const drop_on_source =
-      "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name);
+      "ALTER TABLE " + names::quoted_table(key.referencing) + " DROP CONSTRAINT " + names::quoted(key.name);
   if (key.changes_rows && !target)
-    at.fail(
-        "cascade", key.name,
-        "a change of " + key.to + ", which is not moved, changes rows of " + key.from + " past the library",
-        drop_on_source);
+    checked.fail("cascade", key.name,
+                 "a change of " + key.referenced + ", which is not moved, changes rows of " +
+                     key.referencing + " past the library",
+                 drop_on_source);
   else if (key.changes_rows && target && target->group != table.group)
-    at.fail("cascade", key.name, "a change of " + key.to + ", of another group, changes rows of " + key.from,
-            drop_on_source);
+    checked.fail("cascade", key.name,
+                 "a change of " + key.referenced + ", of another group, changes rows of " + key.referencing,
+                 drop_on_source);
   else if (key.changes_rows && !key.holds_shard_key)
-    at.warn("cascade", key.name,
-            "a change of " + key.to + " may change rows of " + key.from + " with another shard key",
-            "add the shard key to the foreign key's columns");
+    checked.warn("cascade", key.name,
+                 "a change of " + key.referenced + " may change rows of " + key.referencing +
+                     " with another shard key",
+                 "add the shard key to the foreign key's columns");
   else
-    at.pass("cascade", key.name, "no row is changed past the library");
+    checked.pass("cascade", key.name, "no row is changed past the library");
   if (contains(table.drop_foreign_keys, key.name))
-    return at.pass("foreign_key", key.name, "the manifest drops it on the shards");
+    return checked.pass("foreign_key", key.name, "the manifest drops it on the shards");
   if (stays_together(table, target))
-    return at.pass("foreign_key", key.name, "both tables are on the same shard");
-  at.fail("foreign_key", key.name,
-          "from " + key.from + " to " + key.to + ", which is " +
-              (target ? "in group " + target->group : std::string("not moved")),
-          "drop_foreign_keys: \"" + key.name + "\" in the manifest of " + table.table);
+    return checked.pass("foreign_key", key.name, "both tables are on the same shard");
+  checked.fail("foreign_key", key.name,
+               "from " + key.referencing + " to " + key.referenced + ", which is " +
+                   (target ? "in group " + target->group : std::string("not moved")),
+               "drop_foreign_keys: \"" + key.name + "\" in the manifest of " + table.table);
 }
 
-void check_foreign_keys(context const& at, table_manifest const& table, std::string const& qualified) {
-  auto const keys = read_foreign_keys(at, qualified, table);
+void check_foreign_keys(context const& checked, table_manifest const& table, std::string const& qualified) {
+  auto const keys = read_foreign_keys(checked, qualified, table);
   for (auto const& key : keys) {
-    if (key.from == table.table)
-      judge_outgoing(at, table, key);
-    else if (!find(at, key.from))
-      at.warn("foreign_key", key.name,
-              "from " + key.from + ", which is not moved, to " + table.table +
-                  ": after the cutover only the mirror's copy is checked, a moment late",
-              "ALTER TABLE " + names::quoted_table(key.from) + " DROP CONSTRAINT " + names::quoted(key.name) +
-                  ", or leave it knowingly");
+    if (key.referencing == table.table)
+      judge_outgoing(checked, table, key);
+    else if (!find(checked, key.referencing))
+      checked.warn("foreign_key", key.name,
+                   "from " + key.referencing + ", which is not moved, to " + table.table +
+                       ": after the cutover only the mirror's copy is checked, a moment late",
+                   "ALTER TABLE " + names::quoted_table(key.referencing) + " DROP CONSTRAINT " +
+                       names::quoted(key.name) + ", or leave it knowingly");
   }
-  if (keys.empty()) at.pass("foreign_key", table.table, "none");
+  if (keys.empty()) checked.pass("foreign_key", table.table, "none");
 }
 
 // A trigger whose function names another onboarded table probably writes it. The text is all that can be
 // known beforehand.
-void check_triggers(context const& at, table_manifest const& table, std::string const& qualified) {
+void check_triggers(context const& checked, table_manifest const& table, std::string const& qualified) {
   auto const found =
-      ask(at, "trigger",
+      ask(checked, "trigger",
           {"SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid ="
            " to_regclass($1) AND NOT t.tgisinternal"
            " AND t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
@@ -105,28 +107,28 @@ void check_triggers(context const& at, table_manifest const& table, std::string 
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const trigger = std::string(found.text(row, 0)) + " on " + table.table;
     std::vector<std::string> mentioned;
-    for (auto const& other : at.tables)
+    for (auto const& other : checked.tables)
       if (other.table != table.table &&
           found.text(row, 1).find(other.table.substr(other.table.find('.') + 1)) != std::string_view::npos)
         mentioned.push_back(other.table);
     if (mentioned.empty())
-      at.pass("trigger", trigger,
-              table.triggers == trigger_policy::source_only ? "stays on the source"
-                                                            : "runs where the row has its authority");
+      checked.pass("trigger", trigger,
+                   table.triggers == trigger_policy::source_only ? "stays on the source"
+                                                                 : "runs where the row has its authority");
     else
-      at.warn("trigger", trigger,
-              "its function names " + onboard::joined(mentioned) +
-                  ": if it changes rows there with another shard"
-                  " key, the wave is refused",
-              "move that write into the application, or make sure that both rows share the shard key");
+      checked.warn("trigger", trigger,
+                   "its function names " + onboard::joined(mentioned) +
+                       ": if it changes rows there with another shard"
+                       " key, the wave is refused",
+                   "move that write into the application, or make sure that both rows share the shard key");
   }
-  if (found.empty()) at.pass("trigger", table.table, "none");
+  if (found.empty()) checked.pass("trigger", table.table, "none");
 }
 
-void check_outside_triggers(context const& at, table_manifest const& table) {
+void check_outside_triggers(context const& checked, table_manifest const& table) {
   auto const bare = table.table.substr(table.table.find('.') + 1);
   auto const found =
-      ask(at, "trigger_into",
+      ask(checked, "trigger_into",
           {"SELECT DISTINCT t.tgname || ' on ' || n.nspname || '.' || c.relname, n.nspname || '.' ||"
            " c.relname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
            " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
@@ -135,18 +137,18 @@ void check_outside_triggers(context const& at, table_manifest const& table) {
            {bare}});
   bool clean = true;
   for (std::size_t row = 0; row < found.size(); ++row) {
-    if (find(at, found.text(row, 1))) continue;
+    if (find(checked, found.text(row, 1))) continue;
     clean = false;
-    at.warn("trigger_into", std::string(found.text(row, 0)),
-            "its function names " + table.table + ": the write guard will refuse what it writes there",
-            "move that write into the application");
+    checked.warn("trigger_into", std::string(found.text(row, 0)),
+                 "its function names " + table.table + ": the write guard will refuse what it writes there",
+                 "move that write into the application");
   }
-  if (clean) at.pass("trigger_into", table.table, "no trigger of another table names it");
+  if (clean) checked.pass("trigger_into", table.table, "no trigger of another table names it");
 }
 
-void check_ids(context const& at, table_manifest const& table, std::string const& qualified) {
+void check_ids(context const& checked, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(
-      at, "ids",
+      checked, "ids",
       {"SELECT a.attname, format('%I.%I', n.nspname, c.relname) FROM pg_attribute a JOIN (SELECT d.refobjid"
        " AS relation, d.refobjsubid AS attnum, d.objid AS sequence"
        " FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND"
@@ -159,29 +161,30 @@ void check_ids(context const& at, table_manifest const& table, std::string const
        {qualified}});
   bool const interleaved = table.ids == id_strategy_kind::interleaved;
   if (table.kind == table_kind::reference)
-    return at.pass("ids", table.table, "a reference table is written on the source only");
+    return checked.pass("ids", table.table, "a reference table is written on the source only");
   if (interleaved && found.empty())
-    return at.fail("ids", table.table, "the manifest says interleaved, and no column has a sequence",
-                   "ids: EXTERNAL in the manifest");
-  if (interleaved && table.id_stride <= at.migration.shards.size())
-    return at.fail("ids", table.table, "id_stride is not above the number of shards",
-                   "id_stride: 64 in the manifest");
+    return checked.fail("ids", table.table, "the manifest says interleaved, and no column has a sequence",
+                        "ids: EXTERNAL in the manifest");
+  if (interleaved && table.id_stride <= checked.migration.shards.size())
+    return checked.fail("ids", table.table, "id_stride is not above the number of shards",
+                        "id_stride: 64 in the manifest");
   if (!interleaved && !found.empty())
-    return at.fail("ids", table.table,
-                   "column " + std::string(found.text(0, 0)) + " takes its values from sequence " +
-                       std::string(found.text(0, 1)) + ": each node would give the same ids",
-                   "ids: INTERLEAVED in the manifest, or drop the column's default");
-  at.pass("ids", table.table, interleaved ? "sequences step by the stride" : "the application gives them");
+    return checked.fail("ids", table.table,
+                        "column " + std::string(found.text(0, 0)) + " takes its values from sequence " +
+                            std::string(found.text(0, 1)) + ": each node would give the same ids",
+                        "ids: INTERLEAVED in the manifest, or drop the column's default");
+  checked.pass("ids", table.table,
+               interleaved ? "sequences step by the stride" : "the application gives them");
 }
 
 }  // namespace
 
-void check_links(context const& at, table_manifest const& table) {
+void check_links(context const& checked, table_manifest const& table) {
   auto const qualified = names::quoted_table(table.table);
-  check_foreign_keys(at, table, qualified);
-  check_triggers(at, table, qualified);
-  check_outside_triggers(at, table);
-  check_ids(at, table, qualified);
+  check_foreign_keys(checked, table, qualified);
+  check_triggers(checked, table, qualified);
+  check_outside_triggers(checked, table);
+  check_ids(checked, table, qualified);
 }
 
 }  // namespace migrate::preflight

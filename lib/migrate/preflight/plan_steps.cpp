@@ -17,12 +17,13 @@ struct group_tables {
 std::vector<group_tables> groups_of(std::vector<table_manifest> const& tables) {
   std::vector<group_tables> out;
   for (auto const& table : tables) {
-    auto at =
+    auto checked =
         std::find_if(out.begin(), out.end(), [&](auto const& group) { return group.name == table.group; });
-    if (at == out.end()) at = out.insert(out.end(), group_tables{.name = table.group, .tables = {}});
-    at->is_reference = at->is_reference && table.kind == table_kind::reference;
-    at->until = std::max(at->until, table.stage_until);
-    at->tables += (at->tables.empty() ? "" : ", ") + table.table;
+    if (checked == out.end())
+      checked = out.insert(out.end(), group_tables{.name = table.group, .tables = {}});
+    checked->is_reference = checked->is_reference && table.kind == table_kind::reference;
+    checked->until = std::max(checked->until, table.stage_until);
+    checked->tables += (checked->tables.empty() ? "" : ", ") + table.table;
   }
   return out;
 }

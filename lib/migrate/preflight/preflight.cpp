@@ -18,22 +18,22 @@ std::string fix_of(error_code code) {
   return "correct the node's conninfo in the migration's manifest";
 }
 
-std::unique_ptr<session> open(context& at, node_definition const& definition) {
-  auto opened = at.options.connect(definition);
+std::unique_ptr<session> open(context& checked, node_definition const& definition) {
+  auto opened = checked.options.connect(definition);
   if (!opened) {
-    at.fail("reachable", definition.name, opened.error().to_string(), fix_of(opened.error().code()));
+    checked.fail("reachable", definition.name, opened.error().to_string(), fix_of(opened.error().code()));
     return nullptr;
   }
-  at.pass("reachable", definition.name, "the engine's role connects");
-  at.node = opened.value().get();
+  checked.pass("reachable", definition.name, "the engine's role connects");
+  checked.node = opened.value().get();
   return std::move(opened).value();
 }
 
-std::unique_ptr<session> check_node(context& at, node_definition const& definition) {
-  auto link = open(at, definition);
+std::unique_ptr<session> check_node(context& checked, node_definition const& definition) {
+  auto link = open(checked, definition);
   if (!link) return nullptr;
-  check_server(at);
-  check_roles(at);
+  check_server(checked);
+  check_roles(checked);
   return link;
 }
 

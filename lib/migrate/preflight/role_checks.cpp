@@ -13,26 +13,26 @@ using names::quoted;
 
 std::string const roles_fix = "run the SQL that the roles command prints for this node";
 
-bool role_exists(context const& at, std::string const& role, std::string const& what) {
-  auto const found = ask(at, "role_exists", {"SELECT 1 FROM pg_roles WHERE rolname = $1", {role}});
+bool role_exists(context const& checked, std::string const& role, std::string const& what) {
+  auto const found = ask(checked, "role_exists", {"SELECT 1 FROM pg_roles WHERE rolname = $1", {role}});
   if (!found.empty()) {
-    at.pass("role_exists", role, "the " + what + "'s role exists");
+    checked.pass("role_exists", role, "the " + what + "'s role exists");
     return true;
   }
-  at.fail("role_exists", role, "the " + what + "'s role does not exist on this node", roles_fix);
+  checked.fail("role_exists", role, "the " + what + "'s role does not exist on this node", roles_fix);
   return false;
 }
 
-std::string table_names(context const& at) {
+std::string table_names(context const& checked) {
   std::vector<std::string> out;
-  for (auto const& table : at.tables) out.push_back(names::quoted_table(table.table));
+  for (auto const& table : checked.tables) out.push_back(names::quoted_table(table.table));
   return text_array(out);
 }
 
-void check_engine(context const& at) {
-  auto const& role = at.migration.engine_role;
+void check_engine(context const& checked) {
+  auto const& role = checked.migration.engine_role;
   auto const found =
-      ask(at, "engine_rights",
+      ask(checked, "engine_rights",
           {"SELECT r.rolreplication OR r.rolsuper, has_database_privilege(r.oid, current_database(),"
            " 'CREATE'),"
            " pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER'), current_database() FROM pg_roles r"
@@ -48,76 +48,76 @@ void check_engine(context const& at) {
                        {"membership in pg_read_all_stats", "GRANT pg_read_all_stats TO " + quoted(role)}};
   for (std::size_t i = 0; i < 3; ++i) {
     if (found.boolean(0, i))
-      at.pass("engine_rights", role, "has " + rights[i].what);
+      checked.pass("engine_rights", role, "has " + rights[i].what);
     else
-      at.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
+      checked.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
   }
 }
 
-void check_ownership(context const& at, std::string const& role) {
+void check_ownership(context const& checked, std::string const& role) {
   auto const found =
-      ask(at, "owner_membership",
+      ask(checked, "owner_membership",
           {"SELECT DISTINCT pg_get_userbyid(c.relowner), pg_has_role($2::name, c.relowner, 'MEMBER')"
            " FROM unnest($1::text[]) n (name)"
            " JOIN pg_class c ON c.oid = to_regclass(n.name) ORDER BY 1",
-           {table_names(at), role}});
+           {table_names(checked), role}});
   for (std::size_t row = 0; row < found.size(); ++row) {
     std::string const owner(found.text(row, 0));
     if (found.boolean(row, 1))
-      at.pass("owner_membership", role, "is a member of " + owner);
+      checked.pass("owner_membership", role, "is a member of " + owner);
     else
-      at.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables",
-              "GRANT " + quoted(owner) + " TO " + quoted(role));
+      checked.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables",
+                   "GRANT " + quoted(owner) + " TO " + quoted(role));
   }
 }
 
 // F3: the tables that make the right necessary are named.
-std::string tables_with_triggers(context const& at) {
+std::string tables_with_triggers(context const& checked) {
   auto const found =
-      ask(at, "replication_role",
+      ask(checked, "replication_role",
           {"SELECT DISTINCT format('%s.%s', s.nspname, c.relname) FROM unnest($1::text[]) n (name)"
            " JOIN pg_class c ON c.oid = to_regclass(n.name)"
            " JOIN pg_namespace s ON s.oid = c.relnamespace JOIN pg_trigger t ON t.tgrelid = c.oid"
            " WHERE t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1",
-           {table_names(at)}});
+           {table_names(checked)}});
   return found.empty() ? "no onboarded table has triggers or foreign keys now"
                        : "tables whose triggers and foreign keys make it necessary:"
                          " " +
                              onboard::joined(onboard::column_of(found, 0));
 }
 
-void check_replication_role(context const& at, std::string const& role) {
-  bool const by_grant = at.server_version() >= 150000;
+void check_replication_role(context const& checked, std::string const& role) {
+  bool const by_grant = checked.server_version() >= 150000;
   auto const found =
-      ask(at, "replication_role",
+      ask(checked, "replication_role",
           {by_grant ? "SELECT has_parameter_privilege($1::name, 'session_replication_role', 'SET')"
                     : "SELECT rolsuper FROM pg_roles WHERE rolname = $1",
            {role}});
   if (found.empty()) return;
-  if (found.boolean(0, 0)) return at.pass("replication_role", role, "may set session_replication_role");
+  if (found.boolean(0, 0)) return checked.pass("replication_role", role, "may set session_replication_role");
   auto const what =
-      "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(at);
-  at.fail("replication_role", role, what,
-          by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
-                   : "ALTER ROLE " + quoted(role) +
-                         " SUPERUSER, or grant the managed service's"
-                         " administrator role");
+      "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(checked);
+  checked.fail("replication_role", role, what,
+               by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
+                        : "ALTER ROLE " + quoted(role) +
+                              " SUPERUSER, or grant the managed service's"
+                              " administrator role");
 }
 
-void check_application(context const& at) {
-  auto const& role = at.migration.application_role;
+void check_application(context const& checked) {
+  auto const& role = checked.migration.application_role;
   auto const found =
-      ask(at, "application_grants",
+      ask(checked, "application_grants",
           {"SELECT n.name FROM unnest($1::text[]) n (name) WHERE to_regclass(n.name) IS NOT NULL"
            " AND NOT has_table_privilege($2::name, to_regclass(n.name)::oid, 'SELECT') ORDER BY 1",
-           {table_names(at), role}});
+           {table_names(checked), role}});
   for (std::size_t row = 0; row < found.size(); ++row)
-    at.warn("application_grants", role,
-            "may not read " + std::string(found.text(row, 0)) +
-                ": the library captures what it writes with"
-                " RETURNING, which needs it",
-            "GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role));
-  if (found.empty()) at.pass("application_grants", role, "may read the onboarded tables");
+    checked.warn("application_grants", role,
+                 "may not read " + std::string(found.text(row, 0)) +
+                     ": the library captures what it writes with"
+                     " RETURNING, which needs it",
+                 "GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role));
+  if (found.empty()) checked.pass("application_grants", role, "may read the onboarded tables");
 }
 
 // Owners of the tables and extensions of their types must be on the shard before the definitions come.
@@ -159,18 +159,19 @@ void check_extensions(context const& shard, session& source) {
 
 }  // namespace
 
-void check_roles(context const& at) {
-  if (role_exists(at, at.migration.application_role, "application") && at.role == node_role::source)
-    check_application(at);
-  if (role_exists(at, at.migration.engine_role, "engine")) {
-    check_engine(at);
-    if (at.role == node_role::source)
-      check_ownership(at, at.migration.engine_role);
+void check_roles(context const& checked) {
+  if (role_exists(checked, checked.migration.application_role, "application") &&
+      checked.role == node_role::source)
+    check_application(checked);
+  if (role_exists(checked, checked.migration.engine_role, "engine")) {
+    check_engine(checked);
+    if (checked.role == node_role::source)
+      check_ownership(checked, checked.migration.engine_role);
     else
-      check_replication_role(at, at.migration.engine_role);
+      check_replication_role(checked, checked.migration.engine_role);
   }
-  if (at.role == node_role::source && role_exists(at, at.migration.mirror_role, "mirror"))
-    check_replication_role(at, at.migration.mirror_role);
+  if (checked.role == node_role::source && role_exists(checked, checked.migration.mirror_role, "mirror"))
+    check_replication_role(checked, checked.migration.mirror_role);
 }
 
 void check_shard_against(context const& shard, session& source) {

@@ -107,7 +107,7 @@ result<std::vector<authority_range>> authority_from_fences(group_state const& be
     auto const slot = slot_at(i);
     authority_range found = generation::authority_of(before, slot);
     int open = 0;
-    auto const look = [&](std::vector<fence_row> const& rows, std::optional<shard_id> shard) {
+    auto const consider = [&](std::vector<fence_row> const& rows, std::optional<shard_id> shard) {
       for (auto const& row : rows)
         if (row.open && row.slots.contains(slot)) {
           ++open;
@@ -116,9 +116,9 @@ result<std::vector<authority_range>> authority_from_fences(group_state const& be
           found.epoch = row.epoch;
         }
     };
-    look(fences.source, std::nullopt);
+    consider(fences.source, std::nullopt);
     for (std::size_t s = 0; s < fences.shards.size(); ++s)
-      look(fences.shards[s], shard_id{static_cast<std::uint16_t>(s)});
+      consider(fences.shards[s], shard_id{static_cast<std::uint16_t>(s)});
     if (open > 1)
       return error(error_code::corrupt_data,
                    "I1: two nodes are open for slot " + std::to_string(i) + " of group " + before.name,

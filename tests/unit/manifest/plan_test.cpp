@@ -76,7 +76,7 @@ TEST(diff, a_table_does_not_move_into_a_group_that_has_begun) {
   auto const changes = diff(made, {orders(), quiet});
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0].kind, change_kind::forbidden);
-  EXPECT_EQ(changes[0].to, "sales");
+  EXPECT_EQ(changes[0].after, "sales");
 }
 
 TEST(diff, stage_until_does_not_go_below_the_stage) {

@@ -42,16 +42,6 @@ unsigned number(statement const& one, std::size_t parameter) {
   return static_cast<unsigned>(std::stoul(text(one, parameter)));
 }
 
-// "[[0,4],[10,12]]" as "0-4,10-12".
-std::string ranges_text(std::string json) {
-  std::string out;
-  for (std::size_t i = 1; i + 1 < json.size(); ++i) {
-    if (json[i] == '[' || json[i] == ']') continue;
-    out += json[i] == ',' && json[i - 1] != ']' ? '-' : json[i];
-  }
-  return out;
-}
-
 bool goes_back(std::vector<fence_row> const& fence, fence_row const& wanted) {
   return std::any_of(fence.begin(), fence.end(), [&](fence_row const& row) {
     return row.slots.overlaps(wanted.slots) && wanted.epoch < row.epoch;
@@ -302,8 +292,8 @@ void world::answer_waves(std::size_t node) {
     for (auto const& wave : state.waves)
       if (wave[0] == one.parameters[0]) return affecting(0);
     auto const& given = one.parameters;
-    state.waves.push_back({given[0], given[1], given[2], ranges_text(*given[3]), given[4], given[5], given[6],
-                           given[7], "then", "", ""});
+    state.waves.push_back(
+        {given[0], given[1], given[2], given[3], given[4], given[5], given[6], given[7], "then", "", ""});
     return affecting(1);
   });
   on.changes("UPDATE shardway.wave SET", [](node_state& state, statement const& one) -> result<rows> {

@@ -89,9 +89,9 @@ TEST(statements_of_lookups, hold_values_as_parameters_only) {
   for (auto const& one :
        {lookup_insert_statement(entries), lookup_holders_statement(entries),
         lookup_takeover_statement(entries[0], entries[0].owner), lookup_remove_statement(entries[0]),
-        row_holds_statement(entries[0].of, entries[0].texts, entries[0].owner),
+        row_holds_statement(entries[0].lookup, entries[0].texts, entries[0].owner),
         without_mapping_statement(entries), without_row_statement(entries),
-        source_find_statement(entries[0].of, entries[0].texts, 5)}) {
+        source_find_statement(entries[0].lookup, entries[0].texts, 5)}) {
     EXPECT_THAT(one.sql, Not(HasSubstr("secret")));
     EXPECT_THAT(one.parameters, ::testing::Contains(::testing::Optional(HasSubstr("secret"))));
   }

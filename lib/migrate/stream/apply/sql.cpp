@@ -45,10 +45,10 @@ class unnested {
     std::vector<text_value> versions;
     for (auto const* change : changes) versions.emplace_back(std::to_string(change->version.bigint()));
     add(text_array(versions), "bigint", "v");
-    from_ = "ROWS FROM (" + absl::StrJoin(arrays_, ", ") + ") WITH ORDINALITY AS x (" +
-            absl::StrJoin(columns_, ", ") + ", n)";
+    row_source_ = "ROWS FROM (" + absl::StrJoin(arrays_, ", ") + ") WITH ORDINALITY AS x (" +
+                  absl::StrJoin(columns_, ", ") + ", n)";
   }
-  std::string const& from() const noexcept { return from_; }
+  std::string const& from() const noexcept { return row_source_; }
   std::vector<text_value> take_parameters() { return std::move(parameters_); }
 
  private:
@@ -67,7 +67,7 @@ class unnested {
   std::vector<text_value> parameters_;
   std::vector<std::string> arrays_;
   std::vector<std::string> columns_;
-  std::string from_;
+  std::string row_source_;
 };
 
 std::string typed(followed_table const& table, std::size_t column) {
