@@ -37,7 +37,7 @@ PUBLIC_API = "docs/PUBLIC_API.md"
 METRIC_IN_CODE = re.compile(r'->(?:count|gauge|observe)\("(\w+)"')
 METRIC_IN_TABLE = re.compile(r"^\| `(shardway_\w+)` \|", re.MULTILINE)
 GATES_PAGE = "docs/guides/waves_and_rollback.md"
-GATE_IN_CODE = re.compile(r'(?:verdict_of\(|stream_gate\(|none_found\(\*?\w+,\s*|\{\.name = )"(\w+)"')
+GATE_IN_CODE = re.compile(r'(?:verdict_of\(\s*|stream_gate\(\s*|none_found\([^,"]+,\s*|\{\.name = )"(\w+)"')
 PROTO = "lib/manifest/manifest.proto"
 PROTO_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MULTILINE)
