@@ -93,7 +93,7 @@ class Catalog:
 
     def generation_document(self) -> str | None:
         """Return the newest generation as JSON text, or None if none is published."""
-        return cast("str | None", self._read(lambda on: on.generation()))
+        return self._read(lambda on: on.generation())
 
     def generation(self) -> Generation | None:
         """Return the newest generation, or None if none is published."""

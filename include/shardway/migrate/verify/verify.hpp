@@ -19,9 +19,8 @@ namespace shardway {
 inline namespace v0 {
 
 struct verify_options {
-  std::int64_t range_rows{20000};  ///< > 0: rows of one sum
-  std::chrono::milliseconds deadline{
-      120000};  ///< > 0: a whole group; past it: could_not_tell
+  std::int64_t range_rows{20000};                ///< > 0: rows of one sum
+  std::chrono::milliseconds deadline{120000};    ///< > 0: a whole group; past it: could_not_tell
   std::chrono::milliseconds recheck_wait{5000};  ///< > 0: how long one check waits for the streams
   int recheck_limit{20};                         ///< > 0: checks of one row before could_not_tell
   std::size_t named_max{100};                    ///< > 0: differing rows named per table; all are counted
