@@ -79,7 +79,7 @@ struct captured_line {
   slot_id slot{};
 };
 
-// Of a removed row only the key is told.
+// For a removed row, only the key is reported.
 std::vector<text_value> removed_image(table_state const& table, rows const& answer, std::size_t row) {
   std::vector<text_value> image;
   auto const& key = table.manifest.key;

@@ -10,8 +10,8 @@ namespace {
 
 using token_list = std::vector<token>;
 
-// Functions of the server that tell the time, the session, the node or chance. search_path holds pg_catalog
-// only, so bare names are these.
+// Functions of the server whose result depends on the time, the session, the node or chance. search_path
+// holds only pg_catalog, so a name without a schema means one of these.
 constexpr std::string_view unsteady_functions[]{"now",
                                                 "random",
                                                 "clock_timestamp",
@@ -43,7 +43,7 @@ constexpr std::string_view unsteady_functions[]{"now",
 constexpr std::string_view unsteady_words[]{
     "current_timestamp", "current_time", "current_date", "localtime",       "localtimestamp",
     "current_user",      "session_user", "current_role", "current_catalog", "current_schema"};
-// Columns every table has, which are the node's own.
+// Columns that every table has and whose values differ between nodes.
 constexpr std::string_view system_columns[]{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
 
 template <std::size_t count>
@@ -74,7 +74,7 @@ std::string_view unsteady(token_list const& all, std::size_t index) {
   return {};
 }
 
-// A LIMIT needs an ORDER BY of the same depth before it, else any rows will do.
+// A LIMIT needs an ORDER BY of the same depth before it, else PostgreSQL may return any rows.
 std::string_view chance(token_list const& all, std::size_t index) {
   auto const& one = all[index];
   if (one.is("tablesample")) return "it samples";

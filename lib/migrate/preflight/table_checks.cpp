@@ -221,8 +221,8 @@ void check_columns(context const& checked, table_manifest const& table, std::str
   if (found.empty()) checked.pass("composite_column", table.table, "none");
 }
 
-// The stream and the mirror write finished images: such a column could be inserted, but never updated to a
-// value.
+// The stream and the mirror write whole row images. PostgreSQL lets them insert a value into a GENERATED
+// ALWAYS identity column, but not update it to one.
 void check_identity(context const& checked, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(
       checked, "identity_column",
