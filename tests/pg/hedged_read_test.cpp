@@ -148,7 +148,7 @@ TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
   proxy->stall();
   {
     auto const closed = std::move(app);
-  }  // waits for no leg that hears nothing
+  }  // does not wait for a leg that gets no answer
   proxy->cut_all();
 }
 

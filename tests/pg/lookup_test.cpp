@@ -1,5 +1,5 @@
-// Lookups on the request path: mappings are there before rows, values of unique lookups have one row, whoever
-// dies in between.
+// Lookups on the request path: mappings exist before rows, and a value of a unique lookup has one row,
+// whichever process dies in between.
 #include <future>
 #include <thread>
 
@@ -252,7 +252,7 @@ TEST_F(lookups, a_batch_keeps_them_too) {
   EXPECT_EQ(refused.parts.front().why->code(), error_code::constraint_violation);
 }
 
-// One connection a node suffices: what is done beside an open transaction has its own.
+// One connection per node suffices: work beside an open transaction has its own connection.
 TEST_F(lookups, writers_with_one_connection_do_not_wait_for_themselves) {
   auto options = fleet().options();
   options.connections_max = 1;
@@ -329,7 +329,7 @@ TEST_F(slow_claim, without_the_lock_both_would_have_it) {
   EXPECT_EQ(fleet().rows_with(email_, {customer_, rival_}), 2) << "what the guard is for";
 }
 
-// Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free
+// Claimers of one value on the source and on shards, all at once: one wins in every round, and deletes free
 // the value in between.
 TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
   std::vector<std::int64_t> customers{fresh_key(), fresh_key(), moved_customer(), moved_customer()};

@@ -17,7 +17,7 @@ constexpr char kinds_sql[] =
     "t text, d date, ts timestamp, tz timestamptz, u uuid, b bytea, o boolean, s shop.state, v interval); "
     "GRANT SELECT ON shop.kinds TO public";
 
-// Rows that no two servers would order by chance: repeats, NULLs and the ends of every type.
+// Rows that two servers would not order alike by chance: repeats, NULLs and the limits of every type.
 constexpr char rows_sql[] =
     "INSERT INTO shop.kinds SELECT i, i % 400 + 1, CASE WHEN i % 9 > 0 THEN (i * 37 % 11) - 5 END, CASE WHEN "
     "i % 7 > 0 THEN i * 7919 % 1000 - 500 END, "

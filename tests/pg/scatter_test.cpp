@@ -1,4 +1,4 @@
-// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one
+// Reads of all nodes return each row once, even while authority moves, with the order, limits and sums of one
 // PostgreSQL.
 #include <atomic>
 #include <set>
@@ -27,7 +27,7 @@ class scatter : public ::testing::Test {
     for (std::size_t i = 0; i < of.size(); ++i) all.emplace(of.text(i, 0));
     return all;
   }
-  /// Every order once and no other.
+  /// Each order occurs once, and there is no other.
   static bool is_exact(rows const& of) {
     auto const found = ids(of);
     return found.size() == order_count &&

@@ -1,4 +1,4 @@
-// Shadow reads: what they find, and that no caller notices them.
+// Shadow reads: what they find, and that callers do not notice them.
 #include <mutex>
 #include <set>
 
