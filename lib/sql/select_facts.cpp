@@ -63,13 +63,13 @@ std::string_view unsteady(token_list const& all, std::size_t index) {
   if (!one.is_name()) return {};
   bool const qualified = has_schema(all, index);
   if (is_call(all, index)) {
-    if (qualified && all[index - 2].word != "pg_catalog") return "it calls a function of the user's";
+    if (qualified && all[index - 2].word != "pg_catalog") return "it calls a user-defined function";
     if (is_among(one.word, unsteady_functions) || one.word.starts_with("pg_"))
-      return "it calls a function whose result is the node's or the moment's";
+      return "it calls a function whose result depends on the node or the time";
     return {};
   }
   if (!qualified && one.kind == token_kind::word && is_among(one.word, unsteady_words))
-    return "it asks for the moment or the session";
+    return "it reads the current time or the session";
   if (is_among(one.word, system_columns)) return "it reads a system column";
   return {};
 }
@@ -83,7 +83,7 @@ std::string_view chance(token_list const& all, std::size_t index) {
   if (!cuts || (index > 0 && all[index - 1].is_symbol('.'))) return {};
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].is("order") && all[i + 1].is("by") && all[i].depth == one.depth) return {};
-  return "it takes some of the rows without an ORDER BY";
+  return "it returns only some of the rows, without an ORDER BY";
 }
 
 }  // namespace

@@ -90,13 +90,13 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
   std::size_t index = 1;
   if (lexed.operation != operation_type::update) {
     auto const* preposition = lexed.operation == operation_type::insert ? "into" : "from";
-    if (all.size() < 2 || !all[1].is(preposition)) return other("its target could not be told");
+    if (all.size() < 2 || !all[1].is(preposition)) return other("its target table could not be determined");
     index = 2;
   }
   if (lexed.operation != operation_type::insert && index < all.size() && all[index].is("only"))
     return other("it changes ONLY one table of a tree");
   auto const target = name_at(all, sql, index);
-  if (!target) return other("its target could not be told");
+  if (!target) return other("its target table could not be determined");
   auto const returning = find_returning(all, target->next);
   if (returning + 1 < all.size() && all[returning + 1].is("with"))
     return other("RETURNING WITH can't be framed");

@@ -161,7 +161,7 @@ TEST_F(borrowed, a_transaction_that_the_code_ended_is_told_and_never_run_again) 
   EXPECT_TRUE(run(session, fresh_key(), [](pqxx::dbtransaction& tx) { tx.exec("SELECT 1"); }));
 }
 
-TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
+TEST_F(borrowed, W28_a_rollback_to_before_the_loan_is_refused) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();

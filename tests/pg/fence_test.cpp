@@ -94,7 +94,7 @@ TEST_F(fence, writer_in_flight_holds_the_flip_back_and_a_rolled_back_savepoint_d
   run(*flipper, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + " IN EXCLUSIVE MODE; ROLLBACK");
 }
 
-TEST_F(fence, dump_holds_nothing_against_a_flip) {  // X4
+TEST_F(fence, dump_does_not_block_a_flip) {  // X4
   auto dump = open_source();
   run(*dump, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + ", " + names::fence("sales") +
                  " IN ACCESS SHARE MODE");

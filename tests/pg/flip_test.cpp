@@ -112,7 +112,7 @@ TEST_F(flip_test, is_not_stopped_by_a_dump) {
   EXPECT_EQ(tried.error().to_string().find("dump"), std::string::npos);
 }
 
-TEST_F(flip_test, tries_again_until_the_lock_is_had) {  // X4
+TEST_F(flip_test, retries_until_it_gets_the_lock) {  // X4
   auto const writer = open_source();
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));

@@ -127,7 +127,7 @@ TEST_F(hedged_reads, at_most_one_read_in_ten_is_hedged) {
   EXPECT_LE(app.totals().hedges, 5U);
 }
 
-TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
+TEST_F(hedged_reads, another_replica_answers_for_one_that_is_silent) {
   auto proxy = value_of(shardway::testing::fault_proxy::open(fleet().servers().replica(0).port()));
   auto through = all_[0];
   through.conninfo = proxy->conninfo();

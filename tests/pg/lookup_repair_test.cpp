@@ -91,7 +91,7 @@ TEST_F(lookup_repairs, rows_from_before_get_their_mappings) {
   EXPECT_EQ(fleet().mapped("email", "u5"), "");
 }
 
-TEST_F(lookup_repairs, what_leads_nowhere_is_removed_and_what_is_missing_added) {
+TEST_F(lookup_repairs, mappings_without_a_row_are_removed_and_missing_ones_are_added) {
   auto in = app_->session();
   auto const kept = fresh_key(), changed = fresh_key(), deleted = fresh_key(), unknown = fresh_key();
   for (auto const one : {kept, changed, deleted}) value_of(insert(in, one, one, "e" + text(one)));
@@ -171,7 +171,7 @@ TEST_F(repair_under_a_writer, leaves_its_mapping) {
   }
 }
 
-TEST_F(repair_under_a_writer, would_take_it_away_without_the_writers_lock) {
+TEST_F(repair_under_a_writer, would_remove_it_without_the_writers_lock) {
   setenv("SHARDWAY_GUARD_OFF", "lookup_lock", 1);
   auto const report = repaired_meanwhile();
   unsetenv("SHARDWAY_GUARD_OFF");

@@ -113,7 +113,7 @@ TEST_F(lookups, a_null_has_no_mapping_and_a_changed_value_leads_nowhere) {
   EXPECT_EQ(ids_by_email(in, before), text(customer)) << "a value that comes back is found again";
 }
 
-TEST_F(lookups, a_transaction_keeps_what_it_leaves_and_not_what_it_took_back) {
+TEST_F(lookups, a_transaction_maps_its_final_values_and_none_that_it_rolled_back) {
   auto in = opened();
   auto const customer = fresh_key();
   auto const kept = fresh_email(), undone = fresh_email();
@@ -171,7 +171,7 @@ TEST_F(lookups, a_transaction_may_hand_a_unique_value_on) {
   EXPECT_EQ(ids_by_email(in, other), text(customer));
 }
 
-TEST_F(lookups, a_unique_value_asks_for_read_committed) {
+TEST_F(lookups, a_unique_value_requires_read_committed) {
   auto in = opened();
   auto const customer = fresh_key();
   EXPECT_EQ(insert(in, {customer, customer, fresh_email(), "7", ""},
@@ -319,7 +319,7 @@ TEST_F(slow_claim, killed_before_its_commit_it_leaves_the_value_to_a_rival) {
   EXPECT_EQ(fleet().rows_with(email_, {customer_, rival_}), 1);
 }
 
-TEST_F(slow_claim, without_the_lock_both_would_have_it) {
+TEST_F(slow_claim, without_the_lock_both_get_the_value) {
   setenv("SHARDWAY_GUARD_OFF", "lookup_lock", 1);
   auto const stolen = rival();
   unsetenv("SHARDWAY_GUARD_OFF");

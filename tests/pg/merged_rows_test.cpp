@@ -253,7 +253,7 @@ TEST_F(merged_rows, a_manifest_that_does_not_allow_it_is_named) {
             error_code::invalid_argument);
 }
 
-TEST_F(merged_rows, late_nodes_are_named_and_the_next_read_is_well) {
+TEST_F(merged_rows, late_nodes_are_named_and_the_next_read_succeeds) {
   auto const holder =
       value_of(connect({.node = "shard3", .conninfo = fleet_->fleet().servers().conninfo(fleet_->shard(2))}));
   require(holder->query({.sql = "BEGIN"}));

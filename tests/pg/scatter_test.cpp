@@ -112,7 +112,7 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
   EXPECT_GT(repeats.load(), 0);
 }
 
-TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
+TEST_F(scatter, fully_sharded_shards_answer_without_a_check_of_slots) {
   for (std::size_t i : {0, 2, 3}) {
     auto const last = fleet().fleet().current().placement[i].slots.last;
     fleet().move(i,
@@ -126,7 +126,7 @@ TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
   EXPECT_FALSE(all.filtered);
 }
 
-TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
+TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_check_of_slots_back) {
   auto app = fleet().open_slow();
   auto session = app.session();
   ASSERT_FALSE(value_of(session.read_all("shop.orders", all_orders)).filtered);
@@ -175,7 +175,7 @@ TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
 }
 
 // A replica that has not replayed a flip would answer for a slot that has moved (R9).
-TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer) {
+TEST_F(scatter_replica, a_replica_that_has_not_replayed_a_flip_does_not_answer) {
   auto app = fleet_.open();
   auto session = app.session();
   while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);

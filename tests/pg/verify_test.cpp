@@ -133,7 +133,7 @@ TEST_F(verify_test, cuts_ranges_at_every_size) {
   expect_named({"extra shard2 " + std::to_string(id_on(1))});
 }
 
-TEST_F(verify_test, refuses_options_that_are_none) {
+TEST_F(verify_test, refuses_invalid_options) {
   add_orders(1);
   for (auto const& wrong :
        {verify_options{.range_rows = 0}, verify_options{.recheck_limit = 0}, verify_options{.named_max = 0}})
@@ -160,7 +160,7 @@ TEST_F(verify_test, names_every_kind_of_fault) {  // V6
                 "wrong_shard shard1 " + text(d), "two_shards shard2 " + text(e), "extra shard2 " + text(f)});
 }
 
-TEST_F(verify_test, counts_all_and_names_so_many) {
+TEST_F(verify_test, counts_all_differences_and_names_at_most_the_maximum) {
   add_orders(40);
   for (std::size_t i = 0; i < 2; ++i) run(shard(i), "UPDATE shop.orders SET note = 'x'");
   options_.named_max = 5;
