@@ -16,7 +16,7 @@ using namespace lookup_text;
 
 namespace {
 
-constexpr std::size_t locks_a_lookup = 1024;  // a lock a value would exhaust the lock table in a mass insert
+constexpr std::size_t locks_a_lookup = 1024;  // one per value would exhaust the lock table in a mass insert
 
 // "t.v1 = $1::bigint AND t.v2 = ...", and the number of the next parameter.
 std::string value_match(lookup_of_table const& lookup, std::size_t first) {
@@ -80,7 +80,7 @@ statement lookup_lock_statement(lookup_of_table const& lookup, std::vector<slot_
       {"lookup " + lookup.table->manifest.table + '.' + lookup.lookup->name, text_array(numbers)});
 }
 
-// Sorted, so that two writers never wait for each other in a circle.
+// Sorted, so that two writers cannot deadlock.
 statement lookup_insert_statement(std::span<lookup_entry const> entries) {
   auto const& lookup = entries.front().lookup;
   std::string columns, values;

@@ -17,7 +17,7 @@ inline std::string mapping_table(lookup_of_table const& lookup) {
 }
 inline std::string value_column(std::size_t position) { return "v" + number(position + 1); }
 
-// The canonical bytes know four types; every width of an integer is a bigint in them.
+// Canonical bytes have four types, and an integer of any width is a bigint in them.
 inline std::string stored_type(lookup_of_table const& lookup, std::size_t position) {
   auto const kind = key_column_of(key_type_of(*lookup.table, lookup.lookup->columns[position]));
   switch (kind ? type_of(kind.value()) : key_type::text) {
@@ -38,8 +38,8 @@ inline statement named(std::string sql, std::vector<text_value> parameters) {
   return {.sql = std::move(sql), .parameters = std::move(parameters), .name = std::move(name)};
 }
 
-// Rows (v1, ..., s, k) of the entries; an owner travels as the text of its array, for an array of arrays
-// would be flattened.
+// Rows (v1, ..., s, k) of the entries; an owner is passed as the text of its array, because an array of
+// arrays would be flattened.
 inline std::string entries_from(lookup_of_table const& lookup) {
   auto const width = lookup.lookup->columns.size();
   std::string arrays, columns;
