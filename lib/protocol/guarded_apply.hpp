@@ -1,4 +1,4 @@
-// The guarded apply: how a dual write reaches a shard without ever undoing something newer. Keeps I4 and I9.
+// The guarded apply: how a dual write reaches a shard without ever undoing a newer change. Keeps I4 and I9.
 //
 // The shard's function takes the key lock and the fence's lock, then, in later statements with newer
 // snapshots, refuses when the version's epoch is not the fence's, the shard has authority, the stream has
@@ -17,7 +17,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// What the shard said of one row.
+/// The shard's answer for one row.
 enum class apply_outcome : unsigned char {
   applied,        ///< the row is on the shard with this version
   newer_present,  ///< the stored version is newer

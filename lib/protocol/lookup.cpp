@@ -18,7 +18,7 @@ error not_in_image(table_state const& table, std::string const& column) {
       "a lookup may not be over a generated column; if the table was altered, apply its manifest again"};
 }
 
-// Where each of the columns stands in an image.
+// The position of each of the columns in an image.
 result<std::vector<std::size_t>> places_of(table_state const& table, std::vector<std::string> const& wanted) {
   auto const columns = sent_columns(table);
   std::vector<std::size_t> places;
@@ -31,7 +31,7 @@ result<std::vector<std::size_t>> places_of(table_state const& table, std::vector
   return places;
 }
 
-// Nothing where one of them is NULL.
+// Nothing if one of them is NULL.
 result<std::optional<std::vector<std::string>>> texts_of(table_state const& table,
                                                          std::vector<std::string> const& columns,
                                                          std::vector<text_value> const& image) {

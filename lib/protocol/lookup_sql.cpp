@@ -18,7 +18,7 @@ namespace {
 
 using fragment = sql_fragment;
 
-constexpr std::size_t locks_a_lookup = 1024;  // a lock a value would exhaust the lock table in a mass insert
+constexpr std::size_t locks_a_lookup = 1024;  // one per value would exhaust the lock table in a mass insert
 
 // "t.v1 = $1::bigint AND t.v2 = $2::text": a mapping and the first parameters.
 fragment value_match(lookup_of_table const& lookup) {

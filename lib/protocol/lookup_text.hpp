@@ -45,7 +45,7 @@ inline sql_fragment limit_of(std::size_t limit) {
   return sql_fragment::number(static_cast<std::int64_t>(limit));
 }
 
-// The canonical bytes know four types; every width of an integer is a bigint in them.
+// Canonical bytes have four types, and an integer of any width is a bigint in them.
 inline std::string stored_type(lookup_of_table const& lookup, std::size_t position) {
   auto const kind = key_column_of(key_type_of(*lookup.table, lookup.lookup->columns[position]));
   switch (kind ? type_of(kind.value()) : key_type::text) {
@@ -76,7 +76,7 @@ inline sql_fragment entry_match(lookup_of_table const& lookup) {
 }
 
 // Arrays from which `u (v1, ..., s, k, at)` is made: the entries' values, shard keys and row keys. An owner
-// travels as the text of its array, for an array of arrays would be flattened.
+// is passed as the text of its array, because an array of arrays would be flattened.
 inline sql_fragment entry_arrays(lookup_of_table const& lookup) {
   return list_of(width_of(lookup) + 2, ",\n  ",
                  [](std::size_t i) { return absl::StrCat("pg_catalog.unnest(", parameter(i), "::text[])"); });

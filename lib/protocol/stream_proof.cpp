@@ -17,7 +17,8 @@ statement stream_proof_statement(std::string_view group, slot_id slot) {
 }
 
 result<stream_proof> parse_stream_proof(rows const& answer) {
-  if (answer.size() != 1) return error{error_code::protocol_violation, "a shard gave no word on its stream"};
+  if (answer.size() != 1)
+    return error{error_code::protocol_violation, "a shard did not report the state of its stream"};
   auto const applied = lsn::parse(answer.text(0, 0));
   stream_proof said{
       .applied = applied.value_or(lsn{}), .generation = 0, .parked = answer.boolean(0, 2), .epoch = {}};

@@ -22,7 +22,7 @@ std::string guard_trigger(write_guard guard, std::string_view table, std::string
       .text();
 }
 
-// Nothing where the primary key holds the whole shard key: it is the replica identity then.
+// Nothing if the primary key holds the whole shard key: then the primary key is the replica identity.
 std::string identity_index_sql(table_state const& table) {
   auto columns = table.manifest.key;
   for (auto const& column : table.manifest.shard_key)

@@ -1,5 +1,5 @@
-// Code for libpqxx inside our transaction: what becomes of its exceptions, its COMMIT, and of changes that
-// capture by statement can't see.
+// Code for libpqxx inside our transaction: what happens to its exceptions, to its COMMIT and to changes that
+// capture by statement cannot see.
 #include <thread>
 
 #include "capture_fixture.hpp"
@@ -54,7 +54,7 @@ TEST_F(borrowed, an_exception_of_the_application_rolls_back_and_is_thrown_on) {
   EXPECT_EQ(note_at(source(), key), "absent");
 }
 
-// What the loan saw go wrong is not forgotten where the function goes on as if nothing were.
+// A failure during the loan still counts if the function goes on as if nothing had happened.
 TEST_F(borrowed, an_aborted_or_failed_loan_that_is_not_given_back_by_hand_does_not_commit) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
@@ -161,7 +161,7 @@ TEST_F(borrowed, a_transaction_that_the_code_ended_is_told_and_never_run_again) 
   EXPECT_TRUE(run(session, fresh_key(), [](pqxx::dbtransaction& tx) { tx.exec("SELECT 1"); }));
 }
 
-TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
+TEST_F(borrowed, W28_a_rollback_to_before_the_loan_is_refused) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -219,7 +219,7 @@ TEST_F(borrowed, W13_a_raw_change_is_refused_where_statements_are_captured_and_s
   });
   ASSERT_FALSE(queried);
   EXPECT_EQ(queried.error().sqlstate(), "SW009");
-  // A frame before and after is let through, and so is what triggers change beside it.
+  // Framed statements before and after are allowed, and so are changes by triggers.
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& tx) -> result<> {
     BOOST_OUTCOME_TRYV(tx.execute("shop.orders", insert_sql(key, key, "stamped")));
     {

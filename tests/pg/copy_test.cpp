@@ -147,8 +147,7 @@ TEST_F(copy_test, goes_on_after_a_restart) {  // I6, CP6
   expect_equal("shop.orders", "id, customer_id, note");
 }
 
-// CP2: commits are decoded before a snapshot shows them, for as long as a synchronous standby makes them
-// wait.
+// CP2: a commit is decoded before a snapshot shows it, for as long as a synchronous standby delays it.
 class copy_with_delayed_commit : public copy_test {
  protected:
   void start_local(engine_limits limits) {

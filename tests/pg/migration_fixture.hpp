@@ -216,7 +216,7 @@ class writers {
       write_one(session, number, order, customer);
       if (sequence % 5 == 0) read_back(session, number, order, customer);
       std::this_thread::sleep_for(
-          5ms);  // a mirror applies one transaction at a time: it has to keep up on a busy machine
+          5ms);  // a mirror applies one transaction at a time and has to keep up on a busy machine
     }
   }
 

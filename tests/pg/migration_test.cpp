@@ -14,7 +14,7 @@ class migration : public migration_fixture {
     return "nowhere";
   }
 
-  /// Every acknowledged operation exactly once, in the table that has authority; the copy equals it.
+  /// Every acknowledged operation is exactly once in the table that has authority, and the copy equals it.
   void expect_exact(std::vector<writers::operation> const& log, bool on_shards) {
     std::map<std::int64_t, int> seen;
     auto const count = [&](rows const& found) {
@@ -75,8 +75,8 @@ TEST_F(migration, moves_a_group_to_the_shards_and_back_while_it_is_written) {  /
             "0");
 }
 
-// A wave whose end was never written is older than others that had theirs: the next controller leaves their
-// fences alone (I1, K2).
+// The end of an old wave was never recorded, but newer waves have ended. The next controller does not touch
+// their fences (I1, K2).
 TEST_F(migration, old_wave_without_an_end_does_not_reach_over_newer_ones) {
   start();
   auto const wave = [&](std::string const& kind, std::string const& more) {

@@ -1,4 +1,4 @@
-// Reads on real replicas: who answers, what a token forces, and that nothing foreign blocks.
+// Reads on real replicas: which node answers, what a token requires, and that a foreign token blocks nothing.
 #include <cstdlib>
 #include <thread>
 

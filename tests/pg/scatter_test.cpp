@@ -1,4 +1,4 @@
-// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one
+// Reads of all nodes return each row once, even while authority moves, with the order, limits and sums of one
 // PostgreSQL.
 #include <atomic>
 #include <set>
@@ -27,7 +27,7 @@ class scatter : public ::testing::Test {
     for (std::size_t i = 0; i < of.size(); ++i) all.emplace(of.text(i, 0));
     return all;
   }
-  /// Every order once and no other.
+  /// Each order occurs once, and there is no other.
   static bool is_exact(rows const& of) {
     auto const found = ids(of);
     return found.size() == order_count &&
@@ -112,7 +112,7 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
   EXPECT_GT(repeats.load(), 0);
 }
 
-TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
+TEST_F(scatter, fully_sharded_shards_answer_without_a_check_of_slots) {
   for (std::size_t i : {0, 2, 3}) {
     auto const last = fleet().fleet().current().placement[i].slots.last;
     fleet().move(i,
@@ -126,7 +126,7 @@ TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
   EXPECT_FALSE(all.filtered);
 }
 
-TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
+TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_check_of_slots_back) {
   auto app = fleet().open_slow();
   auto session = app.session();
   ASSERT_FALSE(value_of(session.read_all("shop.orders", all_orders)).filtered);
@@ -175,7 +175,7 @@ TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
 }
 
 // A replica that has not replayed a flip would answer for a slot that has moved (R9).
-TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer) {
+TEST_F(scatter_replica, a_replica_that_has_not_replayed_a_flip_does_not_answer) {
   auto app = fleet_.open();
   auto session = app.session();
   while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);

@@ -1,4 +1,4 @@
-// A source of 13 and two shards of 15 with hand-written progress: a stream that has caught up, without one.
+// A source of 13 and two shards of 15 with hand-written progress, as if a stream had caught up.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace shardway_test {
 using namespace shardway;
 using namespace std::chrono_literals;
 
-/// Tells every node, again and again, that all streams have passed what is in the WAL now.
+/// Writes to every node, again and again, that all streams have passed what is in the WAL now.
 class streams_that_pass {
  public:
   streams_that_pass(std::unique_ptr<session> source, std::vector<std::unique_ptr<session>> shards,

@@ -32,8 +32,8 @@ result<slot_id> slot_of_binary(stream::followed_table const& table, binary_tuple
   return slot_of(whole);
 }
 
-// CP8: removes what an interrupted try left, but never a row whose slot the shard has authority for. The
-// fence is held meanwhile.
+// CP8: deletes the rows that an interrupted attempt left, but never a row whose slot the shard has authority
+// for. Holds the fence meanwhile.
 std::string emptying_sql(stream::followed_table const& table, std::string const& condition) {
   auto const sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t", condition);
   if (table.is_reference()) return sql;
@@ -136,7 +136,7 @@ result<> job::commit_on_shards(worker_nodes& connected) {
   for (auto& shard : connected.shards) {
     auto const outcome = shard->commit();
     if (outcome.is_committed()) continue;
-    // In doubt or not: the chunk's range is emptied and copied again (CP6).
+    // Whether or not the commit is in doubt, the chunk's range is emptied and copied again (CP6).
     return outcome.why.value_or(error{error_code::connection_lost, "the copy of a chunk was not committed"});
   }
   return success();

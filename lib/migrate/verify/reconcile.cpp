@@ -30,8 +30,8 @@ class group_repair {
         options_(options),
         seeds_(random_seeds()) {}
 
-  // Another row that is still to be repaired may hold a unique value. Such rows are tried again as long as a
-  // round repairs any row.
+  // A repair may fail because another row, which is still to be repaired, holds a unique value. Such rows are
+  // retried as long as a round repairs any row.
   result<std::vector<repair_report>> run(std::vector<table_verdict> const& verdicts) {
     auto rows = rows_of(verdicts);
     while (!rows.empty()) {
@@ -60,7 +60,7 @@ class group_repair {
     }
   };
 
-  // Each key once, however many nodes it was named for.
+  // Each key once, even if it was named for several nodes.
   std::vector<wanted_row> rows_of(std::vector<table_verdict> const& verdicts) const {
     std::vector<wanted_row> rows;
     for (auto const& found : verdicts)

@@ -24,7 +24,7 @@ using std::chrono::steady_clock;
 struct held_row {
   bool exists{};
   std::string text;               ///< the whole row: what is compared
-  std::vector<text_value> image;  ///< the values that travel; of the authority only
+  std::vector<text_value> image;  ///< the values to write; only of the authority's row
 };
 
 std::vector<text_value> key_parameters(repair_target const& repair) {
@@ -45,9 +45,9 @@ std::string from_key(table_state const& table) {
 
 bool is_reference(repair_target const& repair) { return repair.table.manifest.kind == table_kind::reference; }
 
-// A row that is absent cannot be locked, and a delete that the stream brings would not wait for it. So this
-// holds off whatever deletes: on a shard with the key lock that the stream takes before its deletes, on the
-// source with a lock on the table of the progress row that a mirror's transaction begins with.
+// An absent row cannot be locked, so a delete from the stream would not wait. This statement blocks whatever
+// deletes instead. On a shard it takes the key lock that the stream takes before its deletes. On the source
+// it locks the table of the progress row that a mirror's transaction begins with.
 statement hold_off_deletes(repair_target const& repair) {
   if (!repair.target_shard) return {.sql = "LOCK TABLE shardway.stream_progress IN SHARE ROW EXCLUSIVE MODE"};
   auto parameters = key_parameters(repair);
@@ -59,7 +59,8 @@ statement hold_off_deletes(repair_target const& repair) {
           .parameters = std::move(parameters)};
 }
 
-// Times out by itself: a stopped process must not hold the stream's deletes for long.
+// The transaction times out by itself, so that a stopped process does not block the stream's deletes for
+// long.
 result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
   std::vector<statement> frame{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                                {.sql = "SET LOCAL session_replication_role = replica"},
@@ -67,7 +68,7 @@ result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
                                {.sql = "SET LOCAL idle_in_transaction_session_timeout = '5s'"},
                                engine_statement(token, "repair"),
                                hold_off_deletes(repair)};
-  // On the source a published progress row is the mark by which the stream skips the transaction.
+  // On the source, a published progress row marks the transaction, and the stream skips marked transactions.
   if (!repair.target_shard) frame.push_back(advance_statement("repair", {}));
   frame.push_back(
       {.sql = "SELECT " + row_text(repair.table, "t.") + from_key(repair.table) + " FOR UPDATE OF t",
@@ -78,9 +79,9 @@ result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
   return held_row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
 }
 
-// A transaction whose commit the stream has applied may be missing from a snapshot for a moment, or for as
-// long as a standby lets it wait. It has a transaction id from before now: once all ids given out until now
-// have ended, every new snapshot shows it (V8).
+// A snapshot may not yet show a transaction whose commit the stream has applied: for a moment, or for as long
+// as a standby delays it. Its transaction id was assigned before now. Once all transactions with ids assigned
+// until now have ended, every new snapshot shows it (V8).
 result<bool> wait_for_running(session& node, steady_clock::time_point until) {
   BOOST_OUTCOME_TRY(auto const last, node.query({.sql = "SELECT pg_catalog.pg_current_xact_id()::text"}));
   for (;;) {
@@ -110,8 +111,8 @@ result<held_row> read_authority(repair_target const& repair) {
   return row;
 }
 
-// The target must not have authority for the row's slot while the row is written. The fence's lock holds off
-// a flip until the transaction ends.
+// The target must not have authority for the row's slot while the row is written. The fence's lock blocks a
+// flip until the transaction ends.
 std::string no_authority(repair_target const& repair) {
   if (is_reference(repair)) return "true";
   auto const slot = slot_expression(repair.table, "t.");
@@ -119,7 +120,7 @@ std::string no_authority(repair_target const& repair) {
          " f WHERE f.is_open AND f.slot_from <= " + slot + " AND f.slot_to >= " + slot + ")";
 }
 
-// Compare and set: the row is locked, and yet only what was compared is changed.
+// Compare and set: although the row is locked, the statement changes only the row that was compared.
 std::string target_row(repair_target const& repair, held_row const& held,
                        std::vector<text_value>& parameters) {
   parameters.push_back(held.text);
@@ -176,8 +177,8 @@ result<bool> write(repair_target const& repair, statement change) {
 
 std::string node_of(repair_target const& repair) { return repair.target.identity().name; }
 
-// The record is committed before the repair. After a crash between the two, certificates are worthless
-// although nothing was repaired, which does no harm (I7).
+// The record is committed before the repair. After a crash between the two, older certificates do not count
+// although nothing was repaired. That is harmless (I7).
 result<std::string> write_and_record(repair_target const& repair, std::int64_t token, std::string kind,
                                      statement change) {
   BOOST_OUTCOME_TRY(auto const written, write(repair, std::move(change)));
@@ -209,7 +210,7 @@ result<std::string> try_repair(repair_target const& repair, std::int64_t token,
   BOOST_OUTCOME_TRY(auto const held, lock_target(repair, token));
   stop_point("repair_after_look");
   if (repair.authority) {
-    // Locks are held here, so what runs long has been waited for before.
+    // Locks are held here, so the long wait for old transactions happened earlier.
     BOOST_OUTCOME_TRY(auto const shown,
                       wait_for_running(*repair.authority, std::min(until, steady_now() + milliseconds{500})));
     if (!shown) return std::string();

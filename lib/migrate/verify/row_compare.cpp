@@ -75,7 +75,7 @@ std::vector<row_difference> classify_reference(rows_of_key const& rows_seen, gen
 
 slot_id slot_of(row_on_node const& row_seen) { return slot_id{static_cast<std::uint16_t>(row_seen.slot)}; }
 
-// The copy on the node that has authority for the slot that this very copy says.
+// The copy whose node has authority for the slot that the copy itself gives.
 row_on_node const* authoritative(rows_of_key const& rows_seen, group_state const& group) {
   for (auto const& row_seen : rows_seen.seen)
     if (generation::authority_of(group, slot_of(row_seen)).shard == row_seen.node) return &row_seen;

@@ -3,6 +3,6 @@ SELECT {{values}}, u.s::text[], u.k::text[]
 FROM ROWS FROM (
   {{arrays}}
 ) WITH ORDINALITY AS u ({{value_columns}}, s, k, at)
--- Sorted, so that two writers never wait for each other in a circle.
+-- Sorted, so that two writers cannot deadlock.
 ORDER BY 1, u.s, u.at
 ON CONFLICT DO NOTHING

@@ -20,7 +20,7 @@ FROM ROWS FROM (
   pg_catalog.unnest($2::text[]),
   pg_catalog.unnest($3::text[])
 ) WITH ORDINALITY AS u (v1, s, k, at)
--- Sorted, so that two writers never wait for each other in a circle.
+-- Sorted, so that two writers cannot deadlock.
 ORDER BY 1, u.s, u.at
 ON CONFLICT DO NOTHING
 -- $1 = {"a@b.example"}
@@ -192,7 +192,7 @@ FROM ROWS FROM (
   pg_catalog.unnest($3::text[]),
   pg_catalog.unnest($4::text[])
 ) WITH ORDINALITY AS u (v1, v2, s, k, at)
--- Sorted, so that two writers never wait for each other in a circle.
+-- Sorted, so that two writers cannot deadlock.
 ORDER BY 1, u.s, u.at
 ON CONFLICT DO NOTHING
 -- $1 = {"\\x00ff"}
