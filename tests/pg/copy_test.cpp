@@ -2,6 +2,7 @@
 #include "lib/migrate/copy/old_transactions.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
+#include "support/parallel_work.hpp"
 
 namespace shardway_test {
 namespace {
@@ -179,10 +180,15 @@ class copy_with_delayed_commit : public copy_test {
     require(engine_->start_copy("sales"));
     value_of(shardway::testing::wait_for_stop(file));
     standby("nobody");
-    std::thread hidden([] {
-      auto const other = open(fleet_->source());
-      run(*other, "UPDATE shop.orders SET note = 'new' WHERE id = 1000");
-    });
+    parallel_work hidden(
+        [] {
+          auto const other = open(fleet_->source());
+          run(*other, "UPDATE shop.orders SET note = 'new' WHERE id = 1000");
+        },
+        [&] {
+          shardway::testing::release_stop(file);
+          standby("");
+        });
     expect_soon("the commit waits", [&] {
       return one(*source_, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1";
     });
@@ -191,8 +197,7 @@ class copy_with_delayed_commit : public copy_test {
     shardway::testing::release_stop(file);
     std::this_thread::sleep_for(700ms);
     finished_early_ = engine_->copy_state("sales").is_complete;
-    standby("");
-    hidden.join();
+    hidden.finish();
     expect_soon("the copy is complete",
                 [&] { return check_running() && engine_->copy_state("sales").is_complete; });
     catch_up();
