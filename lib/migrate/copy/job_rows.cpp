@@ -35,7 +35,7 @@ result<slot_id> slot_of_binary(stream::followed_table const& table, binary_tuple
 // CP8: deletes the rows that an interrupted attempt left, but never a row whose slot the shard has authority
 // for. Holds the fence meanwhile.
 std::string emptying_sql(stream::followed_table const& table, std::string const& condition) {
-  auto const sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t", condition);
+  auto sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t", condition);
   if (table.is_reference()) return sql;
   return absl::StrCat(sql, condition.empty() ? " WHERE " : " AND ", stream::outside_authority(table));
 }

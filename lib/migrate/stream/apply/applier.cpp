@@ -162,7 +162,7 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
   blocker_.reset();
   auto written = write(taken, one_by_one);
   if (written) return verdict::done;
-  auto const failed = written.error();
+  auto const& failed = written.error();
   if (nodes::may_reconnect(failed) || shard_->is_broken()) {
     sent_once_ = true;
     return nodes::may_reconnect(failed) ? failed
