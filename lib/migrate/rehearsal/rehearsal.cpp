@@ -5,6 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lib/catalog/rehearsal_record.hpp"
 #include "lib/migrate/onboard/capture.hpp"
 #include "lib/migrate/onboard/finish.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
@@ -276,9 +277,20 @@ result<rehearsal_report> run_rehearsal(migration_manifest const& migration,
   BOOST_OUTCOME_TRYV(read_owners(common));
   rehearsal_report report;
   report.group = group;
+  report.tables_sha256 = tables_digest(common.states);
   for (auto const& shard : options.nodes.shards) shard_rehearsal{common, shard, report}.run();
   report.took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - began);
   return report;
+}
+
+result<> record_rehearsal(session& source, rehearsal_report const& report) {
+  rehearsal_record record{.group = report.group,
+                          .tables_sha256 = report.tables_sha256,
+                          .passed = report.passed(),
+                          .problems = {}};
+  for (auto const& one : report.problems)
+    record.problems.push_back(absl::StrCat(one.shard, ", ", one.step, ", ", one.object, ": ", one.what));
+  return record_rehearsal(source, record);
 }
 
 }  // namespace v0

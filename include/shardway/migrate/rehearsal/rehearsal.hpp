@@ -10,6 +10,7 @@
 #include "shardway/base/result.hpp"
 #include "shardway/manifest/manifest.hpp"
 #include "shardway/migrate/nodes/engine_nodes.hpp"
+#include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -36,6 +37,7 @@ struct rehearsed_table {
 
 struct rehearsal_report {
   std::string group;
+  std::string tables_sha256;  ///< what it is valid for: tables, keys and columns of the group
   std::vector<rehearsed_table> tables;
   std::vector<rehearsal_problem> problems;
   std::vector<std::string>
@@ -75,6 +77,12 @@ struct rehearsal_options {
 /// Thread safety: safe. Cost: some seconds a shard and a group; the sample is held in memory.
 result<rehearsal_report> run_rehearsal(migration_manifest const&, std::vector<table_manifest> const&,
                                        std::string const& group, rehearsal_options const&);
+
+/// Keeps the report's outcome in the catalog, where `advance` looks for it.
+///
+/// Preconditions: `source` is a session of the engine's role on the source.
+/// Errors: `precondition_failed` (shardway is not installed there). Cost: one round trip.
+result<> record_rehearsal(session& source, rehearsal_report const&);
 
 }  // namespace v0
 }  // namespace shardway
