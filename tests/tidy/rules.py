@@ -41,6 +41,7 @@ ROOMS = {
     "migrate/wave": ENGINE,
     "migrate/verify": ENGINE | {"migrate/wave"},
     "migrate/lookup": ENGINE | {"migrate/onboard", "migrate/wave"},
+    "migrate/rehearsal": ENGINE | {"migrate/onboard", "migrate/stream", "migrate/stream/apply"},
 }
 ENGINE_ROOMS = {room for room in ROOMS if room.startswith("migrate/")}
 ROOMS["migrate/controller"] = ENGINE | ENGINE_ROOMS
