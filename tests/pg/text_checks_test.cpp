@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "lib/migrate/verify/sql.hpp"
+#include "lib/protocol/schema.hpp"
+#include "lib/protocol/value_guard.hpp"
 #include "nodes.hpp"
 
 namespace {
@@ -100,6 +102,33 @@ TEST_P(text_checks, AS18_columns_that_newer_shards_guard_are_named) {
   EXPECT_EQ(found->level, finding_level::pass);
   EXPECT_THAT(found->what, GetParam() < 14 ? HasSubstr("\"total\"") : HasSubstr("no column"));
   EXPECT_THAT(found->what, ::testing::Not(HasSubstr("fixed")));
+}
+
+TEST_P(text_checks, AS18_a_shard_refuses_what_an_older_source_cannot_hold_until_it_is_uninstalled) {
+  require(own->simple(
+      "CREATE TABLE shop.sums (id bigint PRIMARY KEY, total numeric, parts numeric[], fixed numeric(12,2))"));
+  table_state sums;
+  sums.manifest.table = "shop.sums";
+  sums.columns = {{"id", "bigint", false, true},
+                  {"total", "numeric", false, false},
+                  {"parts", "numeric[]", false, false},
+                  {"fixed", "numeric(12,2)", false, false}};
+  auto const here = own->identity().server_version;
+  auto const guard = value_guard_sql(sums, 130020, here);
+  if (here < 140000) {
+    EXPECT_EQ(guard, "");
+    return;
+  }
+  require(own->simple(guard));
+  require(own->simple("INSERT INTO shop.sums VALUES (1, 'NaN', '{1,NaN,NULL}', 1), (2, NULL, NULL, NULL)"));
+  for (auto const* values : {"(3, 'Infinity', NULL)", "(3, '-Infinity', NULL)", "(3, 1, '{1,-Infinity}')"}) {
+    auto const refused = own->simple(std::string("INSERT INTO shop.sums VALUES ") + values);
+    ASSERT_FALSE(refused) << values;
+    EXPECT_EQ(refused.error().sqlstate(), "23514");
+    EXPECT_THAT(refused.error().server_detail(), HasSubstr(std::string(value_guard_name)));
+  }
+  require(own->simple(uninstall_sql(node_role::shard, "shop")));
+  require(own->simple("INSERT INTO shop.sums VALUES (3, 'Infinity', '{Infinity}')"));
 }
 
 TEST_P(text_checks, AS11_encodings_other_than_utf8_are_refused) {

@@ -32,6 +32,7 @@ struct node_state {
   };
   std::map<std::string, operation> operations;
   bool in_operation{};  ///< a setting of the transaction
+  bool is_durable{};    ///< the last transaction asked for it after its last statement of a user
 
   void end_transaction() { in_operation = false; }
 };
@@ -107,8 +108,12 @@ inline void answer_client(server& node) {
   node.reads("set_config('shardway.raw'",
              [](node_state&, statement const&) -> result<rows> { return rows_with({{"t"}}); });
   node.reads("set_config('synchronous_commit', 'local'",
-             [](node_state&, statement const&) -> result<rows> { return affecting(0); });
+             [](node_state& state, statement const&) -> result<rows> {
+               state.is_durable = true;
+               return affecting(0);
+             });
   node.reads("SELECT count(*)", [](node_state& state, statement const&) -> result<rows> {
+    state.is_durable = false;  // as a function that it calls might have set
     return rows_with({{std::to_string(state.notes.size())}});
   });
   node.reads("SELECT slot_from", [](node_state& state, statement const&) -> result<rows> {
