@@ -43,7 +43,7 @@ PROTO_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOT
 PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MULTILINE)
 OF_TABLES = {"Table", "DualWrite", "Ids", "Reads"}
 OF_MIGRATIONS = {"Node", "Migration"}
-OF_MANIFESTS = OF_TABLES | OF_MIGRATIONS | {"Lookup", "Pin"}
+OF_MANIFESTS = OF_TABLES | OF_MIGRATIONS | {"Lookup", "Pin", "Accepted"}
 # Where the fields of these messages must stand, in which form, except the last ones.
 # `catalog` has one value in this version.
 FIELD_PLACES: tuple[tuple[str, str, set[str], set[str]], ...] = (

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/migrate/preflight/accepted.hpp"
 #include "lib/migrate/preflight/checks.hpp"
 
 namespace shardway {
@@ -45,6 +46,8 @@ std::string_view name(finding_level level) noexcept {
       return "pass";
     case finding_level::warn:
       return "warn";
+    case finding_level::accepted:
+      return "accepted";
     case finding_level::fail:
       return "fail";
   }
@@ -71,9 +74,12 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
     auto const link = check_node(shard, definition);
     if (link && source_link) check_shard_against(shard, *source_link);
   }
-  if (!source_link) return out;
-  for (auto const& table : tables)
+  for (auto const& table : tables) {
+    if (!source_link) break;
+    source.table = table.table;
     if (check_table(source, table)) check_links(source, table);
+  }
+  accept_findings(out, migration, tables);
   return out;
 }
 
