@@ -21,8 +21,9 @@ std::string joined(std::vector<std::string> const& names) {
 
 std::string shown(std::vector<accepted_finding> const& accepted) {
   std::vector<std::string> all;
-  for (auto const& one : accepted)
-    all.push_back(one.finding + (one.subject.empty() ? "" : " of " + one.subject) + ": " + one.reason);
+  for (auto const& accept : accepted)
+    all.push_back(accept.finding + (accept.subject.empty() ? "" : " of " + accept.subject) + ": " +
+                  accept.reason);
   return joined(all);
 }
 

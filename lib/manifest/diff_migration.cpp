@@ -66,9 +66,9 @@ std::string pins(migration_manifest const& migration) {
 
 std::string accepted(migration_manifest const& migration) {
   std::string text;
-  for (auto const& one : migration.accept)
-    text += (text.empty() ? "" : ", ") + one.finding + (one.subject.empty() ? "" : " of " + one.subject) +
-            ": " + one.reason;
+  for (auto const& accept : migration.accept)
+    text += (text.empty() ? "" : ", ") + accept.finding +
+            (accept.subject.empty() ? "" : " of " + accept.subject) + ": " + accept.reason;
   return text;
 }
 

@@ -2,7 +2,8 @@
 //
 // The shard's function takes the key lock and the fence's lock, then, in later statements with newer
 // snapshots, refuses when the version's epoch is not the fence's, the shard has authority, the stream has
-// delivered the version already, or the stored version is newer.
+// delivered the version already, the stored version is newer, or the key belongs to a row that the shard has
+// authority for. It never does what its caller may not do to the table.
 #pragma once
 
 #include <chrono>
@@ -24,6 +25,9 @@ enum class apply_outcome : unsigned char {
   delivered,      ///< the stream had passed the version
   authority,      ///< the shard has authority: the dual write came too late
   other_epoch,    ///< the version belongs to another epoch
+  conflict,       ///< a row that the shard has authority for has the primary key
+  other_slot,     ///< the image belongs to another slot than the call names
+  not_permitted,  ///< the role may not change such a row of the table itself
 };
 std::string_view name(apply_outcome) noexcept;
 

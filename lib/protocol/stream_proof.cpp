@@ -9,8 +9,8 @@ statement stream_proof_statement(std::string_view group, slot_id slot) {
   return {.sql = "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = " +
                  names::literal(names::source_stream) +
                  " ORDER BY id DESC LIMIT 1), (SELECT max(generation) FROM shardway.generation), EXISTS "
-                 "(SELECT relation FROM "
-                 "shardway.parked), (SELECT epoch FROM " +
+                 "(SELECT relation FROM shardway.parked UNION ALL SELECT relation FROM shardway.conflict), "
+                 "(SELECT epoch FROM " +
                  names::fence(group) + " WHERE slot_from <= $1::int4 AND slot_to >= $1::int4)",
           .parameters = {std::to_string(slot.value())},
           .name = "shardway_proof_" + std::string(group)};

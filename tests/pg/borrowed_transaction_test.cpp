@@ -5,6 +5,7 @@
 #include "capture_fixture.hpp"
 #include "lib/protocol/fence.hpp"
 #include "shardway/testing/fault_proxy.hpp"
+#include "support/parallel_work.hpp"
 
 namespace {
 
@@ -105,14 +106,14 @@ TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {  // R
   auto const key = fresh_key();
   auto const slot = slot_of(shard_key{key});
   fleet_->flip(source(), slot, 1, false);
-  std::thread wave([&] {
+  parallel_work wave([&] {
     std::this_thread::sleep_for(100ms);
     fleet_->flip(shard_of(key), slot, 2, true);
     fleet_->assign(slot, fleet_->current().shard_of(slot), 2);
     fleet_->publish(stage::sharded);
   });
   auto const done = run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); });
-  wave.join();
+  wave.finish();
   ASSERT_TRUE(done) << done.error().to_string();
   EXPECT_NE(done.value().node, "source");
   EXPECT_EQ(note_at(shard_of(key), key), "new");

@@ -216,9 +216,9 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
   done(built);
   EXPECT_THAT(built.result, HasSubstr(R"("ready")"));
   EXPECT_EQ(rows_of("sku7"), 60U) << "dual_writing";
-  done(ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
+  done(ask_until_done("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
   EXPECT_EQ(rows_of("sku7"), 60U) << "some slots have moved";
-  done(ask("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
+  done(ask_until_done("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
   value_of(in.execute("shop.items", 7,
                       "UPDATE shop.items SET sku = 'fresh' WHERE order_id = 7 AND customer_id = 7"));
   EXPECT_EQ(rows_of("fresh"), 1U);
@@ -229,7 +229,7 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
                 run_on(fleet_->source(), "SELECT '" + checked.result + "'::jsonb ->> 'missing'").text(0, 0)),
             "0");
   done(lookup("repair"));
-  done(ask("rollback", R"({"group": "sales", "approved_by": "test"})"));
+  done(ask_until_done("rollback", R"({"group": "sales", "approved_by": "test"})"));
   EXPECT_EQ(rows_of("fresh"), 1U) << "back on the source";
   // The manifest drops the lookup and adds it again: rows written in between have no mapping.
   auto const apply = [&](table_manifest const& wanted) {

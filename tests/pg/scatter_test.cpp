@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "split_fleet.hpp"
+#include "support/parallel_work.hpp"
 
 namespace {
 
@@ -85,17 +86,17 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
   auto app = fleet().fleet().open();
   std::atomic<bool> stop{false};
   std::atomic<int> exact{0}, off{0}, repeats{0};
-  std::string failure;
-  std::thread reader([&] {
-    auto session = app.session();
-    while (!stop) {
-      auto const all = session.read_all("shop.orders", all_orders, {}, {.read = {.deadline = 20s}});
-      if (!all) failure = all.error().to_string();
-      if (!all) return;
-      ++(is_exact(all.value().returned) ? exact : off);
-      repeats += static_cast<int>(all.value().repeats);
-    }
-  });
+  parallel_work reader(
+      [&] {
+        auto session = app.session();
+        while (!stop) {
+          auto const all =
+              value_of(session.read_all("shop.orders", all_orders, {}, {.read = {.deadline = 20s}}));
+          ++(is_exact(all.returned) ? exact : off);
+          repeats += static_cast<int>(all.repeats);
+        }
+      },
+      [&] { stop = true; });
   for (int round = 0; round < 6; ++round) {
     auto const slots = fleet().part_of_shard(2, 20);
     fleet().move_back(2, slots);
@@ -104,10 +105,8 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
     fleet().publish();
   }
   auto const seen = exact.load();
-  while (exact.load() < seen + 2 && off == 0 && failure.empty()) std::this_thread::sleep_for(1ms);
-  stop = true;
-  reader.join();
-  EXPECT_EQ(failure, "");
+  while (exact.load() < seen + 2 && off == 0 && !reader.has_ended()) std::this_thread::sleep_for(1ms);
+  reader.finish();
   EXPECT_EQ(off.load(), 0);
   EXPECT_GT(repeats.load(), 0);
 }

@@ -1,6 +1,7 @@
 // What the stream counts, and what its guards against late and repeated dual writes prevent.
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
+#include "support/parallel_work.hpp"
 
 namespace shardway_test {
 namespace {
@@ -159,7 +160,8 @@ TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_de
     auto const held = hold();
     auto const late = write_source("UPDATE shop.orders SET note = 'late' WHERE id = " + id, id, 'u');
     write_source("DELETE FROM shop.orders WHERE id = " + id, id, 'd');
-    std::thread dual([&] { EXPECT_EQ(apply_on_shard(late, false, "late"), "applied"); });
+    parallel_work applying([&] { EXPECT_EQ(apply_on_shard(late, false, "late"), "applied"); },
+                           [&] { run(*gate, "ROLLBACK"); });
     expect_soon("the dual write waits", [&] {
       return one(*gate,
                  "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT "
@@ -172,8 +174,7 @@ TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_de
       });
     else
       catch_up();
-    run(*gate, "ROLLBACK");
-    dual.join();
+    applying.finish();
     catch_up();
     EXPECT_EQ(note_of(id), guarded ? "absent" : "late");
     ::unsetenv("SHARDWAY_GUARD_OFF");

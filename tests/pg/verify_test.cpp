@@ -259,13 +259,16 @@ TEST_F(verify_test, cannot_tell_of_a_row_that_keeps_changing) {  // V1
   std::atomic<bool> stopping{};
   run(shard(0), "UPDATE shop.orders SET note = 'behind' WHERE id = " + id);
   // Two alternating values: the next check may well see the same value as the last one.
-  std::thread writer([&, on = open_source()] {
-    for (int i = 0; !stopping; ++i)
-      run(*on, "UPDATE shop.orders SET note = '" + std::string(i % 2 ? "a" : "b") + "' WHERE id = " + id);
-  });
+  auto const source = open_source();
+  parallel_work writer(
+      [&] {
+        for (int i = 0; !stopping; ++i)
+          run(*source,
+              "UPDATE shop.orders SET note = '" + std::string(i % 2 ? "a" : "b") + "' WHERE id = " + id);
+      },
+      [&] { stopping = true; });
   auto const found = only();
-  stopping = true;
-  writer.join();
+  writer.finish();
   EXPECT_EQ(found.found, verdict::could_not_tell);
   EXPECT_EQ(found.differing, 1);
   EXPECT_TRUE(found.rows_named.empty());

@@ -1,5 +1,6 @@
 #include "lib/migrate/controller/stage_driver.hpp"
 
+#include "lib/catalog/rehearsal_record.hpp"
 #include "lib/migrate/controller/doctor.hpp"
 #include "lib/migrate/controller/group_rules.hpp"
 #include "lib/migrate/lookup/tables.hpp"
@@ -98,6 +99,9 @@ result<> stage_driver::start_copying(std::string const& name) {
   auto const onboard = context_.onboarding();
   BOOST_OUTCOME_TRY(auto const group, context_.group(name));
   BOOST_OUTCOME_TRYV(require_healthy(context_, name));
+  if (auto const age_max = context_.options.rehearsal_age_max; age_max.count() > 0) {
+    BOOST_OUTCOME_TRYV(require_rehearsal(context_.nodes.source(), name, tables_digest(tables), age_max));
+  }
   BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard,
                                              first_epoch_of(group)));
   for (auto const& shard : shards) {

@@ -223,7 +223,7 @@ result<> job::finish_chunk(worker_nodes& connected, std::string const& table, st
     }
   }
   if (stop_point("before_chunk_close")) return nodes::stopped_by_test("before_chunk_close");
-  auto const closed = note_closed(connected, stream_.id_of(table, chunk), counted);
+  auto closed = note_closed(connected, stream_.id_of(table, chunk), counted);
   if (!closed) return closed;
   stream_.close_chunk(table, chunk, counted.rows, counted.bytes);
   rows_copied_ += counted.rows;

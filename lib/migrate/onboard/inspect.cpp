@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/first_error.hpp"
 #include "lib/store/text_array.hpp"
@@ -37,6 +38,11 @@ constexpr std::string_view key_sql =
     "unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
     " WHERE k.place <= i.indnkeyatts ORDER BY w.n, k.place";
+constexpr std::string_view nondeterministic_sql =
+    " SELECT w.n, a.attname FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped JOIN pg_collation c ON c.oid = a.attcollation AND NOT c.collisdeterministic ORDER BY "
+    "w.n, "
+    "a.attnum";
 
 error table_error(session& node, table_manifest const& manifest, error_code code, std::string what,
                   std::string hint) {
@@ -60,17 +66,50 @@ result<> check_named(session& node, table_state const& table, std::vector<std::s
   return success();
 }
 
-// Every client would refuse a generation with another type.
-result<> check_key_types(session& node, table_state const& table) {
-  for (auto const& column : table.columns)
-    if (contains(table.manifest.shard_key, column.name) && !key_column_of(column.key_type()))
-      return table_error(node, table.manifest, error_code::precondition_failed,
-                         "its shard key column " + column.name + " is of type " + column.type,
-                         "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+bool is_in_lookup(table_manifest const& manifest, std::string_view column) {
+  return std::any_of(manifest.lookups.begin(), manifest.lookups.end(),
+                     [&](lookup_index const& lookup) { return contains(lookup.columns, column); });
+}
+
+constexpr char routed_types[] =
+    "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum";
+
+// Every client would refuse a generation with another type of shard key. A key that has two texts is
+// two rows to key locks, receipts and the outbox (AP2, AP9, AP20).
+result<> check_key_type(session& node, table_state const& table, column_state const& column) {
+  auto const& manifest = table.manifest;
+  auto const refused = [&](std::string const& what, std::string const& hint) {
+    return table_error(node, manifest, error_code::precondition_failed,
+                       "its " + what + " column " + column.name + " is of type " + column.type, hint);
+  };
+  bool const can_route = key_column_of(column.key_type()).has_value();
+  if (contains(manifest.shard_key, column.name) && !can_route) return refused("shard key", routed_types);
+  if (is_in_lookup(manifest, column.name) && !can_route) return refused("lookup", routed_types);
+  if (contains(manifest.key, column.name) && !is_key_type(column.key_type()))
+    return refused("primary key",
+                   "equal values of it have several texts, or its text follows settings; use " +
+                       std::string(key_types_in_words()));
   return success();
 }
 
-result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key) {
+result<> check_key_types(session& node, table_state const& table,
+                         std::vector<std::string> const& nondeterministic) {
+  auto const& manifest = table.manifest;
+  for (auto const& column : table.columns) {
+    BOOST_OUTCOME_TRYV(check_key_type(node, table, column));
+    bool const is_key = contains(manifest.key, column.name) || contains(manifest.shard_key, column.name) ||
+                        is_in_lookup(manifest, column.name);
+    if (is_key && contains(nondeterministic, column.name))
+      return table_error(node, manifest, error_code::precondition_failed,
+                         "the collation of its key column " + column.name +
+                             " is not deterministic: different texts are one key",
+                         "give the column a deterministic collation");
+  }
+  return success();
+}
+
+result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key,
+                    std::vector<std::string> const& nondeterministic) {
   auto const& manifest = table.manifest;
   if (primary_key.empty())
     return table_error(node, manifest, error_code::precondition_failed, "it has no primary key",
@@ -81,7 +120,7 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
         "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
         "correct the manifest's key");
   BOOST_OUTCOME_TRYV(check_named(node, table, manifest.shard_key, "shard_key"));
-  BOOST_OUTCOME_TRYV(check_key_types(node, table));
+  BOOST_OUTCOME_TRYV(check_key_types(node, table, nondeterministic));
   for (auto const& lookup : manifest.lookups) {
     BOOST_OUTCOME_TRYV(check_named(node, table, lookup.columns, "lookup " + lookup.name));
   }
@@ -127,6 +166,7 @@ std::string quoted_names(std::vector<table_manifest> const& manifests) {
 struct inspected_table {
   table_state state;
   std::vector<std::string> primary_key{};
+  std::vector<std::string> nondeterministic{};  ///< columns under a collation that is not deterministic
   bool is_there{};
 };
 
@@ -142,7 +182,8 @@ result<std::vector<inspected_table>> ask_about(session& node, std::vector<table_
   statement const questions[]{
       {wanted + std::string(kinds_sql), {names}},
       {wanted + std::string(columns_sql), {names, std::string(names::version_column)}},
-      {wanted + std::string(key_sql), {names}}};
+      {wanted + std::string(key_sql), {names}},
+      {wanted + std::string(nondeterministic_sql), {names}}};
   BOOST_OUTCOME_TRY(auto answers, node.flush(questions));
   BOOST_OUTCOME_TRYV(first_error(answers));
   std::vector<inspected_table> tables;
@@ -165,6 +206,11 @@ result<std::vector<inspected_table>> ask_about(session& node, std::vector<table_
     BOOST_OUTCOME_TRY(auto* table, table_of(tables, keys, row));
     table->primary_key.emplace_back(keys.text(row, 1));
   }
+  auto const& collations = answers[3].value();
+  for (std::size_t row = 0; row < collations.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(tables, collations, row));
+    table->nondeterministic.emplace_back(collations.text(row, 1));
+  }
   return tables;
 }
 
@@ -181,7 +227,7 @@ result<std::vector<table_state>> inspect_tables(session& node, std::vector<table
     if (!table.is_there)
       return table_error(node, table.state.manifest, error_code::unknown_table, "there is no such table",
                          "correct the name in the manifest");
-    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key));
+    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key, table.nondeterministic));
     states.push_back(std::move(table.state));
   }
   return states;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/repair_row.hpp"
 #include "shardway/base/clock.hpp"
@@ -80,12 +81,29 @@ class group_repair {
       auto const& rows_seen = found.at(row.key);
       if (agrees(rows_seen, now_, row.table->manifest.kind)) return success();
       auto const before = repairs_.size();
-      for (auto const& difference : classify(rows_seen, now_, group_, row.table->manifest.kind)) {
+      auto const differences = classify(rows_seen, now_, group_, row.table->manifest.kind);
+      if (!differences.empty() && differences.front().kind == difference_kind::conflict)
+        return keep_conflict(row, differences);
+      for (auto const& difference : differences) {
         BOOST_OUTCOME_TRYV(repair_difference(row, rows_seen, difference));
       }
       if (repairs_.size() > before) continue;
       ++idle;
       sleep_for(std::chrono::milliseconds{20});
+    }
+    return success();
+  }
+
+  // AP10: none of the rows is touched, on no node.
+  result<> keep_conflict(wanted_row const& row, std::vector<row_difference> const& claims) {
+    for (auto const& claim : claims) {
+      auto const shard = shard_named(claim.node);
+      auto& node = shard ? nodes_.shard(shard->value()) : nodes_.source();
+      BOOST_OUTCOME_TRYV(run_guarded(node, token_, keep_claim_statements(*row.table, row.key, claim.node)));
+      repairs_.push_back({.relation = row.table->manifest.table,
+                          .node = claim.node,
+                          .kind = std::string(name(difference_kind::conflict)),
+                          .key_digest = row.digest});
     }
     return success();
   }

@@ -39,7 +39,8 @@ bool agrees(rows_of_key const&, generation const&, table_kind);
 
 /// How a row that does not agree differs from the copy of the node that has authority for its slot. If shards
 /// hold copies of a row that does not belong there, only these are named. Faults of the other copies show
-/// once the misplaced copies are gone. For a reference table each shard that differs is named.
+/// once the misplaced copies are gone. Where several nodes claim the key, each for a slot of its own, each of
+/// them is named as in conflict and nothing else. For a reference table each shard that differs is named.
 std::vector<row_difference> classify(rows_of_key const&, generation const&, group_state const&, table_kind);
 
 /// The node whose copy decides what the named node should hold. Nothing: the source.

@@ -197,8 +197,8 @@ class table_verification {
 }  // namespace
 
 std::string_view name(difference_kind kind) noexcept {
-  constexpr std::array<std::string_view, 5> names{"missing", "extra", "different", "wrong_shard",
-                                                  "two_shards"};
+  constexpr std::array<std::string_view, 6> names{"missing",     "extra",      "different",
+                                                  "wrong_shard", "two_shards", "conflict"};
   return names[static_cast<std::size_t>(kind)];
 }
 
