@@ -82,9 +82,11 @@ result<> finish_request(session& catalog, std::int64_t token, std::int64_t id, s
 result<> fail_request(session& catalog, std::int64_t token, std::int64_t id, error const& why) {
   return end_request(catalog, token, id,
                      {"UPDATE shardway.request SET state = 'failed', error_code = $2, error_message = $3, "
-                      "finished_at = clock_timestamp()"
+                      "result = jsonb_build_object('message', $4::text, 'hint', $5::text, 'node', $6::text, "
+                      "'sqlstate', $7::text, 'server_detail', $8::text), finished_at = clock_timestamp()"
                       " WHERE id = $1::bigint AND state = 'running'",
-                      {std::to_string(id), std::string(name(why.code())), why.to_string()}});
+                      {std::to_string(id), std::string(name(why.code())), why.to_string(), why.message(),
+                       why.hint(), why.node(), why.sqlstate(), why.server_detail()}});
 }
 
 result<std::vector<request>> recover_requests(session& catalog, std::int64_t token,

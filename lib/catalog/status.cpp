@@ -2,6 +2,7 @@
 
 #include "lib/catalog/guarded.hpp"
 #include "lib/catalog/sha256.hpp"
+#include "lib/store/text_array.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -58,6 +59,22 @@ result<bool> put_manifest(session& catalog, std::string_view relation, std::stri
       {std::string(relation), std::string(document), sha256_hex(document)}};
   BOOST_OUTCOME_TRY(auto const answer, catalog.query(put));
   return answer.affected() > 0;
+}
+
+result<> put_manifests(session& catalog, std::vector<std::pair<std::string, std::string>> const& documents) {
+  std::vector<std::string> relations, texts, digests;
+  for (auto const& [relation, text] : documents) {
+    relations.push_back(relation);
+    texts.push_back(text);
+    digests.push_back(sha256_hex(text));
+  }
+  BOOST_OUTCOME_TRYV(catalog.query(
+      {"INSERT INTO shardway.manifest AS held (relation, document, sha256) SELECT * FROM unnest($1::text[], "
+       "$2::text[], $3::text[]) ON CONFLICT (relation) DO UPDATE SET document = excluded.document, sha256 = "
+       "excluded.sha256, applied_by = session_user, applied_at = clock_timestamp() WHERE held.sha256 <> "
+       "excluded.sha256",
+       {text_array(relations), text_array(texts), text_array(digests)}}));
+  return success();
 }
 
 result<std::vector<manifest_document>> list_manifests(session& catalog) {

@@ -1,7 +1,12 @@
+#include <algorithm>
+
+#include <absl/strings/str_join.h>
 
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/schema.hpp"
 #include "shardway/base/clock.hpp"
+#include "shardway/catalog/client_registry.hpp"
+#include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/install.hpp"
 
 namespace shardway {
@@ -87,6 +92,71 @@ result<> remove_replication_slot(install_node const& target, std::string const& 
       .at_node(target.name);
 }
 
+result<bool> has_table(session& node, char const* table) {
+  BOOST_OUTCOME_TRY(auto const found, node.query({"SELECT to_regclass($1) IS NOT NULL", {table}}));
+  return found.boolean(0, 0);
+}
+
+result<> check_clients(install_node const& target, uninstall_options const& options) {
+  if (target.role != node_role::source || options.even_with_clients) return success();
+  BOOST_OUTCOME_TRY(bool const has_registry, has_table(*target.node, "shardway.client"));
+  if (!has_registry) return success();
+  BOOST_OUTCOME_TRY(auto const clients, list_clients(*target.node, options.client_expiry));
+  if (clients.empty()) return success();
+  auto const append_client = [](std::string* text, client_entry const& client) {
+    text->append(client.application).append(" ").append(client.client_id);
+  };
+  return error{error_code::precondition_failed,
+               "clients are alive, and all that they write and read would fail: " +
+                   absl::StrJoin(clients, ", ", append_client),
+               "stop these services, or deploy them without the library; or uninstall even with clients"}
+      .at_node(target.name);
+}
+
+bool has_moved_whole(group_state const& group) {
+  return std::ranges::all_of(group.authority,
+                             [](authority_range const& range) { return range.shard.has_value(); });
+}
+
+// What the source has of these tables is not kept up to date any more.
+result<std::vector<std::string>> stale_tables(install_node const& target) {
+  std::vector<std::string> stale;
+  if (target.role != node_role::source) return stale;
+  BOOST_OUTCOME_TRY(bool const is_there, has_table(*target.node, "shardway.generation"));
+  if (!is_there) return stale;
+  BOOST_OUTCOME_TRY(auto const newest, read_newest_generation(*target.node));
+  if (!newest) return stale;
+  for (auto const& table : newest->tables) {
+    auto const* group = newest->find_group(table.manifest.group);
+    if (group && has_moved_whole(*group)) stale.push_back(table.manifest.table);
+  }
+  return stale;
+}
+
+bool is_lock_trouble(error const& why) { return why.sqlstate() == "40P01" || why.sqlstate() == "55P03"; }
+
+// One transaction. Writers hold locks on several tables in an order of their own, so a try may lose against
+// them.
+result<> run_until_locked(install_node const& target, std::string const& sql,
+                          uninstall_options const& options) {
+  auto const text = "SET LOCAL lock_timeout = " + std::to_string(options.lock_timeout.count()) + ";\n" + sql;
+  auto const deadline = steady_now() + options.retry_budget;
+  for (;;) {
+    auto const done = target.node->simple(text);
+    if (done) return success();
+    if (!is_lock_trouble(done.error()) || steady_now() >= deadline)
+      return done.error().while_doing("removing what shardway installed");
+    sleep_for(std::chrono::milliseconds{100});
+  }
+}
+
+result<> remove_from(install_node const& target, std::string const& migration,
+                     uninstall_options const& options) {
+  BOOST_OUTCOME_TRY(auto const stale, stale_tables(target));
+  BOOST_OUTCOME_TRYV(remove_replication_slot(target, replication_slot_name(target, migration)));
+  return run_until_locked(target, uninstall_sql(target.role, migration, stale), options);
+}
+
 }  // namespace
 
 result<std::vector<installed_object>> list_installed(std::vector<install_node> const& nodes,
@@ -100,13 +170,14 @@ result<std::vector<installed_object>> list_installed(std::vector<install_node> c
 }
 
 result<std::vector<installed_object>> uninstall(std::vector<install_node> const& nodes,
-                                                std::string const& migration) {
+                                                std::string const& migration,
+                                                uninstall_options const& options) {
   BOOST_OUTCOME_TRY(auto out, list_installed(nodes, migration));
   for (auto const& target : nodes) {
-    BOOST_OUTCOME_TRYV(remove_replication_slot(target, replication_slot_name(target, migration)));
-    auto const done =
-        target.node->simple("SET LOCAL lock_timeout = '2s';\n" + uninstall_sql(target.role, migration));
-    if (!done) return done.error().while_doing("removing what shardway installed");
+    BOOST_OUTCOME_TRYV(check_clients(target, options));
+  }
+  for (auto const& target : nodes) {
+    BOOST_OUTCOME_TRYV(remove_from(target, migration, options));
   }
   return out;
 }

@@ -15,6 +15,10 @@ void check_ids(finder&, table_manifest const&);
 void check_names(finder&, std::string_view field, std::string_view what,
                  std::vector<std::string> const& names);
 
+// Of both.
+/// M070, M071.
+void check_accepted(finder&, std::vector<accepted_finding> const&);
+
 // Of the migration.
 /// M017, M018 and what else a conninfo is refused for.
 void check_conninfo(finder&, int index, node_definition const&);

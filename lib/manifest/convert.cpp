@@ -71,6 +71,22 @@ files::Lookup to_message(lookup_index const& lookup) {
   return message;
 }
 
+files::Accepted to_message(accepted_finding const& accepted) {
+  files::Accepted message;
+  message.set_finding(accepted.finding);
+  message.set_subject(accepted.subject);
+  message.set_reason(accepted.reason);
+  return message;
+}
+
+template <class Messages>
+std::vector<accepted_finding> accepted_of(Messages const& messages) {
+  std::vector<accepted_finding> all;
+  for (auto const& message : messages)
+    all.push_back({message.finding(), message.subject(), message.reason()});
+  return all;
+}
+
 files::Pin to_message(pinned_key const& pin) {
   files::Pin message;
   for (auto const& type : pin.types) message.add_type(type);
@@ -102,6 +118,7 @@ files::Table to_message(table_manifest const& table) {
   for (auto const& lookup : table.lookups) *message.add_lookup() = to_message(lookup);
   *message.mutable_reads() = to_message(table.reads);
   for (auto const& column : table.classified_columns) message.add_classified_column(column);
+  for (auto const& accepted : table.accept) *message.add_accept() = to_message(accepted);
   return message;
 }
 
@@ -126,6 +143,7 @@ table_manifest from_message(files::Table const& message) {
     table.lookups.push_back({lookup.name(), strings(lookup.column()), lookup.unique()});
   table.reads = from_message(message.reads());
   table.classified_columns = strings(message.classified_column());
+  table.accept = accepted_of(message.accept());
   return table;
 }
 
@@ -140,6 +158,7 @@ files::Migration to_message(migration_manifest const& migration) {
   message.set_mirror_role(migration.mirror_role);
   message.set_catalog(migration.catalog);
   for (auto const& pin : migration.pins) *message.add_pin() = to_message(pin);
+  for (auto const& accepted : migration.accept) *message.add_accept() = to_message(accepted);
   return message;
 }
 
@@ -154,6 +173,7 @@ migration_manifest from_message(files::Migration const& message) {
   migration.catalog = message.catalog();
   for (auto const& pin : message.pin())
     migration.pins.push_back({strings(pin.type()), strings(pin.value()), pin.shard()});
+  migration.accept = accepted_of(message.accept());
   return migration;
 }
 

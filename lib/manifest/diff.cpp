@@ -19,6 +19,14 @@ std::string joined(std::vector<std::string> const& names) {
   return text;
 }
 
+std::string shown(std::vector<accepted_finding> const& accepted) {
+  std::vector<std::string> all;
+  for (auto const& accept : accepted)
+    all.push_back(accept.finding + (accept.subject.empty() ? "" : " of " + accept.subject) + ": " +
+                  accept.reason);
+  return joined(all);
+}
+
 constexpr char const* back_to_observing = "roll the group back to observing first";
 
 /// A field's text, and the first stage at which it is fixed, with the reason.
@@ -79,6 +87,7 @@ field_view const fields[] = {
      [](table_manifest const& t) { return number(t.reads.from_shards_percent); }},
     {"reads.shadow_percent", [](table_manifest const& t) { return number(t.reads.shadow_percent); }},
     {"classified_column", [](table_manifest const& t) { return joined(t.classified_columns); }},
+    {"accept", [](table_manifest const& t) { return shown(t.accept); }},
 };
 
 /// The stage of a group; `observing` for one that is not there yet.

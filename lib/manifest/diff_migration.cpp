@@ -64,6 +64,14 @@ std::string pins(migration_manifest const& migration) {
   return text;
 }
 
+std::string accepted(migration_manifest const& migration) {
+  std::string text;
+  for (auto const& accept : migration.accept)
+    text += (text.empty() ? "" : ", ") + accept.finding +
+            (accept.subject.empty() ? "" : " of " + accept.subject) + ": " + accept.reason;
+  return text;
+}
+
 }  // namespace
 
 std::vector<manifest_change> diff(generation const& applied, migration_manifest const& wanted) {
@@ -86,6 +94,7 @@ std::vector<manifest_change> diff(generation const& applied, migration_manifest 
   changes.compare("mirror_role", was.mirror_role, wanted.mirror_role,
                   "rights on what is installed were given to it");
   changes.compare("pin", pins(was), pins(wanted), "rows have been placed by it");
+  changes.compare("accept", accepted(was), accepted(wanted), nullptr);
   auto const catalog_of = [](migration_manifest const& migration) {
     return migration.catalog.empty() ? migration.source.name : migration.catalog;
   };

@@ -150,6 +150,7 @@ std::vector<manifest_finding> validate(table_manifest const& table, std::string 
   check_options(found, table);
   check_lookups(found, table);
   check_reads(found, table);
+  check_accepted(found, table.accept);
   return found.take();
 }
 
@@ -169,6 +170,7 @@ std::vector<manifest_finding> validate(migration_manifest const& migration, std:
   check_pins(found, migration);
   check_catalog(found, migration);
   check_roles(found, migration);
+  check_accepted(found, migration.accept);
   return found.take();
 }
 

@@ -29,11 +29,48 @@ std::string place_of(PGresult const* answer) {
   if (auto const table = field(answer, PG_DIAG_TABLE_NAME); !table.empty()) {
     place.append(", table ").append(field(answer, PG_DIAG_SCHEMA_NAME)).append(".").append(table);
   }
+  if (auto const column = field(answer, PG_DIAG_COLUMN_NAME); !column.empty()) {
+    place.append(", column ").append(column);
+  }
   if (auto const constraint = field(answer, PG_DIAG_CONSTRAINT_NAME); !constraint.empty()) {
     place.append(", constraint ").append(constraint);
   }
   return place;
 }
+
+// In these classes the server's primary message names objects, settings and limits, but no value: what it
+// found in a row stands in its DETAIL. Class 22 quotes values, and so does a syntax error.
+bool holds_no_value(std::string_view state) noexcept {
+  constexpr std::string_view classes[]{"0A", "23", "25", "28", "2B", "3D", "3F",
+                                       "40", "42", "53", "54", "55", "57", "58"};
+  if (state == "42601") return false;
+  return std::find(std::begin(classes), std::end(classes), state.substr(0, 2)) != std::end(classes);
+}
+
+// A function of the application may raise any SQLSTATE with any text.
+bool is_raised_by_a_function(PGresult const* answer) noexcept {
+  return field(answer, PG_DIAG_SOURCE_FUNCTION) == "exec_stmt_raise";
+}
+
+std::string primary_of(PGresult const* answer, std::string_view state) {
+  auto const text = field(answer, PG_DIAG_MESSAGE_PRIMARY);
+  if (text.empty() || !holds_no_value(state) || is_raised_by_a_function(answer)) return {};
+  return std::string{": "}.append(text);
+}
+
+// The server's message is in its own language, but the names in it are not.
+bool is_ours_missing(PGresult const* answer, std::string_view state) noexcept {
+  if (state != "42P01" && state != "3F000" && state != "42883") return false;
+  auto const text = field(answer, PG_DIAG_MESSAGE_PRIMARY);
+  constexpr std::string_view names[]{"\"shardway.", "\"shardway\"", " shardway."};
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](auto const name) { return text.find(name) != std::string_view::npos; });
+}
+
+constexpr char ended_hint[] =
+    "if shardway was uninstalled, the migration has ended: let the service use its driver without the "
+    "library, on the "
+    "nodes that hold the rows now; before a migration: `shardway manifest apply`";
 
 std::string on_node(std::string_view doing, std::string const& node) {
   return std::string{doing}.append(" on node \"").append(node).append("\"");
@@ -78,7 +115,13 @@ error server_error(PGresult const* answer, std::string const& node, std::string_
   if (state.empty()) return violation_error(node, doing).with_server({}, PQresultErrorMessage(answer));
   auto code = code_of_sqlstate(state);
   if (is_fatal(answer)) code = error_code::connection_lost;
-  return error{code, on_node(doing, node) + " failed with SQLSTATE " + state + place_of(answer)}
+  if (is_ours_missing(answer, state))
+    return error{error_code::migration_ended,
+                 on_node(doing, node) + ": schema shardway, or a part of it, is not there", ended_hint}
+        .at_node(node)
+        .with_server(state, detail_of(answer));
+  return error{code, on_node(doing, node) + " failed with SQLSTATE " + state + place_of(answer) +
+                         primary_of(answer, state)}
       .at_node(node)
       .with_server(state, detail_of(answer));
 }

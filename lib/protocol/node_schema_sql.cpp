@@ -40,7 +40,7 @@ std::string shared_objects_sql(node_role role) {
 
 std::string catalog_sql() {
   return absl::StrCat(fill(sql::outbox, {}).text(), durable_trigger_sql("shardway.outbox"),
-                      fill(sql::catalog, {}).text(), fill(sql::abandon, {}).text());
+                      fill(sql::catalog, {}).text(), sequence_increment_sql(), fill(sql::abandon, {}).text());
 }
 
 }  // namespace
@@ -53,6 +53,8 @@ std::string node_schema_sql(node_role role, std::string_view node_name, migratio
                       identity_sql(role, node_name, migration), grants_sql(role, migration),
                       schema_version_sql());
 }
+
+std::string sequence_increment_sql() { return fill(sql::sequence_increment, {}).text(); }
 
 std::string upgrade_sql(int) { return {}; }
 

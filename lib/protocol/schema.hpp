@@ -51,10 +51,17 @@ std::string drop_shard_table_sql(table_state const&);
 /// DEFAULT partition catches what is not covered (W26).
 std::string maintain_outbox_sql(int hours_ahead, int keep_hours);
 
+/// The table that remembers how sequences stepped before their ids were interleaved. Part of the source's
+/// schema; a catalog of an older release gets it when it is first needed.
+std::string sequence_increment_sql();
+
 /// Removes everything that shardway installed on a node: triggers on user tables, publications, version
-/// columns, functions, the schema. Replication slots are dropped separately (they need their own connection).
+/// columns, functions, the schema. Sequences get their increments back. Each of `stale_tables`
+/// ("schema.name") and its partitions keep a trigger that refuses writes, in schema `shardway_stale`, which
+/// belongs to the tables' owner. Replication slots are dropped separately (they need their own connection).
 /// Idempotent. Also works on a partial state that a crash left.
-std::string uninstall_sql(node_role, std::string_view migration);
+std::string uninstall_sql(node_role, std::string_view migration,
+                          std::vector<std::string> const& stale_tables = {});
 
 }  // namespace v0
 }  // namespace shardway

@@ -107,7 +107,7 @@ class MigrationSet:
 
     def preflight(self, role: str, transaction_age_max_s: int = 60) -> list:
         """
-        What the doctor finds: id, level, node, subject, what, fix. Connects to every node, and only reads.
+        What the doctor finds: id, level, node, subject, what, fix, table, reason. Connects to every node, and only reads.
         """
 
     def plan(self) -> list:
@@ -130,9 +130,9 @@ class MigrationSet:
     def installed(self, role: str) -> list:
         """What `uninstall` would drop now: node, kind, name. Reads only."""
 
-    def uninstall(self, role: str) -> list:
+    def uninstall(self, role: str, even_with_clients: bool = False) -> list:
         """
-        Drops everything the migration installed, also after a crash, and returns what it was.
+        Drops everything the migration installed, also after a crash, and returns what it was. Refused while clients are registered, unless told otherwise.
         """
 
     def rehearse(self, role: str, group: str, client_programs: str = '') -> dict:
@@ -196,6 +196,11 @@ class Catalog:
     def observed(self, within_s: int) -> dict:
         """
         The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of the source.
+        """
+
+    def foreign_writers(self, within_s: int) -> list:
+        """
+        Who has written the source's tables without the library: relation, operation, application, role, statements, last_seen.
         """
 
     def manifests(self) -> list:

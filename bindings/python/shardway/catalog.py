@@ -10,6 +10,7 @@ from .documents import (
     Certificate,
     CertificateGap,
     ClientProcess,
+    ForeignWriter,
     Generation,
     JournalEntry,
     JsonObject,
@@ -134,6 +135,10 @@ class Catalog:
     def clients(self, expire_after_s: int = 60) -> list[ClientProcess]:
         """Return the processes that use the library and reported within this time."""
         return self._read(lambda on: on.clients(expire_after_s))
+
+    def foreign_writers(self, within_s: int) -> list[ForeignWriter]:
+        """Return who has written tables of the source without the library, most statements first."""
+        return self._read(lambda on: on.foreign_writers(within_s))
 
     def observed(self, within_s: int) -> JsonObject:
         """Return the call reports of all clients, added up, with proposed groups and foreign writers."""

@@ -55,7 +55,10 @@ class Rehearsal(TypedDict):
 
 
 class Finding(TypedDict):
-    """The result of one check of `doctor`. `level` is pass, warn or fail."""
+    """The result of one check of `doctor`. `level` is pass, warn, accepted or fail.
+
+    `table` is empty if it is about a node. `reason` is that of an accepted one.
+    """
 
     id: str
     level: str
@@ -63,6 +66,19 @@ class Finding(TypedDict):
     subject: str
     what: str
     fix: str
+    table: str
+    reason: str
+
+
+class ForeignWriter(TypedDict):
+    """Who has written a table of the source without the library."""
+
+    relation: str
+    operation: str
+    application: str
+    role: str
+    statements: int
+    last_seen: str
 
 
 class Step(TypedDict):
@@ -187,7 +203,10 @@ class Route(TypedDict):
 
 
 class Request(TypedDict):
-    """A request to the controller. `state` is queued, running, done or failed."""
+    """A request to the controller. `state` is queued, running, done or failed.
+
+    The `result` of one that failed has `message`, `hint`, `node`, `sqlstate` and `server_detail`.
+    """
 
     id: int
     kind: str

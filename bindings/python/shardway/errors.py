@@ -123,7 +123,8 @@ _CODES_OF: dict[type[ShardwayError], str] = {
     "protocol_violation",
     InDoubt: "in_doubt",
     NotLeader: "not_leader lease_held",
-    PreconditionFailed: "precondition_failed gate_red schema_drift rollback_unavailable epoch_overflow",
+    PreconditionFailed: "migration_ended precondition_failed gate_red schema_drift rollback_unavailable "
+    "epoch_overflow",
     WaveAborted: "wave_aborted",
     StreamBroken: "stream_broken",
     VerificationDifferent: "verification_different",

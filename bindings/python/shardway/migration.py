@@ -111,9 +111,12 @@ class Migration:
         """Return what `uninstall` would remove now."""
         return self.core.installed(self._role(role))
 
-    def uninstall(self, role: str | None = None) -> list[Installed]:
-        """Remove everything of shardway on every node, and return what was removed."""
-        return self.core.uninstall(self._role(role))
+    def uninstall(self, role: str | None = None, *, even_with_clients: bool = False) -> list[Installed]:
+        """Remove everything of shardway on every node, and return what was removed.
+
+        It raises PreconditionFailed while clients are registered, unless `even_with_clients` is set.
+        """
+        return self.core.uninstall(self._role(role), even_with_clients)
 
     def plan_wave(
         self, group: str, percent: float | None = None, shard: str | None = None, role: str | None = None

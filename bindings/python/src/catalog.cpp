@@ -141,23 +141,10 @@ nb::list certificate_gap_documents(catalog_session& self, std::vector<std::strin
   return all;
 }
 
-nb::dict observed_document(catalog_session& self, std::int64_t within_s) {
-  std::chrono::seconds const within{within_s};
-  auto const found = self.run([&](session& on) { return collect_call_reports(on, within); });
-  nb::dict all;
-  all["calls"] = to_json(found.calls);
-  all["clients"] = found.clients;
-  all["applications"] = found.applications;
-  all["since"] = found.since;
-  all["until"] = found.until;
-  nb::list groups, writers;
-  for (auto const& from : propose_groups(found.calls)) {
-    nb::dict one;
-    one["tables"] = from.tables;
-    one["transactions"] = from.transactions;
-    groups.append(one);
-  }
-  for (auto const& from : self.run([&](session& on) { return list_foreign_writers(on, within); })) {
+nb::list foreign_writer_documents(catalog_session& self, std::int64_t within_s) {
+  nb::list writers;
+  for (auto const& from :
+       self.run([&](session& on) { return list_foreign_writers(on, std::chrono::seconds{within_s}); })) {
     nb::dict one;
     one["relation"] = from.relation;
     one["operation"] = from.operation;
@@ -167,8 +154,27 @@ nb::dict observed_document(catalog_session& self, std::int64_t within_s) {
     one["last_seen"] = from.last_seen;
     writers.append(one);
   }
+  return writers;
+}
+
+nb::dict observed_document(catalog_session& self, std::int64_t within_s) {
+  std::chrono::seconds const within{within_s};
+  auto const found = self.run([&](session& on) { return collect_call_reports(on, within); });
+  nb::dict all;
+  all["calls"] = to_json(found.calls);
+  all["clients"] = found.clients;
+  all["applications"] = found.applications;
+  all["since"] = found.since;
+  all["until"] = found.until;
+  nb::list groups;
+  for (auto const& from : propose_groups(found.calls)) {
+    nb::dict one;
+    one["tables"] = from.tables;
+    one["transactions"] = from.transactions;
+    groups.append(one);
+  }
   all["proposed_groups"] = groups;
-  all["foreign_writers"] = writers;
+  all["foreign_writers"] = foreign_writer_documents(self, within_s);
   return all;
 }
 
@@ -265,6 +271,9 @@ void bind_catalog(nb::module_& module) {
       .def("observed", &observed_document, nb::arg("within_s"),
            "The call reports of all clients added up, `calls` as JSON; proposed_groups; foreign_writers of "
            "the source.")
+      .def("foreign_writers", &foreign_writer_documents, nb::arg("within_s"),
+           "Who has written the source's tables without the library: relation, operation, application, role, "
+           "statements, last_seen.")
       .def("manifests", &manifest_documents, "The manifests as they were applied.")
       .def(
           "put_manifest",

@@ -95,6 +95,10 @@ result<planned_wave> read_plan(migration_set const& self, std::string const& rol
   if (now->find_group(group) == nullptr)
     return error{error_code::invalid_argument, "there is no group " + group,
                  "groups are listed by `shardway migrate status`"};
+  if (now->find_group(group)->stage == stage::observing)
+    return error{error_code::precondition_failed,
+                 "group " + group + " is at stage observing: it has no fences yet",
+                 "shardway migrate advance --group " + group + " --to dual_writing"};
   BOOST_OUTCOME_TRY(auto fences, migrate::wave::read_fences(opened.nodes, group));
   if (percent) {
     BOOST_OUTCOME_TRY(auto plan, plan_forward(*now, group, *percent, fences, "dry-run"));

@@ -72,6 +72,8 @@ nb::list preflight(migration_set const& self, std::string const& role, int trans
     one["subject"] = from.subject;
     one["what"] = from.what;
     one["fix"] = from.fix;
+    one["table"] = from.table;
+    one["reason"] = from.reason;
     all.append(one);
   }
   return all;
@@ -196,7 +198,8 @@ result<std::unique_ptr<session>> open_node(node_definition const& node, std::str
 
 void bind_migration(nb::class_<migration_set>& set) {
   set.def("preflight", &preflight, nb::arg("role"), nb::arg("transaction_age_max_s") = 60,
-          "What the doctor finds: id, level, node, subject, what, fix. Connects to every node, and only "
+          "What the doctor finds: id, level, node, subject, what, fix, table, reason. Connects to every "
+          "node, and only "
           "reads.")
       .def("plan", &plan_steps, "The steps of the migration, in order. Connects to nothing.")
       .def(
@@ -216,11 +219,16 @@ void bind_migration(nb::class_<migration_set>& set) {
           nb::arg("role"), "What `uninstall` would drop now: node, kind, name. Reads only.")
       .def(
           "uninstall",
-          [](migration_set const& self, std::string const& role) {
-            return on_installed(self, role, uninstall);
+          [](migration_set const& self, std::string const& role, bool even_with_clients) {
+            uninstall_options const options{.even_with_clients = even_with_clients};
+            return on_installed(self, role, [&](auto const& nodes, std::string const& migration) {
+              return uninstall(nodes, migration, options);
+            });
           },
-          nb::arg("role"),
-          "Drops everything the migration installed, also after a crash, and returns what it was.");
+          nb::arg("role"), nb::arg("even_with_clients") = false,
+          "Drops everything the migration installed, also after a crash, and returns what it was. Refused "
+          "while "
+          "clients are registered, unless told otherwise.");
 }
 
 }  // namespace shardway::python

@@ -31,13 +31,15 @@ CHANGES = {
     "migrate pause",
     "migrate resume",
     "migrate start",
+    "migrate unguard",
     "migrate verify",
+    "migrate withdraw",
     "reconcile",
     "uninstall",
     "wave rollback",
     "wave run",
 }
-DANGEROUS = {"migrate finalize", "uninstall", "wave rollback", "wave run"}
+DANGEROUS = {"migrate finalize", "migrate withdraw", "uninstall", "wave rollback", "wave run"}
 
 
 def options_of(one):
@@ -93,6 +95,7 @@ def test_page_has_the_command_and_its_options(name):
         "--timeout",
         "--approved-by",
         "--group",
+        "--show-server-detail",
     }
     for option in options_of(COMMANDS[name]):
         assert f"`{option}" in (PAGE if option in common else section.group(1)), (

@@ -44,6 +44,7 @@ enum class error_code : unsigned short {
   in_doubt,               ///< whether the transaction committed is not known; never retried
   stall_budget_spent,     ///< the fence did not open within the stall budget; nothing was written
   epoch_overflow,         ///< more than 1,023 epochs
+  migration_ended,        ///< schema shardway is not on the node: uninstalled, or never installed
 
   // The engine.
   not_leader,              ///< another controller holds a newer lease token

@@ -23,7 +23,9 @@ struct request {
   std::string arguments;  ///< a JSON object
   std::string requested_by;
   request_state state{};
-  std::string result;      ///< a JSON document once done, else empty
+  /// A JSON document: the answer once done; once failed the error's message, hint, node, sqlstate and
+  /// server_detail, which may hold values of rows. Empty until then.
+  std::string result;
   std::string error_code;  ///< name of an error_code once failed
   std::string error_message;
 };

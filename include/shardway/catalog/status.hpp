@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shardway/base/result.hpp"
@@ -43,6 +44,9 @@ struct manifest_document {
 /// Inserts or replaces a manifest as the session's role. True if the document is new or differs from the
 /// stored one.
 result<bool> put_manifest(session& catalog, std::string_view relation, std::string_view document);
+
+/// The same for many: name and document of each. Cost: one round trip.
+result<> put_manifests(session& catalog, std::vector<std::pair<std::string, std::string>> const&);
 
 /// All of them, by name. Errors: `corrupt_data` if a document does not match its checksum.
 result<std::vector<manifest_document>> list_manifests(session& catalog);

@@ -84,6 +84,16 @@ enum class trigger_policy : unsigned char {
   source_only,
 };
 
+/// A finding of the doctor that would stop the migration, and does not because somebody has said why. It is
+/// still shown, as `accepted`.
+struct accepted_finding {
+  std::string finding;  ///< its id, such as "unique_without_shard_key"
+  std::string
+      subject{};       ///< its subject; empty: every finding of that id, except one that could not be checked
+  std::string reason;  ///< why it may stand; not empty
+  friend bool operator==(accepted_finding const&, accepted_finding const&) = default;
+};
+
 /// One table: the content of one manifest file.
 struct table_manifest {
   /// "schema.name".
@@ -129,6 +139,9 @@ struct table_manifest {
 
   /// Columns with personal or payment data: the conninfo of every node must then ask for sslmode=verify-full.
   std::vector<std::string> classified_columns{};
+
+  /// Findings of the doctor about this table that do not stop its group.
+  std::vector<accepted_finding> accept{};
 
   friend bool operator==(table_manifest const&, table_manifest const&) = default;
 };
@@ -177,6 +190,9 @@ struct migration_manifest {
   std::string catalog{};
 
   std::vector<pinned_key> pins{};
+
+  /// Findings of the doctor about nodes and roles, or about every table, that do not stop the migration.
+  std::vector<accepted_finding> accept{};
 
   friend bool operator==(migration_manifest const&, migration_manifest const&) = default;
 };

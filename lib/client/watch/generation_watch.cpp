@@ -186,7 +186,14 @@ void generation_watch::heartbeat() {
                            .library_version = SHARDWAY_VERSION,
                            .generation = number()};
   auto const done = heartbeat_client(*source_, entry);
-  if (!done && options_.listener) options_.listener->on_trouble("registering the client", done.error());
+  if (!done) report_trouble("registering the client", done.error());
+}
+
+// That the schema is gone is said once, until a poll finds it again.
+void generation_watch::report_trouble(std::string_view what, error const& why) {
+  bool const has_ended = why.code() == error_code::migration_ended;
+  if (has_ended && std::exchange(has_said_ended_, true)) return;
+  if (options_.listener) options_.listener->on_trouble(has_ended ? "the migration has ended" : what, why);
 }
 
 // A catalog of an older schema has no table for reports. The listener learns of it, and the upload is
@@ -204,7 +211,7 @@ void generation_watch::upload_report() {
     return;
   }
   next_report_ = now() + report_pause;
-  if (options_.listener) options_.listener->on_trouble("uploading the call report", done.error());
+  report_trouble("uploading the call report", done.error());
 }
 
 // False: the client ends.
@@ -223,8 +230,8 @@ void generation_watch::work() {
   while (wait_for_news()) {
     auto const before = number();
     auto const polled = refresh(before, now() + query_time * 2);
-    if (!polled && options_.listener)
-      options_.listener->on_trouble("looking for a generation", polled.error());
+    if (polled) has_said_ended_ = false;
+    if (!polled) report_trouble("looking for a generation", polled.error());
     // A new generation is registered at once: the wave's gate waits for it.
     if (number() != before || now() >= next_heartbeat_) heartbeat();
     if (now() >= next_report_) upload_report();

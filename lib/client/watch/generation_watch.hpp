@@ -48,6 +48,7 @@ class generation_watch {
   void heartbeat();
   void upload_report();
   void work();
+  void report_trouble(std::string_view what, error const& why);
 
   client_options const& options_;
   node_pools& pools_;
@@ -72,6 +73,7 @@ class generation_watch {
   std::function<std::string()> make_report_;
   std::string reported_{to_json(call_report{})};  ///< a client without calls has nothing to upload
   steady_time next_report_{};
+  bool has_said_ended_{};  ///< that schema shardway is gone
   std::mutex stop_mutex_;
   std::condition_variable stop_changed_;
   bool stopping_{};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/protocol/names.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/migrate/preflight/preflight.hpp"
 
 namespace shardway {
@@ -10,10 +12,11 @@ inline namespace v0 {
 namespace migrate::control {
 namespace {
 
-// Of the preflight's checks those without which nothing works; the others may be put right while the group is
-// observed.
-constexpr std::string_view needed[]{"server_version", "wal_level", "replication_slots", "wal_senders",
-                                    "role_exists",    "installed", "replica_identity"};
+// Of the doctor's checks of nodes those without which nothing works, or that installing itself would hurt:
+// whoever publishes all tables would get those of schema shardway (F6). The others may be put right while the
+// group is observed.
+constexpr std::string_view needed[]{"server_version", "wal_level", "replication_slots",     "wal_senders",
+                                    "role_exists",    "installed", "all_tables_publication"};
 
 struct objections {
   std::string what{};
@@ -42,6 +45,24 @@ result<> check_places(node_connections const& nodes, objections& out) {
   return success();
 }
 
+result<> check_replica_identities(session& source, std::vector<table_manifest> const& tables,
+                                  objections& out) {
+  std::vector<std::string> names;
+  for (auto const& table : tables) names.push_back(names::quoted_table(table.table));
+  BOOST_OUTCOME_TRY(
+      auto const found,
+      source.query({"SELECT t.name FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = "
+                    "to_regclass(t.name) WHERE c.relreplident = 'n' ORDER BY 1",
+                    {text_array(names)}}));
+  for (std::size_t row = 0; row < found.size(); ++row) {
+    std::string const table(found.text(row, 0));
+    out.add(source.identity().name,
+            table + ": its replica identity is NOTHING: updates and deletes would not be decoded",
+            "ALTER TABLE " + table + " REPLICA IDENTITY DEFAULT");
+  }
+  return success();
+}
+
 }  // namespace
 
 result<> check_admission(controller_options const& options, node_connections const& nodes,
@@ -52,11 +73,12 @@ result<> check_admission(controller_options const& options, node_connections con
   how.connect = [&](node_definition const& node) {
     return connect(options_for(node, options.migration.engine_role, options));
   };
-  BOOST_OUTCOME_TRY(auto const list, run_preflight(options.migration, tables, how));
+  BOOST_OUTCOME_TRY(auto const list, run_preflight(options.migration, {}, how));
   for (auto const& one : list)
     if (one.level == finding_level::fail &&
         std::find(std::begin(needed), std::end(needed), one.id) != std::end(needed))
       found.add(one.node, one.subject + ": " + one.what, one.fix);
+  BOOST_OUTCOME_TRYV(check_replica_identities(*nodes.sessions().source, tables, found));
   if (found.what.empty()) return success();
   return error{error_code::precondition_failed, "the migration can't begin: " + found.what, found.fixes};
 }

@@ -51,7 +51,9 @@ struct controller::impl {
   lookup_service lookups{context, waves};
   manifest_service manifests{context};
   finalizer finalization{context};
-  request_server requests{{context, stages, waves, verification, lookups, manifests, finalization}};
+  withdrawal withdrawals{context, host, stages};
+  request_server requests{
+      {context, stages, waves, verification, lookups, manifests, finalization, withdrawals}};
   housekeeper house{context};
   status_writer status{context};
 };

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "lib/migrate/controller/doctor.hpp"
 #include "lib/migrate/lookup/job.hpp"
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/names.hpp"
@@ -294,6 +295,22 @@ result<> lookups_gate(gate_inputs const& inputs, gates& found) {
   return success();
 }
 
+// AS25: one gate for each failing finding that no manifest accepts. A check that could not be made fails.
+result<> doctor_gates(gate_inputs const& inputs, gates& found) {
+  std::size_t accepted = 0;
+  bool is_red = false;
+  for (auto const& one : inputs.findings) {
+    if (one.level == finding_level::accepted) ++accepted;
+    if (one.level != finding_level::fail) continue;
+    is_red = true;
+    found.push_back(verdict_of("doctor", false, describe(one), one.fix));
+  }
+  if (is_red) return success();
+  found.push_back(verdict_of("doctor", true,
+                             absl::StrCat("no finding fails, ", accepted, " accepted by the manifests"), ""));
+  return success();
+}
+
 enum class needed_for : unsigned char {
   both_ways,  ///< a rollback needs a healthy mirror, and no new proof (X11)
   forward_only,
@@ -322,6 +339,7 @@ constexpr gate_check checks[] = {
     {replicas_gates, needed_for::forward_only},
     {sequences_gate, needed_for::forward_only},
     {lookups_gate, needed_for::forward_only},
+    {doctor_gates, needed_for::forward_only},
 };
 
 }  // namespace

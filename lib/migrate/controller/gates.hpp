@@ -7,6 +7,7 @@
 #include "lib/migrate/nodes/json.hpp"
 #include "shardway/migrate/controller/controller.hpp"
 #include "shardway/migrate/controller/engine.hpp"
+#include "shardway/migrate/preflight/preflight.hpp"
 #include "shardway/migrate/wave/wave.hpp"
 
 namespace shardway {
@@ -21,6 +22,7 @@ struct gate_inputs {
   controller_options const& options;
   engine const& streams;
   std::int64_t token{};
+  std::vector<finding> const& findings;  ///< of the doctor, for a wave forward
 };
 
 /// Every gate of a wave in this direction, green or red, in the order of the table in `gates.cpp`. A gate

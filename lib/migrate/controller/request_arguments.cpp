@@ -87,6 +87,13 @@ result<double> request_arguments::number(std::string_view member) const {
                absl::StrCat("the argument \"", std::string(member), "\" of the request is not a number"));
 }
 
+result<bool> request_arguments::flag(std::string_view member) const {
+  auto const* value = find(member);
+  if (!value) return false;
+  if (!value->is_boolean()) return wrong_type(member, "boolean", *value);
+  return value->get<bool>();
+}
+
 result<std::vector<std::string>> request_arguments::documents(std::string_view member) const {
   auto const* value = find(member);
   if (!value) return missing(member);
@@ -145,6 +152,13 @@ result<group_arguments> parse_guard(request_arguments const& arguments) {
     return error(error_code::invalid_argument,
                  "mode must be refusing: recording begins with the stage copying");
   return group_arguments{std::move(group)};
+}
+
+result<withdraw_arguments> parse_withdraw(request_arguments const& arguments) {
+  BOOST_OUTCOME_TRYV(check_members(arguments, {"group", "keep_shard_tables"}));
+  BOOST_OUTCOME_TRY(auto group, arguments.text("group"));
+  BOOST_OUTCOME_TRY(bool const keeps, arguments.flag("keep_shard_tables"));
+  return withdraw_arguments{std::move(group), keeps};
 }
 
 result<wave_arguments> parse_wave(request_arguments const& arguments) {

@@ -30,6 +30,8 @@ class request_arguments {
   /// A number, or a string that holds a number and nothing else; the locale does not matter.
   /// Errors: `invalid_argument` (missing, or no number).
   result<double> number(std::string_view member) const;
+  /// A boolean; false if the member is missing. Errors: `invalid_argument` (of another type).
+  result<bool> flag(std::string_view member) const;
   /// Documents, each a string, or a JSON value in its text form. Errors: `invalid_argument` (missing, or no
   /// array).
   result<std::vector<std::string>> documents(std::string_view member) const;
@@ -75,6 +77,11 @@ struct finalize_arguments {
   std::string approved_by;  ///< empty: nobody
 };
 
+struct withdraw_arguments {
+  std::string group;
+  bool keeps_shard_tables{};  ///< the tables stay on the shards, with the rows that were copied
+};
+
 struct lookup_arguments {
   std::string table;
   std::string name;
@@ -92,6 +99,7 @@ result<group_arguments> parse_group(request_arguments const&);
 result<advance_arguments> parse_advance(request_arguments const&);
 /// The only mode is `refusing`.
 result<group_arguments> parse_guard(request_arguments const&);
+result<withdraw_arguments> parse_withdraw(request_arguments const&);
 result<wave_arguments> parse_wave(request_arguments const&);
 result<rollback_arguments> parse_rollback(request_arguments const&);
 result<finalize_arguments> parse_finalize(request_arguments const&);

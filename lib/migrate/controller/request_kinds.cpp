@@ -4,6 +4,7 @@
 
 #include <absl/strings/str_join.h>
 
+#include "lib/migrate/controller/group_rules.hpp"
 #include "lib/migrate/onboard/guard.hpp"
 
 namespace shardway {
@@ -21,10 +22,29 @@ result<request_answer> advance(services const& all, request const& asked, advanc
 
 result<std::string> guard(services const& all, request const&, group_arguments const& asked) {
   auto const& context = all.context;
-  BOOST_OUTCOME_TRYV(context.group(asked.group));
+  BOOST_OUTCOME_TRY(auto const group, context.group(asked.group));
+  BOOST_OUTCOME_TRYV(check_may_guard(group, context.tables_of(asked.group)));
   BOOST_OUTCOME_TRYV(onboard::refuse_foreign_writers(context.nodes.all_nodes(),
                                                      context.tables_of(asked.group), context.onboarding()));
   return std::string(R"({"mode": "refusing"})");
+}
+
+result<std::string> unguard(services const& all, request const&, group_arguments const& asked) {
+  auto const& context = all.context;
+  BOOST_OUTCOME_TRY(auto const group, context.group(asked.group));
+  BOOST_OUTCOME_TRYV(check_may_unguard(group));
+  auto const tables = context.tables_of(asked.group);
+  auto const source = context.nodes.source_node();
+  BOOST_OUTCOME_TRYV(
+      onboard::allow_foreign_writers(source, context.nodes.shard_nodes(), tables, context.onboarding()));
+  if (group.stage == stage::observing) {  // nothing records there
+    BOOST_OUTCOME_TRYV(onboard::drop_write_guard(source, tables, context.onboarding()));
+  }
+  return std::string(R"({"mode": "recording"})");
+}
+
+result<std::string> withdraw(services const& all, request const&, withdraw_arguments const& asked) {
+  return all.withdrawals.withdraw(asked);
 }
 
 result<std::string> pause(services const& all, request const&, no_arguments const&) {
@@ -89,6 +109,8 @@ std::vector<request_kind> const& request_kinds() {
   static std::vector<request_kind> const kinds{
       kind("advance", repeat::may, parse_advance, advance),
       kind("guard", repeat::may, parse_guard, guard),
+      kind("unguard", repeat::may, parse_group, unguard),
+      kind("withdraw", repeat::may, parse_withdraw, withdraw),
       kind("verify", repeat::may, parse_group, verify),
       kind("gates", repeat::may, parse_group, gates),
       kind("wave", repeat::may_not, parse_wave, wave),

@@ -14,6 +14,7 @@
 #include "lib/migrate/controller/stage_driver.hpp"
 #include "lib/migrate/controller/verification_service.hpp"
 #include "lib/migrate/controller/wave_service.hpp"
+#include "lib/migrate/controller/withdrawal.hpp"
 #include "shardway/catalog/request.hpp"
 
 namespace shardway {
@@ -29,6 +30,7 @@ struct request_services {
   lookup_service& lookups;
   manifest_service& manifests;
   finalizer& finalization;
+  withdrawal& withdrawals;
 };
 
 /// The request's result as a JSON document; nothing: a service finishes the request later.

@@ -1,6 +1,8 @@
 #include "lib/migrate/controller/stage_driver.hpp"
 
 #include "lib/catalog/rehearsal_record.hpp"
+#include "lib/migrate/controller/doctor.hpp"
+#include "lib/migrate/controller/group_rules.hpp"
 #include "lib/migrate/lookup/tables.hpp"
 #include "lib/migrate/nodes/json.hpp"
 #include "lib/migrate/onboard/capture.hpp"
@@ -17,18 +19,26 @@ inline namespace v0 {
 namespace migrate::control {
 
 result<> stage_driver::set_goal(std::int64_t request_id, group_state const& group, stage wanted) {
-  auto const older = goals_.find(group.name);
-  if (older != goals_.end()) {
-    BOOST_OUTCOME_TRYV(fail_request(
-        context_.nodes.source(), context_.token(), older->second.request,
-        error(error_code::cancelled, "a newer request for group " + group.name + " has taken its place")));
+  if (group.stage > stage::observing && group.stage < wanted) {  // at observing the first step asks at once
+    BOOST_OUTCOME_TRYV(require_healthy(context_, group.name));
   }
+  BOOST_OUTCOME_TRYV(
+      cancel_goal(group.name, "a newer request for group " + group.name + " has taken its place"));
   goals_[group.name] = {.request = request_id, .wanted = wanted};
   // Asking again is how a copy that failed continues.
   auto* streams = context_.streams.get();
   if (!streams || group.stage != stage::copying) return success();
   auto const copy = streams->copy_state(group.name);
   if (copy.failure && !copy.is_running) return streams->start_copy(group.name);
+  return success();
+}
+
+result<> stage_driver::cancel_goal(std::string const& group, std::string_view why) {
+  auto const goal = goals_.find(group);
+  if (goal == goals_.end()) return success();
+  BOOST_OUTCOME_TRYV(fail_request(context_.nodes.source(), context_.token(), goal->second.request,
+                                  error(error_code::cancelled, std::string(why))));
+  goals_.erase(goal);
   return success();
 }
 
@@ -87,10 +97,13 @@ result<> stage_driver::start_copying(std::string const& name) {
   auto const source = context_.nodes.source_node();
   auto const shards = context_.nodes.shard_nodes();
   auto const onboard = context_.onboarding();
+  BOOST_OUTCOME_TRY(auto const group, context_.group(name));
+  BOOST_OUTCOME_TRYV(require_healthy(context_, name));
   if (auto const age_max = context_.options.rehearsal_age_max; age_max.count() > 0) {
     BOOST_OUTCOME_TRYV(require_rehearsal(context_.nodes.source(), name, tables_digest(tables), age_max));
   }
-  BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard,
+                                             first_epoch_of(group)));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, migration, tables, onboard));
   }
@@ -116,6 +129,7 @@ result<> stage_driver::finish_copying(std::string const& name) {
   if (copy.failure) return *copy.failure;
   if (!copy.is_complete && !copy.is_running) return streams.start_copy(name);
   if (!copy.is_complete) return success();
+  BOOST_OUTCOME_TRYV(require_healthy(context_, name));
   for (auto const& shard : context_.nodes.shard_nodes()) {
     BOOST_OUTCOME_TRYV(onboard::finish_schema(context_.nodes.source_node(), shard, context_.tables_of(name),
                                               context_.onboarding()));
@@ -144,6 +158,7 @@ result<> stage_driver::start_dual_writing(std::string const& name) {
       return error(error_code::precondition_failed,
                    "group " + name +
                        " holds a reference table: it stays at replicating, under the source's authority");
+  BOOST_OUTCOME_TRYV(require_healthy(context_, name));
   BOOST_OUTCOME_TRYV(prepare_dual_writing(name, tables));
   return context_.set_stage(name, stage::dual_writing);
 }

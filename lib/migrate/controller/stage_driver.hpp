@@ -18,8 +18,13 @@ class stage_driver {
   stage_driver(controller_context& context, engine_host& host) : context_(context), host_(host) {}
 
   /// The group's goal from now on; a request with an older goal fails with `cancelled`. If the group's copy
-  /// has failed, it starts again. Errors: `not_leader`; those of `engine::start_copy` and connections.
+  /// has failed, it starts again. Errors: `precondition_failed` (the doctor is red), `not_leader`; those of
+  /// `engine::start_copy` and connections.
   result<> set_goal(std::int64_t request_id, group_state const& group, stage wanted);
+
+  /// The group has no goal any more; its request fails with `cancelled`. Errors: `not_leader`; those of
+  /// connections.
+  result<> cancel_goal(std::string const& group, std::string_view why);
 
   /// One step for each group with a goal. Finishes the requests of groups that have reached theirs and fails
   /// those of groups whose step failed. Errors: `not_leader`; those of connections.

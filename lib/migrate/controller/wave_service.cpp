@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "lib/migrate/controller/doctor.hpp"
 #include "lib/migrate/controller/gates.hpp"
 #include "lib/migrate/nodes/json.hpp"
 #include "lib/migrate/wave/plan.hpp"
@@ -31,8 +32,15 @@ result<std::optional<shard_id>> find_shard(migration_manifest const& migration,
 }
 
 gate_inputs inputs_for(controller_context const& context, node_sessions const& sessions,
-                       std::string const& group) {
-  return {sessions, *context.current, group, context.options, *context.streams, context.token()};
+                       std::string const& group, std::vector<finding> const& findings) {
+  return {sessions, *context.current, group, context.options, *context.streams, context.token(), findings};
+}
+
+// A rollback asks no doctor: it needs the mirror and nothing else.
+result<std::vector<finding>> findings_for(controller_context const& context, std::string const& group,
+                                          wave_direction direction) {
+  if (direction == wave_direction::back) return std::vector<finding>();
+  return examine_group(context, group);
 }
 
 }  // namespace
@@ -41,8 +49,9 @@ result<std::string> wave_service::gates(group_arguments const& asked) const {
   BOOST_OUTCOME_TRYV(context_.group(asked.group));
   if (!context_.streams) return no_stream_error(asked.group);
   auto const sessions = context_.nodes.sessions();
-  BOOST_OUTCOME_TRY(auto const found,
-                    wave_gates(inputs_for(context_, sessions, asked.group), wave_direction::forward));
+  BOOST_OUTCOME_TRY(auto const findings, examine_group(context_, asked.group));
+  BOOST_OUTCOME_TRY(auto const found, wave_gates(inputs_for(context_, sessions, asked.group, findings),
+                                                 wave_direction::forward));
   nodes::json const document{{"green", require_green(found).has_value()}, {"gates", to_json(found)}};
   return nodes::to_text(document);
 }
@@ -78,8 +87,10 @@ result<> wave_service::prepare(std::string const& group, std::string const& appr
 result<> wave_service::pass_gates(std::string const& group, wave_direction direction) const {
   auto const deadline = steady_now() + context_.options.gate_patience;
   auto const sessions = context_.nodes.sessions();
+  BOOST_OUTCOME_TRY(auto const findings, findings_for(context_, group, direction));
   for (;;) {
-    BOOST_OUTCOME_TRY(auto const found, wave_gates(inputs_for(context_, sessions, group), direction));
+    BOOST_OUTCOME_TRY(auto const found,
+                      wave_gates(inputs_for(context_, sessions, group, findings), direction));
     auto const passed = require_green(found);
     bool const may_pass_soon = std::all_of(found.begin(), found.end(),
                                            [](gate const& one) { return one.green || may_turn_green(one); });

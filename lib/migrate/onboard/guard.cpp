@@ -56,6 +56,21 @@ result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes,
   return success();
 }
 
+result<> allow_foreign_writers(onboard_node const& source, std::vector<onboard_node> const& shards,
+                               std::vector<table_state> const& tables, onboard_options const& options) {
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(drop_write_guard(shard, tables, options));
+  }
+  for (auto const& table : tables) {
+    BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*source.node, table.manifest.table));
+    BOOST_OUTCOME_TRYV(
+        run_ddl(*source.node,
+                write_guard_sql(write_guard::recording, table.manifest.table, table.manifest.group, leaves),
+                names::quoted_table(table.manifest.table), options));
+  }
+  return success();
+}
+
 result<> drop_write_guard(onboard_node const& node, std::vector<table_state> const& tables,
                           onboard_options const& options) {
   for (auto const& table : tables) {

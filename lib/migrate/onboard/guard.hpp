@@ -17,6 +17,10 @@ result<> raise_guard(session& node, table_state const&, write_guard wanted, onbo
 /// then stay done.
 result<> refuse_foreign_writers(std::vector<onboard_node> const& nodes, std::vector<table_state> const&,
                                 onboard_options const&);
+/// Takes that back: on the source the guard only records again, as from `copying` on, and on shards there is
+/// none. Preconditions: the source has authority for every slot. Errors: as above.
+result<> allow_foreign_writers(onboard_node const& source, std::vector<onboard_node> const& shards,
+                               std::vector<table_state> const&, onboard_options const&);
 /// Removes the write guard. When finalizing, keep it on the source.
 result<> drop_write_guard(onboard_node const& node, std::vector<table_state> const&, onboard_options const&);
 

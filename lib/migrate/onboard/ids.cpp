@@ -9,6 +9,7 @@
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/id_block.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/schema.hpp"
 #include "shardway/route/slot_in_id.hpp"
 
 namespace shardway {
@@ -74,11 +75,21 @@ std::string restart_sql(id_sequence const& sequence, std::uint32_t stride, std::
          " RESTART WITH " + std::to_string(value) + ";\n";
 }
 
+// In the transaction that changes the increment, so that the way back knows it. What was recorded first
+// stays.
+std::string remember_increment_sql(id_sequence const& sequence, std::string const& relation) {
+  return sequence_increment_sql() +
+         "INSERT INTO shardway.sequence_increment (sequence, relation, increment) SELECT " +
+         names::literal(sequence.sequence) + ", " + names::literal(relation) +
+         ", seqincrement FROM pg_catalog.pg_sequence WHERE seqrelid = " + names::literal(sequence.sequence) +
+         "::regclass ON CONFLICT DO NOTHING;\n";
+}
+
 // ALTER SEQUENCE waits for transactions that took ids, and its lock keeps new ones out. So the value that is
 // read after it is the last id given. The column's maximum is read earlier, outside the lock: ids that the
 // sequence has given since then are below its value.
-result<> interleave_source(session& node, id_sequence const& sequence, std::uint32_t stride,
-                           onboard_options const& options) {
+result<> interleave_source(session& node, std::string const& relation, id_sequence const& sequence,
+                           std::uint32_t stride, onboard_options const& options) {
   if (sequence.increment == stride && sequence.last % stride == 0) return success();
   if (sequence.increment < 1) return id_error(node, sequence, "counts down; interleaved ids count up");
   if (sequence.sequence.find("$shardway$") != sequence.sequence.npos)
@@ -89,7 +100,8 @@ result<> interleave_source(session& node, id_sequence const& sequence, std::uint
     return id_error(node, sequence,
                     "has no room above its highest id for a margin of " + std::to_string(options.id_margin));
   auto const step = std::to_string(stride);
-  auto const sql = "ALTER SEQUENCE " + sequence.sequence + " INCREMENT BY " + step +
+  auto const sql = remember_increment_sql(sequence, relation) + "ALTER SEQUENCE " + sequence.sequence +
+                   " INCREMENT BY " + step +
                    ";\nDO $shardway$ BEGIN EXECUTE pg_catalog.format('ALTER"
                    " SEQUENCE %s RESTART WITH %s', " +
                    names::literal(sequence.sequence) + ", ((greatest((SELECT last_value FROM " +
@@ -126,7 +138,7 @@ result<> prepare_table(onboard_node const& source, std::vector<onboard_node> con
                  "table " + table.manifest.table + " has no sequence to interleave",
                  "use external ids in the manifest"};
   for (auto const& one : before) {
-    BOOST_OUTCOME_TRYV(interleave_source(*source.node, one, stride, options));
+    BOOST_OUTCOME_TRYV(interleave_source(*source.node, table.manifest.table, one, stride, options));
   }
   BOOST_OUTCOME_TRY(auto const after, read_sequences(*source.node, table));
   for (std::size_t i = 0; i < shards.size(); ++i) {

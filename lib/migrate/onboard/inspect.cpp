@@ -4,6 +4,8 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/store/first_error.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/route/shard_key.hpp"
 
 namespace shardway {
@@ -11,8 +13,15 @@ inline namespace v0 {
 namespace migrate::onboard {
 namespace {
 
+// Each query answers for all tables of $1, quoted and qualified; column 0 is the number of the table.
+constexpr std::string_view wanted_cte =
+    "WITH wanted AS (SELECT w.n, c.oid, c.relkind FROM unnest($1::text[]) WITH ORDINALITY AS w (name, n) "
+    "JOIN pg_class "
+    "c ON c.oid = to_regclass(w.name) WHERE c.relkind IN ('r', 'p'))";
+constexpr std::string_view kinds_sql = " SELECT n, relkind FROM wanted ORDER BY n";
 constexpr std::string_view columns_sql =
-    "SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN (SELECT "
+    " SELECT w.n, attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN "
+    "(SELECT "
     "typtype FROM pg_type t WHERE t.oid ="
     " atttypid) IN ('d', 'e') THEN (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype, "
     "t.typtypmod, atttypmod AS modifier FROM pg_type"
@@ -20,13 +29,20 @@ constexpr std::string_view columns_sql =
     "FROM under u JOIN pg_type t ON t.oid ="
     " u.typbasetype WHERE u.typtype = 'd') SELECT CASE WHEN oid = atttypid THEN 'text' ELSE format_type(oid, "
     "modifier) END FROM under WHERE typtype <> 'd')"
-    " ELSE '' END FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND "
-    "attname <> $2 ORDER BY attnum";
+    " ELSE '' END FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped AND "
+    "a.attname <> $2 ORDER BY w.n, a.attnum";
 constexpr std::string_view key_sql =
-    "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, "
-    "place)"
+    " SELECT w.n, a.attname FROM wanted w JOIN pg_index i ON i.indrelid = w.oid AND i.indisprimary CROSS "
+    "JOIN LATERAL "
+    "unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-    " WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place";
+    " WHERE k.place <= i.indnkeyatts ORDER BY w.n, k.place";
+constexpr std::string_view nondeterministic_sql =
+    " SELECT w.n, a.attname FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped JOIN pg_collation c ON c.oid = a.attcollation AND NOT c.collisdeterministic ORDER BY "
+    "w.n, "
+    "a.attnum";
 
 error table_error(session& node, table_manifest const& manifest, error_code code, std::string what,
                   std::string hint) {
@@ -139,29 +155,87 @@ std::vector<std::string> differences(table_state const& source, table_state cons
 
 }  // namespace
 
-result<table_state> inspect_table(session& node, table_manifest const& manifest) {
-  auto const qualified = names::quoted_table(manifest.table);
+namespace {
+
+std::string quoted_names(std::vector<table_manifest> const& manifests) {
+  std::vector<std::string> names;
+  for (auto const& manifest : manifests) names.push_back(names::quoted_table(manifest.table));
+  return text_array(names);
+}
+
+struct inspected_table {
+  table_state state;
+  std::vector<std::string> primary_key{};
+  std::vector<std::string> nondeterministic{};  ///< columns under a collation that is not deterministic
+  bool is_there{};
+};
+
+/// Column 0 of an answer is the number of a table, from 1.
+result<inspected_table*> table_of(std::vector<inspected_table>& tables, rows const& answer, std::size_t row) {
+  BOOST_OUTCOME_TRY(auto const number, answer.integer(row, 0));
+  return &tables[static_cast<std::size_t>(number) - 1];
+}
+
+result<std::vector<inspected_table>> ask_about(session& node, std::vector<table_manifest> const& manifests) {
+  auto const names = quoted_names(manifests);
+  std::string const wanted(wanted_cte);
   statement const questions[]{
-      {"SELECT relkind FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p')", {qualified}},
-      {std::string(columns_sql), {qualified, std::string(names::version_column)}},
-      {std::string(key_sql), {qualified}},
-      {std::string(nondeterministic_keys_sql()), {qualified}}};
+      {wanted + std::string(kinds_sql), {names}},
+      {wanted + std::string(columns_sql), {names, std::string(names::version_column)}},
+      {wanted + std::string(key_sql), {names}},
+      {wanted + std::string(nondeterministic_sql), {names}}};
   BOOST_OUTCOME_TRY(auto answers, node.flush(questions));
-  for (auto const& answer : answers)
-    if (!answer) return answer.error().while_doing("inspecting " + manifest.table);
-  auto const& kind = answers[0].value();
-  if (kind.empty())
-    return table_error(node, manifest, error_code::unknown_table, "there is no such table",
-                       "correct the name in the manifest");
-  table_state out{.manifest = manifest, .columns = {}, .partitioned = kind.text(0, 0) == "p"};
+  BOOST_OUTCOME_TRYV(first_error(answers));
+  std::vector<inspected_table> tables;
+  for (auto const& manifest : manifests) tables.push_back({.state = {.manifest = manifest, .columns = {}}});
+  auto const& kinds = answers[0].value();
+  for (std::size_t row = 0; row < kinds.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(tables, kinds, row));
+    table->is_there = true;
+    table->state.partitioned = kinds.text(row, 1) == "p";
+  }
   auto const& columns = answers[1].value();
-  for (std::size_t row = 0; row < columns.size(); ++row)
-    out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)),
-                           columns.boolean(row, 2), columns.boolean(row, 3),
-                           std::string(columns.text(row, 4))});
-  BOOST_OUTCOME_TRYV(
-      check_keys(node, out, column_of(answers[2].value(), 0), column_of(answers[3].value(), 0)));
-  return out;
+  for (std::size_t row = 0; row < columns.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(tables, columns, row));
+    table->state.columns.push_back({std::string(columns.text(row, 1)), std::string(columns.text(row, 2)),
+                                    columns.boolean(row, 3), columns.boolean(row, 4),
+                                    std::string(columns.text(row, 5))});
+  }
+  auto const& keys = answers[2].value();
+  for (std::size_t row = 0; row < keys.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(tables, keys, row));
+    table->primary_key.emplace_back(keys.text(row, 1));
+  }
+  auto const& collations = answers[3].value();
+  for (std::size_t row = 0; row < collations.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(tables, collations, row));
+    table->nondeterministic.emplace_back(collations.text(row, 1));
+  }
+  return tables;
+}
+
+}  // namespace
+
+result<std::vector<table_state>> inspect_tables(session& node, std::vector<table_manifest> const& manifests) {
+  if (manifests.empty()) return std::vector<table_state>();
+  auto asked = ask_about(node, manifests);
+  if (!asked)
+    return asked.error().while_doing("inspecting " + manifests.front().table +
+                                     (manifests.size() == 1 ? "" : " and others"));
+  std::vector<table_state> states;
+  for (auto& table : asked.value()) {
+    if (!table.is_there)
+      return table_error(node, table.state.manifest, error_code::unknown_table, "there is no such table",
+                         "correct the name in the manifest");
+    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key, table.nondeterministic));
+    states.push_back(std::move(table.state));
+  }
+  return states;
+}
+
+result<table_state> inspect_table(session& node, table_manifest const& manifest) {
+  BOOST_OUTCOME_TRY(auto states, inspect_tables(node, {manifest}));
+  return std::move(states.front());
 }
 
 result<std::vector<std::string>> table_leaves(session& node, std::string_view relation) {

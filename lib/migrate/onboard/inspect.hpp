@@ -15,6 +15,10 @@ namespace migrate::onboard {
 /// manifest, with both). Cost: two round trips.
 result<table_state> inspect_table(session& node, table_manifest const&);
 
+/// The same for many tables, in their order. Errors: as above, of the first table that has one. Cost: one
+/// round trip for all.
+result<std::vector<table_state>> inspect_tables(session& node, std::vector<table_manifest> const&);
+
 /// Leaf partitions as "schema.name", sorted; empty for a plain table.
 result<std::vector<std::string>> table_leaves(session& node, std::string_view relation);
 

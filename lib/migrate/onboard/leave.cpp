@@ -33,7 +33,7 @@ result<> leave_publication(onboard_node const& source, migration_manifest const&
         auto const member,
         source.node->query(
             {.sql = "SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid "
-                    "WHERE p.pubname = $1::text AND r.prrelid = $2::regclass",
+                    "WHERE p.pubname = $1::text AND r.prrelid = to_regclass($2)",
              .parameters = {publication, relation}}));
     if (member.empty()) continue;
     BOOST_OUTCOME_TRYV(run_ddl(*source.node,

@@ -82,10 +82,10 @@ result<> guard_values(session& source, session& shard, table_state const& table,
 
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
                         std::vector<std::string> const& groups, std::string const& application_role,
-                        onboard_options const& options) {
+                        onboard_options const& options, epoch first) {
   auto const prepare = [&](onboard_node const& place, node_role role) -> result<> {
     for (auto const& group : groups) {
-      BOOST_OUTCOME_TRYV(run_ddl(*place.node, group_sql(role, group, epoch{1}, application_role),
+      BOOST_OUTCOME_TRYV(run_ddl(*place.node, group_sql(role, group, first, application_role),
                                  names::fence(group), options));
     }
     return success();

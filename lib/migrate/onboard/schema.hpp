@@ -10,11 +10,11 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// Fence and lock relation of each group: open at epoch 1 on the source, closed at epoch 1 on shards.
-/// Existing rows stay as they are.
+/// Fence and lock relation of each group: open on the source and closed on shards, at epoch `first`. That is
+/// 1, or later for a group that was withdrawn after waves: epochs only grow. Existing rows stay as they are.
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
                         std::vector<std::string> const& groups, std::string const& application_role,
-                        onboard_options const&);
+                        onboard_options const&, epoch first = epoch{1});
 
 /// What was left out on the shard, and why.
 struct schema_report {

@@ -21,10 +21,11 @@ struct context {
   session* node{};
   std::string name{};  ///< of the node
   node_role role{};
+  std::string table{};  ///< that is being checked; empty while the node itself is
 
   void add(std::string_view id, finding_level level, std::string subject, std::string what,
            std::string fix = {}) const {
-    out.push_back({std::string(id), level, name, std::move(subject), std::move(what), std::move(fix)});
+    out.push_back({std::string(id), level, name, std::move(subject), std::move(what), std::move(fix), table});
   }
   void pass(std::string_view id, std::string subject, std::string what) const {
     add(id, finding_level::pass, std::move(subject), std::move(what));

@@ -28,6 +28,8 @@ std::vector<group_tables> groups_of(std::vector<table_manifest> const& tables) {
   return out;
 }
 
+std::string withdraw(group_tables const& group) { return "shardway migrate withdraw --group " + group.name; }
+
 class step_list {
  public:
   void add(std::string id, std::string group, std::string actor, std::string what, std::string changes,
@@ -47,43 +49,43 @@ void add_beginning(step_list& list, migration_manifest const& migration) {
            "roles and grants only", "drop the roles");
   list.add("preflight", "", "operator", "Run the doctor until nothing fails", "nothing", "nothing to undo");
   list.add("install", "", "operator", "Install schema shardway on every node",
-           "schema shardway; no lock on any table of yours", "uninstall");
+           "schema shardway; no lock on any table of yours", "shardway uninstall");
 }
 
 void add_copying(step_list& list, group_tables const& group) {
   list.add("schema", group.name, "controller", "Bring the definitions of " + group.tables + " to the shards",
-           "new tables on shards; nothing on the source", "drop the tables on the shards");
+           "new tables on shards; nothing on the source", withdraw(group));
   list.add("join", group.name, "controller", "Let the tables join the stream",
            "source: publication, recording triggers (SHARE ROW EXCLUSIVE for an instant, given up after the "
            "lock timeout and tried again),"
            " one replication slot",
-           "back to observing; the replication slot goes with uninstall");
+           withdraw(group) + "; with the last group the replication slot goes too");
   list.add("copy", group.name, "controller", "Copy the rows in chunks and catch up",
-           "reads on the source; rows on the shards", "back to observing");
+           "reads on the source; rows on the shards", withdraw(group));
   list.add("finish", group.name, "controller",
            "Build secondary indexes, foreign keys and triggers on the shards",
-           "shards only; CONCURRENTLY and NOT VALID", "nothing to undo");
+           "shards only; CONCURRENTLY and NOT VALID", withdraw(group));
 }
 
 void add_moving(step_list& list, group_tables const& group) {
   list.add("ids", group.name, "controller", "Interleave the sequences",
            "source: ALTER SEQUENCE; nextval waits for one short transaction",
-           "the new increments do no harm");
+           withdraw(group) + " gives the old increments back");
   list.add("dual_write", group.name, "controller", "The library also writes to the shards",
-           "source: one row a write in shardway.outbox", "back to observing");
+           "source: one row a write in shardway.outbox", withdraw(group));
   list.add("verify", group.name, "controller", "Prove source and shards equal, table by table",
            "certificates in the catalog", "nothing to undo");
   list.add("guard", group.name, "operator", "Refuse writers that bypass the library",
            "every node: the recording triggers now refuse (SHARE"
            " ROW EXCLUSIVE for an instant)",
-           "drop the write guard");
+           "shardway migrate unguard --group " + group.name + ", while the source has authority");
   list.add("reverse", group.name, "controller", "Prepare the mirrors",
-           "shards: publication and a replication slot each", "drop the reverse replication slots");
+           "shards: publication and a replication slot each", withdraw(group));
   for (auto const* share : {"0.1 %", "1 %", "10 %", "100 %"})
-    list.add("wave", group.name, "operator", std::string("Move authority for ") + share + " of the slots",
-             "writers of the range wait for the stall budget at most; reads never wait",
-             "wave back, without loss while the mirror is in"
-             " step");
+    list.add(
+        "wave", group.name, "operator", std::string("Move authority for ") + share + " of the slots",
+        "writers of the range wait for the stall budget at most; reads never wait",
+        "shardway wave rollback --group " + group.name + " --all, without loss while the mirror is in step");
 }
 
 void add_group(step_list& list, group_tables const& group) {

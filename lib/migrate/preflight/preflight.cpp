@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/migrate/preflight/accepted.hpp"
 #include "lib/migrate/preflight/checks.hpp"
 #include "lib/migrate/preflight/text_checks.hpp"
 
@@ -47,6 +48,8 @@ std::string_view name(finding_level level) noexcept {
       return "pass";
     case finding_level::warn:
       return "warn";
+    case finding_level::accepted:
+      return "accepted";
     case finding_level::fail:
       return "fail";
   }
@@ -75,10 +78,13 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
     if (link && source_link) check_shard_against(shard, *source_link);
     if (link) newest_shard = std::max(newest_shard, shard.server_version());
   }
-  if (!source_link) return out;
-  check_text(source, newest_shard);
-  for (auto const& table : tables)
+  if (source_link) check_text(source, newest_shard);
+  for (auto const& table : tables) {
+    if (!source_link) break;
+    source.table = table.table;
     if (check_table(source, table)) check_links(source, table);
+  }
+  accept_findings(out, migration, tables);
   return out;
 }
 

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS shardway.outbox (
 PARTITION BY RANGE (written_at);
 -- Catches what no hour's partition covers.
 CREATE TABLE IF NOT EXISTS shardway.outbox_default PARTITION OF shardway.outbox DEFAULT;
+-- Rows of a group that is withdrawn are deleted while the table is published. Inserts do not cost more by it.
+ALTER TABLE shardway.outbox_default REPLICA IDENTITY FULL;
 
 -- Makes the partitions of the next hours and drops the expired ones.
 -- W26: creating a table with PARTITION OF locks the parent exclusively; creating it alone and attaching it
@@ -40,6 +42,7 @@ BEGIN
     partition_name := 'outbox_' || to_char(hour AT TIME ZONE 'UTC', 'YYYYMMDDHH24');
     IF to_regclass(format('shardway.%I', partition_name)) IS NULL THEN
       EXECUTE format('CREATE TABLE shardway.%I (LIKE shardway.outbox INCLUDING DEFAULTS)', partition_name);
+      EXECUTE format('ALTER TABLE shardway.%I REPLICA IDENTITY FULL', partition_name);
       EXECUTE format(
         'ALTER TABLE shardway.outbox ATTACH PARTITION shardway.%I FOR VALUES FROM (%L) TO (%L)',
         partition_name, hour, hour + interval '1 hour'

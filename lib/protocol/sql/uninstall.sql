@@ -1,5 +1,5 @@
 -- Found by what is there, not by the manifest: a crash may have left any part of it.
-DO $shardway$
+{{stale_copies}}DO $shardway$
 DECLARE
   found record;
 BEGIN
@@ -24,6 +24,15 @@ BEGIN
     EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', found.relation);
     EXECUTE format('DROP INDEX %s', found.index);
   END LOOP;
+  IF to_regclass('shardway.sequence_increment') IS NOT NULL THEN
+    FOR found IN
+      EXECUTE 'SELECT to_regclass(sequence) AS sequence, increment FROM shardway.sequence_increment'
+    LOOP
+      IF found.sequence IS NOT NULL THEN
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', found.sequence, found.increment);
+      END IF;
+    END LOOP;
+  END IF;
 {{version_columns}}END $shardway$;
 DROP PUBLICATION IF EXISTS {{publication}};
 DROP SCHEMA IF EXISTS shardway CASCADE;

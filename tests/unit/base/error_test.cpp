@@ -18,7 +18,7 @@ TEST(error, every_code_has_its_own_name) {
     EXPECT_TRUE(seen.insert(row.name).second) << row.name;
     EXPECT_EQ(name(row.code), row.name);
   }
-  EXPECT_EQ(seen.size(), 37u);
+  EXPECT_EQ(seen.size(), 38u);
   EXPECT_EQ(name(error_code::fence_closed), "fence_closed");
 }
 

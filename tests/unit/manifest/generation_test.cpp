@@ -71,7 +71,10 @@ TEST(generation_document, keeps_the_stored_form) {
 
 TEST(generation_document, reads_what_the_first_version_stored) {
   std::ifstream file{GOLDEN_DIR "/generation_of_first_version.json"};
-  EXPECT_EQ(decode_generation(nlohmann::json::parse(file).dump()).value(), generation_of_two_shards());
+  auto expected = generation_of_two_shards();
+  expected.migration.accept.clear();
+  expected.tables[0].manifest.accept.clear();
+  EXPECT_EQ(decode_generation(nlohmann::json::parse(file).dump()).value(), expected);
 }
 
 TEST(generation_document, hostile_names_survive) {

@@ -29,6 +29,8 @@ TEST(parse_table, reads_every_field) {
   EXPECT_EQ(table.drop_foreign_keys, std::vector<std::string>{"x_fkey"});
   EXPECT_EQ(table.accept_unique, std::vector<std::string>{"orders_number_key"});
   EXPECT_EQ(table.triggers, trigger_policy::when_authoritative);
+  EXPECT_EQ(table.accept,
+            (std::vector<accepted_finding>{{"row_security", "shop.orders", "policies are made by hand"}}));
 }
 
 TEST(parse_table, defaults_are_those_of_the_struct) {

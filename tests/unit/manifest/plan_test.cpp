@@ -31,6 +31,16 @@ TEST(diff, an_option_may_change_at_any_time) {
                                          "250", "100", ""}));
 }
 
+TEST(diff, an_accepted_finding_may_come_and_go) {
+  auto wanted = orders();
+  wanted.accept = {{"trigger", "", "it only logs"}};
+  auto const changes = diff(at_stage(stage::sharded), {wanted});
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0], (manifest_change{change_kind::option_changed, "shop.orders", "accept",
+                                         "\"row_security of shop.orders: policies are made by hand\"",
+                                         "\"trigger: it only logs\"", ""}));
+}
+
 TEST(diff, the_shape_is_fixed_once_copying_has_begun) {
   auto wanted = orders();
   wanted.group = "other";

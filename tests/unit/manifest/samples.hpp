@@ -19,6 +19,7 @@ ids { strategy: INTERLEAVED stride: 64 }
 drop_foreign_key: "x_fkey"
 accept_unique: "orders_number_key"
 triggers: WHEN_AUTHORITATIVE
+accept { finding: "row_security" subject: "shop.orders" reason: "policies are made by hand" }
 )";
 
 inline std::string const migration_text = R"(api_version: 1
@@ -36,6 +37,7 @@ shard {
 application_role: "app"
 engine_role: "engine"
 mirror_role: "mirror"
+accept { finding: "clock" reason: "a test" }
 )";
 
 inline shardway::table_manifest orders() {

@@ -108,6 +108,9 @@ broken_table const broken_tables[] = {
        t.lookups = {{"by_email", {"email"}, false}};
        t.capture = capture_kind::trigger;
      }},
+    {"M070", [](auto& t) { t.accept = {{"no_such_finding", "", "why"}}; }},
+    {"M071", [](auto& t) { t.accept = {{"row_security", "", ""}}; }},
+    {"M071", [](auto& t) { t.accept = {{"row_security", "", " \t\n"}}; }},
 };
 
 TEST(validate_table, each_rule_has_its_code) {

@@ -72,6 +72,14 @@ TEST(request_arguments, refuses_a_member_that_the_kind_does_not_know) {
   EXPECT_TRUE(parse_none(arguments("{}")).has_value());
 }
 
+TEST(request_arguments, a_flag_is_a_boolean_and_false_if_it_is_missing) {
+  EXPECT_FALSE(value_of(parse_withdraw(arguments(R"({"group": "sales"})"))).keeps_shard_tables);
+  EXPECT_TRUE(value_of(parse_withdraw(arguments(R"({"group": "sales", "keep_shard_tables": true})")))
+                  .keeps_shard_tables);
+  EXPECT_THAT(refusal(parse_withdraw(arguments(R"({"group": "sales", "keep_shard_tables": "yes"})"))),
+              HasSubstr("string, not boolean"));
+}
+
 TEST(request_arguments, of_each_kind) {
   EXPECT_EQ(value_of(parse_group(arguments(R"({"group": "sales"})"))).group, "sales");
   auto const wave =
@@ -120,15 +128,16 @@ TEST(request_kinds, are_found_by_name_and_listed_where_a_name_is_unknown) {
   auto const unknown = find_request_kind("wve");
   EXPECT_THAT(refusal(unknown), HasSubstr("unknown kind of request wve"));
   ASSERT_FALSE(unknown.has_value());
-  EXPECT_EQ(
-      unknown.error().hint(),
-      "the kinds are advance, guard, verify, gates, wave, rollback, finalize, reconcile, pause, resume, "
-      "apply, lookup");
+  EXPECT_EQ(unknown.error().hint(),
+            "the kinds are advance, guard, unguard, withdraw, verify, gates, wave, rollback, finalize, "
+            "reconcile, pause, resume, "
+            "apply, lookup");
 }
 
 TEST(request_kinds, what_moves_or_repairs_rows_never_runs_twice) {
-  EXPECT_THAT(kinds_that_may_run_twice(), ElementsAre("advance", "guard", "verify", "gates", "finalize",
-                                                      "pause", "resume", "apply", "lookup"));
+  EXPECT_THAT(kinds_that_may_run_twice(),
+              ElementsAre("advance", "guard", "unguard", "withdraw", "verify", "gates", "finalize", "pause",
+                          "resume", "apply", "lookup"));
 }
 
 }  // namespace

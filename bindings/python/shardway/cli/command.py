@@ -22,6 +22,17 @@ Body = Callable[..., Union[Answer, Change]]
 Option = Callable[[Callable[..., None]], Callable[..., None]]
 
 group_option = click.option("--group", "-g", required=True, metavar="NAME", help="The group of tables.")
+_groups_option = click.option(
+    "--group", "-g", "named", multiple=True, metavar="NAME", help="A group of tables. May be repeated."
+)
+_all_groups_option = click.option("--all", "is_all", is_flag=True, help="All groups that this concerns.")
+
+
+def groups_options(made: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name one group, several, or all. See `Context.groups`."""
+    return _groups_option(_all_groups_option(made))
+
+
 timeout_option = click.option(
     "--timeout",
     type=float,
@@ -42,6 +53,12 @@ _MIGRATION_OPTIONS: list[Option] = [
 _OUTPUT_OPTIONS: list[Option] = [
     click.option("--json", "is_json", is_flag=True, help="Print one JSON object on standard output."),
     click.option("--quiet", "is_quiet", is_flag=True, help="Print no progress on standard error."),
+    click.option(
+        "--show-server-detail",
+        "with_detail",
+        is_flag=True,
+        help="With an error, also print the server's own text. It may hold values of rows.",
+    ),
 ]
 _CHANGE_OPTIONS: list[Option] = [
     click.option("--dry-run", "is_dry", is_flag=True, help="Print the steps in order and change nothing."),
@@ -96,12 +113,13 @@ def _run(body: Body, options: dict[str, Any], *, is_dangerous: bool) -> int:
         is_quiet=options.pop("is_quiet"),
     )
     context = Context(io, options.pop("folder", None), options.pop("user", None))
+    with_detail = options.pop("with_detail")
     try:
         return io.answer(_settle(body, context, options, is_dangerous=is_dangerous))
     except NoController as error:
-        return io.fail(_document_of(error), exit_codes.of(error), [error.next_step])
+        return io.fail(_document_of(error, with_detail=with_detail), exit_codes.of(error), [error.next_step])
     except ShardwayError as error:
-        return io.fail(_document_of(error), exit_codes.of(error), [])
+        return io.fail(_document_of(error, with_detail=with_detail), exit_codes.of(error), [])
     except Aborted:
         return io.fail(_cancelled("not confirmed; nothing was changed"), exit_codes.ABORTED, [])
     except KeyboardInterrupt as interrupt:
@@ -127,7 +145,8 @@ def _cancelled(message: str) -> JsonObject:
     return {"code": "cancelled", "message": message, "hint": ""}
 
 
-def _document_of(error: ShardwayError) -> JsonObject:
+def _document_of(error: ShardwayError, *, with_detail: bool) -> JsonObject:
+    detail = {"server_detail": error.server_detail} if with_detail else {}
     return {
         "code": error.code,
         "message": error.message,
@@ -136,4 +155,5 @@ def _document_of(error: ShardwayError) -> JsonObject:
         "sqlstate": error.sqlstate,
         "retryable": error.retryable,
         "needs_operator": error.needs_operator,
+        **detail,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalog import Catalog
-from ..errors import ConfigError
+from ..errors import ConfigError, PreconditionFailed
 from ..migration import Migration
 from .io import Io
 
@@ -52,6 +52,33 @@ class Context:
         if self._catalog is None:
             self._catalog = Catalog.open(self.migration, self.role)
         return self._catalog
+
+    def groups(self, named: tuple[str, ...], *, is_all: bool, stages: tuple[str, ...]) -> list[str]:
+        """Return the groups that a command names, or with `--all` those at one of these stages.
+
+        Raises ConfigError if neither or both were given, PreconditionFailed if no group is at such a stage.
+        """
+        if bool(named) == is_all:
+            raise ConfigError(
+                "the command needs groups: either named, or all",
+                code="invalid_argument",
+                hint="give --group NAME, once for each, or --all",
+            )
+        if named:
+            return list(dict.fromkeys(named))
+        generation = self.catalog.generation()
+        found = [
+            group["group"]
+            for group in (generation["groups"] if generation else [])
+            if group["stage"] in stages
+        ]
+        if not found:
+            raise PreconditionFailed(
+                f"no group is at {' or '.join(stages)}",
+                code="precondition_failed",
+                hint="`shardway migrate status` shows the stages",
+            )
+        return found
 
     def close(self) -> None:
         """Close the connection if there is one."""

@@ -12,7 +12,7 @@ from .command import command
 from .context import Context
 from .io import Answer
 
-_COLOUR = {"pass": "green", "warn": "yellow", "fail": "red"}
+_COLOUR = {"pass": "green", "warn": "yellow", "accepted": "yellow", "fail": "red"}
 
 
 @command("doctor")
@@ -20,18 +20,20 @@ _COLOUR = {"pass": "green", "warn": "yellow", "fail": "red"}
 def doctor(context: Context, is_all: bool) -> Answer:
     """Check every node and table for what would fail later.
 
-    It changes nothing. Exit code 3: a check failed.
+    It changes nothing. Exit code 3: a check failed that no manifest accepts. Such a check also stops
+    `migrate advance` and every wave.
     """
     migration = context.migration
     context.io.note(f"checking {len(migration.nodes)} nodes and {len(migration.tables)} tables")
     findings = migration.doctor(context.role)
-    counts = {level: sum(one["level"] == level for one in findings) for level in ("pass", "warn", "fail")}
+    counts = {level: sum(one["level"] == level for one in findings) for level in _COLOUR}
 
     def show(out: Console) -> None:
         for one in findings:
             if is_all or one["level"] != "pass":
                 _show_finding(out, one)
-        out.print(f"{counts['pass']} passed, {counts['warn']} warnings, {counts['fail']} failed")
+        passed = f"{counts['pass']} passed, {counts['warn']} warnings"
+        out.print(f"{passed}, {counts['accepted']} accepted, {counts['fail']} failed")
 
     data = {"findings": findings, "counts": counts}
     if counts["fail"] > 0:
@@ -45,6 +47,9 @@ def _show_finding(out: Console, one: Finding) -> None:
     out.print(
         f"[{_COLOUR[level]}]{level.upper():4}[/] {escape(one['id'])} {escape(place)}: {escape(one['what'])}"
     )
+    if one["reason"]:
+        out.print(f"       accepted: {escape(one['reason'])}")
+        return
     for line in one["fix"].splitlines():
         out.print(f"       fix: {escape(line)}")
 

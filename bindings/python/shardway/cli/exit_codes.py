@@ -17,6 +17,7 @@ INTERRUPTED = 130
 _BY_CODE = {
     "invalid_argument": USAGE,
     "precondition_failed": RED,
+    "migration_ended": RED,
     "gate_red": RED,
     "schema_drift": RED,
     "rollback_unavailable": RED,

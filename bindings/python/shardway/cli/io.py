@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +17,7 @@ from ..errors import ConfigError, PreconditionFailed
 from . import exit_codes
 
 SCHEMA_VERSION = 1
+_WIDTH_OF_FILES = 10_000  # as good as none
 _RUN_DRY_FIRST = "run it with --dry-run first, then give --yes --expect-state=<the state it printed>"
 
 
@@ -51,6 +52,18 @@ class Change:
         return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 
+def _console(file: TextIO) -> Console:
+    """Return a console. Without a terminal no line is wrapped and no column of a table is cut."""
+    is_dumb = os.environ.get("TERM") == "dumb"
+    return Console(
+        file=file,
+        soft_wrap=not file.isatty(),
+        width=None if file.isatty() else _WIDTH_OF_FILES,
+        force_terminal=False if is_dumb else None,
+        highlight=False,
+    )
+
+
 class Aborted(Exception):
     """The operator declined."""
 
@@ -62,19 +75,8 @@ class Io:
         self.command = command
         self.is_json = is_json
         self.is_quiet = is_quiet
-        is_dumb = os.environ.get("TERM") == "dumb"
-        self.out = Console(
-            file=sys.stdout,
-            soft_wrap=not sys.stdout.isatty(),
-            force_terminal=False if is_dumb else None,
-            highlight=False,
-        )
-        self.err = Console(
-            file=sys.stderr,
-            soft_wrap=not sys.stderr.isatty(),
-            force_terminal=False if is_dumb else None,
-            highlight=False,
-        )
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
 
     def note(self, text: str) -> None:
         """Print a line of progress."""
@@ -101,6 +103,8 @@ class Io:
         self.err.print(f"[red]error[/] {escape(error['code'])}: {escape(error['message'] + place)}")
         if error.get("hint"):
             self.err.print(escape(f"  what to do: {error['hint']}"))
+        if error.get("server_detail"):
+            self.err.print(escape(f"  the server says: {error['server_detail']}"))
         if not self.is_json:
             self._advice(next_steps)
         return exit_code

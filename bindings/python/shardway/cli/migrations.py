@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Callable
 
 import click
+from rich.console import Console
 from rich.markup import escape
 
 from ..documents import Generation, JsonObject
 from ..errors import PreconditionFailed
 from . import status_view
 from .approval import approved_by_option, approver
-from .command import command, group_option, timeout_option
+from .command import command, group_option, groups_options, timeout_option
 from .context import Context
 from .generations import published, stage_of
 from .io import Answer, Change
-from .requests import ask
+from .requests import ask, ask_each
 
 _STAGES = ["copying", "replicating", "dual_writing"]
+_LAST_OF_REFERENCE = "replicating"
+_FOREIGN_WITHIN_S = 24 * 3600
 _NEXT_COMMANDS = {
     "observing": "migrate advance --group {} --to copying",
     "copying": "migrate advance --group {} --to replicating",
@@ -33,14 +37,21 @@ _STEPS_OF_STAGE = {
 
 
 @command("status")
-def status(context: Context) -> Answer:
+@click.option(
+    "--group", "-g", "groups", multiple=True, metavar="NAME", help="Only this group. May be repeated."
+)
+@click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table, as schema.name.")
+@click.option("--short", is_flag=True, help="One line for each group, and what has stopped.")
+def status(context: Context, groups: tuple[str, ...], tables: tuple[str, ...], short: bool) -> Answer:
     """Show where the migration stands.
 
-    It shows groups, copies, streams, mirrors, certificates, clients and the lease of the controller.
+    It shows groups, copies, streams, mirrors, certificates, foreign writers, clients and the lease of the
+    controller.
     """
-    view = collect(context)
+    view = status_view.only(collect(context), set(groups), set(tables))
     data = {"migration": context.name, **view}
-    return Answer(data, lambda out: status_view.show(out, view), _advice(context, view))
+    show = status_view.show_short if short else status_view.show
+    return Answer(data, lambda out: show(out, view), _advice(context, view))
 
 
 def collect(context: Context) -> JsonObject:
@@ -55,6 +66,7 @@ def collect(context: Context) -> JsonObject:
         "status_age_ms": documents["controller"]["age_ms"] if "controller" in documents else None,
         "lease": catalog.lease(),
         "certificates": _certificates(context, generation),
+        "foreign_writers": catalog.foreign_writers(_FOREIGN_WITHIN_S),
         "clients": catalog.clients(),
     }
 
@@ -81,36 +93,49 @@ def _age(at: str) -> str:
 def _advice(context: Context, view: JsonObject) -> list[str]:
     if not (view["lease"] and view["lease"]["is_alive"]):
         return [f"shardway migrate start --migration {context.folder}"]
+    reference = _reference_groups(context)
     return [
         f"shardway {_NEXT_COMMANDS[group['stage']].format(group['group'])}"
         for group in view["groups"]
         if group["stage"] in _NEXT_COMMANDS
+        and not (group["stage"] == _LAST_OF_REFERENCE and group["group"] in reference)
     ]
 
 
+def _reference_groups(context: Context) -> set[str]:
+    """Return the groups of reference tables: they end at replicating."""
+    return {table["group"] for table in context.migration.tables if table["kind"] == "reference"}
+
+
 @command("advance", is_change=True)
-@group_option
+@groups_options
 @click.option(
     "--to", required=True, type=click.Choice(_STAGES), help="The stage to reach, one stage at a time."
 )
 @timeout_option
-def advance(context: Context, group: str, to: str, timeout: float | None) -> Change:
-    """Take a group to a stage and wait until it is there.
+def advance(context: Context, named: tuple[str, ...], is_all: bool, to: str, timeout: float | None) -> Change:
+    """Take groups to a stage and wait until they are there.
 
-    It moves no authority: waves do.
+    Several groups advance at the same time. It moves no authority: waves do. It is refused while a check of
+    the doctor fails for a group that no manifest accepts.
     """
-    at = stage_of(context, group)
-    arguments = {"group": group, "to": to}
+    before = ("observing", *_STAGES)[: _STAGES.index(to) + 1]
+    groups = context.groups(named, is_all=is_all, stages=before)
+    if is_all and to == "dual_writing":
+        groups = [group for group in groups if group not in _reference_groups(context)]
+    states = {group: stage_of(context, group) for group in groups}
+    steps = [
+        f"{_prefix(group, groups)}{name}: {_STEPS_OF_STAGE[name]}"
+        for group in groups
+        for name in _stages_between(group, states[group]["stage"], to)
+    ]
+    arguments = [{"group": group, "to": to} for group in groups]
 
     def run() -> Answer:
-        ask(context, "advance", arguments, timeout)
-        return Answer(
-            {"group": group, "stage": to}, lambda out: out.print(escape(f"{group} is at stage {to}"))
-        )
+        ask_each(context, "advance", arguments, timeout)
+        return _answer_of(groups, {"stage": to}, f"is at stage {to}")
 
-    steps = [f"{name}: {_STEPS_OF_STAGE[name]}" for name in _stages_between(group, at["stage"], to)]
-    request = {"kind": "advance", "arguments": arguments}
-    return Change(f"advancing {group} to {to}", steps, at, run, request)
+    return _change_of(f"advancing {_words(groups)} to {to}", steps, states, run, "advance", arguments)
 
 
 def _stages_between(group: str, at: str, to: str) -> list[str]:
@@ -124,25 +149,129 @@ def _stages_between(group: str, at: str, to: str) -> list[str]:
     return stages[stages.index(at) + 1 : stages.index(to) + 1]
 
 
+def _prefix(group: str, groups: list[str]) -> str:
+    return f"{group}, " if len(groups) > 1 else ""
+
+
+def _words(groups: list[str]) -> str:
+    return ", ".join(groups)
+
+
+def _answer_of(groups: list[str], facts: JsonObject, words: str) -> Answer:
+    """Return the same facts about each group. Those of a single group also stand at the top."""
+    data: JsonObject = {"groups": [{"group": group, **facts} for group in groups]}
+    if len(groups) == 1:
+        data = {"group": groups[0], **facts, **data}
+
+    def show(out: Console) -> None:
+        for group in groups:
+            out.print(escape(f"{group} {words}"))
+
+    return Answer(data, show)
+
+
+def _change_of(
+    what: str,
+    steps: list[str],
+    states: dict[str, JsonObject],
+    run: Callable[[], Answer],
+    kind: str,
+    arguments: list[JsonObject],
+) -> Change:
+    if len(arguments) == 1:
+        (state,) = states.values()
+        return Change(what, steps, state, run, {"kind": kind, "arguments": arguments[0]})
+    return Change(what, steps, dict(states), run, {"kind": kind, "arguments": arguments})
+
+
 @command("guard", is_change=True)
-@group_option
+@groups_options
 @timeout_option
-def guard(context: Context, group: str, timeout: float | None) -> Change:
-    """Refuse foreign writers of a group on every node. A wave needs this."""
-    arguments = {"group": group, "mode": "refusing"}
+def guard(context: Context, named: tuple[str, ...], is_all: bool, timeout: float | None) -> Change:
+    """Refuse foreign writers of groups on every node. A wave needs this.
+
+    It is refused before `dual_writing`. `migrate unguard` takes it back.
+    """
+    groups = context.groups(named, is_all=is_all, stages=("dual_writing", "sharded"))
+    arguments = [{"group": group, "mode": "refusing"} for group in groups]
 
     def run() -> Answer:
-        done = ask(context, "guard", arguments, timeout)
-        return Answer(
-            {"group": group, "result": done},
-            lambda out: out.print(escape(f"{group}: foreign writers are refused")),
-        )
+        ask_each(context, "guard", arguments, timeout)
+        return _answer_of(groups, {"result": {"mode": "refusing"}}, "refuses foreign writers")
 
     steps = [
         f"on every node: set the write guard of each table of {group} to refuse (a short lock on each table)"
+        for group in groups
     ]
-    request = {"kind": "guard", "arguments": arguments}
-    return Change(f"refusing foreign writers of {group}", steps, stage_of(context, group), run, request)
+    states = {group: stage_of(context, group) for group in groups}
+    return _change_of(f"refusing foreign writers of {_words(groups)}", steps, states, run, "guard", arguments)
+
+
+@command("unguard", is_change=True)
+@groups_options
+@timeout_option
+def unguard(context: Context, named: tuple[str, ...], is_all: bool, timeout: float | None) -> Change:
+    """Let foreign writers of groups write again; they are recorded.
+
+    It is refused while shards have authority for a slot of the group.
+    """
+    groups = context.groups(named, is_all=is_all, stages=("observing", *_STAGES))
+    arguments = [{"group": group} for group in groups]
+
+    def run() -> Answer:
+        ask_each(context, "unguard", arguments, timeout)
+        return _answer_of(groups, {"result": {"mode": "recording"}}, "takes foreign writers again")
+
+    steps = [
+        f"set the write guard of each table of {group} to record on the source, and remove it on the shards"
+        for group in groups
+    ]
+    states = {group: stage_of(context, group) for group in groups}
+    return _change_of(f"taking back the guard of {_words(groups)}", steps, states, run, "unguard", arguments)
+
+
+@command("withdraw", is_dangerous=True)
+@groups_options
+@click.option(
+    "--keep-shard-tables", is_flag=True, help="Leave the tables on the shards, with rows that go stale."
+)
+@timeout_option
+def withdraw(
+    context: Context,
+    named: tuple[str, ...],
+    is_all: bool,
+    keep_shard_tables: bool,
+    timeout: float | None,
+) -> Change:
+    """Take groups back to observing and remove what onboarding made.
+
+    Services go on. It works at every stage before the first wave, and after a rollback of all waves.
+    """
+    groups = context.groups(named, is_all=is_all, stages=tuple(_STAGES))
+    arguments = [{"group": group, "keep_shard_tables": keep_shard_tables} for group in groups]
+
+    def run() -> Answer:
+        ask_each(context, "withdraw", arguments, timeout)
+        fate = "kept" if keep_shard_tables else "dropped"
+        return _answer_of(groups, {"stage": "observing", "shard_tables": fate}, "is at stage observing")
+
+    of_shards = (
+        "remove what was added to the tables" if keep_shard_tables else "drop the tables with their rows"
+    )
+    steps = [
+        f"{_prefix(group, groups)}{step}"
+        for group in groups
+        for step in (
+            "on the source: foreign writers are recorded again, not refused",
+            "publish the stage observing, and wait until every client uses it",
+            "on the source: leave the publication, drop the triggers, give sequences their increments back",
+            f"on every shard: {of_shards}, mappings of lookups, with the last group the replication slot",
+            "on every node: drop the fence; on the source: delete chunks, certificates and outbox rows",
+            "after the last group: end the stream and drop its replication slot and publication",
+        )
+    ]
+    states = {group: stage_of(context, group) for group in groups}
+    return _change_of(f"withdrawing {_words(groups)}", steps, states, run, "withdraw", arguments)
 
 
 @command("pause", is_change=True)

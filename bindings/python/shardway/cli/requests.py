@@ -32,14 +32,66 @@ def ask(context: Context, kind: str, arguments: JsonObject, timeout: float | Non
 
     Errors: NoController; the error of the controller; deadline_exceeded after `timeout` seconds.
     """
+    return ask_each(context, kind, [arguments], timeout)[0]
+
+
+def ask_each(
+    context: Context, kind: str, arguments: list[JsonObject], timeout: float | None = None
+) -> list[Any]:
+    """Send a request for each of these arguments, then wait for all results.
+
+    What the controller can do at the same time it does at the same time. Errors: as `ask`. If some fail, the
+    others end first; the error is that of the first, and names how many more failed.
+    """
     if not context.catalog.is_controller_alive():
         raise NoController(context.folder)
-    number = context.catalog.request(kind, arguments)
-    context.io.note(f"request {number}: {kind} {_words(arguments)}".rstrip())
+    numbers = []
+    for one in arguments:
+        numbers.append(context.catalog.request(kind, one))
+        context.io.note(f"request {numbers[-1]}: {kind} {_words(one)}".rstrip())
+    try:
+        return _wait_for_all(context, kind, list(zip(numbers, arguments)), timeout)
+    except KeyboardInterrupt:
+        continuing = ", ".join(map(str, numbers))
+        raise KeyboardInterrupt(f"request {continuing} continues: see `shardway migrate status`") from None
+
+
+def _wait_for_all(
+    context: Context, kind: str, asked: list[tuple[int, JsonObject]], timeout: float | None
+) -> list[Any]:
+    if len(asked) == 1:
+        ((number, arguments),) = asked
+        return [_wait(context, number, kind, arguments.get("group"), timeout)]
+    ended = [
+        (arguments.get("group", str(number)), _outcome(context, number, kind, arguments, timeout))
+        for number, arguments in asked
+    ]
+    failures = [(group, one) for group, one in ended if isinstance(one, ShardwayError)]
+    if failures:
+        raise _first_of(failures)
+    return [one for _, one in ended]
+
+
+def _outcome(context: Context, number: int, kind: str, arguments: JsonObject, timeout: float | None) -> Any:
+    """Return the result of a request, or its error."""
     try:
         return _wait(context, number, kind, arguments.get("group"), timeout)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"request {number} continues: see `shardway migrate status`") from None
+    except ShardwayError as error:
+        return error
+
+
+def _first_of(failures: list[tuple[str, ShardwayError]]) -> ShardwayError:
+    group, first = failures[0]
+    others = ", ".join(name for name, _ in failures[1:])
+    more = f" (also failed: {others})" if others else ""
+    return from_code(
+        first.code,
+        f"{group}: {first.message}{more}",
+        first.hint,
+        first.node,
+        first.sqlstate,
+        first.server_detail,
+    )
 
 
 def _wait(context: Context, number: int, kind: str, group: str | None, timeout: float | None) -> Any:
@@ -95,8 +147,12 @@ def _not_yet(number: int, text: str) -> ShardwayError:
 
 
 def _error_of(found: Request) -> ShardwayError:
-    """Parse the text of the controller: "code: message (node); hint"."""
-    code, text = found["error_code"], found["error_message"]
+    """Return the controller's error; one of an older controller has only a text "code: message; hint"."""
+    code, text, facts = found["error_code"], found["error_message"], found["result"] or {}
+    if "message" in facts:
+        return from_code(
+            code, facts["message"], facts["hint"], facts["node"], facts["sqlstate"], facts["server_detail"]
+        )
     message, _, hint = (
         text[len(code) + 2 :].partition("; ") if text.startswith(code + ": ") else (text, "", "")
     )

@@ -36,7 +36,9 @@ migrate = group(
         migrations.resume,
         controlling.start,
         migrations.status,
+        migrations.unguard,
         verifying.verify,
+        migrations.withdraw,
     ],
 )
 
@@ -64,7 +66,8 @@ def root() -> None:
     \b
     A migration in order: doctor, plan, manifest apply, rehearse, migrate start (keep it running),
     migrate advance, migrate verify, wave plan, wave run ... migrate finalize.
-    Every step except the last can be undone.
+    Every step except the last can be undone: migrate withdraw goes back to observing before the first wave,
+    wave rollback after it.
 
     \b
     Exit codes:

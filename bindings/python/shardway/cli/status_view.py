@@ -52,6 +52,73 @@ def rollback_state(mirror: JsonObject) -> str:
     return f"rollback ready, lag {mirror['lag_ms']} ms"
 
 
+def only(view: JsonObject, groups: set[str], tables: set[str]) -> JsonObject:
+    """Return the part of a view that concerns these groups and tables. Without any, all of it."""
+    if not groups and not tables:
+        return view
+    kept = [
+        {**one, "tables": [table for table in one["tables"] if not tables or table in tables]}
+        for one in view["groups"]
+        if not groups or one["group"] in groups
+    ]
+    kept = [one for one in kept if one["tables"]]
+    names = {one["group"] for one in kept}
+    wanted = {table for one in kept for table in one["tables"]}
+    controller = view["controller"]
+    copies = [one for one in controller.get("groups", []) if one["group"] in names]
+    return {
+        **view,
+        "groups": kept,
+        "controller": {**controller, "groups": [_copy_of(one, wanted) for one in copies]},
+        "certificates": [one for one in view["certificates"] if one["relation"] in wanted],
+        "foreign_writers": [one for one in view["foreign_writers"] if one["relation"] in wanted],
+    }
+
+
+def _copy_of(group: JsonObject, tables: set[str]) -> JsonObject:
+    if "copy" not in group:
+        return group
+    copied = [one for one in group["copy"]["tables"] if one["table"] in tables]
+    return {**group, "copy": {**group["copy"], "tables": copied}}
+
+
+def show_short(out: Console, view: JsonObject) -> None:
+    """Print a line for the controller and for each group, and what has stopped."""
+    _show_controller(out, view)
+    foreign = {}
+    for one in view["foreign_writers"]:
+        foreign[one["relation"]] = foreign.get(one["relation"], 0) + one["statements"]
+    gaps = {one["relation"] for one in view["certificates"] if one["gap"] or one["verdict"] != "equal"}
+    for group in view["groups"]:
+        words = [f"{group['group']}: {group['stage']}", f"{len(group['tables'])} tables"]
+        if group["moved_slots"]:
+            words.append(f"{group['moved_slots']} slots moved")
+        if count := sum(foreign.get(table, 0) for table in group["tables"]):
+            words.append(f"{count:,} foreign writes")
+        if count := sum(table in gaps for table in group["tables"]):
+            words.append(f"{count} certificates not valid")
+        out.print(escape(", ".join(words)))
+    for line in failures_of(view["controller"]):
+        out.print(f"[red]stopped[/]: {escape(line)}")
+
+
+def failures_of(controller: JsonObject) -> list[str]:
+    """Return what has stopped: the stream, a stream to a shard, a mirror, a copy."""
+    found = [controller["failure"]] if controller.get("failure") else []
+    found += [
+        f"{kind} {one['stream']}: {one['failure']}"
+        for kind, streams in (("stream to", "streams"), ("mirror of", "mirrors"))
+        for one in controller.get(streams, [])
+        if one["failure"]
+    ]
+    found += [
+        f"copy of {one['group']}: {one['copy']['failure']}"
+        for one in controller.get("groups", [])
+        if one.get("copy") and one["copy"]["failure"]
+    ]
+    return found
+
+
 def show(out: Console, view: JsonObject) -> None:
     """Print what `migrate status` has collected."""
     _show_controller(out, view)
@@ -63,6 +130,7 @@ def show(out: Console, view: JsonObject) -> None:
     if controller.get("failure"):
         out.print(f"[red]stream stopped[/]: {escape(controller['failure'])}")
     _show_certificates(out, view["certificates"])
+    _show_foreign_writers(out, view["foreign_writers"])
     show_clients(out, view["clients"], view["generation"])
 
 
@@ -171,5 +239,21 @@ def _show_certificates(out: Console, certificates: list[JsonObject]) -> None:
     for one in certificates:
         table.add_row(
             one["relation"], one["verdict"], f"{one['row_count']:,}", one["age"], escape(one["gap"] or "yes")
+        )
+    out.print(table)
+
+
+def _show_foreign_writers(out: Console, writers: list[JsonObject]) -> None:
+    if not writers:
+        return
+    table = table_of("foreign writer (24 h)", "role", "table", "operation", "statements#", "last seen")
+    for one in writers:
+        table.add_row(
+            escape(one["application"] or "(unnamed)"),
+            escape(one["role"]),
+            escape(one["relation"]),
+            one["operation"],
+            f"{one['statements']:,}",
+            one["last_seen"][:19],
         )
     out.print(table)

@@ -11,6 +11,8 @@ from .command import command
 from .context import Context
 from .io import Answer, Change
 
+_CLIENT_EXPIRY_S = 10
+
 
 @command("uninstall", is_dangerous=True)
 @click.option(
@@ -18,18 +20,27 @@ from .io import Answer, Change
     is_flag=True,
     help="Also while shards have authority: the source's copy of their rows goes stale.",
 )
-def uninstall(context: Context, even_if_moved: bool) -> Change:
+@click.option(
+    "--even-with-clients",
+    is_flag=True,
+    help="Also while services use the library: their calls on tables that have moved fail from then on.",
+)
+def uninstall(context: Context, even_if_moved: bool, even_with_clients: bool) -> Change:
     """Remove everything of shardway on every node.
 
     This removes replication slots, publications, triggers and the schema. All rows stay where they are.
+    Sequences of the source step as before. What the source still has of tables that have moved as a whole
+    keeps a trigger that refuses writes.
     """
     objects = context.migration.installed(context.role)
     source = context.migration.nodes[0]["name"]
     if any(one["kind"] == "schema" and one["node"] == source for one in objects):
         _refuse_if_in_use(context, even_if_moved=even_if_moved)
+        if not even_with_clients:
+            _refuse_if_clients(context)
 
     def run() -> Answer:
-        gone = context.migration.uninstall(context.role)
+        gone = context.migration.uninstall(context.role, even_with_clients=even_with_clients)
 
         def show(out: Console) -> None:
             for one in gone:
@@ -38,7 +49,8 @@ def uninstall(context: Context, even_if_moved: bool) -> Change:
 
         return Answer({"removed": gone}, show)
 
-    steps = [f"drop {one['kind']} {one['name']} on {one['node']}" for one in objects]
+    steps = _closing_steps(context, source) if objects else []
+    steps += [f"drop {one['kind']} {one['name']} on {one['node']}" for one in objects]
     return Change("uninstalling", steps, {"objects": len(objects)}, run)
 
 
@@ -62,3 +74,29 @@ def _refuse_if_in_use(context: Context, *, even_if_moved: bool) -> None:
             code="precondition_failed",
             hint="roll the waves back or finalize the groups first, or give --even-if-moved",
         )
+
+
+def _refuse_if_clients(context: Context) -> None:
+    clients = context.catalog.clients(_CLIENT_EXPIRY_S)
+    if clients:
+        names = ", ".join(sorted({one["application"] for one in clients}))
+        raise PreconditionFailed(
+            f"cannot uninstall while {len(clients)} processes use the library: {names}",
+            code="precondition_failed",
+            hint="stop them or deploy them without the library (docs/guides/operating.md), or give "
+            "--even-with-clients",
+        )
+
+
+def _closing_steps(context: Context, source: str) -> list[str]:
+    """Return what is closed for good on the source before anything is dropped."""
+    try:
+        generation = context.catalog.generation()
+    except PreconditionFailed:
+        return []
+    return [
+        f"on {source}: a trigger shardway_stale_copy refuses writes to {table}, whose rows are on shards"
+        for group in (generation["groups"] if generation else [])
+        if group["authority"] and all(one["node"] != source for one in group["authority"])
+        for table in group["tables"]
+    ]

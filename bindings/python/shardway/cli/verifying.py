@@ -7,22 +7,27 @@ from rich.markup import escape
 
 from ..documents import JsonObject
 from . import exit_codes
-from .command import command, group_option, timeout_option
+from .command import command, group_option, groups_options, timeout_option
 from .context import Context
 from .generations import group_of, stage_of
 from .io import Answer, Change
-from .requests import ask
+from .requests import ask, ask_each
+
+_SEVERITY = [exit_codes.DONE, exit_codes.NOT_NOW, exit_codes.DIFFERENT]
 
 
 @command("verify", is_change=True)
-@group_option
+@groups_options
 @timeout_option
-def verify(context: Context, group: str, timeout: float | None) -> Change:
-    """Compare every row of a group and certify equal tables.
+def verify(context: Context, named: tuple[str, ...], is_all: bool, timeout: float | None) -> Change:
+    """Compare every row of groups and certify equal tables.
 
     Exit code 4: rows differ. Exit code 5: verification could not decide.
     """
-    return _comparing(context, group, timeout, "verify")
+    groups = context.groups(named, is_all=is_all, stages=("replicating", "dual_writing", "sharded"))
+    if len(groups) == 1:
+        return _comparing(context, groups[0], timeout, "verify")
+    return _verifying_all(context, groups, timeout)
 
 
 @command("reconcile", is_change=True)
@@ -48,6 +53,31 @@ def _comparing(context: Context, group: str, timeout: float | None, kind: str) -
 
     request = {"kind": kind, "arguments": {"group": group}}
     return Change(f"{kind} {group}", steps, stage_of(context, group), run, request)
+
+
+def _verifying_all(context: Context, groups: list[str], timeout: float | None) -> Change:
+    changes = {group: _comparing(context, group, timeout, "verify") for group in groups}
+    arguments = [{"group": group} for group in groups]
+
+    def run() -> Answer:
+        answers = [
+            _verdict(group, "verify", done)
+            for group, done in zip(groups, ask_each(context, "verify", arguments, timeout))
+        ]
+
+        def show(out: Console) -> None:
+            for one in answers:
+                if one.show:
+                    one.show(out)
+
+        worst = max(answers, key=lambda one: _SEVERITY.index(one.exit_code))
+        next_steps = [step for one in answers for step in one.next_steps]
+        return Answer({"groups": [one.data for one in answers]}, show, next_steps, worst.exit_code)
+
+    steps = [f"{group}: {step}" for group in groups for step in changes[group].steps]
+    states = {group: changes[group].state for group in groups}
+    request = {"kind": "verify", "arguments": arguments}
+    return Change(f"verify {', '.join(groups)}", steps, states, run, request)
 
 
 def _verdict(group: str, kind: str, done: JsonObject) -> Answer:

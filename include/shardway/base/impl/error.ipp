@@ -45,6 +45,7 @@ inline constexpr std::array rows{
     row{error_code::in_doubt, "in_doubt", false, true, false},
     row{error_code::stall_budget_spent, "stall_budget_spent", true, false, false},
     row{error_code::epoch_overflow, "epoch_overflow", false, false, true},
+    row{error_code::migration_ended, "migration_ended", false, false, true},
     row{error_code::not_leader, "not_leader", false, false, false},
     row{error_code::lease_held, "lease_held", true, false, false},
     row{error_code::precondition_failed, "precondition_failed", false, false, true},

@@ -67,10 +67,11 @@ result<apply_report> apply_manifests(controller_options const&, std::vector<tabl
 /// threads and releases the lease.
 ///
 /// Requests (`shardway.request`), by kind and arguments; others are refused. advance {group, to}: stage by
-/// stage, done when it is there · guard {group, mode: refusing} · verify {group} · gates {group} · wave
-/// {group, percent, approved_by} · rollback {group, shard?, approved_by} · finalize {group, approved_by} ·
-/// reconcile {group} · pause {} and resume {} (the copy) · apply {documents: [text], migration?: text} ·
-/// lookup {table, name, do: build|check|repair}.
+/// stage, done when it is there · guard {group, mode: refusing} · unguard {group} ·
+/// withdraw {group, keep_shard_tables?}: back to observing, with nothing left behind · verify {group} · gates
+/// {group} · wave {group, percent, approved_by} · rollback {group, shard?, approved_by} · finalize {group,
+/// approved_by} · reconcile {group} · pause {} and resume {} (the copy) · apply {documents: [text],
+/// migration?: text} · lookup {table, name, do: build|check|repair}.
 class controller {
  public:
   /// Takes the lease, raises the token on every node, finishes or undoes unfinished waves, starts the engine.
