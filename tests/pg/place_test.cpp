@@ -92,18 +92,28 @@ class place_test : public stream_fixture {
                    session* by = nullptr) {
     run(*source_, "SELECT pg_logical_emit_message(true, 'test', 'past what was applied')");
     auto const version = one(*source_, "SELECT shardway.row_version(1, pg_current_wal_insert_lsn())");
-    return one(by ? *by : *shard_, "SELECT " + names::apply_function("shop.codes") +
-                                       "(gen_random_uuid(), 1, " + version + ", " + std::to_string(slot) +
-                                       ", " + (remove ? "true" : "false") + ", ARRAY['" + code +
-                                       "'], ARRAY['" + code + "', '" + customer + "', 'dual', NULL])");
+    return one(by ? *by : *shard_, "SELECT concat(shardway.mark('dual_write')::text, " +
+                                       names::apply_function("shop.codes") + "(gen_random_uuid(), 1, " +
+                                       version + ", " + std::to_string(slot) + ", " +
+                                       (remove ? "true" : "false") + ", ARRAY['" + code + "'], ARRAY['" +
+                                       code + "', '" + customer + "', 'dual', NULL]))");
   }
   int slot_of(std::string const& customer) {
     return std::stoi(one(*source_, "SELECT shardway.slot_of(" + customer + "::bigint)"));
   }
 
+  /// A delete of a row of A as the library makes it: its outbox row names the slot.
+  void delete_by_library(std::string const& code) {
+    run(*source_,
+        "BEGIN; DELETE FROM shop.codes WHERE code = '" + code +
+            "'; INSERT INTO shardway.outbox (version, write_id, ordinal, epoch, relation, slot, operation, "
+            "key_values, shard_key_values) VALUES (shardway.row_version(1, pg_current_wal_insert_lsn()), "
+            "gen_random_uuid(), 1, 1, 'shop.codes', " +
+            std::to_string(slot_of(a_)) + ", 'd', ARRAY['" + code + "'], ARRAY['" + a_ + "']); COMMIT");
+  }
   /// 200 rounds: A deletes its row on the source, its dual write takes it from the shard, B gives the key out
   /// there; the stream's delete comes last.
-  void play_late_deletes() {
+  void play_late_deletes(bool by_hand = false) {
     run(*source_,
         "INSERT INTO shop.codes SELECT 'N' || n, " + a_ + ", 'of A' FROM generate_series(1, 200) AS n");
     catch_up();
@@ -111,7 +121,10 @@ class place_test : public stream_fixture {
     hold_back();
     for (int n = 1; n <= 200; ++n) {
       auto const code = "N" + std::to_string(n);
-      run(*source_, "DELETE FROM shop.codes WHERE code = '" + code + "'");
+      if (by_hand)
+        run(*source_, "DELETE FROM shop.codes WHERE code = '" + code + "'");
+      else
+        delete_by_library(code);
       ASSERT_EQ(dual(code, a_, slot_of(a_), true), "applied");
       write_shard("INSERT INTO shop.codes VALUES ('" + code + "', " + b_ + ", 'of B')");
     }
@@ -130,6 +143,16 @@ TEST_F(place_test, late_deletes_leave_the_rows_of_another_place) {  // AP10
   EXPECT_EQ(owners(*shard_), b_ + ":200");
   EXPECT_EQ(owners(*source_), b_ + ":200");
   EXPECT_EQ(conflicts(*shard_) + conflicts(*source_), "") << "what the delete was for is so";
+}
+
+// A writer that bypasses the library names no slot.
+TEST_F(place_test, late_deletes_without_an_outbox_row_leave_them_too) {  // AP10
+  begin();
+  split();
+  play_late_deletes(true);
+  settle();
+  EXPECT_EQ(owners(*shard_), b_ + ":200");
+  EXPECT_EQ(owners(*source_), b_ + ":200");
 }
 
 TEST_F(place_test, without_the_guard_every_one_of_them_is_lost) {  // AP10
@@ -152,7 +175,7 @@ TEST_F(place_test, a_key_that_both_sides_gave_out_is_noted_and_nothing_stops) { 
   settle();
   hold_back();
   run(*source_, "INSERT INTO shop.codes VALUES ('both', " + a_ + ", 'of A', repeat(md5('b'), 200)), ('A', " +
-                    a_ + ", 'of A')");
+                    a_ + ", 'of A', NULL)");
   write_shard("INSERT INTO shop.codes VALUES ('both', " + b_ + ", 'of B'), ('B', " + b_ + ", 'of B')");
   let_go();
   settle();
@@ -263,9 +286,7 @@ TEST_F(place_test, other_keys_a_truncate_and_a_unique_value_are_guarded_too) {  
                     "shop.codes SET note = 'same' WHERE code = " +
                     u(2));
   ASSERT_EQ(dual(u(1).substr(1, 36), a_, slot_of(a_), true), "applied");
-  run(*shard_,
-      "SET session_replication_role = replica; DELETE FROM shop.lines WHERE number = 1; RESET "
-      "session_replication_role");
+  run(*shard_, "BEGIN; SELECT shardway.mark('dual_write'); DELETE FROM shop.lines WHERE number = 1; COMMIT");
   write_shard("INSERT INTO shop.codes VALUES (" + u(1) + ", " + b_ + ", 'b1'), (" + u(3) + ", " + b_ +
               ", 'same'); INSERT INTO shop.lines VALUES ('de', 1, " + b_ + ", 'of B')");
   let_go();

@@ -61,7 +61,7 @@ TEST_F(mirror_sql, the_holder_of_a_value_counts_only_where_the_source_has_author
   auto const made = mirror_holder_statement(table_, {value("7"), value("3"), {}}, key_expressions(table_));
   EXPECT_TRUE(made.sql.starts_with("SELECT max(shardway.slot_of(t.\"customer\")) FILTER (WHERE NOT ("));
   EXPECT_TRUE(
-      made.sql.ends_with(" FROM \"shop\".\"orders\" AS t WHERE ROW(\"id\") = (SELECT ROW(\"id\") FROM "
+      made.sql.ends_with(" FROM \"shop\".\"orders\" AS t WHERE ROW(\"id\") = (SELECT \"id\" FROM "
                          "(SELECT $1::bigint AS \"id\", $2::bigint AS \"customer\", $3::text AS "
                          "\"note\") AS i)"));
 }

@@ -231,8 +231,8 @@ statement blocker_statement(stream_change const& change, std::string const& expr
                                          : "max(" + slot_of_row(table) + ") FILTER (WHERE NOT (" +
                                                outside_authority(table) + "))";
   return {.sql = "SELECT max(" + std::string(names::version_column) + "), " + held + " FROM " +
-                 target(table) + " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions +
-                 ") FROM (SELECT " + absl::StrJoin(image, ", ") + " FROM " + source.from() + ") AS i)",
+                 target(table) + " AS t WHERE ROW(" + expressions + ") = (SELECT " + expressions +
+                 " FROM (SELECT " + absl::StrJoin(image, ", ") + " FROM " + source.from() + ") AS i)",
           .parameters = source.take_parameters()};
 }
 

@@ -113,8 +113,8 @@ statement mirror_holder_statement(followed_table const& table, stream_tuple cons
     image.push_back(absl::StrCat(parameters.add(table, i, row[i]), " AS ", quoted_column(table, i)));
   return {.sql = absl::StrCat("SELECT max(", slot_of_row(table), ") FILTER (WHERE NOT (",
                               outside_authority(table), ")) FROM ", names::quoted_table(table.name()),
-                              " AS t WHERE ROW(", expressions, ") = (SELECT ROW(", expressions,
-                              ") FROM (SELECT ", absl::StrJoin(image, ", "), ") AS i)"),
+                              " AS t WHERE ROW(", expressions, ") = (SELECT ", expressions, " FROM (SELECT ",
+                              absl::StrJoin(image, ", "), ") AS i)"),
           .parameters = std::move(parameters.values)};
 }
 
