@@ -144,6 +144,7 @@ def test_the_readmes_commands_work_in_their_order(desk, cluster):
 
 
 def test_a_reference_group_ends_at_replicating(desk):
+    desk.run("rehearse", "--group", "lists")
     desk.run("migrate", "advance", "--group", "lists", "--to", "replicating")
     document = desk.run("migrate", "status", "--group", "lists")
     assert [group["group"] for group in document["groups"]] == ["lists"]
