@@ -100,7 +100,7 @@ TEST_F(guards, marker_after_the_flip_waits_for_the_last_write) {
 }
 
 TEST_F(guards, with_the_marker_before_the_flip_an_acknowledged_write_is_lost) {
-  auto const answer = write_at_the_last_moment("wave_after_drain", "marker_after_flip");
+  auto const answer = write_at_the_last_moment("wave_after_drain", "marker_after_flip,key_and_place");
   EXPECT_EQ(answer.state, request_state::done) << answer.error_message;
   EXPECT_EQ(on_authority(), "{1}")
       << "the stream was to come late, over the acknowledged write 2 on the shard";
