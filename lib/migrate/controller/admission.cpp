@@ -47,19 +47,21 @@ result<> check_places(node_connections const& nodes, objections& out) {
 
 result<> check_replica_identities(session& source, std::vector<table_manifest> const& tables,
                                   objections& out) {
-  std::vector<std::string> names;
-  for (auto const& table : tables) names.push_back(names::quoted_table(table.table));
+  std::vector<std::string> plain, quoted;
+  for (auto const& table : tables) {
+    plain.push_back(table.table);
+    quoted.push_back(names::quoted_table(table.table));
+  }
   BOOST_OUTCOME_TRY(
       auto const found,
-      source.query({"SELECT t.name FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = "
-                    "to_regclass(t.name) WHERE c.relreplident = 'n' ORDER BY 1",
-                    {text_array(names)}}));
-  for (std::size_t row = 0; row < found.size(); ++row) {
-    std::string const table(found.text(row, 0));
+      source.query({"SELECT t.plain, t.quoted FROM unnest($1::text[], $2::text[]) AS t (plain, quoted) "
+                    "JOIN pg_class c ON c.oid = to_regclass(t.quoted) WHERE c.relreplident = 'n' ORDER "
+                    "BY 1",
+                    {text_array(plain), text_array(quoted)}}));
+  for (std::size_t row = 0; row < found.size(); ++row)
     out.add(source.identity().name,
-            table + ": its replica identity is NOTHING: updates and deletes would not be decoded",
-            "ALTER TABLE " + table + " REPLICA IDENTITY DEFAULT");
-  }
+            std::string(found.text(row, 0)) + ": it is NOTHING: updates and deletes would not be decoded",
+            "ALTER TABLE " + std::string(found.text(row, 1)) + " REPLICA IDENTITY DEFAULT");
   return success();
 }
 

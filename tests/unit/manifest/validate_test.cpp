@@ -231,7 +231,7 @@ TEST(validate, a_field_of_a_list_of_messages_has_its_own_place) {
                                                  "pin { type: \"bigint\"\n  value: \"a\"\n  shard: \"s\" }\n",
                                              "m");
   ASSERT_THAT(codes(pins.findings), ElementsAre("M044", "M047"));
-  EXPECT_EQ(pins.findings[1].line, 18);
+  EXPECT_EQ(pins.findings[1].line, 19);
 }
 
 TEST(validate, everything_wrong_is_reported_at_once_with_positions) {
