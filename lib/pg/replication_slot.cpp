@@ -3,10 +3,13 @@
 #include <array>
 
 #include "lib/store/first_error.hpp"
+#include "shardway/base/clock.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace {
+
+constexpr std::chrono::seconds release_wait{5};
 
 error not_possible(session const& link, error const& cause, std::string what, std::string hint) {
   return error{error_code::precondition_failed, std::move(what) + " on node \"" + link.identity().name + "\"",
@@ -62,10 +65,20 @@ result<lsn> create_logical_replication_slot(session& link, std::string const& na
   return *point;
 }
 
+// A server notices only a moment later that the stream which used it has gone.
 result<bool> drop_replication_slot(session& link, std::string const& name) {
-  auto const dropped = link.query({.sql = "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM "
-                                          "pg_catalog.pg_replication_slots WHERE slot_name = $1",
-                                   .parameters = {name}});
+  auto const& clock = system_clock_source();
+  auto const deadline = clock.now() + release_wait;
+  auto const try_drop = [&] {
+    return link.query({.sql = "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM "
+                              "pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                       .parameters = {name}});
+  };
+  auto dropped = try_drop();
+  while (!dropped && dropped.error().sqlstate() == "55006" && clock.now() < deadline) {
+    clock.sleep_until(clock.now() + std::chrono::milliseconds{50});
+    dropped = try_drop();
+  }
   if (dropped) return !dropped.value().empty();
   auto const& cause = dropped.error();
   if (cause.sqlstate() == "42704") return false;  // someone else dropped it meanwhile

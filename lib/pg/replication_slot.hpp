@@ -40,8 +40,8 @@ struct replication_slot_state {
 result<lsn> create_logical_replication_slot(session&, std::string const& name,
                                             std::chrono::milliseconds timeout);
 
-/// Drops the replication slot if it exists. True if it existed. Errors: `precondition_failed` if it is in
-/// use.
+/// Drops the replication slot if it exists. True if it existed. Waits up to five seconds for a stream that
+/// has just ended. Errors: `precondition_failed` if it is in use.
 result<bool> drop_replication_slot(session&, std::string const& name);
 
 /// The state of a replication slot. Nothing if none has that name. Cost: one round trip.

@@ -127,6 +127,10 @@ TEST_F(mirror_test, finalized_group_is_not_in_the_way_of_a_new_replication_slot)
   std::this_thread::sleep_for(500ms);  // its windows are saved
   engine_->stop_mirror(shard_id{0});
   auto const name = names::reverse_replication_slot("shop", fleet_->shard(0).name());
+  expect_soon("the server has noticed that the mirror left", [&] {
+    return one(*shard_, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '" + name +
+                            "'") == "0";
+  });
   require(drop_replication_slot(*shard_, name));
   write_shard("UPDATE shop.orders SET total = 2");
   require(create_logical_replication_slot(*shard_, name, 10s));

@@ -65,12 +65,16 @@ class read_ahead : public ::testing::Test {
   /// Publishes a generation in which shards serve so many percent of the slots, and so many percent of reads
   /// are shadowed.
   static void serve(std::uint32_t percent, std::uint32_t shadow = 0, stage at = stage::dual_writing) {
+    show_to_clients(percent, shadow, at);
+    engine_->update_generation(routing());
+  }
+  /// The same, and the engine keeps the generation that it has.
+  static void show_to_clients(std::uint32_t percent, std::uint32_t shadow, stage at) {
     for (auto& table : fleet_->current().tables) {
       table.manifest.reads.from_shards_percent = percent;
       table.manifest.reads.shadow_percent = shadow;
     }
     fleet_->publish(at);
-    engine_->update_generation(routing());
   }
 
   template <class Condition>
