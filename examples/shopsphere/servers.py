@@ -84,6 +84,7 @@ def account() -> pwd.struct_passwd | None:
 
 def _child_dies_with_parent() -> None:
     os.setpgid(0, 0)  # Ctrl-C is for us: we stop the servers in order
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
@@ -127,7 +128,13 @@ class Server:
             os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
     def _run(self, *command: str) -> None:
-        code = spawn(list(command), self.log, self.owner).wait()
+        process = spawn(list(command), self.log, self.owner)
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         if code != 0:
             raise ServerError(f"{self.name}: {Path(command[0]).name} ended with {code}: {self.log_tail()}")
 
@@ -177,7 +184,8 @@ class Server:
         file = self.data / "postgresql.auto.conf"
         file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
         self._give(file)
-        self.process = spawn([str(self.bin / "postgres"), "-D", str(self.data)], self.log, self.owner)
+        with interrupts_later():
+            self.process = spawn([str(self.bin / "postgres"), "-D", str(self.data)], self.log, self.owner)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -336,6 +344,16 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits until a new process has its place: nobody would stop one that is not known."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def in_parallel(jobs: list) -> None:

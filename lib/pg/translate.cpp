@@ -17,7 +17,7 @@ std::string_view field(PGresult const* answer, int code) noexcept {
 
 std::string detail_of(PGresult const* answer) {
   std::string detail{field(answer, PG_DIAG_MESSAGE_PRIMARY)};
-  for (int code : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT, PG_DIAG_CONTEXT}) {
+  for (char const code : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT, PG_DIAG_CONTEXT}) {
     if (auto const text = field(answer, code); !text.empty()) detail.append("; ").append(text);
   }
   return detail;

@@ -32,8 +32,10 @@ constexpr char const* reaper_script =
   ::setsid();
   int const nothing = ::open("/dev/null", O_RDWR);
   ::dup2(input, 0);
-  ::dup2(nothing, 1);
-  ::dup2(nothing, 2);
+  if (nothing >= 0) {
+    ::dup2(nothing, 1);
+    ::dup2(nothing, 2);
+  }
   ::execl("/bin/sh", "sh", "-c", reaper_script, folder, static_cast<char*>(nullptr));
   ::_exit(127);
 }

@@ -32,6 +32,7 @@ sockaddr_in loopback(std::uint16_t port) {
 
 int listen_on(std::uint16_t port) {
   int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
   int const yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   auto const address = loopback(port);
@@ -44,6 +45,7 @@ int listen_on(std::uint16_t port) {
 // On loopback a connect succeeds or fails at once.
 int connect_to(std::uint16_t port) {
   int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
   auto const address = loopback(port);
   int const yes = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

@@ -22,6 +22,7 @@ constexpr std::uint16_t port_last = 31999;
 
 bool is_free(std::uint16_t port) {
   int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
   int const yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   sockaddr_in address{};

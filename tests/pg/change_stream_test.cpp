@@ -229,6 +229,15 @@ TEST_P(stream_on, the_error_says_why_a_stream_cannot_be_opened) {  // S3
   EXPECT_EQ(drop_replication_slot(*own, "moved").error().code(), error_code::precondition_failed);
 }
 
+TEST_P(stream_on, dropping_waits_for_a_stream_that_has_just_ended) {
+  auto stream = open_stream();
+  std::jthread const ending([&] {
+    std::this_thread::sleep_for(300ms);
+    stream.reset();
+  });
+  EXPECT_TRUE(value_of(drop_replication_slot(*own, "moved")));
+}
+
 TEST_P(stream_on, a_lost_replication_slot_is_broken_for_good) {  // S2
   require(own->simple("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"));
   require(node().reload());

@@ -249,7 +249,8 @@ TEST_F(read_shards, reads_are_answered_in_every_stage) {
   }
   for (auto const at :
        {stage::observing, stage::copying, stage::replicating, stage::dual_writing, stage::sharded}) {
-    // For clients only: the engine would leave a group at observing, and follow it again only with a new copy.
+    // For clients only: the engine would leave a group at observing, and follow it again only with a new
+    // copy.
     show_to_clients(at == stage::dual_writing ? 100 : 0, 0, at);
     auto app = fleet().open();
     auto session = app.session();

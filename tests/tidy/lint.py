@@ -2,7 +2,7 @@
 """Runs every formatter and linter of the project.
 
 What was clean and has not changed is not checked again: build/lint/clean.json remembers it by content.
-clang-tidy is slow: it looks at C++ files whose code differs from a base, and at a sample of the others.
+clang-tidy is slow: it looks at C++ files whose code differs from a base, and at a sample of lib and bindings.
 The number of commits chooses the sample, so that successive commits walk through the whole tree.
 
 The exit code is 1 if a linter has a finding, and 2 if one cannot run.

@@ -66,10 +66,12 @@ std::optional<cluster_options> parse(int count, char** arguments) {
   cluster_options options;
   for (int i = 1; i < count; ++i) {
     std::string const name = arguments[i];
-    if (name == "--fast")
+    if (name == "--fast") {
       options.fast = true;
-    else if (i + 1 >= count || !take_option(options, name, arguments[++i]))
-      return std::nullopt;
+      continue;
+    }
+    ++i;
+    if (i >= count || !take_option(options, name, arguments[i])) return std::nullopt;
   }
   return options;
 }
@@ -123,7 +125,7 @@ json answer(cluster& fleet, std::string const& line) {
 }
 
 void print(json const& document) {
-  std::cout << document.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+  std::cout << document.dump(-1, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
 }
 
 // False at the end of the input.

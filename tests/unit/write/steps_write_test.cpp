@@ -120,7 +120,8 @@ std::map<std::string, std::size_t> write_once(variant const& one, planned_failur
                      {.isolation = one.isolation, .operation_id = one.operation});
   expect_outcome_holds(all.servers[one.node()]->committed().notes, "first", error_of(written));
   if (written) expect_receipt(all, one, written.value(), 1);
-  if (!one.operation.empty() && failing.number != 0) {
+  // One write in 256 also sweeps old records: a step that only the clean run had fails in no other.
+  if (!one.operation.empty() && all.said.has_failed()) {
     auto const again = execute_fenced(all, second, {"shop.orders", key}, insert_sql,
                                       {"1", std::to_string(customer), "first"},
                                       {.isolation = one.isolation, .operation_id = one.operation});
