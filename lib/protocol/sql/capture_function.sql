@@ -69,3 +69,4 @@ BEGIN
   END IF;
 {{recording}}  RETURN NULL;
 END {{quote}};
+REVOKE ALL ON FUNCTION {{function}}() FROM PUBLIC;

@@ -14,6 +14,14 @@ PARTITION BY RANGE (written_at);
 -- Catches what no hour's partition covers.
 CREATE TABLE IF NOT EXISTS shardway.outbox_default PARTITION OF shardway.outbox DEFAULT;
 
+-- A write in doubt is looked for by its id (AP18). An outbox with rows keeps its writers: no index is made.
+DO $f$
+BEGIN
+  IF to_regclass('shardway.outbox_write') IS NULL AND NOT EXISTS (SELECT 1 FROM shardway.outbox) THEN
+    CREATE INDEX outbox_write ON shardway.outbox (write_id);
+  END IF;
+END $f$;
+
 -- Makes the partitions of the next hours and drops the expired ones.
 -- W26: creating a table with PARTITION OF locks the parent exclusively; creating it alone and attaching it
 -- does not.
