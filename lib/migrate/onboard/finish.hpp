@@ -1,4 +1,4 @@
-// What tables on shards get after the copy.
+// Completes the tables on shards after the copy.
 #pragma once
 
 #include <optional>

@@ -250,7 +250,7 @@ std::optional<std::int64_t> highest_of(std::string_view type) {
   return std::nullopt;
 }
 
-// Above every id there is, and above what the column's sequences have given.
+// The highest id among the rows and among those that the column's sequences have given.
 result<std::int64_t> highest_id(session& node, table_state const& table) {
   auto const column = names::quoted(table.manifest.key.front());
   auto const sql =
@@ -262,7 +262,7 @@ result<std::int64_t> highest_id(session& node, table_state const& table) {
   return highest;
 }
 
-// A row whose id carries another slot than its shard key has would be looked for in the wrong place.
+// If a row's id carried a slot other than its shard key's, a read by id would go to the wrong place.
 result<> check_slots_in_ids(session& node, table_state const& table) {
   auto const id = "t." + names::quoted(table.manifest.key.front());
   BOOST_OUTCOME_TRY(
