@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/capture.hpp"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/drop_triggers.hpp"
 #include "lib/protocol/key_text.hpp"
 #include "lib/protocol/sql_template.hpp"
 #include "sql_files.hpp"
@@ -71,7 +72,7 @@ std::string triggers_on(table_state const& table, std::string_view relation) {
 }
 
 std::string drop_triggers(std::string_view relation) {
-  return fill(sql::capture_absent, {{"table", fragment::table(relation)}}).text();
+  return drop_triggers_sql(relation, "shardway\\_capture%");
 }
 
 std::string drop_function(std::string_view table) {

@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/drop_triggers.hpp"
 #include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/place.hpp"
@@ -17,12 +18,13 @@ using fragment = sql_fragment;
 std::string guard_trigger(write_guard guard, std::string_view table, std::string_view group) {
   if (guard == write_guard::absent)
     return fill(sql::write_guard_absent, {{"table", fragment::table(table)}}).text();
+  auto const drop = drop_triggers_sql(table, "shardway\\_guard");
   auto const* function =
       guard == write_guard::recording ? "shardway.record_foreign_write" : "shardway.refuse_foreign_write";
-  return fill(sql::write_guard, {{"table", fragment::table(table)},
-                                 {"client", fragment::literal("client/" + std::string(group))},
-                                 {"function", fragment::of_quoted(function)}})
-      .text();
+  return drop + fill(sql::write_guard, {{"table", fragment::table(table)},
+                                        {"client", fragment::literal("client/" + std::string(group))},
+                                        {"function", fragment::of_quoted(function)}})
+                    .text();
 }
 
 // Nothing if the primary key holds the whole shard key: then the primary key is the replica identity.
@@ -106,6 +108,12 @@ std::string shard_key_refusal_sql(table_state const& table) {
 
 }  // namespace
 
+std::string drop_triggers_sql(std::string_view table, std::string_view name_pattern) {
+  return fill_function(sql::drop_triggers, {{"table_name", fragment::literal(names::quoted_table(table))},
+                                            {"pattern", fragment::literal(name_pattern)}})
+      .text();
+}
+
 std::string write_guard_sql(write_guard guard, std::string_view table, std::string_view group,
                             std::vector<std::string> const& leaves) {
   std::string sql;
@@ -118,7 +126,8 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
   auto const function = fragment::of_quoted(names::key_change_function(manifest.table));
   auto const name = fragment::table(manifest.table);
   if (!present) return fill(sql::drop_shard_key_change, {{"table", name}, {"function", function}}).text();
-  return fill_function(
+  return drop_triggers_sql(manifest.table, "shardway\\_key\\_change") +
+         fill_function(
              sql::shard_key_change,
              {{"table", name},
               {"function", function},

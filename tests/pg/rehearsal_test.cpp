@@ -185,12 +185,13 @@ TEST_F(rehearsal_test, a_deferrable_key) {  // AS1
   expect_problem("apply", "orders_pkey");
 }
 
-TEST_F(rehearsal_test, a_trigger_whose_function_stays_behind) {  // AS16
+TEST_F(rehearsal_test, a_trigger_whose_function_is_in_another_schema) {  // AS16
   run(fleet_->source(), "CREATE SCHEMA other AUTHORIZATION shop_owner");
   plant(
       "CREATE FUNCTION other.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
       "CREATE TRIGGER touch BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION other.touch()");
-  expect_problem("finish", "3F000");
+  auto const report = rehearse();
+  EXPECT_TRUE(report.passed()) << describe(report);
 }
 
 TEST_F(rehearsal_test, a_column_that_holds_numbers_of_objects) {  // AS7
@@ -237,12 +238,13 @@ TEST_F(rehearsal_test, a_key_too_long_for_our_index) {  // AS18
   expect_problem("copy", "shop.notes");
 }
 
-TEST_F(rehearsal_test, a_function_of_a_default_that_is_not_there) {  // AS16
+TEST_F(rehearsal_test, a_function_of_a_default_in_another_schema) {  // AS16
   run(fleet_->source(), "CREATE SCHEMA tools AUTHORIZATION shop_owner");
   plant(
       "CREATE FUNCTION tools.make() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text';"
       "ALTER TABLE shop.orders ADD COLUMN code text DEFAULT tools.make()");
-  expect_problem("schema", "orders");
+  auto const report = rehearse();
+  EXPECT_TRUE(report.passed()) << describe(report);
 }
 
 }  // namespace

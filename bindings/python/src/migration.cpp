@@ -11,6 +11,7 @@
 #include "bindings.hpp"
 #include "blocking.hpp"
 #include "errors.hpp"
+#include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/migrate/preflight/plan_steps.hpp"
@@ -95,15 +96,18 @@ nb::list plan_steps(migration_set const& self) {
   return all;
 }
 
+// Partitions may have other owners than their table.
 result<std::vector<std::string>> owners_of(session& source, std::vector<table_manifest> const& tables) {
-  std::vector<std::string> names;
-  for (auto const& table : tables) names.push_back(table.table);
+  std::vector<std::string> quoted;
+  for (auto const& table : tables) quoted.push_back(names::quoted_table(table.table));
   BOOST_OUTCOME_TRY(
       auto found,
       source.query({.sql = "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM "
-                           "pg_catalog.unnest($1::text[]) AS t (name) "
-                           "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) ORDER BY 1",
-                    .parameters = {text_array(names)}}));
+                           "pg_catalog.unnest($1::text[]) AS t (name) CROSS JOIN LATERAL (SELECT "
+                           "pg_catalog.to_regclass(t.name)::oid AS oid UNION SELECT p.relid::oid FROM "
+                           "pg_catalog.pg_partition_tree(pg_catalog.to_regclass(t.name)) p) r "
+                           "JOIN pg_catalog.pg_class c ON c.oid = r.oid ORDER BY 1",
+                    .parameters = {text_array(quoted)}}));
   std::vector<std::string> owners;
   for (std::size_t row = 0; row < found.size(); ++row) owners.emplace_back(found.text(row, 0));
   return owners;

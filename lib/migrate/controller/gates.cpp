@@ -5,6 +5,7 @@
 
 #include "lib/migrate/controller/doctor.hpp"
 #include "lib/migrate/lookup/job.hpp"
+#include "lib/migrate/onboard/missing.hpp"
 #include "lib/migrate/wave/flip.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
@@ -213,12 +214,15 @@ result<> write_guard_gates(gate_inputs const& inputs, gates& found) {
 
 result<> foreign_writers_gates(gate_inputs const& inputs, gates& found) {
   return on_each_node(inputs, found, [&](session& node) {
-    return none_found(node, "foreign_writers",
-                      {"SELECT relation || ' by ' || application_name || ' ' || count(*) || ' times' FROM "
-                       "shardway.foreign_write WHERE at > clock_timestamp() - $1::int8 * interval '1 second' "
-                       "GROUP BY relation, application_name",
-                       {std::to_string(inputs.options.foreign_quiet.count())}},
-                      "find the writers named and let them use the library");
+    return none_found(
+        node, "foreign_writers",
+        {"SELECT relation || ' by ' || application_name || ' ' || sum(writes) || ' times' FROM "
+         "(SELECT relation, application_name, 1 AS writes, at FROM shardway.foreign_write UNION "
+         "ALL SELECT relation, application_name, write_count, last_at FROM "
+         "shardway.foreign_writer) w GROUP BY relation, application_name HAVING max(at) > "
+         "clock_timestamp() - $1::int8 * interval '1 second'",
+         {std::to_string(inputs.options.foreign_quiet.count())}},
+        "find the writers named and let them use the library");
   });
 }
 
@@ -250,7 +254,7 @@ result<std::vector<std::string>> wrong_sequences(session& shard, table_manifest 
                     shard.query({"SELECT s.seqrelid::regclass::text FROM pg_depend d JOIN pg_sequence s ON "
                                  "s.seqrelid = d.objid WHERE d.classid = 'pg_class'::regclass "
                                  "AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::regclass AND "
-                                 "d.deptype IN ('a', 'i') AND s.seqincrement <> $2::int8",
+                                 "d.deptype IN ('a', 'i') AND s.seqincrement % $2::int8 <> 0",
                                  {names::quoted_table(table.table), std::to_string(table.id_stride)}}));
   std::vector<std::string> wrong;
   for (std::size_t row = 0; row < rows.size(); ++row)
@@ -272,6 +276,43 @@ result<> sequences_gate(gate_inputs const& inputs, gates& found) {
       verdict_of("sequences", wrong.empty(),
                  wrong.empty() ? "interleaved" : absl::StrJoin(wrong, "; ") + " does not step by the stride",
                  absl::StrCat("shardway migrate advance --group ", inputs.group, " --to dual_writing")));
+  return success();
+}
+
+std::string shown(std::vector<onboard::missing_object> const& missing,
+                  onboard::missing_object::kind_type kind) {
+  constexpr std::size_t shown_max = 5;
+  std::vector<std::string> names;
+  std::size_t count = 0;
+  for (auto const& object : missing)
+    if (object.kind == kind && ++count <= shown_max) names.push_back(object.what);
+  auto text = absl::StrJoin(names, "; ");
+  if (count > shown_max) absl::StrAppend(&text, "; and ", count - shown_max, " more");
+  return text;
+}
+
+// AS9: what a shard does not have is seen before it has authority. Views and rights of other roles are never
+// carried: they are shown, and do not stop a wave.
+result<> shard_schema_gates(gate_inputs const& inputs, gates& found) {
+  using kind_type = onboard::missing_object::kind_type;
+  std::vector<table_state> tables;
+  for (auto const& table : inputs.current.tables)
+    if (table.manifest.group == inputs.group) tables.push_back(table);
+  for (auto* shard : inputs.sessions.shards) {
+    BOOST_OUTCOME_TRY(auto const missing, onboard::missing_on_shard(*inputs.sessions.source, *shard,
+                                                                    inputs.current.migration, tables));
+    auto const& node = shard->identity().name;
+    auto const keys = shown(missing, kind_type::foreign_key);
+    found.push_back(verdict_of(
+        "foreign_keys", keys.empty(), absl::StrCat(node, ": ", keys.empty() ? "none missing" : keys),
+        "advance the group of the table that each leads to, or name it in drop_foreign_key of the manifest"));
+    auto const others = shown(missing, kind_type::other);
+    auto const behind = shown(missing, kind_type::left_behind);
+    found.push_back(verdict_of("shard_schema", others.empty(),
+                               absl::StrCat(node, ": ", others.empty() ? "none missing" : others,
+                                            behind.empty() ? "" : "; not carried: ", behind),
+                               "make them on the shard as on the source"));
+  }
   return success();
 }
 
@@ -338,6 +379,7 @@ constexpr gate_check checks[] = {
     {foreign_writers_gates, needed_for::forward_only},
     {replicas_gates, needed_for::forward_only},
     {sequences_gate, needed_for::forward_only},
+    {shard_schema_gates, needed_for::forward_only},
     {lookups_gate, needed_for::forward_only},
     {doctor_gates, needed_for::forward_only},
 };

@@ -11,6 +11,8 @@ inline namespace v0 {
 namespace migrate::control {
 
 result<> housekeeper::keep_house() {
+  constexpr std::string_view counting = "SELECT shardway.count_foreign_writes(100)";
+  statement const count_foreign_writes{.sql = std::string(counting)};
   auto const now = steady_now();
   if (now - last_ < std::chrono::seconds{5}) return success();
   last_ = now;
@@ -21,8 +23,10 @@ result<> housekeeper::keep_house() {
   for (auto const& shard : context_.options.migration.shards) {
     BOOST_OUTCOME_TRYV(source.query(trim_progress_statement(shard.name)));
   }
+  BOOST_OUTCOME_TRYV(source.query(count_foreign_writes));
   for (auto* shard : context_.nodes.sessions().shards) {
     BOOST_OUTCOME_TRYV(shard->query(trim_progress_statement(names::source_stream)));
+    BOOST_OUTCOME_TRYV(shard->query(count_foreign_writes));
   }
   return success();
 }

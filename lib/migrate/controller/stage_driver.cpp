@@ -11,12 +11,38 @@
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/join.hpp"
 #include "lib/migrate/onboard/schema.hpp"
+#include "lib/migrate/onboard/source_checks.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/request.hpp"
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
+namespace {
+
+bool is_copied(generation const& current, table_state const& table) {
+  auto const* group = current.find_group(table.manifest.group);
+  return group && group->stage >= stage::replicating;
+}
+
+// A finalized group is left as it is.
+std::vector<table_state> tables_of_copied_groups(generation const& current) {
+  std::vector<table_state> tables;
+  for (auto const& table : current.tables)
+    if (is_copied(current, table) && current.find_group(table.manifest.group)->stage != stage::finalized)
+      tables.push_back(table);
+  return tables;
+}
+
+// Tables whose rows the shards have, those of the group that has just been copied among them.
+std::vector<std::string> copied_tables(generation const& current, std::string const& group) {
+  std::vector<std::string> names;
+  for (auto const& table : current.tables)
+    if (table.manifest.group == group || is_copied(current, table)) names.push_back(table.manifest.table);
+  return names;
+}
+
+}  // namespace
 
 result<> stage_driver::set_goal(std::int64_t request_id, group_state const& group, stage wanted) {
   if (group.stage > stage::observing && group.stage < wanted) {  // at observing the first step asks at once
@@ -99,6 +125,9 @@ result<> stage_driver::start_copying(std::string const& name) {
   auto const onboard = context_.onboarding();
   BOOST_OUTCOME_TRY(auto const group, context_.group(name));
   BOOST_OUTCOME_TRYV(require_healthy(context_, name));
+  BOOST_OUTCOME_TRYV(onboard::check_replica_identities(*source.node, tables));
+  BOOST_OUTCOME_TRYV(onboard::check_reserved_names(*source.node, tables));
+  BOOST_OUTCOME_TRYV(onboard::check_id_room(source, shards.size(), tables, onboard));
   if (auto const age_max = context_.options.rehearsal_age_max; age_max.count() > 0) {
     BOOST_OUTCOME_TRYV(require_rehearsal(context_.nodes.source(), name, tables_digest(tables), age_max));
   }
@@ -130,9 +159,13 @@ result<> stage_driver::finish_copying(std::string const& name) {
   if (!copy.is_complete && !copy.is_running) return streams.start_copy(name);
   if (!copy.is_complete) return success();
   BOOST_OUTCOME_TRYV(require_healthy(context_, name));
+  auto const source = context_.nodes.source_node();
+  auto const tables = context_.tables_of(name);
+  auto const copied = copied_tables(*context_.current, name);
+  auto const waiting = tables_of_copied_groups(*context_.current);
   for (auto const& shard : context_.nodes.shard_nodes()) {
-    BOOST_OUTCOME_TRYV(onboard::finish_schema(context_.nodes.source_node(), shard, context_.tables_of(name),
-                                              context_.onboarding()));
+    BOOST_OUTCOME_TRYV(onboard::finish_schema(source, shard, tables, context_.onboarding(), copied));
+    BOOST_OUTCOME_TRYV(onboard::complete_foreign_keys(source, shard, waiting, context_.onboarding(), copied));
   }
   return context_.set_stage(name, stage::replicating);
 }

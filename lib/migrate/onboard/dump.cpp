@@ -3,9 +3,11 @@
 // leaves nothing half done.
 #include "lib/migrate/onboard/dump.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include "lib/migrate/onboard/process.hpp"
+#include "lib/migrate/onboard/reached.hpp"
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -13,18 +15,6 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 namespace {
-
-// Schemas of the tables, their partitions and the types of their columns.
-constexpr std::string_view schemas_sql =
-    " SELECT DISTINCT quote_ident(n.nspname) FROM (SELECT relnamespace AS oid FROM pg_class WHERE oid IN "
-    "(SELECT oid FROM ours)"
-    "  UNION SELECT coalesce(e.typnamespace, t.typnamespace) FROM pg_attribute a JOIN pg_type t ON t.oid = "
-    "a.atttypid LEFT JOIN pg_type e"
-    " ON e.oid = t.typelem"
-    "  AND t.typlen = -1 WHERE a.attrelid IN (SELECT oid FROM ours) AND a.attnum > 0 AND NOT a.attisdropped) "
-    "used"
-    " JOIN pg_namespace n ON n.oid = used.oid WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', "
-    "'shardway') ORDER BY 1";
 
 // Relations of those schemas that are not copied. A sequence that no table owns is copied, because a default
 // may use it.
@@ -69,16 +59,46 @@ std::vector<dump_failure> parse_failures(std::string const& errors, std::string 
 struct dump_entry {
   std::string name, type;
 };
+struct named_schema {
+  std::string name, quoted;
+};
+
+// Reads the entry that a line begins, if it begins one. The line above such a line is "--".
+bool read_entry(std::string const& line, std::string const& line_above, dump_entry& entry) {
+  auto const type = line.find("; Type: ");
+  if (line_above != "--" || !line.starts_with("-- Name: ") || type == std::string::npos) return false;
+  entry = {line.substr(9, type - 9), line.substr(type + 8, line.find(';', type + 8) - type - 8)};
+  return true;
+}
 
 std::vector<dump_entry> entries_by_line(std::string const& dump) {
   std::vector<dump_entry> out(1);  // lines count from 1
   dump_entry now;
   std::istringstream lines(dump);
-  for (std::string text; std::getline(lines, text);) {
-    auto const type = text.find("; Type: ");
-    if (text.starts_with("-- Name: ") && type != std::string::npos)
-      now = {text.substr(9, type - 9), text.substr(type + 8, text.find(';', type + 8) - type - 8)};
+  for (std::string text, above; std::getline(lines, text); above = text) {
+    read_entry(text, above, now);
     out.push_back(now);
+  }
+  return out;
+}
+
+// A schema that the shard has keeps its owner, its comment and its rights there: `public` belongs to whoever
+// made the database, and 15 and later say so in its owner (AS3).
+bool is_of_schema(dump_entry const& entry, std::vector<named_schema> const& schemas) {
+  return std::any_of(schemas.begin(), schemas.end(), [&](named_schema const& schema) {
+    return entry.type == "SCHEMA" ? entry.name == schema.name : entry.name == "SCHEMA " + schema.quoted;
+  });
+}
+
+// What pg_dump sets for the next entry stands at the end of the one before it.
+std::string without_schemas(std::string const& dump, std::vector<named_schema> const& there) {
+  std::string out;
+  dump_entry now;
+  bool is_left_out = false;
+  std::istringstream lines(dump);
+  for (std::string text, above; std::getline(lines, text); above = text) {
+    if (read_entry(text, above, now)) is_left_out = is_of_schema(now, there);
+    if (!is_left_out || text.starts_with("SET ")) out.append(text).append(1, '\n');
   }
   return out;
 }
@@ -89,9 +109,23 @@ bool exists_already(std::string const& state) {
 bool lacks_something(std::string const& state) {
   return state == "42P01" || state == "42704" || state == "42883";
 }
-bool is_routine(std::string const& type) {
-  return type == "FUNCTION" || type == "PROCEDURE" || type == "AGGREGATE";
+// What the tables do not need by themselves: if one of them does, making the tables or their indexes fails.
+bool may_be_left_out(std::string const& type) {
+  static std::vector<std::string> const types{"FUNCTION",
+                                              "PROCEDURE",
+                                              "AGGREGATE",
+                                              "OPERATOR",
+                                              "OPERATOR CLASS",
+                                              "OPERATOR FAMILY",
+                                              "TEXT SEARCH CONFIGURATION",
+                                              "TEXT SEARCH DICTIONARY",
+                                              "CONVERSION",
+                                              "COMMENT",
+                                              "CAST"};
+  return contains(types, type);
 }
+// Rights of roles that the shard lacks. Those of the application's roles are given apart.
+bool is_right(std::string const& type) { return type == "ACL" || type == "DEFAULT ACL"; }
 
 result<> judge_failures(std::string const& dump, std::vector<dump_failure> const& failures,
                         std::string const& node, std::vector<std::string>& skipped) {
@@ -99,8 +133,12 @@ result<> judge_failures(std::string const& dump, std::vector<dump_failure> const
   for (auto const& failure : failures) {
     if (exists_already(failure.state)) continue;
     auto const entry = failure.line < entries.size() ? entries[failure.line] : dump_entry{};
-    if (lacks_something(failure.state) && is_routine(entry.type)) {
+    if (lacks_something(failure.state) && may_be_left_out(entry.type)) {
       skipped.push_back(entry.type + ' ' + entry.name + ": it needs something that is not on the shard");
+      continue;
+    }
+    if (is_right(entry.type)) {
+      skipped.push_back("rights on " + entry.name + ": SQLSTATE " + failure.state);
       continue;
     }
     if (entry.type.empty() && failure.state == "42704")
@@ -118,14 +156,12 @@ result<> judge_failures(std::string const& dump, std::vector<dump_failure> const
 
 result<std::vector<std::string>> dump_arguments(session& source, session& shard,
                                                 std::vector<table_state> const& tables,
+                                                std::vector<std::string> const& used,
                                                 std::vector<std::string>& skipped) {
   auto const names = table_array(tables);
-  BOOST_OUTCOME_TRY(auto const schemas,
-                    source.query({std::string(ours_cte) + std::string(schemas_sql), {names}}));
-  auto const used = column_of(schemas, 0);
   BOOST_OUTCOME_TRY(auto const others, source.query({std::string(ours_cte) + std::string(others_sql),
                                                      {names, text_array(used)}}));
-  std::vector<std::string> out{"--schema-only",     "--section=pre-data", "--no-privileges",
+  std::vector<std::string> out{"--schema-only",     "--section=pre-data", "--no-tablespaces",
                                "--no-publications", "--no-subscriptions", "--exclude-schema=shardway"};
   for (auto const& schema : used) out.push_back("--schema=" + schema);
   for (std::size_t row = 0; row < others.size(); ++row) {
@@ -174,12 +210,29 @@ result<std::vector<dump_failure>> apply(onboard_node const& shard, std::string c
       .with_server({}, ran.errors);
 }
 
+// Of `schemas` (quoted) those that the shard has.
+result<std::vector<named_schema>> schemas_there(session& shard, std::vector<std::string> const& schemas) {
+  BOOST_OUTCOME_TRY(
+      auto const found,
+      shard.query({"SELECT n.nspname, quote_ident(n.nspname) FROM pg_namespace n WHERE quote_ident(n.nspname)"
+                   " = ANY ($1::text[])",
+                   {text_array(schemas)}}));
+  std::vector<named_schema> out;
+  for (std::size_t row = 0; row < found.size(); ++row)
+    out.push_back({std::string(found.text(row, 0)), std::string(found.text(row, 1))});
+  return out;
+}
+
 }  // namespace
 
 result<> copy_definitions(onboard_node const& source, onboard_node const& shard,
                           std::vector<table_state> const& tables, onboard_options const& options,
                           std::vector<std::string>& skipped) {
-  BOOST_OUTCOME_TRY(auto arguments, dump_arguments(*source.node, *shard.node, tables, skipped));
+  BOOST_OUTCOME_TRY(auto const reached, find_reached(*source.node, tables));
+  BOOST_OUTCOME_TRYV(require_extensions(*shard.node, reached.extensions));
+  BOOST_OUTCOME_TRY(auto const there, schemas_there(*shard.node, reached.schemas));
+  BOOST_OUTCOME_TRY(auto arguments,
+                    dump_arguments(*source.node, *shard.node, tables, reached.schemas, skipped));
   arguments.insert(arguments.begin(), {"--dbname=" + source.conninfo, "--no-password"});
   BOOST_OUTCOME_TRY(auto const file, scratch_file::make());
   BOOST_OUTCOME_TRY(auto const dumped, run_program("pg_dump", arguments, file.path(), options));
@@ -190,6 +243,7 @@ result<> copy_definitions(onboard_node const& source, onboard_node const& shard,
         "pg_dump must not be older than the server, and the engine's role must be allowed to read the tables"}
         .at_node(source.name)
         .with_server({}, dumped.errors);
+  BOOST_OUTCOME_TRYV(file.write(without_schemas(file.text(), there)));
   BOOST_OUTCOME_TRY(auto const tried, apply(shard, file.path(), "ROLLBACK", options));
   BOOST_OUTCOME_TRYV(judge_failures(file.text(), tried, shard.name, skipped));
   BOOST_OUTCOME_TRYV(apply(shard, file.path(), "COMMIT", options));

@@ -1,7 +1,10 @@
 // After the copy: secondary indexes, foreign keys, triggers.
+#include "lib/migrate/onboard/finish.hpp"
+
 #include "lib/migrate/onboard/indexes.hpp"
 #include "lib/migrate/onboard/schema.hpp"
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/protocol/names.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -14,13 +17,21 @@ constexpr std::string_view foreign_keys_sql =
     " k.convalidated,"
     " c.relkind = 'p', (SELECT format('%s.%s', rs.nspname, o.relname) FROM pg_class o JOIN pg_namespace rs "
     "ON rs.oid = o.relnamespace WHERE"
-    " o.oid = ours.root)"
+    " o.oid = ours.root),"
+    " (SELECT format('%s.%s', ps.nspname, p.relname) FROM pg_class p JOIN pg_namespace ps ON ps.oid = "
+    "p.relnamespace WHERE p.oid = coalesce(pg_partition_root(r.oid)::oid, r.oid))"
     " FROM ours JOIN pg_constraint k ON k.conrelid = ours.oid JOIN pg_class c ON c.oid = k.conrelid JOIN "
     "pg_namespace n ON n.oid ="
     " c.relnamespace"
     " JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE k.contype "
     "= 'f' AND k.conparentid = 0"
     " ORDER BY 1, 2";
+
+// A check that is not valid is no part of what pg_dump writes before the data.
+constexpr std::string_view open_checks_sql =
+    " SELECT format('%I.%I', n.nspname, c.relname), k.conname, pg_get_constraintdef(k.oid) FROM ours JOIN "
+    "pg_constraint k ON k.conrelid = ours.oid JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON "
+    "n.oid = c.relnamespace WHERE k.contype = 'c' AND NOT k.convalidated AND k.coninhcount = 0 ORDER BY 1, 2";
 
 constexpr std::string_view triggers_sql =
     " SELECT format('%I.%I', n.nspname, c.relname), t.tgname, pg_get_triggerdef(t.oid), t.tgenabled,"
@@ -30,7 +41,10 @@ constexpr std::string_view triggers_sql =
     " FROM ours JOIN pg_trigger t ON t.tgrelid = ours.oid JOIN pg_class c ON c.oid = t.tgrelid JOIN "
     "pg_namespace n ON n.oid ="
     " c.relnamespace"
-    " WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname NOT LIKE 'shardway\\_%' ORDER BY 1, 2";
+    " WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND NOT EXISTS (SELECT 1 FROM pg_proc p JOIN "
+    "pg_namespace "
+    "pn ON pn.oid = p.pronamespace WHERE p.oid = t.tgfoid AND pn.nspname IN ('shardway', 'shardway_stale')) "
+    "ORDER BY 1, 2";
 
 table_manifest const* manifest_of(std::vector<table_state> const& tables, std::string_view root) {
   for (auto const& table : tables)
@@ -39,7 +53,7 @@ table_manifest const* manifest_of(std::vector<table_state> const& tables, std::s
 }
 
 struct foreign_key {
-  std::string table, name, definition, target, root;
+  std::string table, name, definition, target, root, target_root;
   bool validated{}, on_partitioned{};
 };
 
@@ -48,9 +62,13 @@ result<bool> exists(session& shard, std::string_view sql, std::vector<text_value
   return !found.empty();
 }
 
-result<std::string> why_left_out(session& shard, foreign_key const& key, table_manifest const* manifest) {
+// Rows of a table that is still being copied would not be there for the check of those that refer to them.
+result<std::string> why_left_out(session& shard, foreign_key const& key, table_manifest const* manifest,
+                                 std::optional<std::vector<std::string>> const& copied) {
   if (manifest && contains(manifest->drop_foreign_keys, key.name))
     return std::string("the manifest drops it");
+  if (copied && !contains(*copied, key.target_root))
+    return "it waits until " + key.target_root + " is copied";
   BOOST_OUTCOME_TRY(bool const has_target,
                     exists(shard, "SELECT 1 WHERE to_regclass($1) IS NOT NULL", {key.target}));
   return has_target ? std::string{} : key.target + " is not on the shard";
@@ -86,14 +104,16 @@ result<> create_foreign_key(session& shard, foreign_key const& key, onboard_opti
 }  // namespace
 
 result<> create_foreign_keys(session& source, session& shard, std::vector<table_state> const& tables,
-                             onboard_options const& options, std::vector<std::string>& skipped) {
+                             onboard_options const& options,
+                             std::optional<std::vector<std::string>> const& copied,
+                             std::vector<std::string>& skipped) {
   BOOST_OUTCOME_TRY(auto const found, source.query({std::string(ours_cte) + std::string(foreign_keys_sql),
                                                     {table_array(tables)}}));
   for (std::size_t row = 0; row < found.size(); ++row) {
     auto const text = [&](std::size_t column) { return std::string(found.text(row, column)); };
     foreign_key const key{
-        text(0), text(1), text(2), text(3), text(6), found.boolean(row, 4), found.boolean(row, 5)};
-    BOOST_OUTCOME_TRY(auto const why, why_left_out(shard, key, manifest_of(tables, key.root)));
+        text(0), text(1), text(2), text(3), text(6), text(7), found.boolean(row, 4), found.boolean(row, 5)};
+    BOOST_OUTCOME_TRY(auto const why, why_left_out(shard, key, manifest_of(tables, key.root), copied));
     if (!why.empty())
       skipped.push_back("foreign key " + key.name + " of " + key.table + ": " + why);
     else {
@@ -103,7 +123,26 @@ result<> create_foreign_keys(session& source, session& shard, std::vector<table_
   return success();
 }
 
-// A trigger that is also enabled for replicas would run for the stream's rows. On the shard it runs for the
+result<> create_open_checks(session& source, session& shard, std::vector<table_state> const& tables,
+                            onboard_options const& options) {
+  BOOST_OUTCOME_TRY(auto const found, source.query({std::string(ours_cte) + std::string(open_checks_sql),
+                                                    {table_array(tables)}}));
+  for (std::size_t row = 0; row < found.size(); ++row) {
+    std::string const table(found.text(row, 0)), name(found.text(row, 1));
+    BOOST_OUTCOME_TRY(
+        bool const there,
+        exists(shard, "SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2",
+               {table, name}));
+    if (there) continue;
+    BOOST_OUTCOME_TRYV(run_ddl(shard,
+                               "ALTER TABLE " + table + " ADD CONSTRAINT " + names::quoted(name) + ' ' +
+                                   std::string(found.text(row, 2)),
+                               table, options));
+  }
+  return success();
+}
+
+// A trigger that is on for replicas too would run for the stream's rows: on the shard it runs for the
 // application's writes only (F2).
 result<> create_triggers(session& source, session& shard, std::vector<table_state> const& tables,
                          onboard_options const& options, std::vector<std::string>& skipped) {
@@ -134,12 +173,21 @@ result<> create_triggers(session& source, session& shard, std::vector<table_stat
 }
 
 result<schema_report> finish_schema(onboard_node const& source, onboard_node const& shard,
-                                    std::vector<table_state> const& tables, onboard_options const& options) {
+                                    std::vector<table_state> const& tables, onboard_options const& options,
+                                    std::optional<std::vector<std::string>> const& copied) {
   schema_report report;
   BOOST_OUTCOME_TRYV(create_indexes(*source.node, *shard.node, tables, options));
-  BOOST_OUTCOME_TRYV(create_foreign_keys(*source.node, *shard.node, tables, options, report.skipped));
+  BOOST_OUTCOME_TRYV(create_open_checks(*source.node, *shard.node, tables, options));
+  BOOST_OUTCOME_TRYV(create_foreign_keys(*source.node, *shard.node, tables, options, copied, report.skipped));
   BOOST_OUTCOME_TRYV(create_triggers(*source.node, *shard.node, tables, options, report.skipped));
   return report;
+}
+
+result<> complete_foreign_keys(onboard_node const& source, onboard_node const& shard,
+                               std::vector<table_state> const& tables, onboard_options const& options,
+                               std::vector<std::string> const& copied) {
+  std::vector<std::string> skipped;
+  return create_foreign_keys(*source.node, *shard.node, tables, options, copied, skipped);
 }
 
 }  // namespace migrate::onboard

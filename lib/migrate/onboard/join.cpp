@@ -6,6 +6,7 @@
 #include "lib/catalog/guarded.hpp"
 #include "lib/migrate/onboard/guard.hpp"
 #include "lib/migrate/onboard/publication.hpp"
+#include "lib/migrate/onboard/source_checks.hpp"
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/pg/replication_slot.hpp"
 #include "lib/protocol/names.hpp"
@@ -64,6 +65,7 @@ result<join_report> join_publication(onboard_node const& source, migration_manif
                                      std::vector<std::string> const& groups,
                                      std::vector<table_state> const& tables, onboard_options const& options) {
   auto& node = *source.node;
+  BOOST_OUTCOME_TRYV(check_replica_identities(node, tables));
   auto relations = fences_and_tables(groups, tables);
   relations.insert(relations.begin(), {"shardway.outbox", "shardway.marker", "shardway.stream_progress"});
   join_report report;
@@ -87,6 +89,7 @@ result<lsn> prepare_reverse(onboard_node const& shard, migration_manifest const&
                             std::vector<std::string> const& groups, std::vector<table_state> const& tables,
                             onboard_options const& options) {
   auto& node = *shard.node;
+  BOOST_OUTCOME_TRYV(check_replica_identities(node, tables));
   auto relations = fences_and_tables(groups, tables);
   relations.insert(relations.begin(), "shardway.marker");
   BOOST_OUTCOME_TRYV(extend_publication(node, names::publication(migration.name), relations, options));

@@ -21,8 +21,9 @@ struct join_report {
 /// Lets tables join the stream of the source: publication, write guard (recording), trigger on the shard key
 /// where the primary key does not hold it; creates the forward replication slot once; waits until every
 /// transaction older than the publication's change has ended (CP3). The first chunk may open only after this
-/// returned. Errors: `deadline_exceeded` naming the transactions that it still waits for (all else is in
-/// place: call again).
+/// returned. Errors: `precondition_failed` naming relations whose changes PostgreSQL would refuse once they
+/// are published (nothing was changed); `deadline_exceeded` naming the transactions that stand in the way
+/// (all else is in place: call again).
 result<join_report> join_publication(onboard_node const& source, migration_manifest const&,
                                      std::vector<std::string> const& groups, std::vector<table_state> const&,
                                      onboard_options const&);

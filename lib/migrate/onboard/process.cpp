@@ -87,6 +87,14 @@ std::string scratch_file::text() const {
   return std::move(out).str();
 }
 
+result<> scratch_file::write(std::string const& text) const {
+  std::ofstream out(path_, std::ios::trunc);
+  out << text << std::flush;
+  if (out) return success();
+  return error{error_code::precondition_failed, "the temporary file " + path_ + " could not be written",
+               "make room there, or set TMPDIR"};
+}
+
 result<program_result> run_program(std::string const& program, std::vector<std::string> arguments,
                                    std::string const& output_path, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const errors, scratch_file::make());

@@ -20,6 +20,8 @@ class scratch_file {
   ~scratch_file();
   std::string const& path() const noexcept { return path_; }
   std::string text() const;
+  /// Replaces what is in it. Errors: `precondition_failed`: it cannot be written.
+  result<> write(std::string const& text) const;
 
  private:
   explicit scratch_file(std::string path) : path_(std::move(path)) {}

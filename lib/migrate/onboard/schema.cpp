@@ -5,6 +5,7 @@
 #include "lib/migrate/onboard/dump.hpp"
 #include "lib/migrate/onboard/indexes.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
+#include "lib/migrate/onboard/reached.hpp"
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/schema.hpp"
@@ -26,37 +27,86 @@ result<std::vector<std::string>> missing_tables(session& shard, std::vector<tabl
   return column_of(found, 0);
 }
 
-// Rights of the application role and of PUBLIC, as the server that has them writes them. A right that only
-// newer servers know is not copied.
+// What each role of the application may do, however it got the right (its own, by membership, as owner, as
+// PUBLIC), and what PUBLIC may do. Written out by the server that has them. A right that only newer servers
+// know stays behind. Sequences: those of the tables' columns, and those of $3 (schemas) that belong to no
+// column, which a default, a function or a trigger may use (AS5).
 constexpr std::string_view grants_sql =
-    ", things AS (SELECT 'TABLE' AS kind, format('%I.%I', n.nspname, c.relname) AS name, c.relacl AS acl, '' "
-    "AS columns FROM ours JOIN"
-    " pg_class c USING (oid)"
-    "   JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " UNION ALL SELECT 'TABLE', format('%I.%I', n.nspname, c.relname), a.attacl, format(' (%I)', a.attname) "
-    "FROM ours JOIN pg_class c USING"
-    " (oid)"
-    "   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE "
-    "a.attacl IS NOT NULL AND NOT"
-    " a.attisdropped"
-    " UNION ALL SELECT 'SEQUENCE', format('%I.%I', n.nspname, c.relname), c.relacl, '' FROM ours JOIN "
-    "pg_depend d ON d.refobjid = ours.oid"
-    "   AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', "
-    "'i') JOIN pg_class c ON c.oid ="
-    " d.objid"
-    "   AND c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " UNION ALL SELECT DISTINCT 'SCHEMA', quote_ident(n.nspname), n.nspacl, '' FROM ours JOIN pg_class c "
-    "USING (oid) JOIN pg_namespace n ON"
-    " n.oid = c.relnamespace)"
-    " SELECT DISTINCT format('GRANT %s%s ON %s %s TO %s;', g.privilege_type, t.columns, t.kind, t.name,"
-    "   CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident($2) END)"
-    " FROM things t CROSS JOIN LATERAL aclexplode(t.acl) g WHERE g.privilege_type <> 'MAINTAIN'"
-    " AND (g.grantee = 0 OR g.grantee = (SELECT oid FROM pg_roles WHERE rolname = $2)) ORDER BY 1";
+    ", roles AS (SELECT r.oid, r.rolname FROM unnest($2::text[]) AS n (name) JOIN pg_roles r ON r.rolname = "
+    "n.name),"
+    " owners AS (SELECT d.objid AS sequence, d.refobjid AS relation FROM pg_depend d WHERE d.classid = "
+    "'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN "
+    "('a', 'i')),"
+    " relations AS (SELECT c.oid, c.relkind = 'S' AS is_sequence, format('%I.%I', n.nspname, c.relname) AS "
+    "name, c.relacl FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (SELECT oid "
+    "FROM ours) OR (c.relkind = 'S' AND (EXISTS (SELECT 1 FROM owners o JOIN ours ON ours.oid = o.relation "
+    "WHERE o.sequence = c.oid) OR (quote_ident(n.nspname) = ANY ($3::text[]) AND NOT EXISTS (SELECT 1 FROM "
+    "owners o WHERE o.sequence = c.oid))))),"
+    " columns AS (SELECT r.oid, r.name, a.attnum, a.attname, a.attacl FROM relations r JOIN pg_attribute a "
+    "ON "
+    "a.attrelid = r.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped)"
+    " SELECT format('GRANT %s ON TABLE %s TO %I;', p.privilege, t.name, r.rolname) FROM relations t CROSS "
+    "JOIN roles r CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', "
+    "'TRIGGER']) AS p (privilege) WHERE NOT t.is_sequence AND has_table_privilege(r.oid, t.oid, p.privilege)"
+    " UNION SELECT format('GRANT %s ON SEQUENCE %s TO %I;', p.privilege, t.name, r.rolname) FROM relations t "
+    "CROSS JOIN roles r CROSS JOIN unnest(ARRAY['SELECT', 'UPDATE', 'USAGE']) AS p (privilege) WHERE "
+    "t.is_sequence AND CASE WHEN t.is_sequence THEN has_sequence_privilege(r.oid, t.oid, p.privilege) END"
+    " UNION SELECT format('GRANT %s (%I) ON TABLE %s TO %I;', p.privilege, c.attname, c.name, r.rolname) "
+    "FROM "
+    "columns c CROSS JOIN roles r CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS p "
+    "(privilege) WHERE has_column_privilege(r.oid, c.oid, c.attnum, p.privilege) AND NOT "
+    "has_table_privilege(r.oid, c.oid, p.privilege)"
+    " UNION SELECT format('GRANT %s ON %s %s TO PUBLIC;', g.privilege_type, CASE WHEN t.is_sequence THEN "
+    "'SEQUENCE' ELSE 'TABLE' END, t.name) FROM relations t CROSS JOIN LATERAL aclexplode(t.relacl) g WHERE "
+    "g.grantee = 0 AND g.privilege_type <> 'MAINTAIN'"
+    " UNION SELECT format('GRANT %s (%I) ON TABLE %s TO PUBLIC;', g.privilege_type, c.attname, c.name) FROM "
+    "columns c CROSS JOIN LATERAL aclexplode(c.attacl) g WHERE g.grantee = 0 ORDER BY 1";
+
+// Schemas that a role may use on the source.
+constexpr std::string_view schema_rights_sql =
+    "SELECT quote_ident(n.nspname), r.rolname FROM unnest($1::text[]) AS s (name) JOIN pg_namespace n ON "
+    "quote_ident(n.nspname) = s.name CROSS JOIN unnest($2::text[]) AS w (name) JOIN pg_roles r ON r.rolname "
+    "= "
+    "w.name WHERE has_schema_privilege(r.oid, n.oid, 'USAGE') ORDER BY 1, 2";
+
+result<bool> may_use_schema(session& shard, std::string const& schema, std::string const& role) {
+  BOOST_OUTCOME_TRY(auto const found,
+                    shard.query({"SELECT 1 WHERE has_schema_privilege($1::name, to_regnamespace($2)::oid, "
+                                 "'USAGE')",
+                                 {role, schema}}));
+  return !found.empty();
+}
+
+// Whoever made the database may own the schema, `public` above all: then nothing is granted here, and the
+// server only warns (AS3).
+result<> carry_schema_right(session& shard, std::string const& schema, std::string const& role,
+                            onboard_options const& options) {
+  BOOST_OUTCOME_TRY(bool const has_right, may_use_schema(shard, schema, role));
+  if (has_right) return success();
+  auto const sql = "GRANT USAGE ON SCHEMA " + schema + " TO " + names::quoted(role);
+  auto const granted = run_guarded_text(shard, options.token, sql, options.lock_timeout);
+  if (!granted && granted.error().code() == error_code::not_leader) return granted.error();
+  BOOST_OUTCOME_TRY(bool const may_now, may_use_schema(shard, schema, role));
+  if (may_now) return success();
+  auto const& node = shard.identity().name;
+  return error{error_code::precondition_failed,
+               "role " + role + " may use schema " + schema + " on the source and not on node " + node,
+               "as its owner on that node: " + sql}
+      .at_node(node);
+}
 
 result<> carry_grants(session& source, session& shard, migration_manifest const& migration,
                       std::vector<table_state> const& tables, onboard_options const& options) {
+  BOOST_OUTCOME_TRY(auto const reached, find_reached(source, tables));
+  auto const schemas = text_array(reached.schemas);
+  auto const roles = text_array(std::vector<std::string>{migration.application_role});
+  BOOST_OUTCOME_TRY(auto const usable, source.query({std::string(schema_rights_sql), {schemas, roles}}));
+  for (std::size_t row = 0; row < usable.size(); ++row) {
+    BOOST_OUTCOME_TRYV(carry_schema_right(shard, std::string(usable.text(row, 0)),
+                                          std::string(usable.text(row, 1)), options));
+  }
   BOOST_OUTCOME_TRY(auto const found, source.query({std::string(ours_cte) + std::string(grants_sql),
-                                                    {table_array(tables), migration.application_role}}));
+                                                    {table_array(tables), roles, schemas}}));
   if (found.empty()) return success();
   auto const done =
       run_guarded_text(shard, options.token, joined(column_of(found, 0), "\n"), options.lock_timeout);

@@ -64,3 +64,4 @@ BEGIN
   END IF;
 {{recording}}  RETURN NULL;
 END {{quote}};
+REVOKE ALL ON FUNCTION {{function}}() FROM PUBLIC;

@@ -46,6 +46,26 @@ BEGIN
     USING ERRCODE = 'SW005';
 END $f$;
 
+-- The caller of a SECURITY DEFINER function of ours must have the right by itself (AP15). `role` names who the
+-- session acts as, also below such a function.
+CREATE OR REPLACE FUNCTION shardway.require_right(p_table text, p_remove boolean)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $f$
+DECLARE
+  caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+BEGIN
+  IF p_remove AND has_table_privilege(caller, p_table, 'DELETE') THEN
+    RETURN;
+  END IF;
+  IF NOT p_remove AND has_any_column_privilege(caller, p_table, 'INSERT, UPDATE') THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION 'shardway: permission denied for table %', p_table
+    USING ERRCODE = '42501';
+END $f$;
+
 -- Splits the rows of a fence so that [p_from, p_to] has one row with the new state.
 -- I3: an epoch never goes back, and opening needs a new one.
 CREATE OR REPLACE FUNCTION shardway.fence_set(
@@ -226,6 +246,42 @@ BEGIN
   );
   RETURN NULL;
 END $f$;
+
+-- Counts all but the newest foreign writes of each table and application, and removes them (AP18). The guard
+-- itself only adds rows: to count there, writers would wait for each other.
+CREATE OR REPLACE FUNCTION shardway.count_foreign_writes(p_kept int)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $f$
+  WITH ranked AS (
+    SELECT
+      id,
+      row_number() OVER (PARTITION BY relation, application_name ORDER BY id DESC) AS place
+    FROM shardway.foreign_write
+  ),
+  gone AS (
+    DELETE FROM shardway.foreign_write AS f
+    USING ranked AS r
+    WHERE f.id = r.id
+      AND r.place > p_kept
+    RETURNING f.relation, f.application_name, f.role_name, f.operation, f.at
+  )
+  INSERT INTO shardway.foreign_writer AS w (
+    relation, application_name, role_name, operation, write_count, first_at, last_at
+  )
+  SELECT relation, application_name, role_name, operation, count(*), min(at), max(at)
+  FROM gone
+  GROUP BY relation, application_name, role_name, operation
+  ON CONFLICT (relation, application_name, role_name, operation) DO UPDATE
+  SET
+    write_count = w.write_count + excluded.write_count,
+    first_at = least(w.first_at, excluded.first_at),
+    last_at = greatest(w.last_at, excluded.last_at)
+$f$;
+
+-- Whoever may call a trigger's function may put it on a table of its own. Firing a trigger asks for no right.
+REVOKE ALL ON FUNCTION shardway.record_foreign_write() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION shardway.refuse_foreign_write()
 RETURNS trigger

@@ -72,6 +72,18 @@ CREATE TABLE IF NOT EXISTS shardway.foreign_write (
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- What `foreign_write` held and holds no more: it keeps the newest writes of each table and application.
+CREATE TABLE IF NOT EXISTS shardway.foreign_writer (
+  relation text NOT NULL,
+  application_name text NOT NULL,
+  role_name text NOT NULL,
+  operation text NOT NULL,
+  write_count bigint NOT NULL,
+  first_at timestamptz NOT NULL,
+  last_at timestamptz NOT NULL,
+  PRIMARY KEY (relation, application_name, role_name, operation)
+);
+
 CREATE TABLE IF NOT EXISTS shardway.parked (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   stream text NOT NULL,

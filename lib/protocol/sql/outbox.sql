@@ -16,6 +16,14 @@ CREATE TABLE IF NOT EXISTS shardway.outbox_default PARTITION OF shardway.outbox 
 -- Rows of a group that is withdrawn are deleted while the table is published. Inserts do not cost more by it.
 ALTER TABLE shardway.outbox_default REPLICA IDENTITY FULL;
 
+-- A write in doubt is looked for by its id (AP18). An outbox with rows keeps its writers: no index is made.
+DO $f$
+BEGIN
+  IF to_regclass('shardway.outbox_write') IS NULL AND NOT EXISTS (SELECT 1 FROM shardway.outbox) THEN
+    CREATE INDEX outbox_write ON shardway.outbox (write_id);
+  END IF;
+END $f$;
+
 -- Makes the partitions of the next hours and drops the expired ones.
 -- W26: creating a table with PARTITION OF locks the parent exclusively; creating it alone and attaching it
 -- does not.

@@ -1,6 +1,5 @@
 -- On the source: writes the old place of a row whose shard key changes to the outbox (operation k), so that
 -- the stream takes the row away from its old shard.
-DROP TRIGGER IF EXISTS shardway_key_change ON {{table}};
 CREATE OR REPLACE FUNCTION {{function}}()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -34,6 +33,7 @@ BEGIN
   );
   RETURN NULL;
 END {{quote}};
+REVOKE ALL ON FUNCTION {{function}}() FROM PUBLIC;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF {{columns}} ON {{table}}
 FOR EACH ROW

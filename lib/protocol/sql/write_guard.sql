@@ -1,4 +1,3 @@
-DROP TRIGGER IF EXISTS shardway_guard ON {{table}};
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.

@@ -41,7 +41,24 @@ GRANT SELECT ON shardway."fence_sales" TO "The App";
 GRANT SELECT, UPDATE ON shardway."fence_lock_sales" TO "The App";
 
 -- === write guard: recording ===
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."events_2026_01";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -58,7 +75,24 @@ WHEN (
 EXECUTE FUNCTION shardway.record_foreign_write();
 -- Also for writers with session_replication_role = replica.
 ALTER TABLE ONLY "shop"."events_2026_01" ENABLE ALWAYS TRIGGER shardway_guard;
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."Events 2026 02";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -75,7 +109,24 @@ WHEN (
 EXECUTE FUNCTION shardway.record_foreign_write();
 -- Also for writers with session_replication_role = replica.
 ALTER TABLE ONLY "shop"."Events 2026 02" ENABLE ALWAYS TRIGGER shardway_guard;
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."events";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -94,7 +145,24 @@ EXECUTE FUNCTION shardway.record_foreign_write();
 ALTER TABLE ONLY "shop"."events" ENABLE ALWAYS TRIGGER shardway_guard;
 
 -- === write guard: refusing ===
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."events_2026_01";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -111,7 +179,24 @@ WHEN (
 EXECUTE FUNCTION shardway.refuse_foreign_write();
 -- Also for writers with session_replication_role = replica.
 ALTER TABLE ONLY "shop"."events_2026_01" ENABLE ALWAYS TRIGGER shardway_guard;
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."Events 2026 02";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -128,7 +213,24 @@ WHEN (
 EXECUTE FUNCTION shardway.refuse_foreign_write();
 -- Also for writers with session_replication_role = replica.
 ALTER TABLE ONLY "shop"."Events 2026 02" ENABLE ALWAYS TRIGGER shardway_guard;
-DROP TRIGGER IF EXISTS shardway_guard ON "shop"."events";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -152,9 +254,26 @@ DROP TRIGGER IF EXISTS shardway_guard ON "shop"."Events 2026 02";
 DROP TRIGGER IF EXISTS shardway_guard ON "shop"."events";
 
 -- === source: shard key trigger ===
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_key\_change'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- On the source: writes the old place of a row whose shard key changes to the outbox (operation k), so that
 -- the stream takes the row away from its old shard.
-DROP TRIGGER IF EXISTS shardway_key_change ON "shop"."events";
 CREATE OR REPLACE FUNCTION shardway."key_change_shop.events"()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -188,6 +307,7 @@ BEGIN
   );
   RETURN NULL;
 END $f0$;
+REVOKE ALL ON FUNCTION shardway."key_change_shop.events"() FROM PUBLIC;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF "region $f$", "account", "id" ON "shop"."events"
 FOR EACH ROW
@@ -643,11 +763,25 @@ BEGIN
   END IF;
   RETURN NULL;
 END $f0$;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events_2026_01";
+REVOKE ALL ON FUNCTION shardway."capture_shop.events"() FROM PUBLIC;
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."events_2026_01"
@@ -719,11 +853,24 @@ WHEN (
 
 EXECUTE FUNCTION shardway."capture_shop.events"();
 ALTER TABLE ONLY "shop"."events_2026_01" ENABLE ALWAYS TRIGGER shardway_capture_truncate;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."Events 2026 02";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."Events 2026 02"
@@ -795,11 +942,24 @@ WHEN (
 
 EXECUTE FUNCTION shardway."capture_shop.events"();
 ALTER TABLE ONLY "shop"."Events 2026 02" ENABLE ALWAYS TRIGGER shardway_capture_truncate;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."events"
@@ -963,11 +1123,25 @@ BEGIN
   END IF;
   RETURN NULL;
 END $f0$;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events_2026_01";
+REVOKE ALL ON FUNCTION shardway."capture_shop.events"() FROM PUBLIC;
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."events_2026_01"
@@ -1039,11 +1213,24 @@ WHEN (
 
 EXECUTE FUNCTION shardway."capture_shop.events"();
 ALTER TABLE ONLY "shop"."events_2026_01" ENABLE ALWAYS TRIGGER shardway_capture_truncate;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."Events 2026 02";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."Events 2026 02"
@@ -1115,11 +1302,24 @@ WHEN (
 
 EXECUTE FUNCTION shardway."capture_shop.events"();
 ALTER TABLE ONLY "shop"."Events 2026 02" ENABLE ALWAYS TRIGGER shardway_capture_truncate;
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- One trigger an event: a trigger with transition tables has one event.
 CREATE TRIGGER shardway_capture_insert
 AFTER INSERT ON "shop"."events"
@@ -1193,19 +1393,58 @@ EXECUTE FUNCTION shardway."capture_shop.events"();
 ALTER TABLE ONLY "shop"."events" ENABLE ALWAYS TRIGGER shardway_capture_truncate;
 
 -- === no capture ===
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events_2026_01";
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."Events 2026 02";
-DROP TRIGGER IF EXISTS shardway_capture ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "shop"."events";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "shop"."events";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"shop"."events"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 DROP FUNCTION IF EXISTS shardway."capture_shop.events"();

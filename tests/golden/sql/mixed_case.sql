@@ -41,7 +41,24 @@ GRANT SELECT ON shardway."fence_documents" TO "The App";
 GRANT SELECT, UPDATE ON shardway."fence_lock_documents" TO "The App";
 
 -- === write guard: recording ===
-DROP TRIGGER IF EXISTS shardway_guard ON "Odd ""Schema"""."Mixed Case's";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -60,7 +77,24 @@ EXECUTE FUNCTION shardway.record_foreign_write();
 ALTER TABLE ONLY "Odd ""Schema"""."Mixed Case's" ENABLE ALWAYS TRIGGER shardway_guard;
 
 -- === write guard: refusing ===
-DROP TRIGGER IF EXISTS shardway_guard ON "Odd ""Schema"""."Mixed Case's";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- A client that has passed another group's fence is a foreign writer here: a statement of several tables, a
 -- function, a cascade. AFTER, because the WHEN of a BEFORE trigger runs before our own statement has set the
 -- setting. The setting reads '' after an earlier transaction has set it.
@@ -82,9 +116,26 @@ ALTER TABLE ONLY "Odd ""Schema"""."Mixed Case's" ENABLE ALWAYS TRIGGER shardway_
 DROP TRIGGER IF EXISTS shardway_guard ON "Odd ""Schema"""."Mixed Case's";
 
 -- === source: shard key trigger ===
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_key\_change'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- On the source: writes the old place of a row whose shard key changes to the outbox (operation k), so that
 -- the stream takes the row away from its old shard.
-DROP TRIGGER IF EXISTS shardway_key_change ON "Odd ""Schema"""."Mixed Case's";
 CREATE OR REPLACE FUNCTION shardway."key_change_Odd ""Schema"".Mixed Case's"()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -118,6 +169,7 @@ BEGIN
   );
   RETURN NULL;
 END $f$;
+REVOKE ALL ON FUNCTION shardway."key_change_Odd ""Schema"".Mixed Case's"() FROM PUBLIC;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF "Tenant", "doc id" ON "Odd ""Schema"""."Mixed Case's"
 FOR EACH ROW
@@ -307,11 +359,24 @@ BEGIN
   PERFORM shardway.refuse_raw(format('%s.%s', TG_TABLE_SCHEMA, TG_TABLE_NAME));
   RETURN NULL;
 END $f$;
-DROP TRIGGER IF EXISTS shardway_capture ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "Odd ""Schema"""."Mixed Case's";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- For a table that is captured by statement: refuses a raw change by a client of its own group. A raw change
 -- is one that no trigger made: what triggers and cascades change beside a framed statement are side effects.
 CREATE TRIGGER shardway_capture
@@ -348,11 +413,24 @@ BEGIN
   PERFORM shardway.refuse_raw(format('%s.%s', TG_TABLE_SCHEMA, TG_TABLE_NAME));
   RETURN NULL;
 END $f$;
-DROP TRIGGER IF EXISTS shardway_capture ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "Odd ""Schema"""."Mixed Case's";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 -- For a table that is captured by statement: refuses a raw change by a client of its own group. A raw change
 -- is one that no trigger made: what triggers and cascades change beside a framed statement are side effects.
 CREATE TRIGGER shardway_capture
@@ -368,11 +446,24 @@ ALTER TABLE ONLY "Odd ""Schema"""."Mixed Case's" ENABLE ALWAYS TRIGGER shardway_
 DROP FUNCTION IF EXISTS shardway."capture_Odd ""Schema"".Mixed Case's"();
 
 -- === no capture ===
-DROP TRIGGER IF EXISTS shardway_capture ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_insert ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_update ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_delete ON "Odd ""Schema"""."Mixed Case's";
-DROP TRIGGER IF EXISTS shardway_capture_truncate ON "Odd ""Schema"""."Mixed Case's";
+-- Only where there is one: DROP TRIGGER takes ACCESS EXCLUSIVE even if it finds none, which would wait for
+-- every reader, and on a standby end their queries.
+DO $f$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT
+      g.tgname AS name,
+      g.tgrelid::regclass AS relation
+    FROM pg_catalog.pg_trigger g
+    WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgparentid = 0
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
+  END LOOP;
+END $f$;
 DROP FUNCTION IF EXISTS shardway."capture_Odd ""Schema"".Mixed Case's"();
 
 -- === shard: lookup by_email ===
