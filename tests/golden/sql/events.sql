@@ -53,7 +53,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -87,7 +87,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -121,7 +121,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -157,7 +157,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -191,7 +191,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -225,7 +225,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -266,7 +266,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_key\_change'
+      AND g.tgname LIKE  E'shardway\\_key\\_change'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -776,7 +776,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -865,7 +865,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -954,7 +954,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1136,7 +1136,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1225,7 +1225,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1314,7 +1314,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1405,7 +1405,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events_2026_01"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1423,7 +1423,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."Events 2026 02"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -1441,7 +1441,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."events"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);

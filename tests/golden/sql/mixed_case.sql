@@ -53,7 +53,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -89,7 +89,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -128,7 +128,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_key\_change'
+      AND g.tgname LIKE  E'shardway\\_key\\_change'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -371,7 +371,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -425,7 +425,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -458,7 +458,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);

@@ -53,7 +53,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -89,7 +89,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_guard'
+      AND g.tgname LIKE  E'shardway\\_guard'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -128,7 +128,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_key\_change'
+      AND g.tgname LIKE  E'shardway\\_key\\_change'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -367,7 +367,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -421,7 +421,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
@@ -454,7 +454,7 @@ BEGIN
       g.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger g
     WHERE g.tgrelid = '"shop"."orders"'::regclass
-      AND g.tgname LIKE 'shardway\_capture%'
+      AND g.tgname LIKE  E'shardway\\_capture%'
       AND g.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', found.name, found.relation);
