@@ -247,5 +247,34 @@ TEST_F(rehearsal_test, a_function_of_a_default_in_another_schema) {  // AS16
   EXPECT_TRUE(report.passed()) << describe(report);
 }
 
+TEST_F(rehearsal_test, tables_in_public_that_use_an_extension) {  // AS3
+  for (auto* node : fleet_->all()) run(*node, "CREATE EXTENSION citext SCHEMA public");
+  run(fleet_->shard(0), "CREATE EXTENSION pageinspect");  // nobody but a superuser may make it
+  run(fleet_->source(), "GRANT CREATE ON SCHEMA public TO shop_owner");
+  plant(
+      "CREATE TABLE public.notes (id bigserial PRIMARY KEY, customer_id bigint NOT NULL, title citext "
+      "UNIQUE);"
+      "INSERT INTO public.notes (customer_id, title) SELECT g, 'Title ' || g FROM generate_series(1, 20) g;"
+      "GRANT SELECT, INSERT ON public.notes TO app");
+  tables_.push_back(manifest_of("public.notes", {"id"}));
+  auto const report = rehearse();
+  EXPECT_TRUE(report.passed()) << describe(report);
+  EXPECT_THAT(report.left_out, Contains(HasSubstr("extension pageinspect")));
+  EXPECT_THAT(report.left_out, Not(Contains(HasSubstr("citext"))));
+}
+
+TEST_F(rehearsal_test, an_extension_that_the_shards_lack) {  // AS3
+  run(fleet_->source(), "CREATE EXTENSION citext SCHEMA public");
+  plant("ALTER TABLE shop.orders ADD COLUMN code public.citext");
+  expect_problem("schema", "extension citext in schema public");
+}
+
+TEST_F(rehearsal_test, a_foreign_key_to_a_group_that_comes_later) {  // AS9
+  tables_.erase(tables_.begin());
+  auto const report = rehearse();
+  EXPECT_TRUE(report.passed()) << describe(report);
+  EXPECT_THAT(report.left_out, Contains(HasSubstr("foreign key lines_order of shop.lines")));
+}
+
 }  // namespace
 }  // namespace shardway

@@ -10,6 +10,7 @@
 #include "lib/migrate/onboard/finish.hpp"
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/publication.hpp"
+#include "lib/migrate/onboard/reached.hpp"
 #include "lib/migrate/onboard/schema.hpp"
 #include "lib/migrate/rehearsal/play.hpp"
 #include "lib/migrate/rehearsal/sample.hpp"
@@ -42,6 +43,12 @@ struct rehearsed_group {
   std::vector<table_state> states{};
   std::vector<sampled_table> sample{};
   std::vector<std::string> owners{};
+  std::vector<onboard::used_extension> extensions{};  ///< that the tables use
+
+  bool uses(std::string const& extension) const {
+    return std::any_of(extensions.begin(), extensions.end(),
+                       [&](onboard::used_extension const& used) { return used.name == extension; });
+  }
 };
 
 /// The rehearsal on one shard: steps in order, each reports its problems; the first that fails ends it.
@@ -55,10 +62,7 @@ class shard_rehearsal {
     if (!made) return note("database", shard_.node, made.error());
     scratch_ = &made.value();
     place_ = {.node = &scratch_->node(), .name = shard_.node, .conninfo = scratch_->place().conninfo};
-    for (auto const& missing : scratch_->missing_extensions())
-      add("database", "extension " + missing.substr(0, missing.find(':')), missing,
-          "let an administrator mark the extension trusted, or create it in template0's copy by a role that "
-          "may");
+    for (auto const& missing : scratch_->missing_extensions()) note_extension(missing);
     static_cast<void>(make_schema() && copy() && compare("copy") && finish() && publish() && apply() &&
                       compare("apply") && measure());
     scratch_ = nullptr;
@@ -78,6 +82,14 @@ class shard_rehearsal {
     if (outcome) return true;
     note(std::move(step), std::move(object), outcome.error());
     return false;
+  }
+  // `missing`: "name: why". An extension that the tables do not use is not missed.
+  void note_extension(std::string const& missing) {
+    auto const name = missing.substr(0, missing.find(':'));
+    if (!group_.uses(name)) return leave_out({"extension " + missing});
+    add("database", "extension " + name, missing,
+        "let an administrator mark the extension trusted, or create it in template0's copy by a role that "
+        "may");
   }
   void leave_out(std::vector<std::string> const& skipped) {
     for (auto const& one : skipped) report_.left_out.push_back(shard_.node + ": " + one);
@@ -236,6 +248,8 @@ result<> read_tables(rehearsed_group& group, std::vector<table_manifest> const& 
     group.states.push_back(std::move(state));
     tables.push_back(std::move(table));
   }
+  BOOST_OUTCOME_TRY(auto reached, onboard::find_reached(*group.link, group.states));
+  group.extensions = std::move(reached.extensions);
   BOOST_OUTCOME_TRY(group.sample, begin_sample(*group.reader, tables,
                                                {.keys = group.options.sample_keys,
                                                 .rows_max = group.options.sample_rows_max,
