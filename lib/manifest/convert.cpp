@@ -154,6 +154,7 @@ files::Migration to_message(migration_manifest const& migration) {
   *message.mutable_source() = to_message(migration.source);
   for (auto const& shard : migration.shards) *message.add_shard() = to_message(shard);
   message.set_application_role(migration.application_role);
+  for (auto const& role : migration.other_application_roles) message.add_other_application_role(role);
   message.set_engine_role(migration.engine_role);
   message.set_mirror_role(migration.mirror_role);
   message.set_catalog(migration.catalog);
@@ -168,6 +169,7 @@ migration_manifest from_message(files::Migration const& message) {
   migration.source = from_message(message.source());
   for (auto const& shard : message.shard()) migration.shards.push_back(from_message(shard));
   migration.application_role = message.application_role();
+  migration.other_application_roles = strings(message.other_application_role());
   migration.engine_role = message.engine_role();
   migration.mirror_role = message.mirror_role();
   migration.catalog = message.catalog();

@@ -72,6 +72,12 @@ std::string accepted(migration_manifest const& migration) {
   return text;
 }
 
+std::string listed(std::vector<std::string> const& names) {
+  std::string text;
+  for (auto const& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 }  // namespace
 
 std::vector<manifest_change> diff(generation const& applied, migration_manifest const& wanted) {
@@ -90,6 +96,8 @@ std::vector<manifest_change> diff(generation const& applied, migration_manifest 
                     "every slot has its shard already, and a new one would get none");
   changes.compare("application_role", was.application_role, wanted.application_role,
                   "rights on what is installed were given to it");
+  changes.compare("other_application_role", listed(was.other_application_roles),
+                  listed(wanted.other_application_roles), "rights on what is installed were given to them");
   changes.compare("engine_role", was.engine_role, wanted.engine_role, "it owns what is installed");
   changes.compare("mirror_role", was.mirror_role, wanted.mirror_role,
                   "rights on what is installed were given to it");

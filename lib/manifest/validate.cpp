@@ -108,23 +108,42 @@ void check_nodes(finder& found, migration_manifest const& migration) {
   for (auto const& shard : migration.shards) check_all(shard);
 }
 
-void check_role(finder& found, std::string_view field, std::string_view what, std::string const& role) {
-  if (!check_identifier(found, field, 0, what, role)) return;
+void check_reserved_role(finder& found, std::string_view field, int index, std::string_view what,
+                         std::string const& role) {
   if (role.starts_with("pg_") || role == "public" || role == "none")
-    found.add("M059", field, 0,
+    found.add("M059", field, index,
               "the " + std::string{what} + " " + shown(role) + " is a name that PostgreSQL keeps for itself",
               "create a role of another name");
+}
+
+void check_role(finder& found, std::string_view field, std::string_view what, std::string const& role) {
+  if (check_identifier(found, field, 0, what, role)) check_reserved_role(found, field, 0, what, role);
+}
+
+void check_application_role(finder& found, migration_manifest const& migration, std::string_view field,
+                            int index, std::string const& role) {
+  if (index > 0 || field != "application_role")
+    check_reserved_role(found, field, index, "application role", role);
+  if (!role.empty() && (role == migration.engine_role || role == migration.mirror_role))
+    found.add("M024", field, index,
+              "the application role " + shown(role) + " is also the engine's or the mirror's",
+              "services must not hold the engine's rights: create a role for each");
 }
 
 void check_roles(finder& found, migration_manifest const& migration) {
   check_role(found, "application_role", "application role", migration.application_role);
   check_role(found, "engine_role", "engine role", migration.engine_role);
   check_role(found, "mirror_role", "mirror role", migration.mirror_role);
-  auto const& application = migration.application_role;
-  if (!application.empty() && (application == migration.engine_role || application == migration.mirror_role))
-    found.add("M024", "application_role", 0,
-              "the application role " + shown(application) + " is also the engine's or the mirror's",
-              "services must not hold the engine's rights: create a role for each");
+  check_application_role(found, migration, "application_role", 0, migration.application_role);
+  auto const& others = migration.other_application_roles;
+  check_names(found, "other_application_role", "application role", others);
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    auto const index = static_cast<int>(i);
+    check_application_role(found, migration, "other_application_role", index, others[i]);
+    if (others[i] == migration.application_role)
+      found.add("M008", "other_application_role", index,
+                "the application role " + shown(others[i]) + " is listed twice", "list it once");
+  }
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 namespace shardway {
 inline namespace v0 {
 
-std::string id_block_schema_sql(std::string_view application_role) {
+std::string id_block_schema_sql(grantees const& application) {
   return absl::StrCat(
-      fill(sql::id_block, {{"application_role", sql_fragment::identifier(application_role)}}).text(),
+      fill(sql::id_block, {{"application_role", sql_fragment::of_quoted(application.sql())}}).text(),
       durable_trigger_sql("shardway.id_block"));
 }
 

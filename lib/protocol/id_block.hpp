@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/protocol/grantees.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
@@ -14,7 +15,7 @@ inline namespace v0 {
 
 /// Table and function, in the catalog. The application's role may call the function and no more, so that ids
 /// never go back. Idempotent.
-std::string id_block_schema_sql(std::string_view application_role);
+std::string id_block_schema_sql(grantees const&);
 
 /// Creates the row of a table, or raises it: the next block begins at `first` or later, and no id is above
 /// `last`.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/protocol/grantees.hpp"
 #include "shardway/manifest/generation.hpp"
 #include "shardway/route/shard_key.hpp"
 #include "shardway/store/session.hpp"
@@ -59,9 +60,9 @@ result<std::vector<lookup_entry>> lookup_entries(table_state const&, std::vector
 
 /// On a shard. The table of mappings: a value has one row of a unique lookup, and one for each shard key
 /// otherwise.
-std::string lookup_table_sql(lookup_of_table const&, std::string_view application_role);
+std::string lookup_table_sql(lookup_of_table const&, grantees const&);
 /// On every node: which lookups are complete.
-std::string lookup_state_sql(std::string_view application_role);
+std::string lookup_state_sql(grantees const&);
 
 /// On the node with authority, in the base row's transaction: until it ends, nobody removes or takes over
 /// mappings of these values. The lock is shared where two writers of a value do not disturb each other.

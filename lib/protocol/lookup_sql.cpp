@@ -51,7 +51,7 @@ fragment shard_key_elements(lookup_of_table const& lookup) {
 
 }  // namespace
 
-std::string lookup_table_sql(lookup_of_table const& lookup, std::string_view application_role) {
+std::string lookup_table_sql(lookup_of_table const& lookup, grantees const& application) {
   std::vector<fragment> columns, key;
   for (std::size_t i = 0; i < width_of(lookup); ++i) {
     auto const type = stored_type(lookup, i);
@@ -64,12 +64,12 @@ std::string lookup_table_sql(lookup_of_table const& lookup, std::string_view app
   auto const made = fill(sql::lookup_table, {{"mappings", mappings},
                                              {"columns", joined(columns, ",\n  ")},
                                              {"key", joined(key, ", ")},
-                                             {"application_role", fragment::identifier(application_role)}});
+                                             {"application_role", fragment::of_quoted(application.sql())}});
   return made.text() + durable_trigger_sql(mappings.text());
 }
 
-std::string lookup_state_sql(std::string_view application_role) {
-  return fill(sql::lookup_state, {{"application_role", fragment::identifier(application_role)}}).text();
+std::string lookup_state_sql(grantees const& application) {
+  return fill(sql::lookup_state, {{"application_role", fragment::of_quoted(application.sql())}}).text();
 }
 
 statement lookup_lock_statement(lookup_of_table const& lookup, std::vector<slot_id> const& slots,

@@ -21,7 +21,7 @@ std::string identity_sql(node_role role, std::string_view node_name, migration_m
 }
 
 std::string grants_sql(node_role role, migration_manifest const& migration) {
-  auto const application = sql_fragment::identifier(migration.application_role);
+  auto const application = sql_fragment::of_quoted(grantees{migration}.sql());
   if (role == node_role::shard) return fill(sql::shard_grants, {{"application_role", application}}).text();
   return fill(sql::source_grants, {{"application_role", application},
                                    {"mirror_role", sql_fragment::identifier(migration.mirror_role)}})
@@ -47,7 +47,7 @@ std::string catalog_sql() {
 
 std::string node_schema_sql(node_role role, std::string_view node_name, migration_manifest const& migration) {
   bool const is_source = role == node_role::source;
-  auto const& application = migration.application_role;
+  grantees const application{migration};
   return absl::StrCat(shared_objects_sql(role), is_source ? catalog_sql() : "",
                       operation_schema_sql(application), is_source ? id_block_schema_sql(application) : "",
                       identity_sql(role, node_name, migration), grants_sql(role, migration),

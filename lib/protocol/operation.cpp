@@ -7,8 +7,8 @@
 namespace shardway {
 inline namespace v0 {
 
-std::string operation_schema_sql(std::string_view application_role) {
-  return fill(sql::operation, {{"application_role", sql_fragment::identifier(application_role)}}).text();
+std::string operation_schema_sql(grantees const& application) {
+  return fill(sql::operation, {{"application_role", sql_fragment::of_quoted(application.sql())}}).text();
 }
 
 std::array<statement, 2> claim_operation_statements(std::string_view id, std::string_view digest,

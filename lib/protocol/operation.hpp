@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/protocol/grantees.hpp"
 #include "shardway/base/write_id.hpp"
 #include "shardway/store/session.hpp"
 
@@ -22,7 +23,7 @@ inline constexpr int operation_hours_kept = 48;
 inline constexpr std::size_t operation_id_bytes_max = 128;
 
 /// The table, on every node, and the application role's rights on it. Idempotent.
-std::string operation_schema_sql(std::string_view application_role);
+std::string operation_schema_sql(grantees const&);
 
 /// Claims the id for this transaction. The second statement fails with 23505 if the id is committed, and
 /// waits for a transaction that holds it. It affects one row, but none outside the first statement's

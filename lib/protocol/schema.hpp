@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/protocol/grantees.hpp"
 #include "shardway/manifest/generation.hpp"
 
 namespace shardway {
@@ -25,7 +26,7 @@ std::string upgrade_sql(int from_version);
 
 /// Fence and lock relation of a group, with one closed (shard) or open (source) row for all slots at `first`.
 /// Leaves existing rows alone.
-std::string group_sql(node_role, std::string_view group, epoch first, std::string_view application_role);
+std::string group_sql(node_role, std::string_view group, epoch first, grantees const&);
 
 /// The write guard of one table: statement triggers for INSERT, UPDATE, DELETE and TRUNCATE on the table and
 /// on each leaf. `recording` samples foreign writers, `refusing` raises SW003. Takes SHARE ROW EXCLUSIVE on
@@ -42,7 +43,7 @@ std::string shard_key_trigger_sql(table_state const&, bool present);
 
 /// On a shard: the version column, the identity index over primary key and shard key, and the guarded apply
 /// function of a table.
-std::string shard_table_sql(table_state const&, std::string_view application_role);
+std::string shard_table_sql(table_state const&, grantees const&);
 /// Removes them again (finalizing).
 std::string drop_shard_table_sql(table_state const&);
 

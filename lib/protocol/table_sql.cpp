@@ -77,7 +77,7 @@ std::string slot_of_image(table_state const& table) {
   return slot_of_call(key);
 }
 
-std::string apply_function_sql(table_state const& table, std::string_view application_role) {
+std::string apply_function_sql(table_state const& table, grantees const& application) {
   auto const& manifest = table.manifest;
   auto const [columns, values, updates] = lists_of_image(table);
   return fill_function(sql::apply_function,
@@ -94,7 +94,7 @@ std::string apply_function_sql(table_state const& table, std::string_view applic
                         {"columns", joined(columns, ", ")},
                         {"values", joined(values, ",\n      ")},
                         {"updates", joined(updates, ",\n      ")},
-                        {"application_role", fragment::identifier(application_role)}})
+                        {"application_role", fragment::of_quoted(application.sql())}})
       .text();
 }
 
@@ -138,13 +138,13 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
               {"old_shard_key", fragment::of_quoted(key_text_list(table, manifest.shard_key, "OLD."))},
               {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
               {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
-      .text();
+             .text();
 }
 
-std::string shard_table_sql(table_state const& table, std::string_view application_role) {
+std::string shard_table_sql(table_state const& table, grantees const& application) {
   auto const column = fill(sql::version_column, {{"table", fragment::table(table.manifest.table)}});
   if (table.manifest.kind == table_kind::reference) return column.text();
-  return absl::StrCat(column.text(), identity_index_sql(table), apply_function_sql(table, application_role),
+  return absl::StrCat(column.text(), identity_index_sql(table), apply_function_sql(table, application),
                       shard_key_refusal_sql(table));
 }
 

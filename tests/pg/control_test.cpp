@@ -1,5 +1,7 @@
 // What stops a migration and what takes it back: a red doctor, the write guard, the way back to observing,
 // uninstall.
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "migration_fixture.hpp"
@@ -314,34 +316,82 @@ TEST_F(control, AS26_ids_without_room_stop_advance_before_anything_is_touched) {
   EXPECT_EQ(on_shard(0, "SELECT coalesce(to_regclass('shop.orders')::text, '-')"), "-");
 }
 
-TEST_F(control, AS9_a_foreign_key_between_groups_is_made_with_the_later_group) {
+TEST_F(control, AS9_a_foreign_key_to_a_later_group_is_made_with_that_group) {
   start();
-  run_on(
-      fleet_->source(),
-      "SET ROLE shop_owner; CREATE TABLE shop.parcels (id bigint PRIMARY KEY, customer_id bigint NOT NULL, "
-      "order_id bigint NOT NULL CONSTRAINT parcels_order REFERENCES shop.orders);"
-      "INSERT INTO shop.parcels SELECT id, customer_id, id FROM shop.orders; GRANT SELECT, INSERT ON "
-      "shop.parcels TO app");
-  auto parcels = table("shop.parcels", {"id"});
+  run_on(fleet_->source(),
+         "SET ROLE shop_owner; CREATE TABLE shop.couriers (name text PRIMARY KEY); INSERT INTO shop.couriers "
+         "VALUES ('bike'), ('van'); CREATE TABLE shop.parcels (id bigint PRIMARY KEY, customer_id bigint NOT "
+         "NULL, courier text NOT NULL CONSTRAINT parcels_courier REFERENCES shop.couriers);"
+         "INSERT INTO shop.parcels SELECT id, customer_id, 'van' FROM shop.orders; GRANT SELECT, INSERT ON "
+         "shop.parcels, shop.couriers TO app");
+  auto parcels = table("shop.parcels", {"id"}), couriers = table("shop.couriers", {"name"});
   parcels.group = "sending";
-  require(apply_manifests(options_, {orders(), items(), parcels}));
+  couriers.group = "catalogue";
+  couriers.kind = table_kind::reference;
+  couriers.shard_key.clear();
+  require(apply_manifests(options_, {orders(), items(), parcels, couriers}));
   controller_process controller(file_);
-  std::string const sending = R"({"group": "sending"})", sales = R"({"group": "sales"})";
-  std::string const missing = "foreign key parcels_order of shop.parcels";
+  std::string const sending = R"({"group": "sending"})", catalogue = R"({"group": "catalogue"})";
+  std::string const missing = "foreign key parcels_courier of shop.parcels";
   auto const made = [&](std::size_t shard) {
     return on_shard(shard,
-                    "SELECT count(*) FROM pg_constraint WHERE conname = 'parcels_order' AND convalidated");
+                    "SELECT count(*) FROM pg_constraint WHERE conname = 'parcels_courier' AND convalidated");
   };
   done(ask("advance", R"({"group": "sending", "to": "dual_writing"})"));
   EXPECT_THAT(ask("gates", sending).result, HasSubstr(missing));
   EXPECT_EQ(made(0), "0");
-  done(advance("replicating"));
+  done(ask("advance", R"({"group": "catalogue", "to": "replicating"})"));
   EXPECT_THAT(ask("gates", sending).result, Not(HasSubstr(missing)));
   for (std::size_t shard = 0; shard < 2; ++shard) EXPECT_EQ(made(shard), "1");
-  refused(ask("withdraw", sales), "precondition_failed", "parcels_order");
-  EXPECT_EQ(on_shard(0, "SELECT to_regclass('shop.orders')"), "shop.orders") << "nothing was touched";
+  refused(ask("withdraw", catalogue), "precondition_failed", "parcels_courier");
+  EXPECT_EQ(on_shard(0, "SELECT to_regclass('shop.couriers')"), "shop.couriers") << "nothing was touched";
   done(ask("withdraw", sending));
-  done(ask("withdraw", sales));
+  done(ask("withdraw", catalogue));
+}
+
+// Each service has a role of its own. What one of them lacks on the source it lacks on shards too.
+TEST_F(control, a_second_role_of_the_application_reads_and_writes_on_source_and_shards) {
+  other_roles_ = {"jobs"};
+  start();
+  run_on(
+      fleet_->source(),
+      "GRANT USAGE ON SCHEMA shop TO jobs; GRANT SELECT, INSERT, UPDATE ON shop.orders TO jobs; GRANT USAGE "
+      "ON ALL SEQUENCES IN SCHEMA shop TO jobs");
+  controller_process controller(file_);
+  done(advance("dual_writing"));
+  auto jobs = value_of(
+      client::open({.source = {.node = "source", .conninfo = address(fleet_->source()) + " user=jobs"},
+                    .application = "jobs"}));
+  auto session = jobs.session();
+  auto const insert = [&](std::int64_t customer) {
+    return session.execute("shop.orders", shard_key(customer),
+                           "INSERT INTO shop.orders (customer_id) VALUES ($1::bigint)",
+                           {std::to_string(customer)});
+  };
+  for (std::int64_t customer = 1000; customer < 1010; ++customer)
+    EXPECT_EQ(value_of(insert(customer)).dual_write, dual_write_state::applied);
+  done(ask("guard", R"({"group": "sales", "mode": "refusing"})"));
+  done(ask_until_done("verify", R"({"group": "sales"})"));
+  done(ask_until_done("wave", R"({"group": "sales", "percent": 50, "approved_by": "test"})"));
+  std::set<std::string> nodes;
+  for (std::int64_t customer = 1000; customer < 1040; ++customer) {
+    nodes.insert(value_of(insert(customer)).node);
+    auto const read =
+        value_of(session.read("shop.orders", shard_key(customer),
+                              "SELECT current_user, count(*) FROM shop.orders WHERE customer_id "
+                              "= $1::bigint GROUP BY 1",
+                              {std::to_string(customer)}));
+    EXPECT_EQ(read.returned.text(0, 0), "jobs");
+    EXPECT_EQ(read.returned.text(0, 1), customer < 1010 ? "2" : "1");
+  }
+  EXPECT_GE(nodes.size(), 2u) << "the source and shards";
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    auto const direct = open(fleet_->shard(shard), "jobs");
+    EXPECT_TRUE(direct->simple("SELECT nextval('shop.orders_id_seq')"));
+    auto const items = direct->simple("SELECT 1 FROM shop.items");
+    ASSERT_FALSE(items);
+    EXPECT_EQ(items.error().sqlstate(), "42501");
+  }
 }
 
 // Whoever follows a publication of all tables would get those of schema shardway, and may stop at them.

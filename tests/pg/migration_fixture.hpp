@@ -104,6 +104,7 @@ class migration_fixture : public ::testing::Test {
       migration_.shards.push_back(
           {.name = "shard" + std::to_string(i), .conninfo = address(fleet_->shard(i)), .replicas = {}});
     migration_.application_role = "app";
+    migration_.other_application_roles = other_roles_;
     migration_.engine_role = "engine";
     migration_.mirror_role = "mirror";
     run_on(fleet_->source(), schema_sql);
@@ -178,6 +179,7 @@ class migration_fixture : public ::testing::Test {
 
   std::unique_ptr<shardway::testing::cluster> fleet_;
   migration_manifest migration_;
+  std::vector<std::string> other_roles_;  // for start()
   controller_options options_;
   std::string file_;
   std::unique_ptr<session> catalog_;

@@ -180,6 +180,9 @@ struct migration_manifest {
   /// The role with which services connect. It is granted what the library needs and nothing more.
   std::string application_role;
 
+  /// More roles with which services connect; each is granted the same.
+  std::vector<std::string> other_application_roles{};
+
   /// The role of the controller.
   std::string engine_role;
 

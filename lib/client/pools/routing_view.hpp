@@ -25,8 +25,9 @@ struct routing_view {
   }
 };
 
-/// Errors: those of `routes_of`.
-result<std::shared_ptr<routing_view const>> make_view(generation);
+/// `user`: who the client connects to the source as. If it is one of the application's roles, it connects to
+/// the shards as the same; else as the first of them. Errors: those of `routes_of`.
+result<std::shared_ptr<routing_view const>> make_view(generation, std::string const& user);
 
 }  // namespace v0
 }  // namespace shardway

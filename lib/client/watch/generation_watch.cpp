@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/client/pools/identified_session.hpp"
+#include "lib/pg/conninfo.hpp"
 #include "shardway/base/write_id.hpp"
 #include "shardway/catalog/call_reports.hpp"
 #include "shardway/catalog/client_registry.hpp"
@@ -42,7 +43,7 @@ std::shared_ptr<routing_view const> generation_watch::view() const {
 result<> generation_watch::take(generation found, std::string const& node) {
   auto const before = number();
   if (found.number <= before) return success();
-  BOOST_OUTCOME_TRY(auto made, make_view(std::move(found)));
+  BOOST_OUTCOME_TRY(auto made, make_view(std::move(found), conninfo_user(options_.source.conninfo)));
   auto const after = made->current.number;
   {
     std::lock_guard const lock{mutex_};

@@ -87,8 +87,7 @@ result<std::string> lookup_service::serve(lookup_arguments const& asked) {
   auto const current = context_.current;
   BOOST_OUTCOME_TRYV(waves_.end_waves());
   BOOST_OUTCOME_TRYV(lookup::prepare_lookups(context_.nodes.source_node(), context_.nodes.shard_nodes(),
-                                             {*table}, context_.options.migration.application_role,
-                                             context_.onboarding()));
+                                             {*table}, context_.options.migration, context_.onboarding()));
   auto const sessions = context_.nodes.sessions();
   if (asked.task == lookup::lookup_task::build) {
     BOOST_OUTCOME_TRYV(await_keepers(*table));
@@ -116,12 +115,12 @@ result<> lookup_service::await_keepers(table_state const& table) {
   return success();
 }
 
-result<> prepare_known_lookups(node_connections& nodes, generation const& next, std::string const& role,
+result<> prepare_known_lookups(node_connections& nodes, generation const& next, grantees const& roles,
                                onboard::onboard_options const& options) {
   std::vector<table_state> kept;
   for (auto const& table : next.tables)
     if (next.find_group(table.manifest.group)->stage >= stage::dual_writing) kept.push_back(table);
-  return lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), kept, role, options);
+  return lookup::prepare_lookups(nodes.source_node(), nodes.shard_nodes(), kept, roles, options);
 }
 
 }  // namespace migrate::control

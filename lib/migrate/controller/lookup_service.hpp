@@ -29,7 +29,7 @@ class lookup_service {
 
 /// Creates the tables of the lookups of every group whose clients keep them, before the first client knows of
 /// the lookup. Errors: `prepare_lookups`.
-result<> prepare_known_lookups(node_connections&, generation const& next, std::string const& role,
+result<> prepare_known_lookups(node_connections&, generation const& next, grantees const&,
                                onboard::onboard_options const&);
 
 }  // namespace migrate::control

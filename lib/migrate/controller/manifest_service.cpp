@@ -69,8 +69,7 @@ result<> manifest_service::publish(generation next) {
   auto const before = context_.current;
   auto const onboard = context_.onboarding();
   auto const all_nodes = context_.nodes.all_nodes();
-  BOOST_OUTCOME_TRYV(
-      prepare_known_lookups(context_.nodes, next, context_.options.migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(prepare_known_lookups(context_.nodes, next, context_.options.migration, onboard));
   BOOST_OUTCOME_TRYV(
       onboard::change_captures(all_nodes, *before, next, capture_change::before_publication, onboard));
   BOOST_OUTCOME_TRYV(context_.publish(std::move(next)));
@@ -115,7 +114,7 @@ result<apply_report> apply_manifests(controller_options const& options,
   report.generation = known.number;
   if (next == known) return report;
   onboard::onboard_options const onboard{.token = lease->token()};
-  BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(prepare_known_lookups(nodes, next, options.migration, onboard));
   BOOST_OUTCOME_TRY(next.number, next_generation_number(nodes.source(), sessions.shards));
   BOOST_OUTCOME_TRYV(
       onboard::change_captures(nodes.all_nodes(), known, next, capture_change::before_publication, onboard));

@@ -1,5 +1,7 @@
 #include "lib/migrate/controller/node_connections.hpp"
 
+#include "lib/pg/conninfo.hpp"
+
 namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
@@ -7,7 +9,7 @@ namespace migrate::control {
 connect_options options_for(node_definition const& node, std::string const& role,
                             controller_options const& options) {
   return {.node = node.name,
-          .conninfo = node.conninfo + " user='" + role + "'",
+          .conninfo = node.conninfo + " user=" + conninfo_value(role),
           .application_name = "shardway/" + options.migration.name,
           .password_provider = options.password_provider};
 }

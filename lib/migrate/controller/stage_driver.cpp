@@ -131,8 +131,8 @@ result<> stage_driver::start_copying(std::string const& name) {
   if (auto const age_max = context_.options.rehearsal_age_max; age_max.count() > 0) {
     BOOST_OUTCOME_TRYV(require_rehearsal(context_.nodes.source(), name, tables_digest(tables), age_max));
   }
-  BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard,
-                                             first_epoch_of(group)));
+  BOOST_OUTCOME_TRYV(
+      onboard::prepare_groups(source, shards, {name}, migration, onboard, first_epoch_of(group)));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, migration, tables, onboard));
   }
@@ -202,7 +202,7 @@ result<> stage_driver::prepare_dual_writing(std::string const& name, std::vector
   auto const shards = context_.nodes.shard_nodes();
   auto const onboard = context_.onboarding();
   BOOST_OUTCOME_TRYV(onboard::prepare_ids(source, shards, tables, onboard));
-  BOOST_OUTCOME_TRYV(lookup::prepare_lookups(source, shards, tables, migration.application_role, onboard));
+  BOOST_OUTCOME_TRYV(lookup::prepare_lookups(source, shards, tables, migration, onboard));
   BOOST_OUTCOME_TRYV(onboard::raise_capture(source, node_role::source, tables, onboard));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::raise_capture(shard, node_role::shard, tables, onboard));

@@ -18,11 +18,11 @@ std::string shape_of(lookup_of_table const& lookup) {
 }
 
 result<> prepare_on(onboard::onboard_node const& node, bool is_shard, table_state const& table,
-                    std::string const& role, onboard::onboard_options const& options) {
-  std::string sql = lookup_state_sql(role);
+                    grantees const& roles, onboard::onboard_options const& options) {
+  std::string sql = lookup_state_sql(roles);
   for (auto const& index : table.manifest.lookups) {
     lookup_of_table const lookup{&table, &index};
-    if (is_shard) sql += lookup_table_sql(lookup, role);
+    if (is_shard) sql += lookup_table_sql(lookup, roles);
     sql += "INSERT INTO shardway.lookup (relation, name, shape, is_ready) VALUES (" +
            names::literal(table.manifest.table) + ", " + names::literal(index.name) + ", " +
            names::literal(shape_of(lookup)) + ", false) ON CONFLICT DO NOTHING;\n";
@@ -65,7 +65,7 @@ result<> check_shapes(onboard::onboard_node const& source, table_state const& ta
 
 result<> prepare_lookups(onboard::onboard_node const& source,
                          std::vector<onboard::onboard_node> const& shards,
-                         std::vector<table_state> const& tables, std::string const& application_role,
+                         std::vector<table_state> const& tables, grantees const& application,
                          onboard::onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRYV(retire_others(source, table, options));
@@ -73,10 +73,10 @@ result<> prepare_lookups(onboard::onboard_node const& source,
       BOOST_OUTCOME_TRYV(retire_others(shard, table, options));
     }
     if (table.manifest.lookups.empty()) continue;
-    BOOST_OUTCOME_TRYV(prepare_on(source, false, table, application_role, options));
+    BOOST_OUTCOME_TRYV(prepare_on(source, false, table, application, options));
     BOOST_OUTCOME_TRYV(check_shapes(source, table));
     for (auto const& shard : shards) {
-      BOOST_OUTCOME_TRYV(prepare_on(shard, true, table, application_role, options));
+      BOOST_OUTCOME_TRYV(prepare_on(shard, true, table, application, options));
     }
   }
   return success();

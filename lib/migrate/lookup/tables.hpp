@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/migrate/onboard/options.hpp"
+#include "lib/protocol/grantees.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -15,7 +16,7 @@ namespace migrate::lookup {
 /// `precondition_failed` (a lookup of that name was of other columns, or not unique before); those of locks.
 result<> prepare_lookups(onboard::onboard_node const& source,
                          std::vector<onboard::onboard_node> const& shards, std::vector<table_state> const&,
-                         std::string const& application_role, onboard::onboard_options const&);
+                         grantees const&, onboard::onboard_options const&);
 
 }  // namespace migrate::lookup
 }  // namespace v0

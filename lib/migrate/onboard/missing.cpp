@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/protocol/grantees.hpp"
 #include "lib/store/text_array.hpp"
 
 namespace shardway {
@@ -98,7 +99,7 @@ result<std::vector<missing_object>> missing_on_shard(session& source, session& s
                                                      migration_manifest const& migration,
                                                      std::vector<table_state> const& tables) {
   auto const names = table_array(tables);
-  auto const roles = text_array(std::vector<std::string>{migration.application_role});
+  auto const roles = text_array(application_roles(migration));
   BOOST_OUTCOME_TRY(auto const wanted, read_objects(source, names, roles));
   BOOST_OUTCOME_TRY(auto const there, read_objects(shard, names, roles));
   std::vector<missing_object> out;

@@ -99,7 +99,7 @@ result<> carry_grants(session& source, session& shard, migration_manifest const&
                       std::vector<table_state> const& tables, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const reached, find_reached(source, tables));
   auto const schemas = text_array(reached.schemas);
-  auto const roles = text_array(std::vector<std::string>{migration.application_role});
+  auto const roles = text_array(application_roles(migration));
   BOOST_OUTCOME_TRY(auto const usable, source.query({std::string(schema_rights_sql), {schemas, roles}}));
   for (std::size_t row = 0; row < usable.size(); ++row) {
     BOOST_OUTCOME_TRYV(carry_schema_right(shard, std::string(usable.text(row, 0)),
@@ -131,12 +131,12 @@ result<> guard_values(session& source, session& shard, table_state const& table,
 }  // namespace
 
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
-                        std::vector<std::string> const& groups, std::string const& application_role,
+                        std::vector<std::string> const& groups, grantees const& application,
                         onboard_options const& options, epoch first) {
   auto const prepare = [&](onboard_node const& place, node_role role) -> result<> {
     for (auto const& group : groups) {
-      BOOST_OUTCOME_TRYV(run_ddl(*place.node, group_sql(role, group, first, application_role),
-                                 names::fence(group), options));
+      BOOST_OUTCOME_TRYV(
+          run_ddl(*place.node, group_sql(role, group, first, application), names::fence(group), options));
     }
     return success();
   };
@@ -158,7 +158,7 @@ result<schema_report> create_schema_on_shard(onboard_node const& source, onboard
   BOOST_OUTCOME_TRYV(create_keys(*source.node, *shard.node, tables, options));
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRYV(compare_schema(*source.node, *shard.node, table));
-    BOOST_OUTCOME_TRYV(run_ddl(*shard.node, shard_table_sql(table, migration.application_role),
+    BOOST_OUTCOME_TRYV(run_ddl(*shard.node, shard_table_sql(table, migration),
                                names::quoted_table(table.manifest.table), options));
     BOOST_OUTCOME_TRYV(guard_values(*source.node, *shard.node, table, options));
   }

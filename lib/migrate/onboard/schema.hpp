@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/migrate/onboard/options.hpp"
+#include "lib/protocol/grantees.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -13,8 +14,8 @@ namespace migrate::onboard {
 /// Fence and lock relation of each group: open on the source and closed on shards, at epoch `first`. That is
 /// 1, or later for a group that was withdrawn after waves: epochs only grow. Existing rows stay as they are.
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
-                        std::vector<std::string> const& groups, std::string const& application_role,
-                        onboard_options const&, epoch first = epoch{1});
+                        std::vector<std::string> const& groups, grantees const&, onboard_options const&,
+                        epoch first = epoch{1});
 
 /// What was left out on the shard, and why.
 struct schema_report {

@@ -1,5 +1,6 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/protocol/grantees.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -104,8 +105,7 @@ void check_replication_role(context const& checked, std::string const& role) {
                               " administrator role");
 }
 
-void check_application(context const& checked) {
-  auto const& role = checked.migration.application_role;
+void check_application(context const& checked, std::string const& role) {
   auto const found =
       ask(checked, "application_grants",
           {"SELECT n.name FROM unnest($1::text[]) n (name) WHERE to_regclass(n.name) IS NOT NULL"
@@ -160,9 +160,9 @@ void check_extensions(context const& shard, session& source) {
 }  // namespace
 
 void check_roles(context const& checked) {
-  if (role_exists(checked, checked.migration.application_role, "application") &&
-      checked.role == node_role::source)
-    check_application(checked);
+  for (auto const& role : application_roles(checked.migration))
+    if (role_exists(checked, role, "application") && checked.role == node_role::source)
+      check_application(checked, role);
   if (role_exists(checked, checked.migration.engine_role, "engine")) {
     check_engine(checked);
     if (checked.role == node_role::source)

@@ -1,5 +1,6 @@
 #include "shardway/migrate/preflight/roles.hpp"
 
+#include "lib/protocol/grantees.hpp"
 #include "lib/protocol/names.hpp"
 
 namespace shardway {
@@ -60,6 +61,14 @@ std::string owners_sql(roles_request const& request) {
   return sql;
 }
 
+std::string application_sql(migration_manifest const& migration, roles_request const& request) {
+  std::string sql;
+  for (auto const& role : application_roles(migration))
+    sql += create_role(role, "") + "GRANT CONNECT ON DATABASE " + quoted(request.database) + " TO " +
+           quoted(role) + ";\n";
+  return sql;
+}
+
 }  // namespace
 
 std::string roles_sql(migration_manifest const& migration, roles_request const& request) {
@@ -67,9 +76,7 @@ std::string roles_sql(migration_manifest const& migration, roles_request const& 
                     (request.role == node_role::source ? " on the source" : " on a shard") +
                     ". Passwords are not set here.\nSET client_min_messages = warning;\n";
   if (request.role == node_role::shard) sql += "-- Owners of the tables.\n" + owners_sql(request);
-  sql += "-- The application: the rights that its tables give it.\n" +
-         create_role(migration.application_role, "") + "GRANT CONNECT ON DATABASE " +
-         quoted(request.database) + " TO " + quoted(migration.application_role) + ";\n" +
+  sql += "-- The application: the rights that its tables give it.\n" + application_sql(migration, request) +
          engine_sql(migration, request);
   if (request.role == node_role::shard) return sql;
   return sql + "-- The mirror: writes the source's copies of rows whose authority is on a shard.\n" +

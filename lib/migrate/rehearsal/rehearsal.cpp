@@ -119,7 +119,7 @@ bool shard_rehearsal::make_schema() {
   if (!is_done(install({{place_.node, node_role::shard, shard_.node}}, group_.migration), "schema",
                "shardway"))
     return false;
-  auto const fence = group_sql(node_role::shard, group_.name, epoch{1}, group_.migration.application_role);
+  auto const fence = group_sql(node_role::shard, group_.name, epoch{1}, group_.migration);
   if (!is_done(place_.node->simple(fence), "schema", "fence of " + group_.name)) return false;
   auto const made = onboard::create_schema_on_shard(group_.source, place_, group_.migration, group_.states,
                                                     group_.onboarding);

@@ -96,6 +96,7 @@ TEST(parse_migration, reads_nodes_and_roles) {
   ASSERT_EQ(file.manifest.shards.size(), 2u);
   EXPECT_EQ(file.manifest.shards[1].name, "shard1");
   EXPECT_EQ(file.manifest.mirror_role, "mirror");
+  EXPECT_EQ(file.manifest.other_application_roles, std::vector<std::string>{"jobs"});
 }
 
 TEST(parse_migration, a_password_is_refused_at_its_place_and_not_repeated) {  // P4

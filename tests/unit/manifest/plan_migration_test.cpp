@@ -55,6 +55,7 @@ TEST(diff_migration, all_else_is_fixed_once_a_group_copies) {
       {"shard", [](auto& m) { m.shards.pop_back(); }},
       {"shard", [](auto& m) { m.shards.push_back({"shard2", "host=s2 dbname=shop", {}}); }},
       {"application_role", [](auto& m) { m.application_role = "x"; }},
+      {"other_application_role", [](auto& m) { m.other_application_roles = {"x"}; }},
       {"engine_role", [](auto& m) { m.engine_role = "x"; }},
       {"mirror_role", [](auto& m) { m.mirror_role = "x"; }},
       {"pin", [](auto& m) { m.pins.push_back({{"bigint"}, {"4711"}, "shard1"}); }},

@@ -35,6 +35,7 @@ shard {
   conninfo: "host=s1 dbname=shop"
 }
 application_role: "app"
+other_application_role: "jobs"
 engine_role: "engine"
 mirror_role: "mirror"
 accept { finding: "clock" reason: "a test" }

@@ -180,6 +180,10 @@ TEST(validate_migration, each_rule_has_its_code) {
       {"M022", [](auto& m) { m.name = std::string(31, 'a'); }},
       {"M023", [](auto& m) { m.shards.clear(); }},
       {"M024", [](auto& m) { m.mirror_role = m.application_role; }},
+      {"M024", [](auto& m) { m.other_application_roles = {"jobs", m.engine_role}; }},
+      {"M008", [](auto& m) { m.other_application_roles = {m.application_role}; }},
+      {"M008", [](auto& m) { m.other_application_roles = {"jobs", "jobs"}; }},
+      {"M059", [](auto& m) { m.other_application_roles = {"public"}; }},
       {"M025", [](auto& m) { m.source.replicas[0].replicas.push_back({"replica2", "host=db3", {}}); }},
   };
   EXPECT_THAT(validate(migration()), IsEmpty());
@@ -231,7 +235,7 @@ TEST(validate, a_field_of_a_list_of_messages_has_its_own_place) {
                                                  "pin { type: \"bigint\"\n  value: \"a\"\n  shard: \"s\" }\n",
                                              "m");
   ASSERT_THAT(codes(pins.findings), ElementsAre("M044", "M047"));
-  EXPECT_EQ(pins.findings[1].line, 19);
+  EXPECT_EQ(pins.findings[1].line, 20);
 }
 
 TEST(validate, everything_wrong_is_reported_at_once_with_positions) {

@@ -153,6 +153,7 @@ shard { name: "shard1" conninfo: "host=s1 dbname=shop sslmode=verify-full" pinne
 # the slot of this key is on shard1; one type and one value for each column of the shard key
 pin { type: "bigint" value: "4711" shard: "shard1" }
 application_role: "shop_app"          # services connect with it
+other_application_role: "shop_jobs"   # one line for each further role of services
 engine_role: "shardway_engine"        # the controller and this command connect with it
 mirror_role: "shardway_mirror"        # may set session_replication_role on the source
 
