@@ -153,12 +153,13 @@ result<collected_reports> collect_call_reports(session& catalog, std::chrono::se
 result<std::vector<foreign_writer>> list_foreign_writers(session& node, std::chrono::seconds within) {
   BOOST_OUTCOME_TRY(
       auto const found,
-      node.query({"SELECT relation, operation, application_name, role_name, sum(writes)::bigint, max(at)::text "
-                  "FROM (SELECT relation, operation, application_name, role_name, 1 AS writes, at FROM "
-                  "shardway.foreign_write UNION ALL SELECT relation, operation, application_name, role_name, "
-                  "write_count, last_at FROM shardway.foreign_writer) w GROUP BY 1, 2, 3, 4 HAVING max(at) > "
-                  "clock_timestamp() - $1::bigint * interval '1 second' ORDER BY 5 DESC, 1, 2, 3, 4",
-                  {std::to_string(within.count())}}));
+      node.query(
+          {"SELECT relation, operation, application_name, role_name, sum(writes)::bigint, max(at)::text "
+           "FROM (SELECT relation, operation, application_name, role_name, 1 AS writes, at FROM "
+           "shardway.foreign_write UNION ALL SELECT relation, operation, application_name, role_name, "
+           "write_count, last_at FROM shardway.foreign_writer) w GROUP BY 1, 2, 3, 4 HAVING max(at) > "
+           "clock_timestamp() - $1::bigint * interval '1 second' ORDER BY 5 DESC, 1, 2, 3, 4",
+           {std::to_string(within.count())}}));
   std::vector<foreign_writer> all;
   for (std::size_t row = 0; row < found.size(); ++row) {
     BOOST_OUTCOME_TRY(auto const statements, found.integer(row, 4));
