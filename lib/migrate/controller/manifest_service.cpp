@@ -45,15 +45,6 @@ result<parsed_manifests> parse_manifests(apply_arguments const& asked, migration
   return manifests;
 }
 
-result<std::vector<table_state>> inspect_all(session& source, std::vector<table_manifest> const& manifests) {
-  std::vector<table_state> tables;
-  for (auto const& manifest : manifests) {
-    BOOST_OUTCOME_TRY(auto table, onboard::inspect_table(source, manifest));
-    tables.push_back(std::move(table));
-  }
-  return tables;
-}
-
 result<> record_manifests(session& source, std::vector<table_manifest> const& manifests) {
   for (auto const& manifest : manifests) {
     BOOST_OUTCOME_TRYV(put_manifest(source, manifest.table, print(manifest)));
@@ -91,7 +82,7 @@ result<> manifest_service::publish(generation next) {
 result<std::string> manifest_service::apply(apply_arguments const& asked) {
   auto& source = context_.nodes.source();
   BOOST_OUTCOME_TRY(auto const manifests, parse_manifests(asked, context_.current->migration));
-  BOOST_OUTCOME_TRY(auto const tables, inspect_all(source, manifests.tables));
+  BOOST_OUTCOME_TRY(auto const tables, onboard::inspect_tables(source, manifests.tables));
   std::vector<std::string> changes;
   BOOST_OUTCOME_TRY(auto next, generation_with(*context_.current, manifests.migration, tables, changes));
   if (next != *context_.current) {
@@ -111,7 +102,7 @@ result<apply_report> apply_manifests(controller_options const& options,
                                      std::vector<table_manifest> const& manifests) {
   node_connections nodes(options);
   BOOST_OUTCOME_TRYV(nodes.refresh());
-  BOOST_OUTCOME_TRY(auto const tables, inspect_all(nodes.source(), manifests));
+  BOOST_OUTCOME_TRY(auto const tables, onboard::inspect_tables(nodes.source(), manifests));
   BOOST_OUTCOME_TRYV(check_admission(options, nodes, manifests));
   BOOST_OUTCOME_TRYV(install(install_nodes(nodes), options.migration));
   auto const sessions = nodes.sessions();

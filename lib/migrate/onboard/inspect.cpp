@@ -1,8 +1,11 @@
 // What a table looks like on a node, and whether two nodes agree.
 #include <algorithm>
 
+#include <absl/strings/str_cat.h>
+
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/route/shard_key.hpp"
 
 namespace shardway {
@@ -10,8 +13,15 @@ inline namespace v0 {
 namespace migrate::onboard {
 namespace {
 
+// Each query answers for all wanted tables at once: place is the table's in the list.
+constexpr std::string_view wanted_cte =
+    "WITH wanted AS (SELECT n.place, c.oid, c.relkind FROM unnest($1::text[]) WITH ORDINALITY AS n (name, "
+    "place)"
+    " JOIN pg_class c ON c.oid = to_regclass(n.name) WHERE c.relkind IN ('r', 'p')) ";
+constexpr std::string_view kinds_sql = "SELECT place, relkind FROM wanted ORDER BY place";
 constexpr std::string_view columns_sql =
-    "SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN (SELECT "
+    "SELECT w.place, attname, format_type(atttypid, atttypmod), attgenerated <> '', attnotnull, CASE WHEN "
+    "(SELECT "
     "typtype FROM pg_type t WHERE t.oid ="
     " atttypid) IN ('d', 'e') THEN (WITH RECURSIVE under AS (SELECT t.oid, t.typtype, t.typbasetype, "
     "t.typtypmod, atttypmod AS modifier FROM pg_type"
@@ -19,13 +29,15 @@ constexpr std::string_view columns_sql =
     "FROM under u JOIN pg_type t ON t.oid ="
     " u.typbasetype WHERE u.typtype = 'd') SELECT CASE WHEN oid = atttypid THEN 'text' ELSE format_type(oid, "
     "modifier) END FROM under WHERE typtype <> 'd')"
-    " ELSE '' END FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND "
-    "attname <> $2 ORDER BY attnum";
-constexpr std::string_view key_sql =
-    "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, "
-    "place)"
+    " ELSE '' END FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped "
+    "AND a.attname <> $2 ORDER BY w.place, a.attnum";
+constexpr std::string_view keys_sql =
+    "SELECT w.place, a.attname FROM wanted w JOIN pg_index i ON i.indrelid = w.oid AND i.indisprimary CROSS "
+    "JOIN"
+    " LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-    " WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place";
+    " WHERE k.place <= i.indnkeyatts ORDER BY w.place, k.place";
 
 error table_error(session& node, table_manifest const& manifest, error_code code, std::string what,
                   std::string hint) {
@@ -103,29 +115,71 @@ std::vector<std::string> differences(table_state const& source, table_state cons
   return out;
 }
 
+struct found_table {
+  table_state state{};
+  std::vector<std::string> primary_key{};
+  bool is_there{};
+};
+
+/// The answers of the three queries, by table.
+result<std::vector<found_table>> tables_of(std::vector<table_manifest> const& manifests, rows const& kinds,
+                                           rows const& columns, rows const& keys) {
+  std::vector<found_table> out;
+  for (auto const& manifest : manifests) out.push_back({.state = {.manifest = manifest, .columns = {}}});
+  auto const table_of = [&](rows const& answer, std::size_t row) -> result<found_table*> {
+    BOOST_OUTCOME_TRY(auto const place, answer.integer(row, 0));
+    return &out[static_cast<std::size_t>(place - 1)];
+  };
+  for (std::size_t row = 0; row < kinds.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(kinds, row));
+    table->is_there = true;
+    table->state.partitioned = kinds.text(row, 1) == "p";
+  }
+  for (std::size_t row = 0; row < columns.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(columns, row));
+    table->state.columns.push_back({std::string(columns.text(row, 1)), std::string(columns.text(row, 2)),
+                                    columns.boolean(row, 3), columns.boolean(row, 4),
+                                    std::string(columns.text(row, 5))});
+  }
+  for (std::size_t row = 0; row < keys.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(keys, row));
+    table->primary_key.emplace_back(keys.text(row, 1));
+  }
+  return out;
+}
+
 }  // namespace
 
-result<table_state> inspect_table(session& node, table_manifest const& manifest) {
-  auto const qualified = names::quoted_table(manifest.table);
-  statement const questions[]{
-      {"SELECT relkind FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p')", {qualified}},
-      {std::string(columns_sql), {qualified, std::string(names::version_column)}},
-      {std::string(key_sql), {qualified}}};
-  BOOST_OUTCOME_TRY(auto answers, node.flush(questions));
+result<std::vector<table_state>> inspect_tables(session& node, std::vector<table_manifest> const& manifests) {
+  if (manifests.empty()) return std::vector<table_state>{};
+  std::vector<std::string> names;
+  for (auto const& manifest : manifests) names.push_back(names::quoted_table(manifest.table));
+  auto const wanted = text_array(names);
+  statement const questions[]{{absl::StrCat(std::string(wanted_cte), std::string(kinds_sql)), {wanted}},
+                              {absl::StrCat(std::string(wanted_cte), std::string(columns_sql)),
+                               {wanted, std::string(names::version_column)}},
+                              {absl::StrCat(std::string(wanted_cte), std::string(keys_sql)), {wanted}}};
+  BOOST_OUTCOME_TRY(auto const answers, node.flush(questions));
   for (auto const& answer : answers)
-    if (!answer) return answer.error().while_doing("inspecting " + manifest.table);
-  auto const& kind = answers[0].value();
-  if (kind.empty())
-    return table_error(node, manifest, error_code::unknown_table, "there is no such table",
-                       "correct the name in the manifest");
-  table_state out{.manifest = manifest, .columns = {}, .partitioned = kind.text(0, 0) == "p"};
-  auto const& columns = answers[1].value();
-  for (std::size_t row = 0; row < columns.size(); ++row)
-    out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)),
-                           columns.boolean(row, 2), columns.boolean(row, 3),
-                           std::string(columns.text(row, 4))});
-  BOOST_OUTCOME_TRYV(check_keys(node, out, column_of(answers[2].value(), 0)));
+    if (!answer)
+      return answer.error().while_doing(manifests.size() == 1 ? "inspecting " + manifests.front().table
+                                                              : std::string("inspecting the tables"));
+  BOOST_OUTCOME_TRY(auto found,
+                    tables_of(manifests, answers[0].value(), answers[1].value(), answers[2].value()));
+  std::vector<table_state> out;
+  for (auto& table : found) {
+    if (!table.is_there)
+      return table_error(node, table.state.manifest, error_code::unknown_table, "there is no such table",
+                         "correct the name in the manifest");
+    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key));
+    out.push_back(std::move(table.state));
+  }
   return out;
+}
+
+result<table_state> inspect_table(session& node, table_manifest const& manifest) {
+  BOOST_OUTCOME_TRY(auto found, inspect_tables(node, {manifest}));
+  return std::move(found.front());
 }
 
 result<std::vector<std::string>> table_leaves(session& node, std::string_view relation) {
