@@ -1,6 +1,7 @@
 #include "shardway/catalog/status.hpp"
 
 #include "lib/catalog/guarded.hpp"
+#include "lib/catalog/manifest_statement.hpp"
 #include "lib/catalog/sha256.hpp"
 
 namespace shardway {
@@ -47,8 +48,8 @@ result<std::vector<status_document>> list_status(session& catalog) {
   return select_status(catalog, "ORDER BY name", {});
 }
 
-result<bool> put_manifest(session& catalog, std::string_view relation, std::string_view document) {
-  statement const put{
+statement put_manifest_statement(std::string_view relation, std::string_view document) {
+  return {
       "INSERT INTO shardway.manifest AS held (relation, document, sha256) VALUES ($1, $2, $3) ON CONFLICT "
       "(relation) DO"
       " UPDATE"
@@ -56,7 +57,10 @@ result<bool> put_manifest(session& catalog, std::string_view relation, std::stri
       " clock_timestamp()"
       " WHERE held.sha256 <> excluded.sha256",
       {std::string(relation), std::string(document), sha256_hex(document)}};
-  BOOST_OUTCOME_TRY(auto const answer, catalog.query(put));
+}
+
+result<bool> put_manifest(session& catalog, std::string_view relation, std::string_view document) {
+  BOOST_OUTCOME_TRY(auto const answer, catalog.query(put_manifest_statement(relation, document)));
   return answer.affected() > 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "lib/catalog/guarded.hpp"
+#include "lib/catalog/manifest_statement.hpp"
 #include "lib/migrate/controller/admission.hpp"
 #include "lib/migrate/controller/lookup_service.hpp"
 #include "lib/migrate/controller/next_generation.hpp"
@@ -11,7 +13,6 @@
 #include "shardway/catalog/audit.hpp"
 #include "shardway/catalog/generation_store.hpp"
 #include "shardway/catalog/install.hpp"
-#include "shardway/catalog/status.hpp"
 #include "shardway/manifest/codec.hpp"
 #include "shardway/manifest/validate.hpp"
 
@@ -46,9 +47,11 @@ result<parsed_manifests> parse_manifests(apply_arguments const& asked, migration
 }
 
 result<> record_manifests(session& source, std::vector<table_manifest> const& manifests) {
-  for (auto const& manifest : manifests) {
-    BOOST_OUTCOME_TRYV(put_manifest(source, manifest.table, print(manifest)));
-  }
+  std::vector<statement> statements;
+  for (auto const& manifest : manifests)
+    statements.push_back(put_manifest_statement(manifest.table, print(manifest)));
+  if (statements.empty()) return success();
+  BOOST_OUTCOME_TRYV(run_transaction(source, std::move(statements)));
   return success();
 }
 
