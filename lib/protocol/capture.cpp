@@ -79,7 +79,7 @@ struct captured_line {
   slot_id slot{};
 };
 
-// Of a removed row only the key is told.
+// For a removed row, only the key is reported.
 std::vector<text_value> removed_image(table_state const& table, rows const& answer, std::size_t row) {
   std::vector<text_value> image;
   auto const& key = table.manifest.key;
@@ -99,7 +99,7 @@ result<captured_line> line_of(table_state const& table, rows const& answer, std:
   auto const operation = answer.text(row, 2);
   BOOST_OUTCOME_TRY(auto const slot, answer.integer(row, 4));
   if (!version || operation.size() != 1 || slot < 0 || slot >= limits::slot_count)
-    return error{error_code::protocol_violation, "a captured row does not parse"};
+    return error{error_code::protocol_violation, "a captured row cannot be parsed"};
   captured_line line{.row = {.version = *version, .ordinal = static_cast<std::int32_t>(ordinal), .image = {}},
                      .key = {},
                      .operation = static_cast<operation_type>(operation[0]),

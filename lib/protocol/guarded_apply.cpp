@@ -9,8 +9,9 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-constexpr std::array<std::string_view, 5> outcome_names{"applied", "newer_present", "delivered", "authority",
-                                                        "other_epoch"};
+constexpr std::array<std::string_view, 8> outcome_names{"applied",    "newer_present", "delivered",
+                                                        "authority",  "other_epoch",   "conflict",
+                                                        "other_slot", "not_permitted"};
 
 std::string array_literal(std::vector<text_value> const& values) {
   std::string sql = "ARRAY[";

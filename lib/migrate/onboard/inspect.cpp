@@ -61,7 +61,7 @@ result<> check_named(session& node, table_state const& table, std::vector<std::s
   return success();
 }
 
-// A generation with another type would be refused by every client.
+// Every client would refuse a generation with another type.
 result<> check_key_types(session& node, table_state const& table) {
   for (auto const& column : table.columns)
     if (contains(table.manifest.shard_key, column.name) && !key_column_of(column.key_type()))

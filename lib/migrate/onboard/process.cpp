@@ -25,7 +25,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-// Ours come first: the first of two equal names is the one that counts.
+// Our variables come first: if a name occurs twice, the first one counts.
 std::vector<std::string> environment_of(onboard_options const& options) {
   auto out = options.client_environment;
   out.emplace_back("LC_ALL=C.UTF-8");

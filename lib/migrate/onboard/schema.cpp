@@ -25,8 +25,8 @@ result<std::vector<std::string>> missing_tables(session& shard, std::vector<tabl
   return column_of(found, 0);
 }
 
-// Rights of the application role and of PUBLIC, written out by the server that has them. A right that only
-// newer servers know stays behind.
+// Rights of the application role and of PUBLIC, as the server that has them writes them. A right that only
+// newer servers know is not copied.
 constexpr std::string_view grants_sql =
     ", things AS (SELECT 'TABLE' AS kind, format('%I.%I', n.nspname, c.relname) AS name, c.relacl AS acl, '' "
     "AS columns FROM ours JOIN"

@@ -73,7 +73,7 @@ void check_one_unique(table_case const& table, index_facts const& index, finding
   if (contains(table.manifest.accept_unique, index.name))
     return out.warn("unique_without_shard_key", subject,
                     "accepted: unique per shard only, two shards may hold the same value",
-                    "nothing, if that is meant");
+                    "nothing, if this is intended");
   out.fail("unique_without_shard_key", subject, why_not_held(index, table.manifest.shard_key),
            fix::any_of({fix::manifest(table.name(), fix::field("accept_unique", index.name)),
                         "or add the shard key to the index"}));

@@ -140,7 +140,7 @@ void check_lookup_column(table_case const& table, std::string const& name, findi
     return out.fail("lookup_column", subject, "there is no such column", "correct the manifest's lookup");
   if (column->generated)
     return out.fail("lookup_column", subject, "it is generated: its value is not in a row's image",
-                    "look up what it is made of");
+                    "use the columns that it is computed from");
   if (!key_column_of(column->key_type))
     return out.fail("lookup_column", subject, "type " + column->type + " is not supported in a lookup",
                     std::string(key_types_hint));
@@ -376,8 +376,9 @@ void check_key_uniqueness(table_case const& table, finding_list& out) {
       fix::any_of({unique_lookup_fix(table), external_fix(table), composite_fix(table)}));
 }
 
-// The stream and the mirror write finished images: such a column could be inserted, but never updated to a
-// value. Where a table has no other column, the mirror has nothing else to update (AS10).
+// The stream and the mirror write whole row images. PostgreSQL lets them insert a value into a GENERATED
+// ALWAYS identity column, but not update it to one. Where a table has no other column, the mirror has nothing
+// else to update (AS10).
 void check_identity(table_case const& table, finding_list& out) {
   bool const is_all_key =
       std::all_of(table.facts.columns.begin(), table.facts.columns.end(), [&](column_facts const& column) {
