@@ -15,8 +15,6 @@ inline namespace v0 {
 
 /// t."a", t."b" for the prefix "t.".
 std::string column_list(std::vector<std::string> const& columns, std::string_view prefix);
-/// t."a"::text, t."b"::text
-std::string text_list(std::vector<std::string> const& columns, std::string_view prefix);
 /// OLD."a" IS DISTINCT FROM NEW."a" OR ...
 std::string distinct_list(std::vector<std::string> const& columns);
 

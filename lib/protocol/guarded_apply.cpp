@@ -56,6 +56,12 @@ std::string apply_sql(write_id id, std::vector<apply_change> const& changes,
   std::string sql =
       "SELECT pg_catalog.set_config('synchronous_commit', 'off', true), "
       "pg_catalog.set_config('shardway.writer', 'dual_write', true), "
+      // Texts are read as the source printed them, whatever this session was left with (AP17, AS27).
+      "pg_catalog.set_config('DateStyle', 'ISO', true), pg_catalog.set_config('IntervalStyle', 'postgres', "
+      "true), pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('lc_monetary', 'C', "
+      "true), "
+      "pg_catalog.set_config('array_nulls', 'on', true), pg_catalog.set_config('xmloption', 'content', "
+      "true), "
       "pg_catalog.set_config('lock_timeout', '" +
       std::to_string(lock_timeout.count()) + "ms', true), shardway.mark('dual_write');\n";
   if (changes.size() > 1) {

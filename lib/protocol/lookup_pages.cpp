@@ -1,4 +1,5 @@
 // Walking through rows and mappings, page after page: for building, checking and repairing a lookup.
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/lookup_text.hpp"
 #include "lib/store/text_array.hpp"
 #include "sql_files.hpp"
@@ -71,21 +72,25 @@ statement base_page_statement(lookup_of_table const& lookup, lookup_entry const*
   auto const& manifest = lookup.table->manifest;
   std::vector<text_value> parameters;
   if (after) parameters.assign(after->owner.row_key.begin(), after->owner.row_key.end());
-  return filled_statement(sql::base_page,
-                          {{"table", fragment::table(manifest.table)},
-                           {"key_texts", fragment::of_quoted(text_list(manifest.key, "t."))},
-                           {"shard_key_texts", fragment::of_quoted(text_list(manifest.shard_key, "t."))},
-                           {"value_texts", fragment::of_quoted(text_list(lookup.lookup->columns, "t."))},
-                           {"after", after ? after_row(lookup) : every_row()},
-                           {"key", fragment::of_quoted(column_list(manifest.key, "t."))},
-                           {"limit", limit_of(limit)}},
-                          std::move(parameters));
+  return filled_statement(
+      sql::base_page,
+      {{"table", fragment::table(manifest.table)},
+       {"key_texts", fragment::of_quoted(key_text_list(*lookup.table, manifest.key, "t."))},
+       {"shard_key_texts", fragment::of_quoted(key_text_list(*lookup.table, manifest.shard_key, "t."))},
+       {"value_texts", fragment::of_quoted(key_text_list(*lookup.table, lookup.lookup->columns, "t."))},
+       {"after", after ? after_row(lookup) : every_row()},
+       {"key", fragment::of_quoted(column_list(manifest.key, "t."))},
+       {"limit", limit_of(limit)}},
+      std::move(parameters));
 }
 
 statement lookup_page_statement(lookup_of_table const& lookup, lookup_entry const* after, std::size_t limit) {
   auto const& manifest = lookup.table->manifest;
   std::vector<fragment> owner{element_list("t.shard_key", manifest.shard_key.size())};
   if (lookup.lookup->unique) owner.push_back(element_list("t.row_key", manifest.key.size()));
+  auto const value_texts = list_of(width_of(lookup), ", ", [&](std::size_t i) {
+    return value_text_of(stored_type(lookup, i), absl::StrCat("t.", value_column(i)));
+  });
   std::vector<text_value> parameters;
   if (after) {
     parameters.assign(after->texts.begin(), after->texts.end());
@@ -93,7 +98,7 @@ statement lookup_page_statement(lookup_of_table const& lookup, lookup_entry cons
   }
   return filled_statement(sql::lookup_page,
                           {{"mappings", mapping_table(lookup)},
-                           {"value_texts", value_columns(lookup, "t.", "::text")},
+                           {"value_texts", value_texts},
                            {"owner", joined(owner, ", ")},
                            {"after", after ? after_mapping(lookup) : every_row()},
                            {"values", value_columns(lookup, "t.")},

@@ -3,6 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/durable_commit.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/lookup.hpp"
 #include "lib/protocol/lookup_text.hpp"
 #include "lib/protocol/names.hpp"
@@ -58,11 +60,12 @@ std::string lookup_table_sql(lookup_of_table const& lookup, std::string_view app
     key.push_back(fragment::of_quoted(value_column(i)));
   }
   if (!lookup.lookup->unique) key.push_back(fragment::of_quoted("shard_key"));
-  return fill(sql::lookup_table, {{"mappings", mapping_table(lookup)},
-                                  {"columns", joined(columns, ",\n  ")},
-                                  {"key", joined(key, ", ")},
-                                  {"application_role", fragment::identifier(application_role)}})
-      .text();
+  auto const mappings = mapping_table(lookup);
+  auto const made = fill(sql::lookup_table, {{"mappings", mappings},
+                                             {"columns", joined(columns, ",\n  ")},
+                                             {"key", joined(key, ", ")},
+                                             {"application_role", fragment::identifier(application_role)}});
+  return made.text() + durable_trigger_sql(mappings.text());
 }
 
 std::string lookup_state_sql(std::string_view application_role) {
@@ -150,12 +153,13 @@ statement lookup_ready_statement(lookup_of_table const& lookup) {
 statement source_find_statement(lookup_of_table const& lookup, std::vector<std::string> const& value,
                                 std::size_t limit) {
   auto const& manifest = lookup.table->manifest;
-  return filled_statement(sql::source_find,
-                          {{"table", fragment::table(manifest.table)},
-                           {"shard_key", fragment::of_quoted(text_list(manifest.shard_key, "t."))},
-                           {"value_match", base_match(*lookup.table, lookup.lookup->columns, 0)},
-                           {"limit", limit_of(limit)}},
-                          value_parameters(value));
+  return filled_statement(
+      sql::source_find,
+      {{"table", fragment::table(manifest.table)},
+       {"shard_key", fragment::of_quoted(key_text_list(*lookup.table, manifest.shard_key, "t."))},
+       {"value_match", base_match(*lookup.table, lookup.lookup->columns, 0)},
+       {"limit", limit_of(limit)}},
+      value_parameters(value));
 }
 
 statement all_open_statement(std::string_view group) {

@@ -45,7 +45,12 @@ std::string quoted_table(std::string_view schema_and_name) {
   return quoted(schema_and_name.substr(0, dot)) + '.' + quoted(schema_and_name.substr(dot + 1));
 }
 
-std::string literal(std::string_view text) { return doubled(text, '\''); }
+std::string literal(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) return doubled(text, '\'');
+  std::string escaped;
+  for (char const c : text) escaped.append(c == '\\' ? 2 : 1, c);
+  return " E" + doubled(escaped, '\'');
+}
 
 std::string fence(std::string_view group) { return "shardway." + quoted("fence_" + std::string(group)); }
 std::string fence_lock(std::string_view group) {

@@ -27,7 +27,7 @@ inline constexpr std::string_view source_stream = "source";
 std::string quoted(std::string_view identifier);
 /// "schema.name" of a manifest as a quoted, qualified name.
 std::string quoted_table(std::string_view schema_and_name);
-/// A string literal: standard_conforming_strings is on in every session of the library.
+/// A string literal that means the same whatever standard_conforming_strings is.
 std::string literal(std::string_view text);
 
 std::string fence(std::string_view group);       ///< shardway.fence_<group>, ready for SQL

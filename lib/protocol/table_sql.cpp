@@ -1,9 +1,11 @@
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/place.hpp"
 #include "lib/protocol/schema.hpp"
 #include "lib/protocol/sql_template.hpp"
+#include "lib/protocol/value_guard.hpp"
 #include "sql_files.hpp"
 
 namespace shardway {
@@ -116,16 +118,17 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
   auto const function = fragment::of_quoted(names::key_change_function(manifest.table));
   auto const name = fragment::table(manifest.table);
   if (!present) return fill(sql::drop_shard_key_change, {{"table", name}, {"function", function}}).text();
-  return fill_function(sql::shard_key_change,
-                       {{"table", name},
-                        {"function", function},
-                        {"name", fragment::literal(manifest.table)},
-                        {"fence", fragment::of_quoted(names::fence(manifest.group))},
-                        {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
-                        {"old_key", fragment::of_quoted(text_list(manifest.key, "OLD."))},
-                        {"old_shard_key", fragment::of_quoted(text_list(manifest.shard_key, "OLD."))},
-                        {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
-                        {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
+  return fill_function(
+             sql::shard_key_change,
+             {{"table", name},
+              {"function", function},
+              {"name", fragment::literal(manifest.table)},
+              {"fence", fragment::of_quoted(names::fence(manifest.group))},
+              {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
+              {"old_key", fragment::of_quoted(key_text_list(table, manifest.key, "OLD."))},
+              {"old_shard_key", fragment::of_quoted(key_text_list(table, manifest.shard_key, "OLD."))},
+              {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
+              {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
       .text();
 }
 
@@ -142,7 +145,8 @@ std::string drop_shard_table_sql(table_state const& table) {
                        {{"function", fragment::of_quoted(names::apply_function(table.manifest.table))},
                         {"table", name},
                         {"table_name", fragment::literal(name.text())}})
-      .text();
+             .text() +
+         drop_value_guard_sql(table.manifest.table);
 }
 
 std::string maintain_outbox_sql(int hours_ahead, int keep_hours) {

@@ -15,6 +15,7 @@ from .documents import (
     LintFinding,
     ManifestChange,
     Node,
+    Rehearsal,
     Script,
     Step,
     Table,
@@ -91,6 +92,10 @@ class Migration:
         With groups or tables, only the tables of these groups and these tables are checked.
         """
         return self.core.preflight(self._role(role), groups=list(groups), tables=list(tables))
+
+    def rehearse(self, group: str, role: str | None = None, client_programs: str = "") -> Rehearsal:
+        """Try the onboarding of a group in a scratch database on each shard, and record the outcome."""
+        return cast("Rehearsal", self.core.rehearse(self._role(role), group, client_programs))
 
     def plan(self) -> list[Step]:
         """Return the steps in order. Connects to no server."""

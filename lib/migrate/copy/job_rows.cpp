@@ -11,6 +11,7 @@
 #include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/conflict.hpp"
 #include "lib/protocol/fence.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/text_array.hpp"
@@ -59,10 +60,9 @@ std::string incoming_sql(stream::followed_table const& table) {
                       " WITH NO DATA");
 }
 
-std::string key_columns(stream::followed_table const& table, std::string const& before,
-                        std::string const& after) {
+std::string key_columns(stream::followed_table const& table, std::string const& before) {
   return absl::StrJoin(table.key, ", ", [&](std::string* out, std::size_t column) {
-    absl::StrAppend(out, before, stream::quoted_column(table, column), after);
+    absl::StrAppend(out, before, stream::quoted_column(table, column));
   });
 }
 
@@ -70,17 +70,17 @@ std::string move_in_sql(stream::followed_table const& table) {
   auto const columns = stream::sent_column_list(table);
   return absl::StrCat("INSERT INTO ", names::quoted_table(table.name()), " (", columns,
                       ") OVERRIDING SYSTEM VALUE SELECT ", columns, " FROM ", incoming, " ON CONFLICT (",
-                      key_columns(table, "", ""), ") DO NOTHING");
+                      key_columns(table, ""), ") DO NOTHING");
 }
 
 // Rows that are not in the table now: key, slot; slot and version of the row that has the key, or NULL.
 std::string left_out_sql(stream::followed_table const& table) {
   auto const version = "t." + std::string(names::version_column);
-  return absl::StrCat("SELECT ARRAY[", key_columns(table, "i.", "::text"), "], ",
+  return absl::StrCat("SELECT ARRAY[", key_text_list(table.state, table.state.manifest.key, "i."), "], ",
                       stream::slot_of_row(table, "i."), ", ", stream::slot_of_row(table), ", ", version,
                       " FROM ", incoming, " AS i LEFT JOIN ", names::quoted_table(table.name()), " AS t ON (",
-                      key_columns(table, "t.", ""), ") = (", key_columns(table, "i.", ""), ") WHERE ",
-                      version, " IS NULL OR NOT (", stream::outside_authority(table), ")");
+                      key_columns(table, "t."), ") = (", key_columns(table, "i."), ") WHERE ", version,
+                      " IS NULL OR NOT (", stream::outside_authority(table), ")");
 }
 
 // What the shard's own rows kept out is noted. A row whose key is free again comes with the next try.

@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/route/shard_key.hpp"
@@ -39,6 +40,12 @@ constexpr std::string_view keys_sql =
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
     " WHERE k.place <= i.indnkeyatts ORDER BY w.place, k.place";
 
+constexpr std::string_view nondeterministic_sql =
+    "SELECT w.place, a.attname FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND "
+    "NOT"
+    " a.attisdropped JOIN pg_collation l ON l.oid = a.attcollation WHERE NOT l.collisdeterministic"
+    " ORDER BY w.place, a.attnum";
+
 error table_error(session& node, table_manifest const& manifest, error_code code, std::string what,
                   std::string hint) {
   return error{code, "table " + manifest.table + " on node " + node.identity().name + ": " + std::move(what),
@@ -61,17 +68,50 @@ result<> check_named(session& node, table_state const& table, std::vector<std::s
   return success();
 }
 
-// Every client would refuse a generation with another type.
-result<> check_key_types(session& node, table_state const& table) {
-  for (auto const& column : table.columns)
-    if (contains(table.manifest.shard_key, column.name) && !key_column_of(column.key_type()))
-      return table_error(node, table.manifest, error_code::precondition_failed,
-                         "its shard key column " + column.name + " is of type " + column.type,
-                         "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+bool is_in_lookup(table_manifest const& manifest, std::string_view column) {
+  return std::any_of(manifest.lookups.begin(), manifest.lookups.end(),
+                     [&](lookup_index const& lookup) { return contains(lookup.columns, column); });
+}
+
+constexpr char routed_types[] =
+    "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum";
+
+// Every client would refuse a generation with another type of shard key. A key that has two texts is
+// two rows to key locks, receipts and the outbox (AP2, AP9, AP20).
+result<> check_key_type(session& node, table_state const& table, column_state const& column) {
+  auto const& manifest = table.manifest;
+  auto const refused = [&](std::string const& what, std::string const& hint) {
+    return table_error(node, manifest, error_code::precondition_failed,
+                       "its " + what + " column " + column.name + " is of type " + column.type, hint);
+  };
+  bool const can_route = key_column_of(column.key_type()).has_value();
+  if (contains(manifest.shard_key, column.name) && !can_route) return refused("shard key", routed_types);
+  if (is_in_lookup(manifest, column.name) && !can_route) return refused("lookup", routed_types);
+  if (contains(manifest.key, column.name) && !is_key_type(column.key_type()))
+    return refused("primary key",
+                   "equal values of it have several texts, or its text follows settings; use " +
+                       std::string(key_types_in_words()));
   return success();
 }
 
-result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key) {
+result<> check_key_types(session& node, table_state const& table,
+                         std::vector<std::string> const& nondeterministic) {
+  auto const& manifest = table.manifest;
+  for (auto const& column : table.columns) {
+    BOOST_OUTCOME_TRYV(check_key_type(node, table, column));
+    bool const is_key = contains(manifest.key, column.name) || contains(manifest.shard_key, column.name) ||
+                        is_in_lookup(manifest, column.name);
+    if (is_key && contains(nondeterministic, column.name))
+      return table_error(node, manifest, error_code::precondition_failed,
+                         "the collation of its key column " + column.name +
+                             " is not deterministic: different texts are one key",
+                         "give the column a deterministic collation");
+  }
+  return success();
+}
+
+result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key,
+                    std::vector<std::string> const& nondeterministic) {
   auto const& manifest = table.manifest;
   if (primary_key.empty())
     return table_error(node, manifest, error_code::precondition_failed, "it has no primary key",
@@ -82,7 +122,7 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
         "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
         "correct the manifest's key");
   BOOST_OUTCOME_TRYV(check_named(node, table, manifest.shard_key, "shard_key"));
-  BOOST_OUTCOME_TRYV(check_key_types(node, table));
+  BOOST_OUTCOME_TRYV(check_key_types(node, table, nondeterministic));
   for (auto const& lookup : manifest.lookups) {
     BOOST_OUTCOME_TRYV(check_named(node, table, lookup.columns, "lookup " + lookup.name));
   }
@@ -118,12 +158,18 @@ std::vector<std::string> differences(table_state const& source, table_state cons
 struct found_table {
   table_state state{};
   std::vector<std::string> primary_key{};
+  std::vector<std::string> nondeterministic{};  // columns by their collation
   bool is_there{};
 };
 
-/// The answers of the three queries, by table.
-result<std::vector<found_table>> tables_of(std::vector<table_manifest> const& manifests, rows const& kinds,
-                                           rows const& columns, rows const& keys) {
+struct inspection {
+  rows const &kinds, &columns, &keys, &nondeterministic;
+};
+
+/// The answers of the queries, by table.
+result<std::vector<found_table>> tables_of(std::vector<table_manifest> const& manifests,
+                                           inspection const& answers) {
+  auto const& [kinds, columns, keys, nondeterministic] = answers;
   std::vector<found_table> out;
   for (auto const& manifest : manifests) out.push_back({.state = {.manifest = manifest, .columns = {}}});
   auto const table_of = [&](rows const& answer, std::size_t row) -> result<found_table*> {
@@ -145,6 +191,10 @@ result<std::vector<found_table>> tables_of(std::vector<table_manifest> const& ma
     BOOST_OUTCOME_TRY(auto* table, table_of(keys, row));
     table->primary_key.emplace_back(keys.text(row, 1));
   }
+  for (std::size_t row = 0; row < nondeterministic.size(); ++row) {
+    BOOST_OUTCOME_TRY(auto* table, table_of(nondeterministic, row));
+    table->nondeterministic.emplace_back(nondeterministic.text(row, 1));
+  }
   return out;
 }
 
@@ -155,23 +205,25 @@ result<std::vector<table_state>> inspect_tables(session& node, std::vector<table
   std::vector<std::string> names;
   for (auto const& manifest : manifests) names.push_back(names::quoted_table(manifest.table));
   auto const wanted = text_array(names);
-  statement const questions[]{{absl::StrCat(std::string(wanted_cte), std::string(kinds_sql)), {wanted}},
-                              {absl::StrCat(std::string(wanted_cte), std::string(columns_sql)),
-                               {wanted, std::string(names::version_column)}},
-                              {absl::StrCat(std::string(wanted_cte), std::string(keys_sql)), {wanted}}};
+  statement const questions[]{
+      {absl::StrCat(std::string(wanted_cte), std::string(kinds_sql)), {wanted}},
+      {absl::StrCat(std::string(wanted_cte), std::string(columns_sql)),
+       {wanted, std::string(names::version_column)}},
+      {absl::StrCat(std::string(wanted_cte), std::string(keys_sql)), {wanted}},
+      {absl::StrCat(std::string(wanted_cte), std::string(nondeterministic_sql)), {wanted}}};
   BOOST_OUTCOME_TRY(auto const answers, node.flush(questions));
   for (auto const& answer : answers)
     if (!answer)
       return answer.error().while_doing(manifests.size() == 1 ? "inspecting " + manifests.front().table
                                                               : std::string("inspecting the tables"));
-  BOOST_OUTCOME_TRY(auto found,
-                    tables_of(manifests, answers[0].value(), answers[1].value(), answers[2].value()));
+  BOOST_OUTCOME_TRY(auto found, tables_of(manifests, {answers[0].value(), answers[1].value(),
+                                                      answers[2].value(), answers[3].value()}));
   std::vector<table_state> out;
   for (auto& table : found) {
     if (!table.is_there)
       return table_error(node, table.state.manifest, error_code::unknown_table, "there is no such table",
                          "correct the name in the manifest");
-    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key));
+    BOOST_OUTCOME_TRYV(check_keys(node, table.state, table.primary_key, table.nondeterministic));
     out.push_back(std::move(table.state));
   }
   return out;

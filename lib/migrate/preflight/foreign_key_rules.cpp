@@ -160,8 +160,10 @@ std::string rows_query(foreign_key_facts const& key, std::vector<table_manifest>
     joins.push_back(absl::StrCat("p.", quoted(key.referenced_columns[i]), " = c.", quoted(key.columns[i])));
   auto const count = child && parent ? std::min(child->shard_key.size(), parent->shard_key.size()) : 0;
   for (std::size_t i = 0; i < count; ++i)
-    differences.push_back(absl::StrCat("c.", quoted(child->shard_key[i]), "::text IS DISTINCT FROM p.",
-                                       quoted(parent->shard_key[i]), "::text"));
+    // As text: the two columns may have different types, such as integer and bigint, or an enum and text.
+    differences.push_back(absl::StrCat("pg_catalog.format('%s', c.", quoted(child->shard_key[i]),
+                                       ") IS DISTINCT FROM pg_catalog.format('%s', p.",
+                                       quoted(parent->shard_key[i]), ")"));
   return absl::StrCat("SELECT 1 FROM ", quoted_table(key.referencing_relation), " c JOIN ",
                       quoted_table(key.referenced_relation), " p ON ", absl::StrJoin(joins, " AND "),
                       " WHERE ", differences.empty() ? "true" : absl::StrJoin(differences, " OR "),

@@ -6,6 +6,7 @@
 #include "lib/migrate/preflight/checks.hpp"
 #include "lib/migrate/preflight/read_facts.hpp"
 #include "lib/migrate/preflight/rules.hpp"
+#include "lib/migrate/preflight/text_checks.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -37,6 +38,7 @@ std::unique_ptr<session> check_node(context& checked, node_definition const& def
   if (!link) return nullptr;
   check_server(checked);
   check_roles(checked);
+  check_encoding(checked);
   return link;
 }
 
@@ -119,7 +121,10 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
     if (link) shard_versions.push_back(link->identity().server_version);
     if (link && source_link) check_shard_against(shard, *source_link);
   }
-  if (source_link) check_tables(source, tables, shard_versions);
+  if (!source_link) return out;
+  check_text(source,
+             shard_versions.empty() ? 0 : *std::max_element(shard_versions.begin(), shard_versions.end()));
+  check_tables(source, tables, shard_versions);
   return out;
 }
 

@@ -38,10 +38,12 @@ std::string replication_role_sql(std::string const& role, int server_version) {
 
 std::string engine_sql(migration_manifest const& migration, roles_request const& request) {
   auto const& role = migration.engine_role;
-  return "-- The controller.\n" + create_role(role, "LOGIN REPLICATION") +
-         grant_owners(role, request.owners) + "GRANT pg_read_all_stats, pg_signal_backend TO " +
-         quoted(role) + ";\nGRANT CREATE, CONNECT ON DATABASE " + quoted(request.database) + " TO " +
-         quoted(role) + ";\n" +
+  // CREATEDB: a rehearsal makes a scratch database on each shard.
+  auto const* attributes =
+      request.role == node_role::shard ? "LOGIN REPLICATION CREATEDB" : "LOGIN REPLICATION";
+  return "-- The controller.\n" + create_role(role, attributes) + grant_owners(role, request.owners) +
+         "GRANT pg_read_all_stats, pg_signal_backend TO " + quoted(role) +
+         ";\nGRANT CREATE, CONNECT ON DATABASE " + quoted(request.database) + " TO " + quoted(role) + ";\n" +
          (request.role == node_role::shard ? replication_role_sql(role, request.server_version)
                                            : std::string{});
 }

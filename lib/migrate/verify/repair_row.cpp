@@ -9,6 +9,7 @@
 #include "lib/migrate/verify/sql.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/conflict.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/place.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/text_array.hpp"
@@ -116,8 +117,7 @@ result<bool> wait_for_running(session& node, steady_clock::time_point until) {
 result<held_row> read_authority(repair_target const& repair) {
   std::string columns =
       is_reference(repair) ? ", true" : ", NOT (" + outside_authority(repair.table, "t.") + ")";
-  for (auto const* column : sent_columns(repair.table))
-    columns += ", t." + names::quoted(column->name) + "::text";
+  for (auto const* column : sent_columns(repair.table)) columns += ", " + value_text(*column, "t.");
   BOOST_OUTCOME_TRY(auto const found,
                     repair.authority->query(
                         {.sql = "SELECT " + row_text(repair.table, "t.") + columns + from_key(repair.table),

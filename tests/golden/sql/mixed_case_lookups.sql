@@ -257,14 +257,14 @@ SELECT coalesce(
 -- $2 = by_device
 
 -- === by_device: lookup_page_statement, first ===
-SELECT t.v1::text, t.v2::text, t.shard_key[1], t.shard_key[2]
+SELECT (E'\\x' OPERATOR(pg_catalog.||) pg_catalog.encode(t.v1, 'hex')), t.v2::text, t.shard_key[1], t.shard_key[2]
 FROM shardway."lookup_Odd ""Schema"".Mixed Case's.by_device" AS t
 WHERE true
 ORDER BY t.v1, t.v2, t.shard_key
 LIMIT 1000
 
 -- === by_device: lookup_page_statement, next ===
-SELECT t.v1::text, t.v2::text, t.shard_key[1], t.shard_key[2]
+SELECT (E'\\x' OPERATOR(pg_catalog.||) pg_catalog.encode(t.v1, 'hex')), t.v2::text, t.shard_key[1], t.shard_key[2]
 FROM shardway."lookup_Odd ""Schema"".Mixed Case's.by_device" AS t
 WHERE (t.v1, t.v2, t.shard_key) > ($1::bytea, $2::bigint, $3::text[])
 ORDER BY t.v1, t.v2, t.shard_key
@@ -319,14 +319,14 @@ LIMIT 1
 -- $4 = 00000000-0000-0000-0000-000000000001
 
 -- === by_device: base_page_statement, first ===
-SELECT t."Tenant"::text, t."doc id"::text, t."Tenant"::text, t."doc id"::text, t."device"::text, t."number"::text
+SELECT t."Tenant"::text, t."doc id"::text, t."Tenant"::text, t."doc id"::text, (E'\\x' OPERATOR(pg_catalog.||) pg_catalog.encode(t."device", 'hex')), t."number"::text
 FROM "Odd ""Schema"""."Mixed Case's" AS t
 WHERE true
 ORDER BY t."Tenant", t."doc id"
 LIMIT 1000
 
 -- === by_device: base_page_statement, next ===
-SELECT t."Tenant"::text, t."doc id"::text, t."Tenant"::text, t."doc id"::text, t."device"::text, t."number"::text
+SELECT t."Tenant"::text, t."doc id"::text, t."Tenant"::text, t."doc id"::text, (E'\\x' OPERATOR(pg_catalog.||) pg_catalog.encode(t."device", 'hex')), t."number"::text
 FROM "Odd ""Schema"""."Mixed Case's" AS t
 WHERE (t."Tenant", t."doc id") > ($1::"Odd ""Schema""".tenant, $2::uuid)
 ORDER BY t."Tenant", t."doc id"
