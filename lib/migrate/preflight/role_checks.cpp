@@ -1,5 +1,6 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/migrate/preflight/fix.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -50,7 +51,7 @@ void check_engine(context const& checked) {
     if (found.boolean(0, i))
       checked.pass("engine_rights", role, "has " + rights[i].what);
     else
-      checked.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
+      checked.fail("engine_rights", role, "lacks " + rights[i].what, fix::sql(rights[i].fix));
   }
 }
 
@@ -67,7 +68,7 @@ void check_ownership(context const& checked, std::string const& role) {
       checked.pass("owner_membership", role, "is a member of " + owner);
     else
       checked.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables",
-                   "GRANT " + quoted(owner) + " TO " + quoted(role));
+                   fix::sql("GRANT " + quoted(owner) + " TO " + quoted(role)));
   }
 }
 
@@ -98,10 +99,9 @@ void check_replication_role(context const& checked, std::string const& role) {
   auto const what =
       "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(checked);
   checked.fail("replication_role", role, what,
-               by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
-                        : "ALTER ROLE " + quoted(role) +
-                              " SUPERUSER, or grant the managed service's"
-                              " administrator role");
+               by_grant ? fix::sql("GRANT SET ON PARAMETER session_replication_role TO " + quoted(role))
+                        : fix::any_of({fix::sql("ALTER ROLE " + quoted(role) + " SUPERUSER"),
+                                       "or grant the managed service's administrator role"}));
 }
 
 void check_application(context const& checked) {
@@ -116,7 +116,7 @@ void check_application(context const& checked) {
                  "may not read " + std::string(found.text(row, 0)) +
                      ": the library captures what it writes with"
                      " RETURNING, which needs it",
-                 "GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role));
+                 fix::sql("GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role)));
   if (found.empty()) checked.pass("application_grants", role, "may read the onboarded tables");
 }
 
@@ -127,10 +127,10 @@ void check_owner_on_shard(context const& shard, std::string const& owner) {
                           {owner, shard.migration.engine_role}});
   if (found.empty())
     return shard.fail("owner_on_shard", owner, "owns onboarded tables on the source and does not exist here",
-                      "CREATE ROLE " + quoted(owner));
+                      fix::sql("CREATE ROLE " + quoted(owner)));
   if (!found.boolean(0, 0))
     return shard.fail("owner_on_shard", owner, "the engine's role is no member of it",
-                      "GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role));
+                      fix::sql("GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role)));
   shard.pass("owner_on_shard", owner, "exists, and the engine's role is a member");
 }
 
@@ -153,7 +153,7 @@ void check_extensions(context const& shard, session& source) {
       shard.pass("extension", extension, "is on the shard");
     else
       shard.fail("extension", extension, "a column's type comes from it, and the shard does not have it",
-                 "CREATE EXTENSION " + quoted(extension));
+                 fix::sql("CREATE EXTENSION " + quoted(extension)));
   }
 }
 
