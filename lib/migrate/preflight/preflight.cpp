@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/migrate/preflight/object_checks.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -66,10 +67,12 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
   std::vector<finding> out;
   context source{migration, tables, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = check_node(source, migration.source);
+  auto const objects = source_link ? check_objects(source) : std::nullopt;
   for (auto const& definition : migration.shards) {
     context shard{migration, tables, options, out, nullptr, definition.name, node_role::shard};
     auto const link = check_node(shard, definition);
     if (link && source_link) check_shard_against(shard, *source_link);
+    if (link && objects) check_objects_on_shard(shard, *objects);
   }
   if (!source_link) return out;
   for (auto const& table : tables)
