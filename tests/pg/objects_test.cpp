@@ -57,6 +57,8 @@ CREATE EXTENSION file_fdw SCHEMA ext;
 CREATE SERVER shop_files FOREIGN DATA WRAPPER file_fdw;
 CREATE TABLE shop.archive (id bigint, customer_id bigint NOT NULL) PARTITION BY LIST (id);
 CREATE FOREIGN TABLE shop.old PARTITION OF shop.archive FOR VALUES IN (1) SERVER shop_files OPTIONS (filename '/dev/null');
+ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO PUBLIC;
+CREATE TEXT SEARCH DICTIONARY shop.stem (TEMPLATE = pg_catalog.simple, STOPWORDS = english);
 CREATE TABLE audit.log (what text);
 CREATE FUNCTION audit.record() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit.log VALUES ('x'); NOTIFY changed; RETURN NEW; END$$;
 CREATE TRIGGER audited AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION audit.record();
@@ -221,6 +223,8 @@ TEST_F(objects,
                  "fail relation_missing [shard1] shop.settings",
                  "fail object_missing [shard1] shop_files",
                  "fail foreign_table [source] shop.old",
+                 "warn default_privileges [source] postgres in shop",
+                 "warn text_search_file [source] shop.stem",
                  "fail extension [shard1] file_fdw",
                  "fail object_differs [shard1] shop.rank(pg_catalog.text)",
                  "fail owner_on_shard [shard1] postgres",

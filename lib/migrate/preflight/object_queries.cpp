@@ -156,7 +156,8 @@ WHERE (t.typnamespace = 'pg_catalog'::regnamespace AND (t.typname IN ('oid', 'oi
 
 std::string small_lists() {
   return with_ours(
-      R"sql( SELECT l.kind, format('%s.%s', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), l.name, l.detail
+      R"sql( SELECT l.kind, coalesce(n.nspname || '.' || c.relname, ''),
+    coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), ''), l.name, l.detail
   FROM (
   SELECT 'rule' AS kind, ours.oid AS relation, rulename::text AS name, '' AS detail FROM ours JOIN pg_rewrite w ON w.ev_class = ours.oid
     WHERE w.rulename <> '_RETURN'
