@@ -190,6 +190,9 @@ class Scenario:
 
     def copy(self) -> None:
         """Copies all groups. The controller is killed while chunks are open, and started again."""
+        with self.phase("rehearse"):
+            for group in (REFERENCE_GROUP, *GROUPS):
+                self.shardway.run("rehearse", "--group", group)
         with self.phase("copy", "copying") as phase:
             self.controller.start(kill_at=KILL_IN_COPY)
             self.wait_for_controller()

@@ -13,7 +13,7 @@ std::string sha256_hex(std::string_view bytes) {
   ensure(EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) == 1,
          "OpenSSL has SHA-256");
   std::string hex;
-  hex.reserve(2 * length);
+  hex.reserve(std::size_t{2} * length);
   for (unsigned int i = 0; i < length; ++i) {
     hex += "0123456789abcdef"[digest[i] >> 4];
     hex += "0123456789abcdef"[digest[i] & 15];

@@ -13,14 +13,19 @@ group_routes routes_of_group(group_state const& group) {
   return routes;
 }
 
-result<key_type> key_type_of(table_state const& table, std::string const& name) {
+struct routed_column {
+  key_type type{};
+  key_limits limits{};
+};
+
+result<routed_column> routed_column_of(table_state const& table, std::string const& name) {
   auto const column = std::ranges::find(table.columns, name, &column_state::name);
   if (column == table.columns.end())
     return error{error_code::corrupt_data, "the generation lists no column \"" + name + "\" of " +
                                                table.manifest.table + ", its shard key"};
   auto const kind = key_column_of(column->key_type());
   if (!kind) return kind.error().while_doing("routing " + table.manifest.table + " by \"" + name + "\"");
-  return type_of(kind.value());
+  return routed_column{type_of(kind.value()), key_limits_of(column->key_type())};
 }
 
 result<table_routes> routes_of_table(generation const& current, table_state const& table) {
@@ -34,8 +39,9 @@ result<table_routes> routes_of_table(generation const& current, table_state cons
                       {},
                       table.manifest.shard_key};
   for (auto const& column : table.manifest.shard_key) {
-    BOOST_OUTCOME_TRY(auto type, key_type_of(table, column));
-    routes.shard_key.push_back(type);
+    BOOST_OUTCOME_TRY(auto const routed, routed_column_of(table, column));
+    routes.shard_key.push_back(routed.type);
+    routes.limits.push_back(routed.limits);
   }
   return routes;
 }

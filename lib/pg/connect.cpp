@@ -24,9 +24,30 @@ constexpr char settings[] =
     "DateStyle = 'ISO'; "
     "SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 3; SET "
     "standard_conforming_strings = on; "
-    "SET default_transaction_isolation = 'read committed'; "
+    "SET default_transaction_isolation = 'read committed'; ";
+
+constexpr char identity_query[] =
     "SELECT system_identifier, current_setting('server_version_num'), pg_backend_pid(), '' FROM "
     "pg_catalog.pg_control_system()";
+
+// AP21, AS27, AF10, AP1: what else a role or a database may have set that changes what our own sessions read
+// and write, or ends it early. A setting of newer servers only is set where it is known. Where row security
+// would hide rows, `off` makes it an error.
+constexpr char settings_of_library[] =
+    "SET array_nulls = on; SET lc_monetary = 'C'; SET xmloption = content; SET transform_null_equals = off; "
+    "SET quote_all_identifiers = off; SET row_security = off; SET default_transaction_read_only = off; "
+    "SET default_transaction_deferrable = off; SET statement_timeout = 0; SET lock_timeout = 0; "
+    "SET idle_in_transaction_session_timeout = 0; "
+    "SELECT pg_catalog.set_config(w.name, w.wanted, false) FROM (VALUES ('idle_session_timeout', '0'), "
+    "('transaction_timeout', '0')) AS w(name, wanted) WHERE pg_catalog.current_setting(w.name, true) IS NOT "
+    "NULL; "
+    "SELECT pg_catalog.set_config('synchronous_commit', 'on', false) WHERE "
+    "pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'; ";
+
+std::string setting_up(connection_use use) {
+  return std::string(settings) + (use == connection_use::application ? "" : settings_of_library) +
+         identity_query;
+}
 
 // A pooler in transaction mode gives each transaction another server connection. So nothing is set; the
 // settings that differ are named.
@@ -153,7 +174,7 @@ result<made_connection> make_connection(connect_options const& options, connecti
   BOOST_OUTCOME_TRY(auto raw, establish(found, options, deadline));
   auto link = std::make_shared<connection>(std::move(raw), options.node);
   bool const is_pooled = options.path == connection_path::transaction_pooler;
-  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, is_pooled ? settings_of_pooled : settings, deadline,
+  BOOST_OUTCOME_TRY(auto answer, run_simple(*link, is_pooled ? settings_of_pooled : setting_up(use), deadline,
                                             "setting up the session"));
   if (PQntuples(answer.get()) != 1 || PQnfields(answer.get()) != 4)
     return violation_error(options.node, "setting up the session");

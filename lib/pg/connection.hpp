@@ -93,7 +93,7 @@ class connection {
   bool is_sync_wait_cancelled_{};
 };
 
-enum class connection_use { sql, replication };
+enum class connection_use { sql, replication, application };
 /// A connection with the settings of `connect.hpp`, and the server's identity.
 struct made_connection {
   std::shared_ptr<connection> link;

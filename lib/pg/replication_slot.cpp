@@ -16,7 +16,7 @@ error not_possible(session const& link, error const& cause, std::string what, st
 }
 
 error creation_failed(session const& link, std::string const& name, error const& cause) {
-  auto const state = cause.sqlstate();
+  auto const& state = cause.sqlstate();
   auto const what = "creating replication slot \"" + name + "\"";
   if (state == "57014") {
     return error{error_code::deadline_exceeded,

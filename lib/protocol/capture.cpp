@@ -3,6 +3,8 @@
 #include <set>
 
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/durable_commit.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/store/statement_name.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/limits.hpp"
@@ -37,6 +39,7 @@ statement raw_statement(bool raw) {
 
 std::vector<statement> before_captured_statements() {
   return {{.sql = "SET CONSTRAINTS ALL IMMEDIATE"},
+          durable_commit_statement(),
           {.sql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "
                   "pg_catalog.set_config('TimeZone', 'UTC', "
                   "true), "
@@ -55,7 +58,7 @@ statement captured_rows_statement(table_state const& table) {
     match += (i ? " AND t." : "t.") + names::quoted(table.manifest.key[i]) + " = " + value +
              "::" + type_of(table, table.manifest.key[i]);
   }
-  for (auto const* column : sent_columns(table)) images += ", t." + names::quoted(column->name) + "::text";
+  for (auto const* column : sent_columns(table)) images += ", " + value_text(*column, "t.");
   auto const sql =
       "SELECT c.r ->> 0, c.r ->> 1, c.r ->> 2, t." + names::quoted(table.manifest.key.front()) +
       " IS NOT NULL, c.r ->> 5" + keys + images +
@@ -79,7 +82,7 @@ struct captured_line {
   slot_id slot{};
 };
 
-// Of a removed row only the key is told.
+// For a removed row, only the key is reported.
 std::vector<text_value> removed_image(table_state const& table, rows const& answer, std::size_t row) {
   std::vector<text_value> image;
   auto const& key = table.manifest.key;
@@ -99,7 +102,7 @@ result<captured_line> line_of(table_state const& table, rows const& answer, std:
   auto const operation = answer.text(row, 2);
   BOOST_OUTCOME_TRY(auto const slot, answer.integer(row, 4));
   if (!version || operation.size() != 1 || slot < 0 || slot >= limits::slot_count)
-    return error{error_code::protocol_violation, "a captured row does not parse"};
+    return error{error_code::protocol_violation, "a captured row cannot be parsed"};
   captured_line line{.row = {.version = *version, .ordinal = static_cast<std::int32_t>(ordinal), .image = {}},
                      .key = {},
                      .operation = static_cast<operation_type>(operation[0]),

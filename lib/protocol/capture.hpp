@@ -1,9 +1,9 @@
-// Capture by triggers: statement triggers on a table check the shard key of every row a transaction of ours
-// changes and, while dual writing, write its outbox rows. The frame (outbox.hpp) is the other way; a table's
-// manifest says which.
+// Capture by triggers: statement triggers on a table check the shard key of every row that the library's
+// transaction changes and, while dual writing, write its outbox rows. The frame (outbox.hpp) is the
+// alternative. A table's manifest chooses between them.
 //
-// Nothing reaches the triggers but transaction-local settings (`shardway.capture` and its kin), so a writer
-// without them is never captured.
+// The triggers depend only on transaction-local settings (`shardway.capture` and related ones), so a writer
+// without these settings is never captured.
 #pragma once
 
 #include <string>
@@ -31,9 +31,9 @@ enum class trigger_duty : unsigned char {
 
 /// Tells the triggers of this transaction what to do, until it ends. Goes before the first savepoint.
 statement capture_statement(trigger_duty, outbox_context const&, std::vector<text_value> const& shard_key);
-/// From here on the statements of the transaction are not framed (`raw`), or are again: a raw change of a
-/// table that is captured by statement is refused (SW009). Rows that triggers or cascades change are let
-/// through: they are side effects (W13).
+/// Says whether the following statements of the transaction are raw, which means not framed. A raw change of
+/// a table that is captured by statement is refused (SW009). Rows that triggers or cascades change are
+/// allowed: they are side effects (W13).
 statement raw_statement(bool raw);
 
 /// The triggers of one table and its leaves: for `capture: TRIGGER` with transition tables, else one that
@@ -53,8 +53,8 @@ struct captured_change {
   captured_row row;
   slot_id slot{};
 };
-/// Reads its answer: changes in the order they were made. A row that is not there any more is only removed;
-/// one that the transaction made and took away again is left out. Errors: `protocol_violation`,
+/// Reads its answer: changes in the order they were made. A row that no longer exists has only its removal. A
+/// row that the transaction both inserted and deleted is left out. Errors: `protocol_violation`,
 /// `schema_drift`.
 result<std::vector<captured_change>> parse_captured(rows const&, table_state const&);
 

@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/capture.hpp"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/sql_template.hpp"
 #include "sql_files.hpp"
 
@@ -32,15 +33,15 @@ fragment refused_old_rows(table_state const& table, node_role role) {
 // The changed rows of one event are recorded: the file reads them from the transition tables.
 fragment record(table_state const& table, sql_template const& changed_rows,
                 std::vector<sql_value> more = {}) {
-  more.push_back({"key", fragment::of_quoted(text_list(table.manifest.key, "c."))});
-  more.push_back({"shard_key", fragment::of_quoted(text_list(table.manifest.shard_key, "c."))});
+  more.push_back({"key", fragment::of_quoted(key_text_list(table, table.manifest.key, "c."))});
+  more.push_back({"shard_key", fragment::of_quoted(key_text_list(table, table.manifest.shard_key, "c."))});
   return fill(sql::capture_record,
               {{"name", fragment::literal(table.manifest.table)}, {"changed", fill(changed_rows, more)}});
 }
 
 fragment recording(table_state const& table, node_role role) {
   if (role == node_role::shard) return fragment::of_quoted({});
-  auto const new_key = fragment::of_quoted(text_list(table.manifest.key, "n."));
+  auto const new_key = fragment::of_quoted(key_text_list(table, table.manifest.key, "n."));
   return fill(sql::capture_recording,
               {{"record_inserts", record(table, sql::capture_inserted)},
                {"record_updates",

@@ -12,12 +12,6 @@ std::string column_list(std::vector<std::string> const& columns, std::string_vie
   });
 }
 
-std::string text_list(std::vector<std::string> const& columns, std::string_view prefix) {
-  return absl::StrJoin(columns, ", ", [&](std::string* text, std::string const& column) {
-    text->append(prefix).append(names::quoted(column)).append("::text");
-  });
-}
-
 std::string distinct_list(std::vector<std::string> const& columns) {
   return absl::StrJoin(columns, " OR ", [](std::string* text, std::string const& column) {
     auto const name = names::quoted(column);

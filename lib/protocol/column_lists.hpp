@@ -15,12 +15,10 @@ inline namespace v0 {
 
 /// t."a", t."b" for the prefix "t.".
 std::string column_list(std::vector<std::string> const& columns, std::string_view prefix);
-/// t."a"::text, t."b"::text
-std::string text_list(std::vector<std::string> const& columns, std::string_view prefix);
 /// OLD."a" IS DISTINCT FROM NEW."a" OR ...
 std::string distinct_list(std::vector<std::string> const& columns);
 
-/// The columns whose values travel: all but generated ones, in the source's order.
+/// The columns whose values are sent to other nodes: all but generated ones, in the source's order.
 std::vector<column_state const*> sent_columns(table_state const&);
 bool is_key(table_state const&, std::string_view column);
 /// Null if the table has no column of that name.

@@ -49,7 +49,7 @@ statement flip_statement(std::string_view group, slot_range slots, shardway::epo
 
 statement follow_statement(std::string_view group, slot_range slots, shardway::epoch epoch) {
   // Each closed row of the shard inside the range that has an older epoch is raised; open rows are the
-  // shard's own and are not touched.
+  // shard's own and stay as they are.
   auto const fence = names::fence(group);
   return {.sql =
               "SELECT shardway.fence_set($1::text, greatest(f.slot_from, $2::int4), least(f.slot_to, "

@@ -1,8 +1,8 @@
-// The fence: how a writer asks and how a wave flips. Keeps I1 and I3.
+// The fence: how a writer checks authority and how a wave moves it. Keeps I1 and I3.
 //
 // A writer takes ROW SHARE on the group's empty lock relation and reads the fence row of its slot in one
-// statement, first in its transaction; whoever moves authority takes EXCLUSIVE on the lock relation, changes
-// the rows and commits. So each writer is before the flip, and committed, or after it, and refused.
+// statement, first in its transaction. Whoever moves authority takes EXCLUSIVE on the lock relation, changes
+// the rows and commits. So each writer either commits before the flip, or comes after it and is refused.
 #pragma once
 
 #include <optional>
@@ -34,8 +34,8 @@ statement flip_statement(std::string_view group, slot_range, epoch, bool open,
 /// LOCK TABLE ... IN EXCLUSIVE MODE; run it with `SET LOCAL lock_timeout`.
 statement flip_lock_statement(std::string_view group);
 
-/// On a shard: follows the authority's flip of the source for the slots given: epoch raised, closed, never
-/// touching an open row (I3).
+/// On a shard: follows a flip of the source for the slots given. Raises the epoch of closed rows, which stay
+/// closed, and never touches an open row (I3).
 statement follow_statement(std::string_view group, slot_range, epoch);
 
 /// Reads the fence rows of a group: slot_from, slot_to, epoch, is_open, wave, past_deadline.

@@ -9,8 +9,9 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-constexpr std::array<std::string_view, 5> outcome_names{"applied", "newer_present", "delivered", "authority",
-                                                        "other_epoch"};
+constexpr std::array<std::string_view, 8> outcome_names{"applied",    "newer_present", "delivered",
+                                                        "authority",  "other_epoch",   "conflict",
+                                                        "other_slot", "not_permitted"};
 
 std::string array_literal(std::vector<text_value> const& values) {
   std::string sql = "ARRAY[";
@@ -55,6 +56,12 @@ std::string apply_sql(write_id id, std::vector<apply_change> const& changes,
   std::string sql =
       "SELECT pg_catalog.set_config('synchronous_commit', 'off', true), "
       "pg_catalog.set_config('shardway.writer', 'dual_write', true), "
+      // Texts are read as the source printed them, whatever this session was left with (AP17, AS27).
+      "pg_catalog.set_config('DateStyle', 'ISO', true), pg_catalog.set_config('IntervalStyle', 'postgres', "
+      "true), pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('lc_monetary', 'C', "
+      "true), "
+      "pg_catalog.set_config('array_nulls', 'on', true), pg_catalog.set_config('xmloption', 'content', "
+      "true), "
       "pg_catalog.set_config('lock_timeout', '" +
       std::to_string(lock_timeout.count()) + "ms', true), shardway.mark('dual_write');\n";
   if (changes.size() > 1) {

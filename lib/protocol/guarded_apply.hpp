@@ -1,8 +1,9 @@
-// The guarded apply: how a dual write reaches a shard without ever undoing something newer. Keeps I4 and I9.
+// The guarded apply: how a dual write reaches a shard without ever undoing a newer change. Keeps I4 and I9.
 //
 // The shard's function takes the key lock and the fence's lock, then, in later statements with newer
 // snapshots, refuses when the version's epoch is not the fence's, the shard has authority, the stream has
-// delivered the version already, or the stored version is newer.
+// delivered the version already, the stored version is newer, or the key belongs to a row that the shard has
+// authority for. It never does what its caller may not do to the table.
 #pragma once
 
 #include <chrono>
@@ -17,13 +18,16 @@
 namespace shardway {
 inline namespace v0 {
 
-/// What the shard said of one row.
+/// The shard's answer for one row.
 enum class apply_outcome : unsigned char {
   applied,        ///< the row is on the shard with this version
   newer_present,  ///< the stored version is newer
   delivered,      ///< the stream had passed the version
   authority,      ///< the shard has authority: the dual write came too late
   other_epoch,    ///< the version belongs to another epoch
+  conflict,       ///< a row that the shard has authority for has the primary key
+  other_slot,     ///< the image belongs to another slot than the call names
+  not_permitted,  ///< the role may not change such a row of the table itself
 };
 std::string_view name(apply_outcome) noexcept;
 

@@ -1,5 +1,7 @@
 #include "lib/protocol/id_block.hpp"
 
+#include "absl/strings/str_cat.h"
+#include "lib/protocol/durable_commit.hpp"
 #include "lib/protocol/sql_template.hpp"
 #include "sql_files.hpp"
 
@@ -7,7 +9,9 @@ namespace shardway {
 inline namespace v0 {
 
 std::string id_block_schema_sql(std::string_view application_role) {
-  return fill(sql::id_block, {{"application_role", sql_fragment::identifier(application_role)}}).text();
+  return absl::StrCat(
+      fill(sql::id_block, {{"application_role", sql_fragment::identifier(application_role)}}).text(),
+      durable_trigger_sql("shardway.id_block"));
 }
 
 statement raise_id_block_statement(std::string_view table, std::int64_t first, std::int64_t last) {

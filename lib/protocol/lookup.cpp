@@ -18,7 +18,7 @@ error not_in_image(table_state const& table, std::string const& column) {
       "a lookup may not be over a generated column; if the table was altered, apply its manifest again"};
 }
 
-// Where each of the columns stands in an image.
+// The position of each of the columns in an image.
 result<std::vector<std::size_t>> places_of(table_state const& table, std::vector<std::string> const& wanted) {
   auto const columns = sent_columns(table);
   std::vector<std::size_t> places;
@@ -31,7 +31,7 @@ result<std::vector<std::size_t>> places_of(table_state const& table, std::vector
   return places;
 }
 
-// Nothing where one of them is NULL.
+// Nothing if one of them is NULL.
 result<std::optional<std::vector<std::string>>> texts_of(table_state const& table,
                                                          std::vector<std::string> const& columns,
                                                          std::vector<text_value> const& image) {
@@ -86,6 +86,7 @@ result<std::vector<std::string>> lookup_texts(lookup_of_table const& lookup, sha
                                                    std::to_string(value.columns())};
   BOOST_OUTCOME_TRYV(value.check());
   std::vector<std::string> texts;
+  std::vector<key_limits> limits;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     auto const kind = key_column_of(key_type_of(*lookup.table, columns[i]));
     if (!kind) return no_key_column(*lookup.table, columns[i]);
@@ -94,8 +95,12 @@ result<std::vector<std::string>> lookup_texts(lookup_of_table const& lookup, sha
                                                      std::string(name(type_of(kind.value()))) +
                                                      ", and the value of type " +
                                                      std::string(name(value.type_of(i)))};
+    limits.push_back(key_limits_of(key_type_of(*lookup.table, columns[i])));
     texts.push_back(value.text_of(i));
   }
+  if (!value.is_within(limits))  // AP19
+    return error{error_code::invalid_argument, what + ": the value is none of its column's type",
+                 "give it as the column holds it: PostgreSQL would cut a longer one in a cast"};
   return texts;
 }
 

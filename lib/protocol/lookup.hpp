@@ -1,5 +1,5 @@
-// A lookup's tables on the shards, what is said to them, and what a mapping found means. Text and pure
-// functions only.
+// A lookup's tables on the shards, the statements on them, and the meaning of a mapping that was found. Text
+// and pure functions only.
 #pragma once
 
 #include <optional>
@@ -27,7 +27,7 @@ constexpr bool keeps_lookups(stage reached, table_manifest const& table) noexcep
   return reached >= stage::dual_writing && !table.lookups.empty();
 }
 
-/// Whom a mapping leads to: the shard key's columns and, for a unique lookup, the primary key's, in
+/// The owner that a mapping leads to: the shard key's columns and, for a unique lookup, the primary key's, in
 /// PostgreSQL's text form.
 struct lookup_owner {
   std::vector<std::string> shard_key;
@@ -63,24 +63,25 @@ std::string lookup_table_sql(lookup_of_table const&, std::string_view applicatio
 /// On every node: which lookups are complete.
 std::string lookup_state_sql(std::string_view application_role);
 
-/// On the node with authority, in the base row's transaction: nobody removes or takes over mappings of these
-/// values until it ends. Shared where two writers of a value do not disturb each other. `slots`: those of the
-/// values, in any order; each lock, one of 1,024 a lookup, is several slots'.
+/// On the node with authority, in the base row's transaction: until it ends, nobody removes or takes over
+/// mappings of these values. The lock is shared where two writers of a value do not disturb each other.
+/// `slots`: those of the values, in any order. A lookup has 1,024 locks, so several slots share one.
 statement lookup_lock_statement(lookup_of_table const&, std::vector<slot_id> const& slots, bool exclusive);
 
 /// On a shard. Preconditions of both: the entries are of one lookup, and at least one.
 statement lookup_insert_statement(std::span<lookup_entry const> entries);
-/// Of a unique lookup: who holds each entry's value now. One row for each entry, in order: `parse_holder`.
+/// For a unique lookup: the owner that holds each entry's value now. One row for each entry, in order:
+/// `parse_holder`.
 statement lookup_holders_statement(std::span<lookup_entry const> entries);
-/// Nothing: nobody holds it.
+/// Nothing if no owner holds the value.
 std::optional<lookup_owner> parse_holder(lookup_of_table const&, rows const&, std::size_t row);
 /// Moves a value from an owner to the entry's. Changes no row if another owner holds it by now.
 statement lookup_takeover_statement(lookup_entry const&, lookup_owner const& holder);
 /// Removes one mapping. Changes no row if another owner holds the value by now.
 statement lookup_remove_statement(lookup_entry const&);
 
-/// On a shard: the shard keys a value leads to, one row each, a text a column; and whether the lookup is
-/// complete.
+/// On a shard: the shard keys a value leads to, one row for each and one text for each column, and whether
+/// the lookup is complete.
 statement lookup_find_statement(lookup_of_table const&, std::vector<std::string> const& value,
                                 std::size_t limit);
 statement lookup_ready_statement(lookup_of_table const&);

@@ -1,6 +1,8 @@
 // Walking through rows and mappings, page after page: for building, checking and repairing a lookup.
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/lookup_text.hpp"
 #include "lib/store/text_array.hpp"
+#include "sql_files.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -9,11 +11,11 @@ using namespace lookup_text;
 
 namespace {
 
-std::string typed_parameters(table_state const& table, std::vector<std::string> const& columns) {
-  std::string sql;
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    sql += (i ? ", $" : "$") + number(i + 1) + "::" + type_of(table, columns[i]);
-  return sql;
+using fragment = sql_fragment;
+
+// The rows after the last one of the page before.
+fragment after_last(std::string const& columns, std::string const& last) {
+  return fragment::of_quoted(absl::StrCat("(", columns, ") > (", last, ")"));
 }
 
 std::vector<std::string> texts_in(rows const& page, std::size_t row, std::size_t first, std::size_t count) {
@@ -28,60 +30,80 @@ bool has_null(rows const& page, std::size_t row, std::size_t first, std::size_t 
   return false;
 }
 
-std::string matched(std::string const& left, lookup_of_table const& lookup) {
-  std::string sql;
-  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i)
-    sql += (i ? " AND " : "") + left + value_column(i) + " = u." + value_column(i) +
-           "::" + stored_type(lookup, i);
-  return sql;
+// Columns of the base row against an array of the entry: "t.customer_id = (u.s::text[])[1]::bigint".
+fragment array_match(table_state const& table, std::vector<std::string> const& columns, char const* array) {
+  return list_of(columns.size(), " AND ", [&](std::size_t i) {
+    return absl::StrCat("t.", names::quoted(columns[i]), " = (", array, "::text[])[", i + 1,
+                        "]::", type_of(table, columns[i]));
+  });
 }
 
-// Columns of the base row against an array of the entry: "t.customer_id = (u.s::text[])[1]::bigint".
-std::string matched_array(table_state const& table, std::vector<std::string> const& columns,
-                          std::string const& array) {
-  std::string sql;
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    sql += " AND t." + names::quoted(columns[i]) + " = (" + array + "::text[])[" + number(i + 1) +
-           "]::" + type_of(table, columns[i]);
-  return sql;
+// Columns of the base row against the entry's value: "t.email = u.v1::text".
+fragment base_value_match(lookup_of_table const& lookup) {
+  auto const& columns = lookup.lookup->columns;
+  return list_of(columns.size(), " AND ", [&](std::size_t i) {
+    return absl::StrCat("t.", names::quoted(columns[i]), " = u.", value_column(i),
+                        "::", type_of(*lookup.table, columns[i]));
+  });
 }
+
+fragment after_row(lookup_of_table const& lookup) {
+  auto const& key = lookup.table->manifest.key;
+  auto const last = list_of(key.size(), ", ", [&](std::size_t i) {
+    return absl::StrCat(parameter(i), "::", type_of(*lookup.table, key[i]));
+  });
+  return after_last(column_list(key, "t."), last.text());
+}
+
+fragment after_mapping(lookup_of_table const& lookup) {
+  auto const last = list_of(width_of(lookup), ", ", [&](std::size_t i) {
+    return absl::StrCat(parameter(i), "::", stored_type(lookup, i));
+  });
+  return after_last(absl::StrCat(value_columns(lookup, "t.").text(), ", t.shard_key"),
+                    absl::StrCat(last.text(), ", ", parameter(width_of(lookup)), "::text[]"));
+}
+
+// The first page is after nothing.
+fragment every_row() { return fragment::of_quoted("true"); }
 
 }  // namespace
 
 statement base_page_statement(lookup_of_table const& lookup, lookup_entry const* after, std::size_t limit) {
   auto const& manifest = lookup.table->manifest;
-  std::string sql = "SELECT " + text_list(manifest.key, "t.") + ", " + text_list(manifest.shard_key, "t.") +
-                    ", " + text_list(lookup.lookup->columns, "t.") + " FROM " +
-                    names::quoted_table(manifest.table) + " AS t";
   std::vector<text_value> parameters;
-  if (after) {
-    sql += " WHERE (" + column_list(manifest.key, "t.") + ") > (" +
-           typed_parameters(*lookup.table, manifest.key) + ")";
-    parameters.assign(after->owner.row_key.begin(), after->owner.row_key.end());
-  }
-  return named(sql + " ORDER BY " + column_list(manifest.key, "t.") + " LIMIT " + number(limit),
-               std::move(parameters));
+  if (after) parameters.assign(after->owner.row_key.begin(), after->owner.row_key.end());
+  return filled_statement(
+      sql::base_page,
+      {{"table", fragment::table(manifest.table)},
+       {"key_texts", fragment::of_quoted(key_text_list(*lookup.table, manifest.key, "t."))},
+       {"shard_key_texts", fragment::of_quoted(key_text_list(*lookup.table, manifest.shard_key, "t."))},
+       {"value_texts", fragment::of_quoted(key_text_list(*lookup.table, lookup.lookup->columns, "t."))},
+       {"after", after ? after_row(lookup) : every_row()},
+       {"key", fragment::of_quoted(column_list(manifest.key, "t."))},
+       {"limit", limit_of(limit)}},
+      std::move(parameters));
 }
 
 statement lookup_page_statement(lookup_of_table const& lookup, lookup_entry const* after, std::size_t limit) {
   auto const& manifest = lookup.table->manifest;
-  std::string texts, plain, bounds;
-  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i) {
-    texts += "t." + value_column(i) + "::text, ";
-    plain += "t." + value_column(i) + ", ";
-    bounds += "$" + number(i + 1) + "::" + stored_type(lookup, i) + ", ";
-  }
-  std::string sql = "SELECT " + texts + element_list("t.shard_key", manifest.shard_key.size()) +
-                    (lookup.lookup->unique ? ", " + element_list("t.row_key", manifest.key.size()) : "") +
-                    " FROM " + mapping_table(lookup) + " AS t";
+  std::vector<fragment> owner{element_list("t.shard_key", manifest.shard_key.size())};
+  if (lookup.lookup->unique) owner.push_back(element_list("t.row_key", manifest.key.size()));
+  auto const value_texts = list_of(width_of(lookup), ", ", [&](std::size_t i) {
+    return value_text_of(stored_type(lookup, i), absl::StrCat("t.", value_column(i)));
+  });
   std::vector<text_value> parameters;
   if (after) {
-    sql += " WHERE (" + plain + "t.shard_key) > (" + bounds + "$" +
-           number(lookup.lookup->columns.size() + 1) + "::text[])";
     parameters.assign(after->texts.begin(), after->texts.end());
     parameters.emplace_back(text_array(after->owner.shard_key));
   }
-  return named(sql + " ORDER BY " + plain + "t.shard_key LIMIT " + number(limit), std::move(parameters));
+  return filled_statement(sql::lookup_page,
+                          {{"mappings", mapping_table(lookup)},
+                           {"value_texts", value_texts},
+                           {"owner", joined(owner, ", ")},
+                           {"after", after ? after_mapping(lookup) : every_row()},
+                           {"values", value_columns(lookup, "t.")},
+                           {"limit", limit_of(limit)}},
+                          std::move(parameters));
 }
 
 result<std::vector<lookup_entry>> parse_base_page(lookup_of_table const& lookup, rows const& page,
@@ -123,25 +145,26 @@ result<std::vector<lookup_entry>> parse_lookup_page(lookup_of_table const& looku
 
 statement without_mapping_statement(std::span<lookup_entry const> entries) {
   auto const& lookup = entries.front().lookup;
-  return named("SELECT u.at FROM " + entries_from(lookup) + " WHERE NOT EXISTS (SELECT 1 FROM " +
-                   mapping_table(lookup) + " AS t WHERE " + matched("t.", lookup) +
-                   " AND t.shard_key = u.s::text[] AND t.row_key = u.k::text[]) ORDER BY u.at",
-               entry_parameters(entries));
+  return filled_statement(sql::without_mapping,
+                          {{"mappings", mapping_table(lookup)},
+                           {"value_columns", value_columns(lookup)},
+                           {"arrays", entry_arrays(lookup)},
+                           {"value_match", entry_match(lookup)}},
+                          entry_parameters(entries));
 }
 
 statement without_row_statement(std::span<lookup_entry const> entries) {
   auto const& lookup = entries.front().lookup;
   auto const& table = *lookup.table;
-  std::string values;
-  for (std::size_t i = 0; i < lookup.lookup->columns.size(); ++i)
-    values += (i ? " AND t." : "t.") + names::quoted(lookup.lookup->columns[i]) + " = u." + value_column(i) +
-              "::" + type_of(table, lookup.lookup->columns[i]);
-  return named("SELECT u.at FROM " + entries_from(lookup) + " WHERE NOT EXISTS (SELECT 1 FROM " +
-                   names::quoted_table(table.manifest.table) + " AS t WHERE " + values +
-                   matched_array(table, table.manifest.shard_key, "u.s") +
-                   (lookup.lookup->unique ? matched_array(table, table.manifest.key, "u.k") : "") +
-                   ") ORDER BY u.at",
-               entry_parameters(entries));
+  std::vector<fragment> owner_match{array_match(table, table.manifest.shard_key, "u.s")};
+  if (lookup.lookup->unique) owner_match.push_back(array_match(table, table.manifest.key, "u.k"));
+  return filled_statement(sql::without_row,
+                          {{"table", fragment::table(table.manifest.table)},
+                           {"value_columns", value_columns(lookup)},
+                           {"arrays", entry_arrays(lookup)},
+                           {"value_match", base_value_match(lookup)},
+                           {"owner_match", joined(owner_match, " AND ")}},
+                          entry_parameters(entries));
 }
 
 }  // namespace v0

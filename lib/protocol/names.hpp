@@ -1,4 +1,5 @@
-// The names of what we install in each database. Defined once, for the request path and the engine.
+// The names of all objects that shardway installs in each database. Defined once, for the request path and
+// the engine.
 #pragma once
 
 #include <string>
@@ -10,10 +11,10 @@ namespace shardway {
 inline namespace v0 {
 namespace names {
 
-/// Schema of every object of ours.
+/// Schema of every object that shardway installs.
 inline constexpr std::string_view schema = "shardway";
-/// The setting that tells the write guard that the session is ours; always transaction-local. Values:
-/// client/GROUP, dual_write, stream, mirror, copy, repair.
+/// The setting that tells the write guard that the session belongs to the library. It is always
+/// transaction-local. Values: client/GROUP, dual_write, stream, mirror, copy, repair.
 inline constexpr std::string_view writer_setting = "shardway.writer";
 /// The column that holds the row version on shards.
 inline constexpr std::string_view version_column = "_shardway_version";
@@ -26,7 +27,7 @@ inline constexpr std::string_view source_stream = "source";
 std::string quoted(std::string_view identifier);
 /// "schema.name" of a manifest as a quoted, qualified name.
 std::string quoted_table(std::string_view schema_and_name);
-/// A string literal: standard_conforming_strings is on in every session of ours.
+/// A string literal that means the same whatever standard_conforming_strings is.
 std::string literal(std::string_view text);
 
 std::string fence(std::string_view group);       ///< shardway.fence_<group>, ready for SQL

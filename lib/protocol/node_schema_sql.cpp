@@ -1,4 +1,5 @@
 #include "absl/strings/str_cat.h"
+#include "lib/protocol/durable_commit.hpp"
 #include "lib/protocol/id_block.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/operation.hpp"
@@ -38,8 +39,8 @@ std::string shared_objects_sql(node_role role) {
 }
 
 std::string catalog_sql() {
-  return absl::StrCat(fill(sql::outbox, {}).text(), fill(sql::catalog, {}).text(),
-                      fill(sql::abandon, {}).text());
+  return absl::StrCat(fill(sql::outbox, {}).text(), durable_trigger_sql("shardway.outbox"),
+                      fill(sql::catalog, {}).text(), fill(sql::abandon, {}).text());
 }
 
 }  // namespace

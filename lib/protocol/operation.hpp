@@ -1,8 +1,9 @@
-// Operations: writes that a caller names, so that a repeated one has its effect once. The record commits with
-// the write, where authority is.
+// Operations: writes with an id from the caller, so that a repeated write takes effect once. The record
+// commits with the write, on the node with authority.
 //
-// It holds no value: the caller's id, a digest of what was asked, how many rows changed. Records older than
-// `operation_hours_kept` are swept by the clients that write operations, some with every few hundredth write.
+// The record holds no values of the write: only the caller's id, a digest of the request and the number of
+// changed rows. With every few hundredth write of an operation, the client deletes some records that are
+// older than `operation_hours_kept`.
 #pragma once
 
 #include <array>
@@ -23,16 +24,16 @@ inline constexpr std::size_t operation_id_bytes_max = 128;
 /// The table, on every node, and the application role's rights on it. Idempotent.
 std::string operation_schema_sql(std::string_view application_role);
 
-/// Takes the id for this transaction. The second statement fails with 23505 if the id is committed, and waits
-/// for a transaction that holds it. It counts one row; none outside the transaction of the first: where BEGIN
-/// failed, each statement after it in the flush commits by itself, and a claim would then stand for a write
-/// that was never made.
+/// Claims the id for this transaction. The second statement fails with 23505 if the id is committed, and
+/// waits for a transaction that holds it. It affects one row, but none outside the first statement's
+/// transaction. The reason: if BEGIN failed, each later statement in the flush commits by itself, and a claim
+/// would then stand for a write that was never made.
 std::array<statement, 2> claim_operation_statements(std::string_view id, std::string_view digest, write_id);
 /// How many rows the operation changed; in the same transaction.
 statement complete_operation_statement(std::string_view id, std::int64_t affected);
 /// The record of an id: at most one row, for `parse_operation`.
 statement find_operation_statement(std::string_view id);
-/// Takes at most 1,000 records away that are older than `operation_hours_kept`; waits for no lock.
+/// Deletes at most 1,000 records that are older than `operation_hours_kept`. Waits for no lock.
 statement sweep_operations_statement();
 
 struct operation_record {
@@ -40,7 +41,7 @@ struct operation_record {
   write_id id{};
   std::int64_t affected{};
 };
-/// Nothing if the id is not there. Errors: `protocol_violation`.
+/// Nothing if the id has no record. Errors: `protocol_violation`.
 result<std::optional<operation_record>> parse_operation(rows const&);
 
 }  // namespace v0

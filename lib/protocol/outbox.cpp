@@ -1,6 +1,7 @@
 #include "lib/protocol/outbox.hpp"
 
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/key_text.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -24,15 +25,14 @@ std::string outbox_insert(captured_statement const& user, table_state const& tab
          "shard_key_values) SELECT o.shardway_version, " +
          parameter(base) + "::uuid, o.shardway_ordinal, " + parameter(base + 2) + "::int4, " +
          names::literal(table.manifest.table) + ", " + parameter(base + 3) + "::int4, '" +
-         static_cast<char>(user.operation) + "', ARRAY[" + text_list(table.manifest.key, "o.") + "], ARRAY[" +
-         text_list(table.manifest.shard_key, "o.") + "] FROM shardway_row o) ";
+         static_cast<char>(user.operation) + "', ARRAY[" + key_text_list(table, table.manifest.key, "o.") +
+         "], ARRAY[" + key_text_list(table, table.manifest.shard_key, "o.") + "] FROM shardway_row o) ";
 }
 
 std::string image_list(table_state const& table, std::string const& alias) {
   std::string sql = ", " + alias + ".shardway_check AS " + std::string(captured_split_column) + ", " + alias +
                     ".shardway_version, " + alias + ".shardway_ordinal";
-  for (auto const* column : sent_columns(table))
-    sql += ", " + alias + "." + names::quoted(column->name) + "::text";
+  for (auto const* column : sent_columns(table)) sql += ", " + value_text(*column, alias + ".");
   return sql;
 }
 

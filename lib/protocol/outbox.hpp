@@ -46,7 +46,7 @@ std::string capture_sql(captured_statement const&, table_state const&, bool with
 std::vector<text_value> capture_parameters(outbox_context const&, std::vector<text_value> shard_key,
                                            bool with_outbox);
 
-/// One changed row as it really came out, with its version.
+/// One changed row as RETURNING shows it, with its version.
 struct captured_row {
   row_version version{};
   std::int32_t ordinal{};

@@ -29,8 +29,8 @@ statement advance_statement(std::string_view stream, stream_position const& posi
           .name = "shardway_advance"};
 }
 
-// Rows are added and the older ones deleted: one row, updated again and again, gets slow under a pinned
-// snapshot (S24).
+// Progress adds rows and deletes older ones. A single row that is updated again and again gets slow under a
+// pinned snapshot (S24).
 statement trim_progress_statement(std::string_view stream) {
   return {.sql =
               "DELETE FROM shardway.stream_progress WHERE stream = $1::text AND id < (SELECT max(id) FROM "

@@ -6,8 +6,7 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-// Beyond the caller's own deadline, so that the caller is the one that gives up and the server cleans up
-// behind it.
+// Added to the caller's own deadline, so that the caller gives up first and the server cleans up afterwards.
 constexpr std::chrono::milliseconds grace{200};
 
 }  // namespace
@@ -28,8 +27,8 @@ statement read_fence_check_statement(std::string_view group, std::span<expected_
     add(last, one.slots.last.value());
     add(epochs, one.epoch.value());
   }
-  // An epoch later than expected is authority all the same; an older one is a node that lost it in a
-  // failover.
+  // A node whose epoch is later than expected has authority too. A node with an older epoch lost authority in
+  // a failover.
   auto const fence = names::fence(group);
   std::string const within = "f.slot_from <= w.last AND f.slot_to >= w.first";
   return {.sql = set_limit +

@@ -1,8 +1,8 @@
-// How a read of many slots makes sure of a node's authority without making a wave wait.
+// How a read of many slots checks a node's authority without blocking a wave.
 //
 // The first statement of a REPEATABLE READ transaction: the fence rows and what is read afterwards come from
-// one snapshot, and no lock is taken. Where the rows say open in that snapshot, the node had authority when
-// it was taken: a flip commits before another node opens (I1).
+// one snapshot, and no lock is taken. If the rows say open in that snapshot, the node had authority when the
+// snapshot was taken: a flip commits before another node opens (I1).
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// The SQL that creates, upgrades and removes our objects. Text only: `catalog` runs it, one function a
-// transaction.
+// The SQL that creates, upgrades and removes shardway's objects. Text only: `catalog` runs it, one
+// transaction per function.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ inline constexpr int schema_version = 1;
 /// REPLACE.
 std::string node_schema_sql(node_role, std::string_view node_name, migration_manifest const&);
 
-/// What takes a schema of an older version to the next: `upgrade_sql(1)` goes from 1 to 2. Empty when there
+/// Upgrades a schema from an older version to the next: `upgrade_sql(1)` goes from 1 to 2. Empty when there
 /// is nothing to do.
 std::string upgrade_sql(int from_version);
 
@@ -36,14 +36,14 @@ std::string write_guard_sql(write_guard, std::string_view table, std::string_vie
                             std::vector<std::string> const& leaves);
 
 /// On the source, for a table whose shard key is not part of its primary key: a row trigger that writes the
-/// old place of a row whose shard key changes to the outbox (operation k), so that the stream can take it
-/// away from its old shard.
+/// old place of a row whose shard key changes to the outbox (operation k), so that the stream can delete it
+/// from its old shard.
 std::string shard_key_trigger_sql(table_state const&, bool present);
 
 /// On a shard: the version column, the identity index over primary key and shard key, and the guarded apply
 /// function of a table.
 std::string shard_table_sql(table_state const&, std::string_view application_role);
-/// Takes them away again (finalizing).
+/// Removes them again (finalizing).
 std::string drop_shard_table_sql(table_state const&);
 
 /// Creates outbox partitions for the hours from `now` up to `hours_ahead`, unattached first, and drops those
@@ -51,9 +51,9 @@ std::string drop_shard_table_sql(table_state const&);
 /// DEFAULT partition catches what is not covered (W26).
 std::string maintain_outbox_sql(int hours_ahead, int keep_hours);
 
-/// Everything of ours on a node: triggers on user tables, publications, version columns, functions, the
-/// schema. Replication slots are dropped apart (they need their own connection). Idempotent; works on what a
-/// crash left.
+/// Removes everything that shardway installed on a node: triggers on user tables, publications, version
+/// columns, functions, the schema. Replication slots are dropped separately (they need their own connection).
+/// Idempotent. Also works on a partial state that a crash left.
 std::string uninstall_sql(node_role, std::string_view migration);
 
 }  // namespace v0

@@ -19,7 +19,7 @@ inline namespace v0 {
 std::string_view slot_of_sql();
 
 /// The call for a table's shard key: `shardway.slot_of("a")`, or `slot_of_parts(key_part(...), ...)` for
-/// several columns. Preconditions: 1 to 4 columns, each quoted or qualified by the caller as it shall stand.
+/// several columns. Preconditions: 1 to 4 columns, which the caller has quoted and qualified as needed.
 std::string slot_of_call(std::span<std::string const> columns);
 
 }  // namespace v0

@@ -28,6 +28,13 @@ std::size_t index_of(sql_template const& file, std::vector<sql_value> const& val
   return static_cast<std::size_t>(found - values.begin());
 }
 
+// Enough for a file in which each value stands once.
+std::size_t length_of(sql_template const& file, std::vector<sql_value> const& values) {
+  auto length = file.text.size();
+  for (auto const& value : values) length += value.fragment.text().size();
+  return length;
+}
+
 }  // namespace
 
 sql_fragment sql_fragment::identifier(std::string_view name) { return sql_fragment(names::quoted(name)); }
@@ -46,6 +53,7 @@ sql_fragment joined(std::vector<sql_fragment> const& fragments, char const* sepa
 sql_fragment fill(sql_template const& file, std::vector<sql_value> const& values) {
   std::vector<bool> is_used(values.size());
   std::string sql;
+  sql.reserve(length_of(file, values));
   auto rest = file.text;
   for (auto begin = rest.find(opening); begin != rest.npos; begin = rest.find(opening)) {
     auto const end = rest.find(closing, begin);

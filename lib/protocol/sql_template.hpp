@@ -12,8 +12,8 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A piece of SQL in which everything that a user named is quoted. Only such pieces fill a mark, so that a
-/// name cannot get into a statement unquoted by mistake.
+/// A piece of SQL in which every name from a user is quoted. Only such pieces fill a mark, so that a name
+/// cannot get into a statement unquoted by mistake.
 class sql_fragment {
  public:
   static sql_fragment identifier(std::string_view name);
@@ -21,7 +21,7 @@ class sql_fragment {
   static sql_fragment table(std::string_view schema_and_name);
   static sql_fragment literal(std::string_view text);
   static sql_fragment number(std::int64_t value);
-  /// SQL that the caller made of quoted names and constants. Every call is a place to review.
+  /// SQL that the caller composed of quoted names and constants. Review every call.
   static sql_fragment of_quoted(std::string sql) { return sql_fragment(std::move(sql)); }
 
   std::string const& text() const& noexcept { return text_; }

@@ -1,5 +1,5 @@
-// What a shard says of its stream in the batch of a read: whether what it holds is everything up to a
-// position of the source. Keeps I8.
+// What a shard reports about its stream in the batch of a read: whether it holds everything up to a position
+// of the source. Keeps I8.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace shardway {
 inline namespace v0 {
 
-/// A shard's word on its stream. Positions are the source's.
+/// A shard's report about its stream. Positions are the source's.
 struct stream_proof {
   lsn applied{};               ///< everything the source committed up to here is on the shard (I5)
   std::uint64_t generation{};  ///< the newest that has been copied to the shard
@@ -27,9 +27,9 @@ statement stream_proof_statement(std::string_view group, slot_id);
 /// Errors: `protocol_violation`.
 result<stream_proof> parse_stream_proof(rows const&);
 
-/// Does it hold for a reader that routes by this generation and expects this epoch of the source? A shard
-/// that has been told a newer generation may be about to be copied again; one of another epoch follows
-/// another history of the source, and its positions mean nothing.
+/// Whether the proof holds for a reader that routes by this generation and expects this epoch of the source.
+/// A shard that knows a newer generation may be about to be copied again. A shard of another epoch follows
+/// another history of the source, so its positions mean nothing.
 constexpr bool holds(stream_proof const& said, std::uint64_t generation, epoch expected) noexcept {
   return said.applied.is_set() && !said.parked && said.generation <= generation && said.epoch == expected;
 }

@@ -1,8 +1,11 @@
 #include "absl/strings/str_cat.h"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/place.hpp"
 #include "lib/protocol/schema.hpp"
 #include "lib/protocol/sql_template.hpp"
+#include "lib/protocol/value_guard.hpp"
 #include "sql_files.hpp"
 
 namespace shardway {
@@ -22,7 +25,7 @@ std::string guard_trigger(write_guard guard, std::string_view table, std::string
       .text();
 }
 
-// Nothing where the primary key holds the whole shard key: it is the replica identity then.
+// Nothing if the primary key holds the whole shard key: then the primary key is the replica identity.
 std::string identity_index_sql(table_state const& table) {
   auto columns = table.manifest.key;
   for (auto const& column : table.manifest.shard_key)
@@ -34,11 +37,11 @@ std::string identity_index_sql(table_state const& table) {
       .text();
 }
 
-// t."id" = p_key[1]::bigint AND ...
+// t."id" = apply.key[1]::bigint AND ...
 fragment key_match(table_state const& table) {
   std::vector<fragment> columns;
   for (auto const& column : table.manifest.key)
-    columns.push_back(fragment::of_quoted(absl::StrCat("t.", names::quoted(column), " = p_key[",
+    columns.push_back(fragment::of_quoted(absl::StrCat("t.", names::quoted(column), " = apply.key[",
                                                        columns.size() + 1, "]::", type_of(table, column))));
   return joined(columns, "\n      AND ");
 }
@@ -53,12 +56,23 @@ image_lists lists_of_image(table_state const& table) {
     auto const name = names::quoted(column->name);
     lists.columns.push_back(fragment::identifier(column->name));
     lists.values.push_back(
-        fragment::of_quoted(absl::StrCat("p_image[", lists.columns.size(), "]::", column->type)));
-    if (!is_key(table, column->name))
+        fragment::of_quoted(absl::StrCat("apply.image[", lists.columns.size(), "]::", column->type)));
+    if (!is_key(table, column->name) || !equality_is_identity(*column))
       lists.updates.push_back(fragment::of_quoted(absl::StrCat(name, " = excluded.", name)));
   }
   lists.updates.push_back(fragment::of_quoted("_shardway_version = excluded._shardway_version"));
   return lists;
+}
+
+// The slot that the image says.
+std::string slot_of_image(table_state const& table) {
+  std::vector<std::string> key;
+  auto const sent = sent_columns(table);
+  for (auto const& name : table.manifest.shard_key)
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      if (sent[i]->name == name)
+        key.push_back(as_key(*sent[i], absl::StrCat("apply.image[", i + 1, "]::", sent[i]->type)));
+  return slot_of_call(key);
 }
 
 std::string apply_function_sql(table_state const& table, std::string_view application_role) {
@@ -68,6 +82,9 @@ std::string apply_function_sql(table_state const& table, std::string_view applic
                        {{"function", fragment::of_quoted(names::apply_function(manifest.table))},
                         {"name", fragment::literal(manifest.table)},
                         {"table", fragment::table(manifest.table)},
+                        {"table_name", fragment::literal(names::quoted_table(manifest.table))},
+                        {"image_slot", fragment::of_quoted(slot_of_image(table))},
+                        {"outside", fragment::of_quoted(outside_authority(table, "t."))},
                         {"fence", fragment::of_quoted(names::fence(manifest.group))},
                         {"fence_lock", fragment::of_quoted(names::fence_lock(manifest.group))},
                         {"key", fragment::of_quoted(column_list(manifest.key, ""))},
@@ -101,16 +118,17 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
   auto const function = fragment::of_quoted(names::key_change_function(manifest.table));
   auto const name = fragment::table(manifest.table);
   if (!present) return fill(sql::drop_shard_key_change, {{"table", name}, {"function", function}}).text();
-  return fill_function(sql::shard_key_change,
-                       {{"table", name},
-                        {"function", function},
-                        {"name", fragment::literal(manifest.table)},
-                        {"fence", fragment::of_quoted(names::fence(manifest.group))},
-                        {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
-                        {"old_key", fragment::of_quoted(text_list(manifest.key, "OLD."))},
-                        {"old_shard_key", fragment::of_quoted(text_list(manifest.shard_key, "OLD."))},
-                        {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
-                        {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
+  return fill_function(
+             sql::shard_key_change,
+             {{"table", name},
+              {"function", function},
+              {"name", fragment::literal(manifest.table)},
+              {"fence", fragment::of_quoted(names::fence(manifest.group))},
+              {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},
+              {"old_key", fragment::of_quoted(key_text_list(table, manifest.key, "OLD."))},
+              {"old_shard_key", fragment::of_quoted(key_text_list(table, manifest.shard_key, "OLD."))},
+              {"columns", fragment::of_quoted(column_list(manifest.shard_key, ""))},
+              {"changed", fragment::of_quoted(distinct_list(manifest.shard_key))}})
       .text();
 }
 
@@ -127,7 +145,8 @@ std::string drop_shard_table_sql(table_state const& table) {
                        {{"function", fragment::of_quoted(names::apply_function(table.manifest.table))},
                         {"table", name},
                         {"table_name", fragment::literal(name.text())}})
-      .text();
+             .text() +
+         drop_value_guard_sql(table.manifest.table);
 }
 
 std::string maintain_outbox_sql(int hours_ahead, int keep_hours) {

@@ -6,7 +6,7 @@ namespace shardway {
 inline namespace v0 {
 namespace {
 
-constexpr std::size_t text_max = 64 * 1024;
+constexpr std::size_t text_max = std::size_t{64} * 1024;
 constexpr std::size_t nodes_max = 1100;
 constexpr std::size_t name_max = 63;
 

@@ -1,4 +1,4 @@
-// What the lexer said of texts that come again.
+// Remembers the lexer's results for texts that come again.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ struct known_statement {
   lexed_statement lexed;
   std::string name;
 };
-/// What `lex_statement` and `statement_name` say, remembered by this thread for up to 512 texts. Cost: a hash
-/// of the text, if it is known.
+/// The results of `lex_statement` and `statement_name`, cached by this thread for up to 512 texts. Cost: a
+/// hash of the text, if it is cached.
 std::shared_ptr<known_statement const> know_statement(std::string_view sql);
 
 }  // namespace v0

@@ -32,7 +32,7 @@ constexpr std::array refused_words{
     refused_word{"except", "a set operation sees the rows of one node only"},
 };
 
-// Words of the grammar that stand before a parenthesis and are no functions of a kind that combines rows.
+// Words of the grammar that may precede a parenthesis and are not functions that combine rows.
 constexpr std::array<std::string_view, 38> grammar_words{
     "all",   "and",     "any",     "array", "as",   "between",  "by",     "case", "cast",  "coalesce",
     "else",  "exists",  "extract", "from",  "full", "greatest", "ilike",  "in",   "inner", "is",
@@ -52,7 +52,7 @@ bool is_query_word(token const& t) {
   return t.is("select") || t.is("with") || t.is("values") || t.is("table");
 }
 
-// For each token whether a subquery is around it.
+// For each token, whether it is inside a subquery.
 std::vector<bool> inside_subquery(token_list const& all) {
   std::vector<bool> inside(all.size());
   std::vector<bool> open;
@@ -105,8 +105,8 @@ std::size_t condition_at(token_list const& all, std::string_view sql, std::size_
   return index;
 }
 
-// The mark restricts the statement only where it is one of its WHERE's or ON's conditions that all must hold:
-// no OR and no NOT around it.
+// The mark restricts the statement only if it is a condition of WHERE or ON that must hold for every row: no
+// OR and no NOT around it.
 bool restricts(token_list const& all, std::size_t first, std::size_t past) {
   int level = 0, left = 0;  // below the level that is looked at; levels left on the way out
   bool in_condition = false;

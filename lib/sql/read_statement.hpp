@@ -1,5 +1,5 @@
-// Takes a SELECT apart far enough to run it on several nodes and put the answers together. Pure; it refuses
-// what it can't tell. It stands beside the lexer of writes, whose tokens it reads.
+// Analyses a SELECT far enough to run it on several nodes and to merge the answers. Pure. It refuses what it
+// cannot decide. It uses the same tokens as the lexer of writes.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,10 @@ struct slot_condition {
   std::vector<std::string> columns;  ///< as written: names with dots
 };
 
-/// What may stand inside subqueries, WITH and joined rows.
+/// What subqueries, WITH and joined rows may combine.
 enum class subquery_scope : unsigned char {
-  any_rows,  ///< for all one knows they combine rows of several shard keys: aggregates, LIMIT and their kin
-             ///< are refused there too
+  any_rows,       ///< they may combine rows of several shard keys: aggregates, LIMIT and the like
+                  ///< are refused there too
   one_shard_key,  ///< the caller vouches that each combines rows of one shard key only
 };
 
@@ -29,7 +29,7 @@ struct scatter_statement {
   std::string why;  ///< not empty: why it can't be run on several nodes; holds nothing of the statement
   std::vector<slot_condition> conditions;
   std::vector<std::string>
-      calls;               ///< names, folded, of what may be an aggregate or window function: a server knows
+      calls;  ///< folded names of what may be an aggregate or window function; only a server knows
   std::size_t body_end{};  ///< where a semicolon or the text ends the statement
   std::size_t parameter_count{};
 };

@@ -10,8 +10,8 @@ namespace {
 
 using token_list = std::vector<token>;
 
-// Functions of the server that tell the time, the session, the node or chance. search_path holds pg_catalog
-// only, so bare names are these.
+// Functions of the server whose result depends on the time, the session, the node or chance. search_path
+// holds only pg_catalog, so a name without a schema means one of these.
 constexpr std::string_view unsteady_functions[]{"now",
                                                 "random",
                                                 "clock_timestamp",
@@ -43,7 +43,7 @@ constexpr std::string_view unsteady_functions[]{"now",
 constexpr std::string_view unsteady_words[]{
     "current_timestamp", "current_time", "current_date", "localtime",       "localtimestamp",
     "current_user",      "session_user", "current_role", "current_catalog", "current_schema"};
-// Columns every table has, which are the node's own.
+// Columns that every table has and whose values differ between nodes.
 constexpr std::string_view system_columns[]{"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
 
 template <std::size_t count>
@@ -63,18 +63,18 @@ std::string_view unsteady(token_list const& all, std::size_t index) {
   if (!one.is_name()) return {};
   bool const qualified = has_schema(all, index);
   if (is_call(all, index)) {
-    if (qualified && all[index - 2].word != "pg_catalog") return "it calls a function of the user's";
+    if (qualified && all[index - 2].word != "pg_catalog") return "it calls a user-defined function";
     if (is_among(one.word, unsteady_functions) || one.word.starts_with("pg_"))
-      return "it calls a function whose result is the node's or the moment's";
+      return "it calls a function whose result depends on the node or the time";
     return {};
   }
   if (!qualified && one.kind == token_kind::word && is_among(one.word, unsteady_words))
-    return "it asks for the moment or the session";
+    return "it reads the current time or the session";
   if (is_among(one.word, system_columns)) return "it reads a system column";
   return {};
 }
 
-// A LIMIT needs an ORDER BY of the same depth before it, else any rows will do.
+// A LIMIT needs an ORDER BY of the same depth before it, else PostgreSQL may return any rows.
 std::string_view chance(token_list const& all, std::size_t index) {
   auto const& one = all[index];
   if (one.is("tablesample")) return "it samples";
@@ -83,7 +83,7 @@ std::string_view chance(token_list const& all, std::size_t index) {
   if (!cuts || (index > 0 && all[index - 1].is_symbol('.'))) return {};
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].is("order") && all[i + 1].is("by") && all[i].depth == one.depth) return {};
-  return "it takes some of the rows without an ORDER BY";
+  return "it returns only some of the rows, without an ORDER BY";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What a SELECT's text says of itself, as far as the choice of a node and the comparison of two answers need
-// it. Pure; not a parser.
+// Facts from a SELECT's text, as far as the choice of a node and the comparison of two answers need them.
+// Pure; not a parser.
 #pragma once
 
 #include <string>

@@ -29,7 +29,7 @@ bool is_symbol(token_list const& all, std::size_t index, char c) {
   return index < all.size() && all[index].is_symbol(c);
 }
 
-// "::bigint", "::shop.key", "::numeric(12,2)", "::text[]": what follows a value and leaves it what it is.
+// "::bigint", "::shop.key", "::numeric(12,2)", "::text[]": what may follow a value without changing it.
 std::size_t after_cast(token_list const& all, std::size_t index) {
   if (!is_symbol(all, index, ':') || !is_symbol(all, index + 1, ':')) return index;
   index += 2;
@@ -116,7 +116,7 @@ bool ends_condition(token const& t) {
   return false;
 }
 
-// The terms of a WHERE outside parentheses, unless an OR stands among them. Of a UNION nothing is told.
+// The terms of a WHERE outside parentheses, unless one of them is an OR. Reports nothing for a UNION.
 void bind_condition(token_list const& all, std::string_view sql, statement_facts& facts) {
   auto const outside = [&](std::size_t i, char const* word) { return all[i].depth == 0 && all[i].is(word); };
   std::size_t begin = 0;

@@ -1,5 +1,5 @@
-// What a statement's text tells of the tables it touches and the keys it names, for reports. Pure; a guess
-// never counts as knowledge.
+// Facts from a statement's text, for reports: the tables it touches and the keys it names. Pure. It never
+// reports a guess as a fact.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ struct statement_facts {
   std::vector<bound_column> bound;
 };
 
-/// Never fails: what it can't tell, it says so. Cost: some passes over the text; meant to be kept by text.
+/// Never fails: it marks what it cannot tell. Cost: some passes over the text; meant to be kept by text.
 statement_facts facts_of(std::string_view sql);
 
 }  // namespace v0

@@ -24,7 +24,7 @@ bool starts_change(token const& t) noexcept {
   return t.is("insert") || t.is("update") || t.is("delete") || t.is("merge");
 }
 
-// A change inside parentheses is a part of WITH: it would be carried out beside the one that is framed.
+// A change inside parentheses belongs to WITH: it would run beside the change that is framed.
 bool hides_change(token_list const& all) {
   for (std::size_t i = 1; i < all.size(); ++i)
     if (all[i - 1].is_symbol('(') && starts_change(all[i])) return true;
@@ -44,7 +44,7 @@ std::size_t highest_parameter(token_list const& all) {
 
 struct target_name {
   std::string table;
-  std::string last;    // as written: what rows go by without an alias
+  std::string last;    // as written: the name of the rows if there is no alias
   std::size_t next{};  // token after it
 };
 
@@ -55,11 +55,11 @@ std::optional<target_name> name_at(token_list const& all, std::string_view sql, 
     return target_name{all[index].word, written(all[index]), index + 1};
   if (index + 2 >= all.size() || !all[index + 2].is_name()) return std::nullopt;
   if (index + 3 < all.size() && all[index + 3].is_symbol('.'))
-    return std::nullopt;  // with a database's name: not ours to judge
+    return std::nullopt;  // with a database's name: the lexer does not decide
   return target_name{all[index].word + "." + all[index + 2].word, written(all[index + 2]), index + 3};
 }
 
-// The alias after a target: "AS a", or for UPDATE and DELETE a bare word that is none of those that may
+// The alias after a target: "AS a", or for UPDATE and DELETE a bare word that is not a keyword that may
 // follow.
 std::string alias_at(token_list const& all, std::string_view sql, target_name const& target,
                      bool may_be_bare) {
@@ -90,13 +90,13 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
   std::size_t index = 1;
   if (lexed.operation != operation_type::update) {
     auto const* preposition = lexed.operation == operation_type::insert ? "into" : "from";
-    if (all.size() < 2 || !all[1].is(preposition)) return other("its target could not be told");
+    if (all.size() < 2 || !all[1].is(preposition)) return other("its target table could not be determined");
     index = 2;
   }
   if (lexed.operation != operation_type::insert && index < all.size() && all[index].is("only"))
     return other("it changes ONLY one table of a tree");
   auto const target = name_at(all, sql, index);
-  if (!target) return other("its target could not be told");
+  if (!target) return other("its target table could not be determined");
   auto const returning = find_returning(all, target->next);
   if (returning + 1 < all.size() && all[returning + 1].is("with"))
     return other("RETURNING WITH can't be framed");
@@ -110,7 +110,7 @@ lexed_statement lex_change(token_list const& all, std::string_view sql, std::siz
   return lexed;
 }
 
-// A closing one has the depth outside its pair; what stands behind an open one is deeper.
+// A closing parenthesis has the depth outside its pair. Tokens after an open one are deeper.
 bool parentheses_match(token_list const& all) {
   auto const& last = all.back();
   auto const is_below = [](token const& t) { return t.depth < 0; };
@@ -142,7 +142,7 @@ lexed_statement lex_select(token_list const& all) {
   return lexed;
 }
 
-// An item of the list that is a star: its first token, and whether it goes by a name ("o.*").
+// Whether an item of the list, given by its first token, is a star, with or without a name ("o.*").
 bool is_star_item(token_list const& list, std::size_t index, std::string_view alias_word) {
   auto const ends = [&](std::size_t i) {
     return i >= list.size() || (list[i].depth == 0 && list[i].is_symbol(','));

@@ -1,5 +1,5 @@
-// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser,
-// and it refuses what it can't tell.
+// Takes a statement apart far enough to frame it: kind, target table, alias, RETURNING. Pure; not a parser.
+// It refuses what it cannot decide.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ enum class statement_kind : unsigned char {
   change,          ///< one INSERT, UPDATE or DELETE that can be framed
   select,          ///< reads and locks nothing: SELECT, VALUES, TABLE, WITH without a change
   locking_select,  ///< SELECT ... FOR UPDATE and its kin
-  other,           ///< everything else, several statements and what the lexer can't tell among it
+  other,           ///< everything else, also several statements and what the lexer cannot decide
 };
 
-/// What a statement is. For `other`, `why` says so in words that hold nothing of the statement.
+/// What a statement is. For `other`, `why` gives the reason without any text of the statement.
 struct lexed_statement {
   statement_kind kind{statement_kind::other};
   captured_statement::operation_type operation{};  ///< of a change
@@ -33,8 +33,8 @@ struct lexed_statement {
   char const* why{""};
 };
 
-/// Never fails: what it can't tell is `other`. Comments and strings of every form are skipped over, never
-/// looked into. Cost: one pass and a token list.
+/// Never fails: what it cannot decide is `other`. Comments and strings of every form are skipped, never
+/// examined. Cost: one pass and a token list.
 lexed_statement lex_statement(std::string_view sql);
 
 /// The change ready for `capture_sql`, with * in RETURNING written out by the table's columns.

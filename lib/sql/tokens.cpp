@@ -73,8 +73,8 @@ class scanner {
     char const c = lower(peek());
     if (peek(1) == '\'' && (c == 'e' || c == 'b' || c == 'x' || c == 'n'))
       return quoted(begin, position_ + 1, '\'', c == 'e');
-    // U&'..' and U&".." are literals to us: a table named in that way is refused, for its escapes are not
-    // undone here.
+    // U&'..' and U&".." count as literals: a table named in that way is refused, because its escapes are not
+    // decoded here.
     if (c == 'u' && peek(1) == '&' && (peek(2) == '\'' || peek(2) == '"')) return unicode(begin);
     std::string text;
     while (position_ < sql_.size() && continues_word(sql_[position_])) text += lower(sql_[position_++]);

@@ -27,8 +27,10 @@ auto in_parallel(std::size_t count, Work const& work)
   std::optional<error> first;
   for (auto& one : running) {
     auto got = one.get();
-    if (got) values.push_back(std::move(got).value());
-    if (!got && !first) first = got.error();
+    if (got)
+      values.push_back(std::move(got).value());
+    else if (!first)
+      first = got.error();
   }
   if (first) return *first;
   return values;

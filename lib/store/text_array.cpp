@@ -44,10 +44,12 @@ std::optional<std::vector<std::string>> parse_text_array(std::string_view text) 
     if (is_quoted) ++i;
     for (; i < text.size() && (is_quoted ? text[i] != '"' : text[i] != ','); ++i) {
       if (!is_quoted && (text[i] == '{' || text[i] == '"')) return std::nullopt;
-      if (text[i] == '\\' && ++i == text.size()) return std::nullopt;
+      if (text[i] == '\\') ++i;
+      if (i == text.size()) return std::nullopt;
       value += text[i];
     }
-    if (is_quoted && i++ >= text.size()) return std::nullopt;
+    if (is_quoted && i >= text.size()) return std::nullopt;
+    if (is_quoted) ++i;
     if (!is_quoted && value == "NULL") return std::nullopt;
     values.push_back(std::move(value));
     if (i >= text.size()) return values;

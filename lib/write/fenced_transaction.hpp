@@ -84,6 +84,7 @@ class fenced_transaction final : public write_transaction {
   std::vector<statement> pending_;                    ///< settings that go ahead of the next statement
   std::optional<std::vector<text_value>> announced_;  ///< the shard key that capture triggers compare with
   std::optional<bool> is_raw_{false};                 ///< nothing: not known
+  bool has_run_unframed_{};                           ///< a query, a raw change or lent code
   change_count before_lending_;
 };
 

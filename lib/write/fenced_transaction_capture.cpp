@@ -3,6 +3,7 @@
 #include <array>
 
 #include "lib/protocol/capture.hpp"
+#include "lib/protocol/durable_commit.hpp"
 #include "lib/sql/statement_lexer.hpp"
 #include "lib/sql/tokens.hpp"
 #include "lib/store/first_error.hpp"
@@ -55,6 +56,7 @@ void fenced_transaction::announce_raw(bool raw) {
   if (!plan_.must_capture() || is_raw_ == raw || guard_off("raw_refused")) return;
   pending_.push_back(raw_statement(raw));
   is_raw_ = raw;
+  has_run_unframed_ = has_run_unframed_ || raw;
 }
 
 void fenced_transaction::forget_announced() {
@@ -79,7 +81,10 @@ result<rows> fenced_transaction::change_raw(call_target const& target, std::stri
 }
 
 std::vector<statement> fenced_transaction::last_statements() const {
-  if (!has_capture_triggers() || plan_.capture != capture_level::outbox) return {};
+  if (plan_.capture != capture_level::outbox) return {};
+  // A frame makes its transaction durable itself; a statement after it may have undone that.
+  if (!has_capture_triggers())
+    return has_run_unframed_ ? std::vector{durable_commit_statement()} : std::vector<statement>{};
   auto all = before_captured_statements();
   for (auto const* table : tables_captured_by_trigger(target_))
     all.push_back(captured_rows_statement(*table));

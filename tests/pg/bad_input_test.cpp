@@ -1,4 +1,4 @@
-// What is refused, and that nothing was touched before: the message says what, where, and what to do.
+// Bad input is refused before anything is changed. The message says what is wrong, where, and what to do.
 #include <gmock/gmock.h>
 
 #include "kill_fixture.hpp"
@@ -9,7 +9,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// One source and one shard with a good table; each test spoils one thing.
+/// One source and one shard with a good table. Each test breaks one thing.
 class bad_input : public ::testing::Test {
  protected:
   void start(shardway::testing::settings_map settings = {}) {
@@ -23,6 +23,7 @@ class bad_input : public ::testing::Test {
     migration.engine_role = "engine";
     migration.mirror_role = "mirror";
     options_.holder = "test";
+    options_.rehearsal_age_max = 0s;  // what a rehearsal finds has tests of its own
     options_.lease_wait = 0ms;
     for (auto* node : fleet_->all()) {
       on(*node, "CREATE ROLE shop_owner; CREATE ROLE app LOGIN");
@@ -168,7 +169,7 @@ TEST_F(bad_input, of_a_second_controller) {
   EXPECT_EQ(on(fleet_->shard(0), "SELECT max(token) FROM shardway.controller_token"), token);
 }
 
-// The source itself is left alone until the shards are known to fit.
+// The source is not changed until the shards are known to fit.
 TEST_F(bad_input, of_a_table_that_differs_on_the_shard) {
   start();
   on(fleet_->shard(0),

@@ -27,7 +27,7 @@ class batches : public writes {
     return {shard_key{key}, {text(key), text(key), std::move(note)}};
   }
 
-  // The slot's authority goes from the source to its shard, as a wave leaves it.
+  // Moves the slot's authority from the source to its shard, as a wave does.
   void move(std::int64_t key, int epoch = 2) {
     auto const slot = slot_of(shard_key{key});
     fleet().flip(source(), slot, epoch - 1, false);
@@ -89,7 +89,7 @@ TEST_F(batches, dual_writing_puts_every_row_on_its_shard_in_one_write) {
                                      done.parts[0].id.to_string() + "'"),
             "12");
   for (auto const key : keys) EXPECT_EQ(shard_note(key), "batch");
-  // One message a shard is one transaction a shard.
+  // One message per shard is one transaction per shard.
   EXPECT_EQ(fleet().on(fleet().servers().shard(0),
                        "SELECT count(DISTINCT xmin::text) FROM shop.orders WHERE order_id IN (" +
                            text(keys[0]) + ", " + text(keys[2]) + ", " + text(keys[10]) + ")"),
@@ -224,7 +224,7 @@ TEST_F(batches, a_part_that_cannot_be_found_out_is_in_doubt_and_sent_once) {
   auto const done = value_of(session.execute_batch("shop.orders", insert_sql, rows));
   ended.join();
   ASSERT_EQ(done.parts.size(), 1U);
-  // The proxy may refuse too late to hide the answer: what is told must be true either way.
+  // The proxy may refuse too late to hide the answer. The report must be true either way.
   if (done.parts[0].state == part_state::in_doubt) {
     EXPECT_EQ(done.parts[0].why.value().code(), error_code::in_doubt);
   } else {
@@ -306,8 +306,8 @@ TEST_F(batches, a_transaction_over_two_shards_is_refused_once_they_have_moved) {
   EXPECT_EQ(app.totals().cross_shard, 0U);
 }
 
-// I1: without its own look at the second slot's fence the transaction would write on the source after that
-// slot has moved.
+// I1: if the transaction did not check the second slot's fence, it would write on the source after that slot
+// has moved.
 TEST_F(batches, the_fence_of_the_second_key_is_asked_too) {
   at_stage(stage::dual_writing);
   auto const first = key_on(0), second = key_on(0);

@@ -1,10 +1,11 @@
-// Code for libpqxx inside our transaction: what becomes of its exceptions, its COMMIT, and of changes that
-// capture by statement can't see.
+// Code for libpqxx inside our transaction: what happens to its exceptions, to its COMMIT and to changes that
+// capture by statement cannot see.
 #include <thread>
 
 #include "capture_fixture.hpp"
 #include "lib/protocol/fence.hpp"
 #include "shardway/testing/fault_proxy.hpp"
+#include "support/parallel_work.hpp"
 
 namespace {
 
@@ -54,7 +55,7 @@ TEST_F(borrowed, an_exception_of_the_application_rolls_back_and_is_thrown_on) {
   EXPECT_EQ(note_at(source(), key), "absent");
 }
 
-// What the loan saw go wrong is not forgotten where the function goes on as if nothing were.
+// A failure during the loan still counts if the function goes on as if nothing had happened.
 TEST_F(borrowed, an_aborted_or_failed_loan_that_is_not_given_back_by_hand_does_not_commit) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
@@ -105,14 +106,14 @@ TEST_F(borrowed, a_fence_that_moved_sends_the_code_to_the_new_authority) {  // R
   auto const key = fresh_key();
   auto const slot = slot_of(shard_key{key});
   fleet_->flip(source(), slot, 1, false);
-  std::thread wave([&] {
+  parallel_work wave([&] {
     std::this_thread::sleep_for(100ms);
     fleet_->flip(shard_of(key), slot, 2, true);
     fleet_->assign(slot, fleet_->current().shard_of(slot), 2);
     fleet_->publish(stage::sharded);
   });
   auto const done = run(session, key, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(key, key)); });
-  wave.join();
+  wave.finish();
   ASSERT_TRUE(done) << done.error().to_string();
   EXPECT_NE(done.value().node, "source");
   EXPECT_EQ(note_at(shard_of(key), key), "new");
@@ -161,7 +162,7 @@ TEST_F(borrowed, a_transaction_that_the_code_ended_is_told_and_never_run_again) 
   EXPECT_TRUE(run(session, fresh_key(), [](pqxx::dbtransaction& tx) { tx.exec("SELECT 1"); }));
 }
 
-TEST_F(borrowed, W28_going_back_past_the_loan_is_told) {
+TEST_F(borrowed, W28_a_rollback_to_before_the_loan_is_refused) {
   at_stage(stage::dual_writing);
   auto app = fleet_->open();
   auto session = app.session();
@@ -219,7 +220,7 @@ TEST_F(borrowed, W13_a_raw_change_is_refused_where_statements_are_captured_and_s
   });
   ASSERT_FALSE(queried);
   EXPECT_EQ(queried.error().sqlstate(), "SW009");
-  // A frame before and after is let through, and so is what triggers change beside it.
+  // Framed statements before and after are allowed, and so are changes by triggers.
   auto const done = value_of(session.write("shop.orders", key, [&](write_transaction& tx) -> result<> {
     BOOST_OUTCOME_TRYV(tx.execute("shop.orders", insert_sql(key, key, "stamped")));
     {

@@ -31,7 +31,7 @@ class captured : public ::testing::Test {
                           more_schema));
     for (std::size_t i = 0; i < fleet_->servers().shard_count(); ++i)
       require(fleet_->servers().shard(i).query(shard_table_sql(now.tables.back(), "postgres")));
-    // W12: a row trigger changes the row after RETURNING would have shown it. A cascade takes items away with
+    // W12: a row trigger changes the row after RETURNING would have shown it. A cascade deletes items with
     // their order.
     require(source().query(
         "CREATE FUNCTION shop.stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE shop.orders SET "

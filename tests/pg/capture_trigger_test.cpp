@@ -1,5 +1,5 @@
-// Capture by triggers: any code is captured, whatever changes the rows, and nothing of another shard key
-// passes.
+// Capture by triggers: changes are captured whatever code makes them, and rows of another shard key are
+// refused.
 #include "capture_fixture.hpp"
 
 namespace {
@@ -54,8 +54,7 @@ TEST_F(captured, what_a_function_changes_is_captured) {
                                  "/1,i shop.items " + text(key) + "/2");
   EXPECT_EQ(done.dual_write, dual_write_state::applied);
   EXPECT_EQ(note_at(shard_of(key), key), "new");
-  // The same through `execute`, which can't take such a statement apart, and through a query of a
-  // transaction.
+  // The same through `execute`, which cannot analyse such a statement, and through a query of a transaction.
   auto const again = fresh_key();
   auto const one =
       value_of(session.execute("shop.orders", again, "SELECT shop.add_order($1, $1)", {text(again)}));
@@ -265,7 +264,7 @@ TEST_F(captured, a_shard_key_may_change_while_the_source_has_authority_for_both)
       at(source(), "SELECT count(*) FROM shardway.outbox WHERE operation = 'k' AND key_values = ARRAY['" +
                        text(from) + "']"),
       "1");
-  // Where the old key's slot is closed on the source, its row is not the source's to change.
+  // If the old key's slot is closed on the source, the source must not change its row.
   auto const gone = fresh_key();
   require(run(session, gone, [&](pqxx::dbtransaction& tx) { tx.exec(insert_sql(gone, gone)); }));
   fleet_->flip(source(), slot_of(shard_key{gone}), 1, false);
@@ -289,8 +288,8 @@ TEST_F(captured, settings_and_names_of_the_borrowing_code_change_nothing_of_ours
   auto app = fleet_->open();
   auto session = app.session();
   auto const key = fresh_key();
-  // Names of ours and of pg_catalog in the schema that the code looks in: whoever resolved them there would
-  // fail.
+  // Puts names of shardway and of pg_catalog into the schema on the code's search path: a statement that
+  // resolved them there would fail.
   for (auto* node : nodes())
     require(
         node->query("CREATE OR REPLACE FUNCTION shop.set_config(text, text, boolean) RETURNS text LANGUAGE "

@@ -202,7 +202,7 @@ TEST_P(stream_on, answers_the_servers_questions_while_idle) {
   require(own->simple("ALTER SYSTEM SET wal_sender_timeout = '1s'"));
   require(node().reload());
   auto wanted = options();
-  wanted.status_interval = 1h;  // so that the client answers only when the server asks
+  wanted.status_interval = 1h;  // then the client answers only when the server asks
   auto stream = value_of(open_change_stream(where(), wanted));
   auto const until = in(3s);
   while (std::chrono::steady_clock::now() < until) require(stream->next(until));

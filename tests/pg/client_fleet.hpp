@@ -46,7 +46,7 @@ class client_fleet {
   shardway::testing::cluster& servers() { return *servers_; }
   generation& current() { return current_; }
 
-  /// Publishes the next generation with both groups at this stage; authority as it stands in `current`.
+  /// Publishes the next generation with both groups at this stage; authority is what `current` says.
   void publish(stage at) {
     for (auto& group : current_.groups) group.stage = at;
     publish();

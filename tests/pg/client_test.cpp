@@ -22,7 +22,7 @@ class recorder final : public events {
   std::atomic<std::uint64_t> generation{};
 };
 
-// What a host's registry would hold: by "name label" the sum of a counter, or how many durations there were.
+// What a host's registry would hold, by "name label": the sum of a counter, or the number of durations.
 class registry final : public metrics {
  public:
   void count(std::string_view name, std::string_view label, double amount) noexcept override {

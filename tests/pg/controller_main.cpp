@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   options.migration = shardway::parse_migration_manifest(text, argv[1]).manifest;
   options.holder = "controller_main";
   options.lease_duration = std::chrono::milliseconds{1000};
+  options.rehearsal_age_max = std::chrono::seconds{0};
   options.foreign_quiet = std::chrono::seconds{0};
   std::signal(SIGTERM, [](int) { stop.request_stop(); });
   auto started = shardway::controller::start(std::move(options));

@@ -2,6 +2,7 @@
 #include "lib/migrate/copy/old_transactions.hpp"
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
+#include "support/parallel_work.hpp"
 
 namespace shardway_test {
 namespace {
@@ -147,8 +148,7 @@ TEST_F(copy_test, goes_on_after_a_restart) {  // I6, CP6
   expect_equal("shop.orders", "id, customer_id, note");
 }
 
-// CP2: commits are decoded before a snapshot shows them, for as long as a synchronous standby makes them
-// wait.
+// CP2: a commit is decoded before a snapshot shows it, for as long as a synchronous standby delays it.
 class copy_with_delayed_commit : public copy_test {
  protected:
   void start_local(engine_limits limits) {
@@ -168,7 +168,7 @@ class copy_with_delayed_commit : public copy_test {
     run(*source_, "SELECT pg_reload_conf()");
   }
   /// Copies while one commit to the last chunk is decoded and not visible.
-  void copy_beside_hidden_commit() {
+  void copy_beside_hidden_commit(std::chrono::milliseconds patience) {
     install(plain_ddl, plain(),
             "INSERT INTO shop.orders SELECT n, n, 'old' FROM generate_series(1, 1000) AS n");
     source_ = open(fleet_->source());
@@ -180,20 +180,27 @@ class copy_with_delayed_commit : public copy_test {
     require(engine_->start_copy("sales"));
     value_of(shardway::testing::wait_for_stop(file));
     standby("nobody");
-    std::thread hidden([] {
-      auto const other = open(fleet_->source());
-      run(*other, "UPDATE shop.orders SET note = 'new' WHERE id = 1000");
-    });
+    parallel_work hidden(
+        [] {
+          auto const other = open(fleet_->source());
+          run(*other, "UPDATE shop.orders SET note = 'new' WHERE id = 1000");
+        },
+        [&] {
+          shardway::testing::release_stop(file);
+          standby("");
+        });
     expect_soon("the commit waits", [&] {
       return one(*source_, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1";
     });
     auto const end = *lsn::parse(one(*source_, "SELECT pg_current_wal_flush_lsn()"));
     expect_soon("the commit is decoded", [&] { return engine_->decoded() >= end; });
     shardway::testing::release_stop(file);
-    std::this_thread::sleep_for(700ms);
-    finished_early_ = engine_->copy_state("sales").is_complete;
-    standby("");
-    hidden.join();
+    auto const end_of_patience = std::chrono::steady_clock::now() + patience;
+    while (!finished_early_ && std::chrono::steady_clock::now() < end_of_patience) {
+      std::this_thread::sleep_for(20ms);
+      finished_early_ = engine_->copy_state("sales").is_complete;
+    }
+    hidden.finish();
     expect_soon("the copy is complete",
                 [&] { return check_running() && engine_->copy_state("sales").is_complete; });
     catch_up();
@@ -202,14 +209,14 @@ class copy_with_delayed_commit : public copy_test {
 };
 
 TEST_F(copy_with_delayed_commit, waits_for_a_snapshot_that_shows_it) {
-  copy_beside_hidden_commit();
+  copy_beside_hidden_commit(700ms);
   EXPECT_FALSE(finished_early_);
   expect_equal("shop.orders", "id, customer_id, note");
 }
 
 TEST_F(copy_with_delayed_commit, would_lose_it_without_the_visibility_rule) {
   without("chunk_visibility");
-  copy_beside_hidden_commit();
+  copy_beside_hidden_commit(30s);
   EXPECT_TRUE(finished_early_);
   EXPECT_NE(digest_on_shards("shop.orders", "id, customer_id, note"),
             digest("shop.orders", "id, customer_id, note"));

@@ -1,5 +1,5 @@
-// A TCP proxy in front of one server that counts round trips: how often a client sends after having been
-// answered. Connections that never carried a certain text are not counted: those of the background.
+// A TCP proxy in front of one server that counts round trips: how often a client sends after it got an
+// answer. Connections that never carried a certain text, such as those of the background, are not counted.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// The fault proxy in front of a real server: what arrives, what is lost, and what both sides see.
+// The fault proxy in front of a real server: what arrives, what gets lost, and what both sides see.
 #include "shardway/testing/fault_proxy.hpp"
 
 #include <atomic>

@@ -23,7 +23,7 @@ class fence_client : public ::testing::Test {
   static client_fleet& fleet() { return *fleet_; }
   shardway::testing::server& source() { return fleet().servers().source(); }
 
-  // One that learns of a generation only by being refused.
+  // A client that learns of a generation only when it is refused.
   client open_slow(std::chrono::milliseconds stall = 5000ms) {
     auto options = fleet().options();
     options.generation_interval = 60s;

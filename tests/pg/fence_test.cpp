@@ -94,7 +94,7 @@ TEST_F(fence, writer_in_flight_holds_the_flip_back_and_a_rolled_back_savepoint_d
   run(*flipper, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + " IN EXCLUSIVE MODE; ROLLBACK");
 }
 
-TEST_F(fence, dump_holds_nothing_against_a_flip) {  // X4
+TEST_F(fence, dump_does_not_block_a_flip) {  // X4
   auto dump = open_source();
   run(*dump, "BEGIN; LOCK TABLE " + names::fence_lock("sales") + ", " + names::fence("sales") +
                  " IN ACCESS SHARE MODE");
@@ -200,8 +200,8 @@ TEST_F(write_guard_test, records_foreign_writers_then_refuses_them_and_lets_ours
   EXPECT_EQ(one(*source_, "SELECT count(*) FROM shop.orders"), "2");
 }
 
-// A transaction that passed one group's fence may not write another's tables: nothing has checked that they
-// are this node's.
+// A transaction that passed one group's fence must not write another group's tables: nothing has checked that
+// this node has authority for them.
 TEST_F(write_guard_test, client_of_another_group_is_a_foreign_writer) {
   run(*source_, group_sql(node_role::source, "crm", epoch{1}, "app"));
   guard(write_guard::refusing);

@@ -1,4 +1,4 @@
-// Changing a fence within a budget: who stands in the way is named, nothing is left behind.
+// Changing a fence within a budget: names whoever blocks it, and leaves nothing behind.
 #include "lib/migrate/wave/flip.hpp"
 
 #include <future>
@@ -97,8 +97,8 @@ TEST_F(flip_test, names_a_prepared_transaction) {  // W15, M5
   EXPECT_NE(tried.error().to_string().find("prepared transaction"), std::string::npos);
 }
 
-// X4: pg_dump holds ACCESS SHARE on every table for hours: it neither stops a flip nor is it named for one
-// that others stop.
+// X4: pg_dump holds ACCESS SHARE on every table for hours: it does not block a flip, and it is not named if
+// others block the flip.
 TEST_F(flip_test, is_not_stopped_by_a_dump) {
   auto const dump = value_of(connect(
       {.node = "source", .conninfo = fleet_->conninfo(fleet_->source()), .application_name = "dump"}));
@@ -112,13 +112,13 @@ TEST_F(flip_test, is_not_stopped_by_a_dump) {
   EXPECT_EQ(tried.error().to_string().find("dump"), std::string::npos);
 }
 
-TEST_F(flip_test, tries_again_until_the_lock_is_had) {  // X4
+TEST_F(flip_test, retries_until_it_gets_the_lock) {  // X4
   auto const writer = open_source();
   run(*writer, "BEGIN");
   require(writer->query(fence_statement("sales", slot, epoch{1})));
   auto flipping = std::async(std::launch::async, [&] { return flip_now(*source_, closing(), 3s); });
   std::this_thread::sleep_for(300ms);
-  // Writers that come meanwhile pass between the tries.
+  // Writers that arrive meanwhile get through between the tries.
   auto const other = open_source();
   run(*other, "BEGIN");
   EXPECT_TRUE(other->query(fence_statement("sales", slot, epoch{1}), steady_clock::now() + 2s));

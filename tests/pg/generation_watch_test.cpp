@@ -104,7 +104,7 @@ TEST_F(generations, a_lost_notification_costs_one_interval) {
   options.generation_interval = 50ms;
   auto app = value_of(client::open(options));
   ASSERT_TRUE(comes_true([&] { return app.health().is_listening; }));
-  fleet().publish();  // tells nobody
+  fleet().publish();  // without a notification
   EXPECT_TRUE(comes_true([&] { return app.generation() == fleet().current().number; }));
   EXPECT_EQ(app.health().heard, 0u);
 }

@@ -1,6 +1,6 @@
-// What a guard is for: the same schedule with it on, where all is well, and with it off, where the failure it
-// prevents is there. The guards of one component are taken away in that component's own test; here are those
-// that need a whole migration or a lost answer.
+// Shows what each guard prevents. The same schedule runs with the guard on, where all is well, and with the
+// guard off, where the failure occurs. Guards of a single component are switched off in that component's own
+// test. Here are the guards that need a whole migration or a lost answer.
 #include <cstdlib>
 
 #include <gmock/gmock.h>
@@ -32,7 +32,7 @@ class guards : public kill_fixture {
     return std::string(read.returned.text(0, 0));
   }
 
-  /// A wave, reached at a stop point.
+  /// Starts a wave and waits until it reaches the stop point.
   std::int64_t wave_stopped_at(std::string const& point, std::string const& guard) {
     run_controller(point + ":pause", guard);
     auto asked = enqueue("wave", wave_to(100));
@@ -42,7 +42,7 @@ class guards : public kill_fixture {
         asked = enqueue("wave", wave_to(100));
     return asked;
   }
-  // A stream that can't go on: the source's process that sends it is frozen. Nothing else needs that one.
+  // Stops the stream: freezes the source's process that sends it. Nothing else needs this process.
   pid_t freeze_stream() {
     auto const sender = static_cast<pid_t>(std::stol(
         on_source("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'shardway_shop_source'")));
@@ -59,8 +59,8 @@ class guards : public kill_fixture {
         return false;
     return true;
   }
-  /// A write in the last moment in which the source is open, left to a stream that is held back; another one
-  /// after the wave. `point` is where that moment is. Returns the answer to the wave.
+  /// Writes in the last moment in which the source is open, when only the stream, which is held back, can
+  /// deliver the row. Writes again after the wave. `point` names that moment. Returns the answer to the wave.
   request write_at_the_last_moment(std::string const& point, std::string const& guard) {
     start();
     run_controller();
@@ -92,7 +92,7 @@ class guards : public kill_fixture {
   std::optional<client_session> session_;
 };
 
-// X5. The marker follows the flip: while the streams are held back the wave can't be decided, and goes back.
+// X5. The marker follows the flip: while the streams are held back, the wave cannot be decided and is undone.
 TEST_F(guards, marker_after_the_flip_waits_for_the_last_write) {
   auto const answer = write_at_the_last_moment("wave_before_fence", "");
   EXPECT_EQ(answer.error_code, "stall_budget_spent") << answer.error_message;
@@ -106,7 +106,7 @@ TEST_F(guards, with_the_marker_before_the_flip_an_acknowledged_write_is_lost) {
       << "the stream was to come late, over the acknowledged write 2 on the shard";
 }
 
-// W1. The answer to COMMIT is lost, and nobody can be asked what became of it.
+// W1. The answer to COMMIT is lost, and no node can be asked for the outcome.
 class lost_answers : public guards {
  protected:
   result<write_receipt> write_with_lost_answer() {
@@ -120,7 +120,7 @@ class lost_answers : public guards {
     require(gate_->arm({.direction = shardway::testing::towards::client, .message = 'C', .text = "COMMIT"}));
     return append(2);
   }
-  // The second one is there for a repetition while new ones are refused.
+  // The second connection serves the retry while new connections are refused.
   void open_two_connections() {
     require(
         session_->write("shop.orders", shard_key(std::int64_t{8}), [this](write_transaction& in) -> result<> {

@@ -127,7 +127,7 @@ TEST_F(hedged_reads, at_most_one_read_in_ten_is_hedged) {
   EXPECT_LE(app.totals().hedges, 5U);
 }
 
-TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
+TEST_F(hedged_reads, another_replica_answers_for_one_that_is_silent) {
   auto proxy = value_of(shardway::testing::fault_proxy::open(fleet().servers().replica(0).port()));
   auto through = all_[0];
   through.conninfo = proxy->conninfo();
@@ -148,7 +148,7 @@ TEST_F(hedged_reads, another_replica_answers_for_one_that_hears_nothing) {
   proxy->stall();
   {
     auto const closed = std::move(app);
-  }  // waits for no leg that hears nothing
+  }  // does not wait for a leg that gets no answer
   proxy->cut_all();
 }
 

@@ -25,7 +25,7 @@ class ids : public migration_fixture {
     made.id_block = 50;
     return made;
   }
-  // A wave that spent its budget was undone. It runs again.
+  // If a wave exceeded its budget and was undone, runs it again.
   void insist(std::string const& kind, std::string const& arguments) {
     auto answer = ask(kind, arguments);
     for (int i = 0; i < 10 && answer.state != request_state::done; ++i) {

@@ -80,7 +80,10 @@ TEST_P(key_types, move_and_a_pinned_key_lands_on_its_shard) {
   EXPECT_EQ(on_shard(2, "SELECT amount FROM shop.readings WHERE id = 8"), "1");
   done(ask("guard", R"({"group": "metering", "mode": "refusing"})"));
   done(ask("verify", R"({"group": "metering"})"));
-  EXPECT_EQ(on_source("SELECT string_agg(DISTINCT result, ',') FROM shardway.certificate"), "equal");
+  EXPECT_EQ(on_source("SELECT string_agg(DISTINCT c.result, ',') FROM shardway.certificate c WHERE NOT "
+                      "EXISTS (SELECT 1 FROM "
+                      "shardway.certificate n WHERE n.relation = c.relation AND n.id > c.id)"),
+            "equal");
 
   wave("wave");
   for (std::int64_t id = 1; id <= 40; ++id) write(session, id);
@@ -104,7 +107,10 @@ TEST_P(key_types, of_a_key_that_changed_its_columns_are_written_as_their_types) 
   run_on(fleet_->source(), "UPDATE shop.readings SET tenant = 9, region = 'süd''s' WHERE id = 8");
   run_on(fleet_->source(), "DELETE FROM shop.readings WHERE id = 10");
   done(ask("verify", R"({"group": "metering"})"));
-  EXPECT_EQ(on_source("SELECT string_agg(DISTINCT result, ',') FROM shardway.certificate"), "equal");
+  EXPECT_EQ(on_source("SELECT string_agg(DISTINCT c.result, ',') FROM shardway.certificate c WHERE NOT "
+                      "EXISTS (SELECT 1 FROM "
+                      "shardway.certificate n WHERE n.relation = c.relation AND n.id > c.id)"),
+            "equal");
   EXPECT_EQ(on_shard(2, "SELECT count(*) FROM shop.readings WHERE id = 8"), "0");
 }
 

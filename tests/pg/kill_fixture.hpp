@@ -18,9 +18,9 @@ struct ownership {
   bool operator==(ownership const&) const = default;
 };
 
-/// Looks for slots open on two nodes for as long as it lives. Shards are read first: in waves forward a slot
-/// is closed on the source before it is open on a shard, so a source open at the later look is a breach of
-/// I1.
+/// Checks for slots that are open on two nodes, for as long as it lives. It reads the shards first: a forward
+/// wave closes a slot on the source before it opens the slot on a shard. So a slot that is still open on the
+/// source in the later read breaks I1.
 class fence_watch {
  public:
   fence_watch(std::string source, std::vector<std::string> shards)
@@ -93,8 +93,8 @@ class kill_fixture : public migration_fixture {
     if (catalog_->is_broken()) catalog_ = open(fleet_->source(), "engine");
     return value_of(enqueue_request(*catalog_, kind, arguments));
   }
-  /// Repeats a request that a gate refuses, or that met a connection broken by a test: after a start, streams
-  /// and mirrors need a moment.
+  /// Repeats a request if a gate refuses it, or if a test broke its connection. After a start, streams and
+  /// mirrors need a moment.
   request ask_until_green(std::string const& kind, std::string const& arguments,
                           std::chrono::seconds limit = 60s) {
     auto const until = std::chrono::steady_clock::now() + limit;
@@ -110,7 +110,7 @@ class kill_fixture : public migration_fixture {
   }
 
   void advance() { done(ask_until_green("advance", advance_arguments)); }
-  /// Everything that a wave asks for.
+  /// Meets every condition of a wave.
   void prepare_waves() {
     if (ready_) return;
     advance();
@@ -154,7 +154,7 @@ class kill_fixture : public migration_fixture {
     return true;
   }
 
-  /// Every acknowledged write exactly once on the nodes named; one in doubt at most once.
+  /// Each acknowledged write is exactly once on the nodes named, and each write in doubt at most once.
   void expect_exact(std::vector<shardway::testing::server*> const& nodes) {
     std::map<std::int64_t, int> seen;
     for (auto* node : nodes) {
@@ -177,8 +177,8 @@ class kill_fixture : public migration_fixture {
     return nodes;
   }
 
-  /// The end of a test that let the copy stand: nothing lost or twice anywhere, both sides equal, each slot
-  /// open on one node.
+  /// The final check of a test that keeps the copy: nothing is lost or duplicated, both sides are equal, each
+  /// slot is open on one node.
   void expect_whole() {
     service_->stop();
     EXPECT_EQ(service_->stale_reads(), 0);
@@ -193,7 +193,7 @@ class kill_fixture : public migration_fixture {
     expect_exact({&fleet_->source()});
     expect_exact(shards());
   }
-  /// No service noticed: every write was done, none waited as long as a client may.
+  /// No service noticed: every write succeeded, and none waited as long as a client may.
   void expect_no_failures() {
     EXPECT_EQ(service_->failed(), 0) << service_->first_failure();
     EXPECT_LT(service_->worst_stall(), 5s);
@@ -225,8 +225,8 @@ class kill_walk : public kill_fixture {
   }
 
  private:
-  // Where the next point is one of the same step, that controller is the successor; else one that is not
-  // killed ends the step.
+  // If the next point belongs to the same step, the controller for that point is the successor. Else a
+  // controller that is not killed ends the step.
   void kill_at(std::string const& point, bool is_next_early) {
     bring_to(point);
     if (point.starts_with("wave")) return kill_wave(point);
@@ -252,7 +252,7 @@ class kill_walk : public kill_fixture {
     if (answer.state != request_state::done) done(ask_until_green(kind, arguments));
   }
 
-  /// What must be behind us before a step with this point can be asked for.
+  /// Does everything that must be done before a step with this point can be requested.
   void bring_to(std::string const& point) {
     if (is_early(point)) return;
     ensure_controller();
@@ -270,7 +270,7 @@ class kill_walk : public kill_fixture {
     if (point.starts_with("finalize")) return {"finalize", R"({"group": "sales", "approved_by": "test"})"};
     if (point.starts_with("repair")) return {"reconcile", R"({"group": "sales"})"};
     if (is_early(point)) return {"advance", advance_arguments};
-    return {};  // under load the streams come there by themselves
+    return {};  // under load the streams reach it by themselves
   }
 
   // A row that differs on a shard, of a table that no service writes.
@@ -299,8 +299,8 @@ class kill_walk : public kill_fixture {
 
   std::int64_t advance_asked_{};
 
-  // A wave that was not decided is undone, one that was is completed; the request is repeated if it was left
-  // undone.
+  // A wave that was not decided is undone, and a decided wave is completed. The request is repeated if its
+  // wave was undone.
   void kill_wave(std::string const& point) {
     static std::vector<std::string> const decided{"wave_after_commit", "wave_after_one_open",
                                                   "wave_after_open", "wave_after_publish"};

@@ -30,7 +30,7 @@ class lookup_fleet : public client_fleet {
     return servers().shard(lookup_shard(current(), value).value());
   }
 
-  /// "customer,customer": whom the mappings of a value lead to.
+  /// "customer,customer": the customers that the mappings of a value lead to.
   std::string mapped(std::string_view name, std::string const& value) {
     return on(holder_of(shard_key(value)),
               "SELECT coalesce(string_agg(shard_key[1], ',' ORDER BY shard_key), '') FROM " +

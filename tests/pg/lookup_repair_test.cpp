@@ -1,4 +1,4 @@
-// Rows and mappings brought together: a lookup built, checked and repaired while writers go on; and a whole
+// Reconciles rows and mappings: a lookup is built, checked and repaired while writers go on. Then a whole
 // migration with lookups.
 #include <future>
 #include <thread>
@@ -50,7 +50,7 @@ class lookup_repairs : public ::testing::Test {
     return in.execute("shop.users", customer, insert_sql,
                       {text(id), text(customer), email, "p", std::move(note)}, options);
   }
-  /// Past the library: no mapping is written.
+  /// Bypasses the library, so no mapping is written.
   static void foreign(shardway::testing::server& node, std::int64_t id, std::int64_t customer,
                       std::string const& email) {
     fleet().on(node, "INSERT INTO shop.users (id, customer_id, email, phone) VALUES (" + text(id) + ", " +
@@ -91,7 +91,7 @@ TEST_F(lookup_repairs, rows_from_before_get_their_mappings) {
   EXPECT_EQ(fleet().mapped("email", "u5"), "");
 }
 
-TEST_F(lookup_repairs, what_leads_nowhere_is_removed_and_what_is_missing_added) {
+TEST_F(lookup_repairs, mappings_without_a_row_are_removed_and_missing_ones_are_added) {
   auto in = app_->session();
   auto const kept = fresh_key(), changed = fresh_key(), deleted = fresh_key(), unknown = fresh_key();
   for (auto const one : {kept, changed, deleted}) value_of(insert(in, one, one, "e" + text(one)));
@@ -99,7 +99,7 @@ TEST_F(lookup_repairs, what_leads_nowhere_is_removed_and_what_is_missing_added) 
                       {text(changed)}));
   value_of(in.execute("shop.users", deleted, "DELETE FROM shop.users WHERE id = $1", {text(deleted)}));
   foreign(fleet().source(), unknown, unknown, "unknown");
-  // A mapping on the shard that is not its value's.
+  // A mapping on a shard other than its value's.
   auto const home = lookup_shard(fleet().current(), shard_key("e" + text(kept))).value();
   fleet().on(fleet().servers().shard(home == 0 ? 1 : 0),
              "INSERT INTO " + names::lookup_table("shop.users", "email") + " VALUES ('e" + text(kept) +
@@ -171,7 +171,7 @@ TEST_F(repair_under_a_writer, leaves_its_mapping) {
   }
 }
 
-TEST_F(repair_under_a_writer, would_take_it_away_without_the_writers_lock) {
+TEST_F(repair_under_a_writer, would_remove_it_without_the_writers_lock) {
   setenv("SHARDWAY_GUARD_OFF", "lookup_lock", 1);
   auto const report = repaired_meanwhile();
   unsetenv("SHARDWAY_GUARD_OFF");
@@ -216,9 +216,9 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
   done(built);
   EXPECT_THAT(built.result, HasSubstr(R"("ready")"));
   EXPECT_EQ(rows_of("sku7"), 60U) << "dual_writing";
-  done(ask("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
+  done(ask_until_done("wave", R"({"group": "sales", "percent": 10, "approved_by": "test"})"));
   EXPECT_EQ(rows_of("sku7"), 60U) << "some slots have moved";
-  done(ask("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
+  done(ask_until_done("wave", R"({"group": "sales", "percent": 100, "approved_by": "test"})"));
   value_of(in.execute("shop.items", 7,
                       "UPDATE shop.items SET sku = 'fresh' WHERE order_id = 7 AND customer_id = 7"));
   EXPECT_EQ(rows_of("fresh"), 1U);
@@ -229,9 +229,9 @@ TEST_F(lookup_migration, a_wave_waits_for_complete_lookups_and_rows_are_found_in
                 run_on(fleet_->source(), "SELECT '" + checked.result + "'::jsonb ->> 'missing'").text(0, 0)),
             "0");
   done(lookup("repair"));
-  done(ask("rollback", R"({"group": "sales", "approved_by": "test"})"));
+  done(ask_until_done("rollback", R"({"group": "sales", "approved_by": "test"})"));
   EXPECT_EQ(rows_of("fresh"), 1U) << "back on the source";
-  // Taken away and named again: what was written in between has no mapping.
+  // The manifest drops the lookup and adds it again: rows written in between have no mapping.
   auto const apply = [&](table_manifest const& wanted) {
     auto const documents = "jsonb_build_array($m$" + print(table("shop.orders", {"id"})) + "$m$::text, $m$" +
                            print(wanted) + "$m$::text)";

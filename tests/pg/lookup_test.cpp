@@ -1,5 +1,5 @@
-// Lookups on the request path: mappings are there before rows, values of unique lookups have one row, whoever
-// dies in between.
+// Lookups on the request path: mappings exist before rows, and a value of a unique lookup has one row,
+// whichever process dies in between.
 #include <future>
 #include <thread>
 
@@ -113,7 +113,7 @@ TEST_F(lookups, a_null_has_no_mapping_and_a_changed_value_leads_nowhere) {
   EXPECT_EQ(ids_by_email(in, before), text(customer)) << "a value that comes back is found again";
 }
 
-TEST_F(lookups, a_transaction_keeps_what_it_leaves_and_not_what_it_took_back) {
+TEST_F(lookups, a_transaction_maps_its_final_values_and_none_that_it_rolled_back) {
   auto in = opened();
   auto const customer = fresh_key();
   auto const kept = fresh_email(), undone = fresh_email();
@@ -171,7 +171,7 @@ TEST_F(lookups, a_transaction_may_hand_a_unique_value_on) {
   EXPECT_EQ(ids_by_email(in, other), text(customer));
 }
 
-TEST_F(lookups, a_unique_value_asks_for_read_committed) {
+TEST_F(lookups, a_unique_value_requires_read_committed) {
   auto in = opened();
   auto const customer = fresh_key();
   EXPECT_EQ(insert(in, {customer, customer, fresh_email(), "7", ""},
@@ -252,7 +252,7 @@ TEST_F(lookups, a_batch_keeps_them_too) {
   EXPECT_EQ(refused.parts.front().why->code(), error_code::constraint_violation);
 }
 
-// One connection a node suffices: what is done beside an open transaction has its own.
+// One connection per node suffices: work beside an open transaction has its own connection.
 TEST_F(lookups, writers_with_one_connection_do_not_wait_for_themselves) {
   auto options = fleet().options();
   options.connections_max = 1;
@@ -319,7 +319,7 @@ TEST_F(slow_claim, killed_before_its_commit_it_leaves_the_value_to_a_rival) {
   EXPECT_EQ(fleet().rows_with(email_, {customer_, rival_}), 1);
 }
 
-TEST_F(slow_claim, without_the_lock_both_would_have_it) {
+TEST_F(slow_claim, without_the_lock_both_get_the_value) {
   setenv("SHARDWAY_GUARD_OFF", "lookup_lock", 1);
   auto const stolen = rival();
   unsetenv("SHARDWAY_GUARD_OFF");
@@ -329,7 +329,7 @@ TEST_F(slow_claim, without_the_lock_both_would_have_it) {
   EXPECT_EQ(fleet().rows_with(email_, {customer_, rival_}), 2) << "what the guard is for";
 }
 
-// Claimers of one value on the source and on shards, all at once: one wins, round after round; deletes free
+// Claimers of one value on the source and on shards, all at once: one wins in every round, and deletes free
 // the value in between.
 TEST_F(lookups, of_many_claimers_on_several_nodes_one_wins) {  // I13
   std::vector<std::int64_t> customers{fresh_key(), fresh_key(), moved_customer(), moved_customer()};

@@ -17,7 +17,7 @@ constexpr char kinds_sql[] =
     "t text, d date, ts timestamp, tz timestamptz, u uuid, b bytea, o boolean, s shop.state, v interval); "
     "GRANT SELECT ON shop.kinds TO public";
 
-// Rows that no two servers would order by chance: repeats, NULLs and the ends of every type.
+// Rows that two servers would not order alike by chance: repeats, NULLs and the limits of every type.
 constexpr char rows_sql[] =
     "INSERT INTO shop.kinds SELECT i, i % 400 + 1, CASE WHEN i % 9 > 0 THEN (i * 37 % 11) - 5 END, CASE WHEN "
     "i % 7 > 0 THEN i * 7919 % 1000 - 500 END, "
@@ -253,7 +253,7 @@ TEST_F(merged_rows, a_manifest_that_does_not_allow_it_is_named) {
             error_code::invalid_argument);
 }
 
-TEST_F(merged_rows, late_nodes_are_named_and_the_next_read_is_well) {
+TEST_F(merged_rows, late_nodes_are_named_and_the_next_read_succeeds) {
   auto const holder =
       value_of(connect({.node = "shard3", .conninfo = fleet_->fleet().servers().conninfo(fleet_->shard(2))}));
   require(holder->query({.sql = "BEGIN"}));

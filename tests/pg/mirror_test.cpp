@@ -1,4 +1,4 @@
-// The mirror: what shards with authority write comes back to the source, once, and nothing echoes.
+// The mirror: what shards with authority write reaches the source once, and no change echoes back.
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
 
@@ -119,8 +119,8 @@ TEST_F(mirror_test, authority_goes_back_and_the_stream_goes_on) {  // X11
   EXPECT_EQ(one(*shard_, "SELECT count(*) FROM shop.orders WHERE note <> 'shard and source'"), "0");
 }
 
-// Finalizing the last group takes the replication slot away; a later group brings a new one, far past what
-// was mirrored.
+// Finalizing the last group drops the replication slot. A later group creates a new one, far past what was
+// mirrored.
 TEST_F(mirror_test, finalized_group_is_not_in_the_way_of_a_new_replication_slot) {
   write_shard("UPDATE shop.orders SET total = 1");
   mirrored();

@@ -1,4 +1,4 @@
-// Reads of several keys: grouped by node, each node asked once, right while authority moves.
+// Reads of several keys: grouped by node, each node asked once, correct while authority moves.
 #include <set>
 
 #include <gmock/gmock.h>

@@ -312,7 +312,7 @@ TEST_F(observing, reports_are_bounded_by_age_and_number) {
             "54000");
 }
 
-// What the server says it was asked to do, by application.
+// The statements that an application sent, from the server's log.
 std::vector<std::string> statements_of(shardway::testing::server const& node,
                                        std::string const& application) {
   std::ifstream log(node.folder() / "server.log");
@@ -339,7 +339,7 @@ constexpr auto update_order = "update shop.orders   SET note = $2 WHERE customer
 
 class untouched : public observing {
  protected:
-  /// The background is still, so that every round trip is a call's.
+  /// Silences the background, so that every round trip belongs to a call.
   client_options quiet(counting_proxy const& proxy, std::string application, bool observe) {
     auto options = fleet().options();
     options.source.conninfo = proxy.conninfo("postgres");
@@ -352,7 +352,7 @@ class untouched : public observing {
   observed_run measured(counting_proxy const& proxy, std::string const& application,
                         std::function<void()> const& round) {
     round();                             // connects and prepares
-    std::this_thread::sleep_for(300ms);  // the background's first look is over
+    std::this_thread::sleep_for(300ms);  // the background's first check is over
     auto const before = statements_of(source(), application).size();
     auto const trips = proxy.round_trips();
     for (int i = 0; i < rounds; ++i) round();

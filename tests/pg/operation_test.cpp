@@ -1,5 +1,5 @@
-// Writes that a caller names: one effect however often they are sent, in every stage, across moves of
-// authority and lost COMMITs. And the caller's own stop.
+// Writes with an id from the caller take effect once, however often they are sent: in every stage, across
+// moves of authority and lost COMMITs. Also: the caller stops a write.
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -30,7 +30,7 @@ class operations : public writes {
                       "SELECT coalesce(sum(total), 0)::int FROM shop.orders WHERE order_id = " + text(key));
   }
   shardway::testing::server& shard_at(std::int64_t key) { return fleet().shard_of(slot_of(shard_key{key})); }
-  // Authority goes to the shard with the row, as a wave leaves it; and back.
+  // Moves authority to the shard with the row, as a wave does, and back.
   void move(std::int64_t key, int epoch) {
     auto const slot = slot_of(shard_key{key});
     fleet().flip(source(), slot, epoch - 1, false);
@@ -200,7 +200,8 @@ TEST_F(operations, a_commit_that_never_arrived_is_done_again_once) {
   EXPECT_EQ(effects(source(), key), "1");
 }
 
-// The node is not to be reached for longer than it is looked for: without the id this would end in doubt.
+// The node is unreachable for longer than the library looks for the outcome. Without the id this would end in
+// doubt.
 TEST_F(operations, in_doubt_is_settled_by_the_id) {
   at_stage(stage::copying);
   auto app = open_through_gate(source(), 100ms);
@@ -215,8 +216,7 @@ TEST_F(operations, in_doubt_is_settled_by_the_id) {
     require(gate_->set_refusing(false));
   });
   auto done = add(session, key, id);
-  // Until the node is back the caller is told that it is in doubt, never that nothing was written; repeating
-  // it is safe.
+  // Until the node is back, the answer is "in doubt", never "not written". It is safe to repeat the write.
   for (int i = 0; i < 100 && !done; ++i) {
     ASSERT_THAT(done.error().code(), ::testing::AnyOf(error_code::in_doubt, error_code::node_unreachable))
         << done.error().to_string();
@@ -261,7 +261,7 @@ TEST_F(operations, a_transaction_that_rolled_back_leaves_its_id_free) {
   EXPECT_FALSE(value_of(add(session, key, options.operation_id)).replayed);
 }
 
-// W14: 40001 with the id: the attempt that commits is the only effect, and the id is the same in each.
+// W14: 40001 with an id: only the attempt that commits has an effect, and every attempt has the same id.
 TEST_F(operations, a_serialization_failure_is_tried_again_under_the_same_id) {
   at_stage(stage::dual_writing);
   auto app = fleet().open();

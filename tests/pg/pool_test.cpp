@@ -64,7 +64,7 @@ TEST_P(pool_on, is_bounded_and_wakes_who_waits) {
   EXPECT_EQ(pid(value_of(pool.lease(in(10s)))), expected);
 }
 
-TEST_P(pool_on, an_open_that_throws_gives_its_place_back) {
+TEST_P(pool_on, a_connect_that_throws_frees_its_place) {
   bool throws = true;
   auto const open = [&](connect_options const& where) {
     if (throws) throw std::bad_alloc{};

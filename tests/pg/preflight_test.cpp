@@ -383,7 +383,7 @@ TEST_P(preflight_test, sequences_against_the_id_strategy) {
 INSTANTIATE_TEST_SUITE_P(source, preflight_test, ::testing::Values(13, 15),
                          [](auto const& one) { return "of_" + std::to_string(one.param); });
 
-// Needs servers of its own: the settings count from the start.
+// Needs its own servers: the settings take effect only at server start.
 TEST(preflight_settings, servers_that_cannot_stream) {  // S21, F5
   auto const fleet = must(testing::cluster::start({.source_major = 15,
                                                    .shard_major = 13,

@@ -86,7 +86,7 @@ class read_ahead : public ::testing::Test {
     }
   }
 
-  /// A client that knows how far the shards are.
+  /// A client that knows the shards' stream positions.
   static client open_serving() {
     auto app = fleet_->open();
     auto session = app.session();
@@ -132,7 +132,7 @@ class read_ahead : public ::testing::Test {
     return answer.returned.empty() ? "absent" : std::string(answer.returned.text(0, 0));
   }
 
-  /// Holds up the stream and the dual writes of a shard for its life; reads go on.
+  /// Blocks the stream and the dual writes of a shard while it lives. Reads go on.
   class stalled_shard {
    public:
     explicit stalled_shard(std::size_t shard) : on_(open_on(fleet_->servers().shard(shard))) {

@@ -96,7 +96,7 @@ TEST_F(read_shards, an_idle_shard_passes_the_token_of_writes_elsewhere) {  // R1
   (void)served(session, fresh_key_on(1), patient);
 }
 
-TEST_F(read_shards, a_slot_is_in_or_out) {
+TEST_F(read_shards, only_slots_of_the_share_are_read_on_shards) {
   serve(100);
   auto app = open_serving();
   serve(40);

@@ -1,10 +1,11 @@
-// Reads on real replicas: who answers, what a token forces, and that nothing foreign blocks.
+// Reads on real replicas: which node answers, what a token requires, and that a foreign token blocks nothing.
 #include <cstdlib>
 #include <thread>
 
 #include <gmock/gmock.h>
 
 #include "client_fleet.hpp"
+#include "support/parallel_work.hpp"
 
 namespace {
 
@@ -166,12 +167,12 @@ TEST_F(reads, without_a_fence_a_generation_not_found_is_waited_for_briefly) {
   auto const took = std::chrono::steady_clock::now() - begun;
   EXPECT_GE(took, 100ms);
   EXPECT_LT(took, 1000ms);
-  std::thread later{[&] {
+  parallel_work later([&] {
     std::this_thread::sleep_for(50ms);
     fleet().publish();
-  }};
+  });
   (void)count(session, fresh_key(), {.wait_budget = 500ms});
-  later.join();
+  later.finish();
   EXPECT_EQ(app.generation(), before + 1);
 }
 

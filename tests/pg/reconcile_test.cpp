@@ -1,4 +1,4 @@
-// Repairs: the side without authority is made what the authority's copy says, and nothing newer is ever
+// Repairs: the side without authority becomes equal to the authority's copy, and nothing newer is ever
 // undone.
 #include "shardway/migrate/verify/reconcile.hpp"
 
@@ -197,7 +197,7 @@ TEST_F(reconcile_test, makes_older_certificates_void) {
   run(shard(0), "DELETE FROM shop.orders WHERE id = " + text(id_on(0)));
   EXPECT_EQ(repair(verify()).size(), 1u);
   EXPECT_EQ(gaps(), 1u);
-  certify(before.at(0));  // written now, but of reads from before the repair
+  certify(before.at(0));  // written now, but its reads are older than the repair
   EXPECT_EQ(gaps(), 1u);
   certify(verify().at(0));
   EXPECT_EQ(gaps(), 0u);
@@ -261,7 +261,7 @@ TEST_F(reconcile_test, gives_up_on_a_transaction_that_does_not_end) {
   EXPECT_EQ(note(shard(0), id), "absent");
 }
 
-// V8: the commit is in the WAL, and so on the shard, but a standby lets it wait: no snapshot of the authority
+// V8: the commit is in the WAL, and so on the shard, but a standby delays it: no snapshot of the authority
 // shows it yet.
 TEST_F(reconcile_test, does_not_undo_a_commit_that_snapshots_do_not_show_yet) {
   add_orders(20);
@@ -373,7 +373,7 @@ TEST_F(reconcile_test, does_not_write_a_slot_that_has_moved) {
   run(*source_, "DELETE FROM shop.orders WHERE id = " + text(c));
   auto const found = verify();
   ASSERT_EQ(found.at(0).rows_named.size(), 3u);
-  // A wave went on meanwhile; the caller's generation does not know yet.
+  // A wave went on meanwhile. The caller's generation does not show it yet.
   flip(*source_, all_slots, epoch{1}, false);
   flip(shard(0), now_.placement[0].slots, epoch{2}, true);
   EXPECT_TRUE(repair(found).empty());

@@ -1,4 +1,4 @@
-// Reference tables: read on a shard's copy where the stream has brought what the session has seen, else on
+// Reference tables are read on a shard's copy if the stream has delivered what the session has seen, else on
 // the source.
 #include <set>
 
@@ -17,7 +17,7 @@ class reference_read : public read_ahead {
   static void insert(client_session& in, std::string const& code) {
     require(in.execute("shop.currencies", {}, "INSERT INTO shop.currencies VALUES ($1, $1)", {code}));
   }
-  /// Every node that may answer has.
+  /// Reads until every node that may answer has answered.
   static void every_node_answers(client_session& in, std::string const& code) {
     std::set<std::string> nodes;
     soon("every node answers", [&] {
@@ -37,7 +37,7 @@ TEST_F(reference_read, shards_and_the_source_answer_in_turn) {
   EXPECT_GT(app.totals().reads_shard, 0U);
 }
 
-// I8: a token of the source is met on a shard when its stream has passed it.
+// I8: a shard satisfies a token of the source when its stream has passed the token's position.
 TEST_F(reference_read, a_session_sees_its_write_while_the_streams_stand_still) {
   auto app = fleet().open();
   auto session = app.session();

@@ -1,4 +1,4 @@
-// Reads of all nodes: each row once, whatever authority does meanwhile; the order, limits and sums of one
+// Reads of all nodes return each row once, even while authority moves, with the order, limits and sums of one
 // PostgreSQL.
 #include <atomic>
 #include <set>
@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "split_fleet.hpp"
+#include "support/parallel_work.hpp"
 
 namespace {
 
@@ -27,7 +28,7 @@ class scatter : public ::testing::Test {
     for (std::size_t i = 0; i < of.size(); ++i) all.emplace(of.text(i, 0));
     return all;
   }
-  /// Every order once and no other.
+  /// Each order occurs once, and there is no other.
   static bool is_exact(rows const& of) {
     auto const found = ids(of);
     return found.size() == order_count &&
@@ -85,17 +86,17 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
   auto app = fleet().fleet().open();
   std::atomic<bool> stop{false};
   std::atomic<int> exact{0}, off{0}, repeats{0};
-  std::string failure;
-  std::thread reader([&] {
-    auto session = app.session();
-    while (!stop) {
-      auto const all = session.read_all("shop.orders", all_orders, {}, {.read = {.deadline = 20s}});
-      if (!all) failure = all.error().to_string();
-      if (!all) return;
-      ++(is_exact(all.value().returned) ? exact : off);
-      repeats += static_cast<int>(all.value().repeats);
-    }
-  });
+  parallel_work reader(
+      [&] {
+        auto session = app.session();
+        while (!stop) {
+          auto const all =
+              value_of(session.read_all("shop.orders", all_orders, {}, {.read = {.deadline = 20s}}));
+          ++(is_exact(all.returned) ? exact : off);
+          repeats += static_cast<int>(all.repeats);
+        }
+      },
+      [&] { stop = true; });
   for (int round = 0; round < 6; ++round) {
     auto const slots = fleet().part_of_shard(2, 20);
     fleet().move_back(2, slots);
@@ -104,15 +105,13 @@ TEST_F(scatter, counts_are_exact_while_waves_go_forth_and_back) {
     fleet().publish();
   }
   auto const seen = exact.load();
-  while (exact.load() < seen + 2 && off == 0 && failure.empty()) std::this_thread::sleep_for(1ms);
-  stop = true;
-  reader.join();
-  EXPECT_EQ(failure, "");
+  while (exact.load() < seen + 2 && off == 0 && !reader.has_ended()) std::this_thread::sleep_for(1ms);
+  reader.finish();
   EXPECT_EQ(off.load(), 0);
   EXPECT_GT(repeats.load(), 0);
 }
 
-TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
+TEST_F(scatter, fully_sharded_shards_answer_without_a_check_of_slots) {
   for (std::size_t i : {0, 2, 3}) {
     auto const last = fleet().fleet().current().placement[i].slots.last;
     fleet().move(i,
@@ -126,7 +125,7 @@ TEST_F(scatter, fully_sharded_shards_answer_without_a_look_at_slots) {
   EXPECT_FALSE(all.filtered);
 }
 
-TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_look_at_slots_back) {
+TEST_F(scatter, a_newer_generation_on_a_shard_brings_the_check_of_slots_back) {
   auto app = fleet().open_slow();
   auto session = app.session();
   ASSERT_FALSE(value_of(session.read_all("shop.orders", all_orders)).filtered);
@@ -175,7 +174,7 @@ TEST_F(scatter_replica, a_session_sees_its_writes_wherever_it_is_answered) {
 }
 
 // A replica that has not replayed a flip would answer for a slot that has moved (R9).
-TEST_F(scatter_replica, one_that_has_not_heard_of_its_authority_does_not_answer) {
+TEST_F(scatter_replica, a_replica_that_has_not_replayed_a_flip_does_not_answer) {
   auto app = fleet_.open();
   auto session = app.session();
   while (!read(session).parts[0].from_replica) std::this_thread::sleep_for(1ms);

@@ -1,4 +1,4 @@
-// Shadow reads: what they find, and that no caller notices them.
+// Shadow reads: what they find, and that callers do not notice them.
 #include <mutex>
 #include <set>
 
@@ -111,7 +111,7 @@ TEST_F(shadow_reads, a_statement_that_reads_other_keys_too_is_different) {
   EXPECT_EQ(found(), "different") << "it would change its meaning on the shard";
 }
 
-TEST_F(shadow_reads, moment_chance_and_what_only_one_node_has_can_not_be_compared) {
+TEST_F(shadow_reads, results_that_depend_on_time_chance_or_node_cannot_be_compared) {
   fleet().on(fleet().servers().source(),
              "CREATE SCHEMA IF NOT EXISTS here; CREATE TABLE IF NOT EXISTS here.only (one int)");
   auto app = open();

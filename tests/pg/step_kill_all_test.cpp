@@ -35,8 +35,8 @@ INSTANTIATE_TEST_SUITE_P(of_a_wave, each_stop_point,
 INSTANTIATE_TEST_SUITE_P(of_the_end, each_stop_point,
                          ::testing::Values("controller_after_lease", "finalize_after_reverse"), readable);
 
-// X7: a server dies under a wave that has come so far. Its clients fail meanwhile: those writes are told
-// apart, not lost.
+// X7: a server dies when a wave has reached a given point. Its clients fail meanwhile: their writes are
+// reported as failed or in doubt, not lost.
 class server_kill : public kill_fixture,
                     public ::testing::WithParamInterface<std::tuple<char const*, char const*>> {
  protected:

@@ -1,5 +1,5 @@
-// X6: the controller is killed in mid-step, stopped, blocked; the next one, or a waiting client, brings the
-// group where it belongs.
+// X6: the controller is killed in mid-step, stopped or blocked. The next controller, or a waiting client,
+// completes or undoes the step.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
@@ -60,7 +60,7 @@ TEST_F(step_kill, waiting_clients_take_the_range_back_when_no_controller_comes) 
   expect_whole();
 }
 
-/// What processes started meanwhile print to standard error goes to a file.
+/// Sends the standard error of processes that start meanwhile to a file.
 class diverted_errors {
  public:
   explicit diverted_errors(std::string const& file) : saved_(dup(2)) {
@@ -110,8 +110,8 @@ TEST_F(step_kill, a_controller_stopped_for_longer_than_its_lease_changes_nothing
   expect_whole();
 }
 
-// S17, X2: it holds the token's lock, rows and a replication slot there; none of its servers would ever
-// notice.
+// S17, X2: a frozen controller holds the token's lock, rows and a replication slot on a server. The servers
+// would never notice by themselves.
 class hanging : public step_kill, public ::testing::WithParamInterface<char const*> {};
 
 TEST_P(hanging, inside_a_transaction_it_does_not_keep_the_next_one_from_working) {

@@ -1,6 +1,7 @@
-// What the stream counts, and what its guards against late and repeated dual writes are for.
+// What the stream counts, and what its guards against late and repeated dual writes prevent.
 #include "shardway/testing/stop_points.hpp"
 #include "stream_fixture.hpp"
+#include "support/parallel_work.hpp"
 
 namespace shardway_test {
 namespace {
@@ -46,7 +47,7 @@ class counts : public stream_fixture {
                             what.version + ", " + std::to_string(slot_) + ", " + (remove ? "true" : "false") +
                             ", ARRAY['" + what.id + "'], ARRAY['" + what.id + "', '1', '" + note + "'])");
   }
-  /// Holds the applier back while it lives: it waits for the table.
+  /// Blocks the applier while the session lives: the applier waits for the table.
   std::unique_ptr<session> hold() {
     auto holder = open(fleet_->shard(number_));
     run(*holder, "BEGIN; SELECT pg_advisory_xact_lock(1936224359, 1)");
@@ -143,8 +144,8 @@ TEST_F(counts, delete_in_the_stream_beats_a_late_dual_write) {
   EXPECT_EQ(note_of("9"), "absent");
 }
 
-// W7: a dual write has passed its checks and not yet written when the stream's delete comes: only the key
-// lock stands between.
+// W7: a dual write has passed its checks but not yet written when the stream's delete arrives. Only the key
+// lock keeps them apart.
 TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_deletes) {
   run(*shard_,
       "CREATE FUNCTION shop.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.note = 'late' THEN "
@@ -159,7 +160,8 @@ TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_de
     auto const held = hold();
     auto const late = write_source("UPDATE shop.orders SET note = 'late' WHERE id = " + id, id, 'u');
     write_source("DELETE FROM shop.orders WHERE id = " + id, id, 'd');
-    std::thread dual([&] { EXPECT_EQ(apply_on_shard(late, false, "late"), "applied"); });
+    parallel_work applying([&] { EXPECT_EQ(apply_on_shard(late, false, "late"), "applied"); },
+                           [&] { run(*gate, "ROLLBACK"); });
     expect_soon("the dual write waits", [&] {
       return one(*gate,
                  "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT "
@@ -172,8 +174,7 @@ TEST_F(counts, key_lock_keeps_a_dual_write_from_bringing_back_what_the_stream_de
       });
     else
       catch_up();
-    run(*gate, "ROLLBACK");
-    dual.join();
+    applying.finish();
     catch_up();
     EXPECT_EQ(note_of(id), guarded ? "absent" : "late");
     ::unsetenv("SHARDWAY_GUARD_OFF");

@@ -276,8 +276,7 @@ TEST_F(stream, truncate_empties_and_later_rows_stay) {  // S11
   EXPECT_EQ(digest("shop.orders", columns).substr(0, 3), "20:");
 }
 
-// CP8: the emptying waits in a shard's queue; rows that are newer than it must not be copied before it has
-// run.
+// CP8: a TRUNCATE waits in a shard's queue. Rows that are newer must not be copied before it has run.
 TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
   auto tables = orders();
   tables.push_back(table_of("shop.waits", {"id"}, {"id"}, {{"id", "bigint", false, true}}));
@@ -307,7 +306,7 @@ TEST_F(stream, truncate_on_its_way_to_a_shard_takes_no_rows_copied_after_it) {
   EXPECT_EQ(digest_on_shards("shop.orders", columns), digest("shop.orders", columns));
 }
 
-// CP7: binary rows name the element type of an array by its OID, which each node gave out for itself.
+// CP7: binary rows name the element type of an array by its OID, and each node assigned that OID by itself.
 TEST_F(stream, arrays_of_own_types_are_copied_and_followed) {
   run(*open(fleet_->source()),
       "CREATE TYPE public.takes_an_oid AS ENUM ('a'); DROP TYPE public.takes_an_oid");

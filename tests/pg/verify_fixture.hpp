@@ -1,4 +1,4 @@
-// A source of 13 and two shards of 15 with hand-written progress: a stream that has caught up, without one.
+// A source of 13 and two shards of 15 with hand-written progress, as if a stream had caught up.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "shardway/migrate/verify/verify.hpp"
 #include "shardway/pg/connect.hpp"
 #include "shardway/testing/cluster.hpp"
+#include "support/parallel_work.hpp"
 #include "support/value_of.hpp"
 
 namespace shardway_test {
@@ -22,7 +23,7 @@ namespace shardway_test {
 using namespace shardway;
 using namespace std::chrono_literals;
 
-/// Tells every node, again and again, that all streams have passed what is in the WAL now.
+/// Writes to every node, again and again, that all streams have passed what is in the WAL now.
 class streams_that_pass {
  public:
   streams_that_pass(std::unique_ptr<session> source, std::vector<std::unique_ptr<session>> shards,
@@ -30,11 +31,7 @@ class streams_that_pass {
       : source_(std::move(source)),
         shards_(std::move(shards)),
         mirrored_(mirrored),
-        thread_([this] { run(); }) {}
-  ~streams_that_pass() {
-    stopping_ = true;
-    thread_.join();
-  }
+        work_([this] { run(); }, [this] { stopping_ = true; }) {}
 
  private:
   static lsn position(session& of) {
@@ -60,7 +57,7 @@ class streams_that_pass {
   std::vector<std::unique_ptr<session>> shards_;
   bool mirrored_;
   std::atomic<bool> stopping_{};
-  std::thread thread_;
+  parallel_work work_;
 };
 
 /// Every test starts without tables, the source open at epoch 1 and the shards closed.

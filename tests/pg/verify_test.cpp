@@ -133,7 +133,7 @@ TEST_F(verify_test, cuts_ranges_at_every_size) {
   expect_named({"extra shard2 " + std::to_string(id_on(1))});
 }
 
-TEST_F(verify_test, refuses_options_that_are_none) {
+TEST_F(verify_test, refuses_invalid_options) {
   add_orders(1);
   for (auto const& wrong :
        {verify_options{.range_rows = 0}, verify_options{.recheck_limit = 0}, verify_options{.named_max = 0}})
@@ -160,7 +160,7 @@ TEST_F(verify_test, names_every_kind_of_fault) {  // V6
                 "wrong_shard shard1 " + text(d), "two_shards shard2 " + text(e), "extra shard2 " + text(f)});
 }
 
-TEST_F(verify_test, counts_all_and_names_so_many) {
+TEST_F(verify_test, counts_all_differences_and_names_at_most_the_maximum) {
   add_orders(40);
   for (std::size_t i = 0; i < 2; ++i) run(shard(i), "UPDATE shop.orders SET note = 'x'");
   options_.named_max = 5;
@@ -236,7 +236,7 @@ TEST_F(verify_test, starts_and_changes_nothing) {  // V7
   EXPECT_EQ(state(), before);
 }
 
-// V1: what the stream has not brought yet is no fault: it arrives between the looks.
+// V1: what the stream has not delivered yet is not a fault. It arrives between the checks.
 TEST_F(verify_test, waits_for_what_the_stream_still_brings) {
   add_orders(60);
   auto const id = std::to_string(id_on(0));
@@ -258,14 +258,17 @@ TEST_F(verify_test, cannot_tell_of_a_row_that_keeps_changing) {  // V1
   auto const id = std::to_string(id_on(0));
   std::atomic<bool> stopping{};
   run(shard(0), "UPDATE shop.orders SET note = 'behind' WHERE id = " + id);
-  // Two values in turn: the next look may well show the one that the last did.
-  std::thread writer([&, on = open_source()] {
-    for (int i = 0; !stopping; ++i)
-      run(*on, "UPDATE shop.orders SET note = '" + std::string(i % 2 ? "a" : "b") + "' WHERE id = " + id);
-  });
+  // Two alternating values: the next check may well see the same value as the last one.
+  auto const source = open_source();
+  parallel_work writer(
+      [&] {
+        for (int i = 0; !stopping; ++i)
+          run(*source,
+              "UPDATE shop.orders SET note = '" + std::string(i % 2 ? "a" : "b") + "' WHERE id = " + id);
+      },
+      [&] { stopping = true; });
   auto const found = only();
-  stopping = true;
-  writer.join();
+  writer.finish();
   EXPECT_EQ(found.found, verdict::could_not_tell);
   EXPECT_EQ(found.differing, 1);
   EXPECT_TRUE(found.rows_named.empty());

@@ -1,4 +1,5 @@
-// Writes whose COMMIT lost its answer (W1): what is found out, what is done again and what stays in doubt.
+// Writes whose COMMIT lost its answer (W1): what the library finds out, what it retries and what stays in
+// doubt.
 #include <thread>
 
 #include <gmock/gmock.h>

@@ -22,6 +22,11 @@ def base_of(root: Path) -> str:
     return before.output.strip() if before.code == 0 else head
 
 
+def commits_of(root: Path) -> int:
+    """The number of commits that HEAD consists of."""
+    return int(git(root, "rev-list", "--count", "HEAD").output or 0)
+
+
 def changed_since(root: Path, base: str) -> set[Path]:
     """What differs from the base, in commits or in the working tree, with files that git does not know yet.
 
@@ -29,7 +34,7 @@ def changed_since(root: Path, base: str) -> set[Path]:
     """
     changed = git(root, "diff", "--name-only", "--diff-filter=d", base, "--")
     if changed.code != 0:
-        raise ValueError(f"{base} is no commit of this repository")
+        raise ValueError(f"{base or 'HEAD'} is no commit of this repository")
     new = git(root, "ls-files", "--others", "--exclude-standard")
     return {Path(name) for name in (changed.output + new.output).splitlines()}
 

@@ -103,6 +103,13 @@ def check_words(path, text):
         yield text.count("\n", 0, found.start()) + 1, f"'{found[0]}' must not be here"
 
 
+def check_key_text(path, text):
+    if path.parts[0] != "lib" or path.suffix not in CODE or path.as_posix() == rules.KEY_TEXT_FILE:
+        return
+    for found in re.finditer(rules.KEY_TEXT, text):
+        yield text.count("\n", 0, found.start()) + 1, "text of a column is made by value_text and key_text_list alone"
+
+
 def check_names(root, files):
     """Words that the glossary refuses, and names that say nothing."""
     refused = names.refused_words(root)
@@ -151,7 +158,15 @@ def long_functions(lines, indent):
             begin = None
 
 
-CHECKS = (check_rooms, check_umbrella, check_outsiders, check_words, check_guard, check_length)
+CHECKS = (
+    check_rooms,
+    check_umbrella,
+    check_outsiders,
+    check_words,
+    check_key_text,
+    check_guard,
+    check_length,
+)
 
 
 def cycle_of_imports(root, files):

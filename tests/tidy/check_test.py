@@ -45,6 +45,26 @@ class Tree(unittest.TestCase):
         self.assertTrue(found[0].startswith(path), found[0])
 
 
+class KeyText(Tree):
+    def test_no_other_file_makes_text_of_a_column(self):
+        self.assert_found(
+            "lib/write/a.cpp",
+            'auto sql = "t." + names::quoted(column->name) + "::text";\n',
+            "value_text and key_text_list alone",
+        )
+
+    def test_as_a_piece_of_a_list(self):
+        self.assert_found(
+            "lib/write/a.cpp",
+            'text->append(prefix).append(names::quoted(column)).append("::text");\n',
+            "value_text and key_text_list alone",
+        )
+
+    def test_parameters_are_no_columns(self):
+        self.write("lib/write/a.cpp", 'auto sql = names::quoted(column) + " = $1::text[]";\n')
+        self.assertEqual(self.findings(), [])
+
+
 class Rooms(Tree):
     def test_siblings_do_not_include_each_other(self):
         self.assert_found(

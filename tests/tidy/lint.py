@@ -2,7 +2,8 @@
 """Runs every formatter and linter of the project.
 
 What was clean and has not changed is not checked again: build/lint/clean.json remembers it by content.
-clang-tidy looks only at C++ files whose code differs from a base.
+clang-tidy is slow: it looks at C++ files whose code differs from a base, and at a sample of the others.
+The number of commits chooses the sample, so that successive commits walk through the whole tree.
 
 The exit code is 1 if a linter has a finding, and 2 if one cannot run.
 """
@@ -21,6 +22,8 @@ from toolbox import Toolbox, ToolMissing
 from tree import files_of
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Most files take clang-tidy some seconds, one of tests/pg up to a minute. About one of six is such a file.
+SAMPLE = 6
 
 
 @dataclass
@@ -78,6 +81,13 @@ def remember_clean(tree: Tree, waiting: Sequence[tuple[str, Job]], findings: Seq
             tree.cache.add(key)
 
 
+def sample_size(text: str) -> int:
+    size = int(text)
+    if size < 0:
+        raise ValueError(text)
+    return size
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     names = [linter.name for linter in LINTERS]
     parser = argparse.ArgumentParser(prog="tests/tidy/lint.py", description=__doc__)
@@ -91,6 +101,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--base", help="clang-tidy: the commit to compare with; default: where main was left")
     parser.add_argument("--build", type=Path, default=Path("build/dev"), help="clang-tidy: the build folder")
+    parser.add_argument(
+        "--sample",
+        type=sample_size,
+        default=SAMPLE,
+        metavar="N",
+        help=f"clang-tidy: how many unchanged files to check too; default: {SAMPLE}",
+    )
     parser.add_argument("--programs", type=Path, help="the folder of the tools; default: build/deps/venv/bin")
     parser.add_argument("--no-cache", action="store_true", help="check everything again")
     return parser.parse_args(arguments)
@@ -103,7 +120,8 @@ def tree_of(chosen: argparse.Namespace) -> Tree:
     if chosen.no_cache:
         cache_file.unlink(missing_ok=True)
     tools = Toolbox(root, (chosen.programs or default_programs()).absolute())
-    return Tree(root, files_of(root), tools, Cache(cache_file), chosen.base, chosen.build, scratch)
+    cache = Cache(cache_file)
+    return Tree(root, files_of(root), tools, cache, chosen.base, chosen.build, scratch, chosen.sample)
 
 
 def default_programs() -> Path:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import changed_files
 import lint
@@ -175,7 +177,7 @@ class Widths(unittest.TestCase):
         self.assertEqual(self.wide(f"- ~~~~\n  {wide}\n  ```\n  {wide}\n  ~~~~\n{wide}\n"), [6])
 
 
-class Tidy(Scratch):
+class TidyTree(Scratch):
     """clang-tidy on a repository with one commit on main and changes after it."""
 
     def setUp(self):
@@ -196,6 +198,10 @@ class Tidy(Scratch):
 
     def chosen(self):
         return [file.as_posix() for job in linters.tidy_jobs(self.tree()) for file in job.files]
+
+
+class Tidy(TidyTree):
+    """The files that changed."""
 
     def test_only_changed_files_are_checked(self):
         self.write("lib/new.cpp", "int fresh() { return 1; }\n")
@@ -241,8 +247,7 @@ class Tidy(Scratch):
         self.write("lib/other.cpp", "int* other() { return 0; }\n")
         tree = self.tree()
         self.assertEqual(list(linters.tidy_jobs(tree)), [])
-        self.assertEqual(len(tree.notes), 1)
-        self.assertIn("lib/other.cpp", tree.notes[0])
+        self.assertEqual(tree.notes[0], "clang-tidy left lib/other.cpp out: build/dev does not build it")
 
     def test_a_base_that_is_no_commit_is_an_error(self):
         self.write("lib/new.cpp", "int fresh() { return 1; }\n")
@@ -251,7 +256,70 @@ class Tidy(Scratch):
     def test_without_a_build_it_says_what_to_do(self):
         self.write("lib/new.cpp", "int fresh() { return 1; }\n")
         (self.root / "build/dev/compile_commands.json").unlink()
-        self.assert_found("clang-tidy", "build/dev/compile_commands.json", "cmake --preset dev")
+        problem = self.outcome("clang-tidy").problem
+        self.assertIn("build/dev/compile_commands.json is missing", problem)
+        self.assertIn("cmake --preset dev", problem)
+
+
+class TidySample(TidyTree):
+    """The sample of files that did not change."""
+
+    def chosen_at(self, turn, size):
+        with mock.patch.object(changed_files, "commits_of", return_value=turn):
+            tree = self.tree(sample=size)
+            return [job.files[0].as_posix() for job in linters.tidy_jobs(tree)], tree.notes[-1]
+
+    def test_a_fault_in_a_file_that_did_not_change_is_found(self):
+        self.assertEqual(self.outcome("clang-tidy").files, 0)
+        self.assert_found("clang-tidy", "lib/old.cpp", "modernize-use-nullptr", sample=6)
+
+    def test_successive_commits_walk_through_the_whole_tree(self):
+        files = [Path(f"lib/{number}.cpp") for number in range(7)]
+        for size in (1, 3, 6, 7, 20):
+            turns = -(-len(files) // size)
+            seen = [linters.sample_of(files, size, turn) for turn in range(40, 40 + turns)]
+            with self.subTest(size):
+                self.assertEqual({file for sample in seen for file in sample}, set(files))
+                self.assertEqual(sum(len(sample) for sample in seen), len(files))
+                self.assertLessEqual(max(len(sample) for sample in seen), size)
+        self.assertEqual(linters.sample_of([], 6, 40), [])
+        self.assertEqual(linters.sample_of(files, 0, 40), [])
+
+    def test_the_number_of_commits_chooses(self):
+        self.assertEqual(self.chosen_at(2, 1)[0], ["lib/old.cpp"])
+        self.assertEqual(self.chosen_at(3, 1)[0], ["lib/user.cpp"])
+        for count in (1, 2, 3):
+            self.assertEqual(changed_files.commits_of(self.root), count)
+            self.git("commit", "-q", "--allow-empty", "-m", "nothing")
+
+    def test_the_output_says_how_many_of_which(self):
+        self.assertEqual(
+            self.chosen_at(2, 6)[1], "clang-tidy: 0 changed files, 2 others as the sample of 2 built"
+        )
+        self.write("lib/new.cpp", "int fresh() { return 1; }\n")
+        files, note = self.chosen_at(2, 6)
+        self.assertEqual(files, ["lib/new.cpp", "lib/old.cpp", "lib/user.cpp"])
+        self.assertEqual(note, "clang-tidy: 1 changed files, 2 others as the sample of 3 built")
+
+    def test_what_the_build_does_not_compile_is_in_no_sample(self):
+        self.git("checkout", "-q", "main")
+        self.write("lib/other.cpp", "int* other() { return 0; }\n")
+        self.commit()
+        self.git("commit", "-q", "--allow-empty", "-m", "nothing")
+        self.assertEqual(self.chosen_at(2, 6)[0], ["lib/old.cpp", "lib/user.cpp"])
+
+    def test_without_a_build_it_is_not_clean(self):
+        (self.root / "build/dev/compile_commands.json").unlink()
+        self.assertIn("cmake --preset dev", self.outcome("clang-tidy", sample=6).problem)
+
+    def test_a_build_of_another_tree_is_not_clean(self):
+        self.write("build/dev/compile_commands.json", "[]")
+        self.assertIn("compiles no file of this tree", self.outcome("clang-tidy", sample=6).problem)
+
+    def test_without_a_commit_it_is_not_clean(self):
+        shutil.rmtree(self.root / ".git")
+        self.git("init", "-q", "-b", "main")
+        self.assertIn("no commit", self.outcome("clang-tidy", sample=6).problem)
 
 
 class Tools(Scratch):

@@ -1,8 +1,10 @@
 """The linters of the project: which files each looks at, how it runs, and how its output becomes findings."""
 
 import json
+import math
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -38,7 +40,9 @@ class Tree:
     base: str | None = None
     build: Path = Path("build/dev")
     scratch: Path = Path("build/lint")
-    #: What a linter could not look at.
+    #: How many files clang-tidy checks besides the changed ones.
+    sample: int = 0
+    #: What a linter chose to look at, and what it could not look at.
     notes: list[str] = field(default_factory=list)
 
     def read(self, file: Path) -> str:
@@ -141,27 +145,66 @@ def fix_clang_format(tree: Tree, jobs: Sequence[Job]) -> None:
 
 
 def tidy_jobs(tree: Tree) -> Iterator[Job]:
-    """The C++ files whose code differs from the base. A key covers the headers of the tree in them."""
+    """The changed C++ files and the sample. A key covers the headers of the tree in them.
+
+    Raises ValueError if there is something to check, and no base or no build.
+    """
+    changed = changed_cpp(tree)
+    if not changed and not tree.sample:
+        return
+    built = files_built_in(tree)
+    left_out = [file for file in changed if file.suffix == ".cpp" and file not in built]
+    changed = [file for file in changed if file not in left_out]
+    whole = [file for file in tree.with_suffix(".cpp") if file in built]
+    sample = [file for file in sample_of(whole, tree.sample, turn_of(tree)) if file not in changed]
+    tree.notes += [f"clang-tidy left {file} out: {tree.build} does not build it" for file in left_out]
+    tree.notes.append(
+        f"clang-tidy: {len(changed)} changed files, {len(sample)} others as the sample of {len(whole)} built"
+    )
+    for file in (*changed, *sample):
+        headers = sorted(included_by(tree, file))
+        yield Job(key_of(*(f"{one} {tree.content_of(one)}" for one in (file, *headers))), [file])
+
+
+def changed_cpp(tree: Tree) -> list[Path]:
+    """The C++ files whose code differs from the base."""
     base = tree.base or changed_files.base_of(tree.root)
     changed = changed_files.changed_since(tree.root, base)
-    built = files_built_in(tree)
-    for file in tree.with_suffix(*CPP):
-        if file in changed and changed_files.has_other_code(tree.root, base, file):
-            if built and file.suffix == ".cpp" and file not in built:
-                tree.notes.append(f"clang-tidy left {file} out: {tree.build} does not build it")
-                continue
-            headers = sorted(included_by(tree, file))
-            yield Job(key_of(*(f"{one} {tree.content_of(one)}" for one in (file, *headers))), [file])
+    return [
+        file
+        for file in tree.with_suffix(*CPP)
+        if file in changed and changed_files.has_other_code(tree.root, base, file)
+    ]
+
+
+def sample_of(files: Sequence[Path], size: int, turn: int) -> list[Path]:
+    """At most `size` files, spread over the list. Successive turns walk through all of it.
+
+    Spread, because slow files stand together: those of tests/pg take several times as long as others.
+    """
+    turns = math.ceil(len(files) / size) if size and files else 1
+    return list(files[turn % turns :: turns]) if size else []
+
+
+def turn_of(tree: Tree) -> int:
+    """The number of commits; the day where the checkout is shallow and has one commit only."""
+    commits = changed_files.commits_of(tree.root)
+    return commits if commits > 1 else int(time.time() // 86_400)
 
 
 def files_built_in(tree: Tree) -> set[Path]:
-    """The files of the tree that the build compiles; empty if it is not configured."""
+    """The files of the tree that the build compiles. Raises ValueError if there are none."""
+    place = tree.build / "compile_commands.json"
     try:
-        commands = json.loads((tree.root / tree.build / "compile_commands.json").read_text())
-    except OSError:
-        return set()
+        commands = json.loads((tree.root / place).read_text())
+    except OSError as error:
+        advice = "run cmake --preset dev, or name a build with --build"
+        raise ValueError(f"{place} is missing, which clang-tidy needs: {advice}") from error
     places = (Path(os.path.normpath(Path(one["directory"]) / one["file"])) for one in commands)
-    return {place.relative_to(tree.root) for place in places if place.is_relative_to(tree.root)}
+    built = {place.relative_to(tree.root) for place in places if place.is_relative_to(tree.root)}
+    if not built:
+        raise ValueError(f"{tree.build} compiles no file of this tree: name another build with --build")
+    return built
 
 
 def included_by(tree: Tree, file: Path) -> set[Path]:
@@ -183,13 +226,6 @@ def included_by(tree: Tree, file: Path) -> set[Path]:
 def run_clang_tidy(tree: Tree, jobs: Sequence[Job]) -> Iterator[Finding]:
     """Findings in headers that did not change are left out."""
     files = files_in(jobs)
-    if not files:
-        return
-    commands = tree.build / "compile_commands.json"
-    if not (tree.root / commands).exists():
-        advice = "clang-tidy needs it: run cmake --preset dev, or name a build with --build"
-        yield Finding(commands, 0, advice)
-        return
 
     def work(some: Sequence[Path]) -> list[Finding]:
         return checked(tree, "clang-tidy", "--quiet", "-p", tree.build, *some)

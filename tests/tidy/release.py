@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks what a release promises.
 
-One version in all places, a changelog in its shape, metrics, gates and manifest fields on their pages.
+One version in all places, a changelog in its shape; metrics, gates, and the fields of manifests and
+generations on their pages.
 
 Usage: release.py [ROOT].
 
@@ -12,6 +13,7 @@ import re
 import sys
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 PROJECT = ("CMakeLists.txt", "project(shardway VERSION {}")
 # Where the version stands too, once or more: the text around it, and how much of it.
@@ -40,17 +42,59 @@ GATES_PAGE = "docs/guides/waves_and_rollback.md"
 GATE_IN_CODE = re.compile(r'(?:verdict_of\(\s*|stream_gate\(\s*|none_found\([^,"]+,\s*|\{\.name = )"(\w+)"')
 PROTO = "lib/manifest/manifest.proto"
 PROTO_MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?(\w+) (\w+) = \d+;", re.MULTILINE)
-OF_TABLES = {"Table", "DualWrite", "Ids", "Reads"}
-OF_MIGRATIONS = {"Node", "Migration"}
-OF_MANIFESTS = OF_TABLES | OF_MIGRATIONS | {"Lookup", "Pin"}
-# Where the fields of these messages must stand, in which form, except the last ones.
-# `catalog` has one value in this version.
-FIELD_PLACES: tuple[tuple[str, str, set[str], set[str]], ...] = (
-    ("docs/MANIFEST.md", r"`(?:\w+\.)?{}`", OF_MANIFESTS, set()),
-    ("bindings/python/shardway/cli/manifests.py", r"\b{}:", OF_MANIFESTS, {"catalog"}),
-    ("lib/manifest/diff.cpp", r'"(?:\w+\.)?{}"', OF_TABLES, {"api_version", "table"}),
-    ("lib/manifest/diff_migration.cpp", r'"\.?{}"', OF_MIGRATIONS, {"api_version"}),
+PROTO_FIELD = re.compile(r"^  (optional |repeated )?([\w.]+) (\w+) = \d+;", re.MULTILINE)
+
+
+class Field(NamedTuple):
+    message: str
+    name: str
+    kind: str
+    is_repeated: bool
+
+
+class FieldPlace(NamedTuple):
+    """Where the fields of some messages must stand."""
+
+    page: str
+    #: These messages, with those in their fields and so on, without `below`.
+    tops: tuple[str, ...]
+    #: Around the field's name; `whole`: around that of a field of a message which is there in lists only.
+    form: str
+    whole: str | None = None
+    below: tuple[str, ...] = ()
+    #: "Message.field"; the reasons stand above FIELD_PLACES.
+    left_out: frozenset[str] = frozenset()
+
+
+# `catalog` has one value in this version. A table is found by `table`, and `api_version` is always 1.
+# Of a pin, `diff` compares the slot, which `slot_of` computes from the types and the values.
+TABLE, MIGRATION, GENERATION = "Table", "Migration", "Generation"
+MEMBER = r"\b{holder}(?:\.|->){name}s?\b"
+FIELD_PLACES = (
+    FieldPlace("docs/MANIFEST.md", (TABLE, MIGRATION), r"`{path}`"),
+    FieldPlace(
+        "bindings/python/shardway/cli/manifests.py",
+        (TABLE, MIGRATION),
+        r"\b{name}:",
+        left_out=frozenset({"Migration.catalog"}),
+    ),
+    FieldPlace(
+        "lib/manifest/diff.cpp",
+        (TABLE,),
+        r'"{path}"',
+        whole=MEMBER,
+        left_out=frozenset({"Table.api_version", "Table.table"}),
+    ),
+    FieldPlace(
+        "lib/manifest/diff_migration.cpp",
+        (MIGRATION,),
+        r'"\.?{path}"',
+        whole=MEMBER,
+        left_out=frozenset({"Migration.api_version", "Pin.type", "Pin.value"}),
+    ),
+    FieldPlace(
+        "docs/formats/generation.md", (GENERATION,), r"`(?:\w+\[\]\.)*{json}`", below=(TABLE, MIGRATION)
+    ),
 )
 
 
@@ -184,29 +228,69 @@ def check_gates(root):
         yield "lib/migrate:1: no gate was found"
 
 
-def manifest_fields(root):
-    """(message, field) of each field with a value of its own."""
+def proto_fields(root):
     text = (root / PROTO).read_text() if (root / PROTO).is_file() else ""
-    messages = PROTO_MESSAGE.findall(text)
-    names = {name for name, _ in messages}
     return [
-        (message, field)
-        for message, body in messages
-        for kind, field in PROTO_FIELD.findall(body)
-        if kind not in names
+        Field(message, name, kind, label.startswith("repeated"))
+        for message, body in PROTO_MESSAGE.findall(text)
+        for label, kind, name in PROTO_FIELD.findall(body)
     ]
 
 
+def messages_below(fields, tops):
+    """The messages themselves, those in their fields, and so on."""
+    messages = {field.message for field in fields}
+    found, waiting = set(), list(tops)
+    while waiting:
+        message = waiting.pop()
+        if message in messages and message not in found:
+            found.add(message)
+            waiting += [field.kind for field in fields if field.message == message]
+    return found
+
+
+def form_of(place, field, fields):
+    """The expression that finds the field, by the name of the field that holds its message."""
+    holders = [one for one in fields if one.kind == field.message]
+    holder = "|".join(sorted({one.name for one in holders}))
+    if place.whole and holders and all(one.is_repeated for one in holders):
+        return place.whole.format(holder=f"(?:{holder})", name=field.name)
+    json = re.sub("_(.)", lambda found: found[1].upper(), field.name)
+    if holders and field.message not in place.tops:
+        # A message in several fields, as `Node`, may have its fields without their names.
+        optional = "?" if len(holders) > 1 else ""
+        path, json = rf"(?:(?:{holder})\.){optional}{field.name}", rf"(?:{holder})(?:\[\])?\.{json}"
+    else:
+        path = field.name
+    return place.form.format(name=field.name, path=path, json=json)
+
+
+def missing_in(place, text, fields):
+    """The fields with a value of their own that must stand in the text and don't."""
+    messages = messages_below(fields, place.tops) - messages_below(fields, place.below)
+    everywhere = {field.message for field in fields}
+    for field in fields:
+        is_ours = field.message in messages and field.kind not in everywhere
+        is_wanted = is_ours and f"{field.message}.{field.name}" not in place.left_out
+        if is_wanted and not re.search(form_of(place, field, fields), text):
+            yield field
+
+
 def check_manifest_fields(root):
-    """No manifest field is missing on its page, in `manifest schema` or in `manifest diff`."""
-    fields = manifest_fields(root)
+    """No field of a manifest or of a generation is missing where it must stand; no message is left out."""
+    fields = proto_fields(root)
     if not fields:
         yield f"{PROTO}:1: no field was found"
-    for path, form, messages, left_out in FIELD_PLACES:
-        text = (root / path).read_text() if (root / path).is_file() else ""
-        for message, field in fields:
-            if message in messages and field not in left_out and not re.search(form.format(field), text):
-                yield f"{path}:1: the field {field} of {message} ({PROTO}) is not there"
+    for place in FIELD_PLACES:
+        text = (root / place.page).read_text() if (root / place.page).is_file() else ""
+        for field in missing_in(place, text, fields):
+            yield f"{place.page}:1: the field {field.name} of {field.message} ({PROTO}) is not there"
+    tops = [top for place in FIELD_PLACES for top in place.tops]
+    for message in sorted({field.message for field in fields} - messages_below(fields, tops)):
+        yield f"{PROTO}:1: {message} is in no manifest and no generation"
+    known = {f"{field.message}.{field.name}" for field in fields}
+    for name in sorted({name for place in FIELD_PLACES for name in place.left_out} - known if fields else ()):
+        yield f"{PROTO}:1: release.py leaves out {name}, which is not there"
 
 
 def findings_in(root):
@@ -226,7 +310,7 @@ def main():
     findings = list(findings_in(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]))
     print(
         "\n".join(findings)
-        or "one version, a changelog in its shape, metrics, gates and manifest fields on their pages"
+        or "one version, a changelog in its shape, metrics, gates and fields on their pages"
     )
     return 1 if findings else 0
 

@@ -18,12 +18,35 @@ message Reads {
 
 message Table {
   enum Kind { SHARDED = 0; REFERENCE = 1; }
+  optional uint32 api_version = 1;
   string table = 2;
   Reads reads = 15;
+  repeated Lookup lookup = 16;
+}
+
+message Migration {
+  optional uint32 api_version = 1;
+  string catalog = 2;
+  repeated Pin pin = 3;
+}
+
+message Pin {
+  repeated string type = 1;
+  repeated string value = 2;
+  string shard = 3;
+}
+
+message Lookup {
+  repeated string column = 1;
 }
 
 message Group {
-  string unseen = 1;
+  uint32 first_slot = 1;
+}
+
+message Generation {
+  repeated Table table = 1;
+  repeated Group group = 2;
 }
 """
 
@@ -51,11 +74,19 @@ class Release(unittest.TestCase):
         )
         self.write("docs/guides/waves_and_rollback.md", "`stage` and `parked`\n")
         self.write("lib/manifest/manifest.proto", PROTO)
-        self.write("docs/MANIFEST.md", "| `table` | | |\n| `reads.scatter` | | |\n")
         self.write(
-            "bindings/python/shardway/cli/manifests.py", 'table: "shop.orders"\nreads { scatter: true }\n'
+            "docs/MANIFEST.md",
+            "`api_version` `table` `reads.scatter` `lookup.column`\n"
+            "`catalog` `pin.type` `pin.value` `pin.shard`\n",
         )
-        self.write("lib/manifest/diff.cpp", '{"reads.scatter", text},\n')
+        self.write(
+            "bindings/python/shardway/cli/manifests.py",
+            'api_version: 1\ntable: "shop.orders"\nreads { scatter: true }\nlookup { column: "number" }\n'
+            'pin { type: "bigint" value: "1" shard: "a" }\n',
+        )
+        self.write("lib/manifest/diff.cpp", '{"reads.scatter", text},\njoined(lookup->columns)\n')
+        self.write("lib/manifest/diff_migration.cpp", 'compare("catalog", pin.shard);\n')
+        self.write("docs/formats/generation.md", "`group[].firstSlot`\n")
 
     def write(self, path, text):
         file = self.root / path
@@ -179,17 +210,70 @@ class Gates(Release):
 
 
 class ManifestFields(Release):
+    PAGES = ("docs/MANIFEST.md", "bindings/python/shardway/cli/manifests.py", "lib/manifest/diff.cpp")
+
     def test_a_new_field_is_missed_in_each_place(self):
         self.change(
             "lib/manifest/manifest.proto",
             "  Reads reads = 15;\n",
-            "  Reads reads = 15;\n  repeated string note = 16;\n",
+            "  Reads reads = 15;\n  repeated string note = 17;\n",
         )
         self.assert_found(
             "docs/MANIFEST.md:1: the field note of Table",
             "cli/manifests.py:1: the field note",
             "lib/manifest/diff.cpp:1: the field note",
         )
+
+    def add(self, message, line):
+        self.change("lib/manifest/manifest.proto", f"message {message} {{\n", f"message {message} {{\n{line}")
+
+    def test_a_new_field_of_a_message_in_a_list_is_missed_in_each_place(self):
+        for message, diff in (("Lookup", "diff"), ("Pin", "diff_migration")):
+            before = (self.root / "lib/manifest/manifest.proto").read_text()
+            self.add(message, "  bool note = 9;\n")
+            with self.subTest(message):
+                self.assert_found(
+                    f"docs/MANIFEST.md:1: the field note of {message}",
+                    f"cli/manifests.py:1: the field note of {message}",
+                    f"lib/manifest/{diff}.cpp:1: the field note of {message}",
+                )
+            self.write("lib/manifest/manifest.proto", before)
+
+    def test_the_field_of_another_message_does_not_stand_for_it(self):
+        self.add("Lookup", "  string table = 9;\n")
+        self.assert_found(
+            "docs/MANIFEST.md:1: the field table of Lookup", "diff.cpp:1: the field table of Lookup"
+        )
+
+    def test_a_new_message_is_followed_from_the_field_that_holds_it(self):
+        self.add("Reads", "  Budget budget = 9;\n")
+        self.append("lib/manifest/manifest.proto", "message Budget {\n  uint32 rows_max = 1;\n}\n")
+        self.assert_found(*(f"{page}:1: the field rows_max of Budget" for page in self.PAGES))
+        self.append("docs/MANIFEST.md", "`budget.rows_max`\n")
+        self.append("bindings/python/shardway/cli/manifests.py", "budget { rows_max: 1 }\n")
+        self.append("lib/manifest/diff.cpp", '{"budget.rows_max", text},\n')
+        self.assert_found()
+
+    def test_a_message_in_several_fields_needs_no_path(self):
+        self.add("Migration", "  Node source = 8;\n  repeated Node shard = 9;\n")
+        self.append("lib/manifest/manifest.proto", "message Node {\n  string conninfo = 1;\n}\n")
+        self.append("docs/MANIFEST.md", "`conninfo`\n")
+        self.append("bindings/python/shardway/cli/manifests.py", 'source { conninfo: "host=a" }\n')
+        self.assert_found("diff_migration.cpp:1: the field conninfo of Node")
+        self.append("lib/manifest/diff_migration.cpp", 'compare(path + ".conninfo");\n')
+        self.assert_found()
+
+    def test_a_field_of_a_generation_is_missed_on_its_page(self):
+        self.add("Group", "  uint32 last_slot = 9;\n")
+        self.assert_found("docs/formats/generation.md:1: the field last_slot of Group")
+
+    def test_a_message_that_nothing_holds_is_found(self):
+        self.append("lib/manifest/manifest.proto", "message Lost {\n  string note = 1;\n}\n")
+        self.assert_found("Lost is in no manifest and no generation")
+
+    def test_a_field_that_is_left_out_and_gone_is_found(self):
+        self.change("lib/manifest/manifest.proto", "  string catalog = 2;\n", "")
+        self.assert_found("release.py leaves out Migration.catalog, which is not there")
 
     def test_no_field_at_all_is_no_success(self):
         self.write("lib/manifest/manifest.proto", "")

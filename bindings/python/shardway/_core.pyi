@@ -135,6 +135,11 @@ class MigrationSet:
         Drops everything the migration installed, also after a crash, and returns what it was.
         """
 
+    def rehearse(self, role: str, group: str, client_programs: str = '') -> dict:
+        """
+        Makes, copies, plays and compares a group in a scratch database on each shard, records the outcome in the catalog and returns the report. On the source's tables it only reads.
+        """
+
     def apply(self, holder: str, lease_wait: float = 0.0, client_programs: str = '') -> dict:
         """
         Installs shardway on every node and publishes the generation that these manifests describe: changes and generation. Fails with lease_held while a controller runs.

@@ -20,6 +20,40 @@ class LintFinding(TypedDict):
     text: str
 
 
+class RehearsalProblem(TypedDict):
+    """One thing that failed in a rehearsal. `step` names where, such as schema, copy or apply."""
+
+    shard: str
+    step: str
+    object: str
+    what: str
+    fix: str
+
+
+class RehearsedTable(TypedDict):
+    """One table on one shard of a rehearsal, measured. Sizes are in bytes."""
+
+    shard: str
+    table: str
+    rows: int
+    bytes: int
+    copying_us: int
+    changes: int
+    disk_bytes: int
+
+
+class Rehearsal(TypedDict):
+    """The report of `rehearse`. `left_out` says what was not made, and why."""
+
+    group: str
+    passed: bool
+    problems: list[RehearsalProblem]
+    tables: list[RehearsedTable]
+    left_out: list[str]
+    applying_us: int
+    took_ms: int
+
+
 class Finding(TypedDict):
     """The result of one check of `doctor`. `level` is pass, warn or fail."""
 

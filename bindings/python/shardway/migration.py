@@ -14,6 +14,7 @@ from .documents import (
     LintFinding,
     ManifestChange,
     Node,
+    Rehearsal,
     Script,
     Step,
     Table,
@@ -85,6 +86,10 @@ class Migration:
     def doctor(self, role: str | None = None) -> list[Finding]:
         """Check every node and table for what would fail later. Reads only."""
         return self.core.preflight(self._role(role))
+
+    def rehearse(self, group: str, role: str | None = None, client_programs: str = "") -> Rehearsal:
+        """Try the onboarding of a group in a scratch database on each shard, and record the outcome."""
+        return cast("Rehearsal", self.core.rehearse(self._role(role), group, client_programs))
 
     def plan(self) -> list[Step]:
         """Return the steps in order. Connects to no server."""

@@ -14,6 +14,7 @@ void bind_catalog(nanobind::module_&);
 void bind_client(nanobind::module_&);
 /// The calls of a MigrationSet that connect.
 void bind_migration(nanobind::class_<migration_set>&);
+void bind_rehearsal(nanobind::class_<migration_set>&);
 void bind_controller(nanobind::class_<migration_set>&);
 
 }  // namespace shardway::python

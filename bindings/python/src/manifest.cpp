@@ -242,6 +242,7 @@ void bind_manifest(nb::module_& module) {
       .def("diff", &diff_list, nb::arg("generation").none(),
            "What these manifests would change in a generation's document, or in none.");
   bind_migration(set);
+  bind_rehearsal(set);
   bind_controller(set);
 }
 

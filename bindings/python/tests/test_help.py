@@ -60,6 +60,7 @@ def test_the_commands_there_are():
         "manifest schema",
         "migrate status",
         "observe",
+        "rehearse",
         "route explain",
         "wave plan",
         "wave status",

@@ -223,11 +223,28 @@ def controller(shop):
 
 
 @pytest.mark.usefixtures("controller")
+def test_a_group_that_was_never_rehearsed_does_not_advance(run):
+    refused = run("migrate", "advance", "--group", "sales", "--to", "copying", expect=3)
+    assert "never rehearsed" in refused["error"]["message"]
+    assert refused["error"]["hint"] == "shardway rehearse --group sales"
+
+
+def test_rehearse_measures_each_table_on_each_shard(run, cluster):
+    report = run("rehearse", "--group", "sales")
+    assert report["passed"] and report["problems"] == []
+    assert {one["shard"] for one in report["tables"]} == set(SHARD_NAMES)
+    assert all(one["rows"] > 0 and one["disk_bytes"] > 0 for one in report["tables"])
+    assert cluster.run("source", "SELECT group_name, passed FROM shardway.rehearsal") == [("sales", True)]
+    assert cluster.run("shard1", "SELECT to_regnamespace('shop') IS NULL") == [(True,)]
+
+
+@pytest.mark.usefixtures("controller")
 def test_advance_does_what_its_dry_run_says(run, cluster):
     dry = run("migrate", "advance", "--group", "sales", "--to", "replicating", "--dry-run")
     assert [step.split(":")[0] for step in dry["steps"]] == ["copying", "replicating"]
     assert run("migrate", "advance", "--group", "sales", "--to", "replicating")["stage"] == "replicating"
-    assert cluster.run("source", "SELECT kind, arguments FROM shardway.request") == [
+    newest = "SELECT kind, arguments FROM shardway.request ORDER BY id DESC LIMIT 1"
+    assert cluster.run("source", newest) == [
         (dry["request"]["kind"], dry["request"]["arguments"])
     ]
     counted = [cluster.run(node, "SELECT count(*) FROM shop.orders")[0][0] for node in SHARD_NAMES]

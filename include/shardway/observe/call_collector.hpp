@@ -42,7 +42,7 @@ class observed_table {
  private:
   friend class call_collector;
   friend class insert_only_table<observed_table>;
-  std::uint64_t hash{};
+  std::uint64_t hash{};  // NOLINT(readability-identifier-naming): insert_only_table calls it so
   std::string name_;
   std::atomic<std::uint64_t> note_{};
   std::atomic<std::uint64_t> counts_[call_shape_count]{};

@@ -69,7 +69,7 @@ class routing_table {
   constexpr std::uint16_t number_of(slot_owner owner) {
     for (auto i = owners_.size(); i-- > 0;)
       if (owners_[i] == owner) return static_cast<std::uint16_t>(i);
-    if (owners_.size() >= 2 * limits::slot_count) drop_unused();
+    if (owners_.size() >= std::size_t{2} * limits::slot_count) drop_unused();
     owners_.push_back(owner);
     return static_cast<std::uint16_t>(owners_.size() - 1);
   }

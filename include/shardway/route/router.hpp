@@ -35,6 +35,9 @@ struct table_routes {
 
   /// The names of these columns, for messages. May be empty.
   std::vector<std::string> columns{};
+
+  /// The limits of each of these columns, in the same order. May be empty: then none has a limit.
+  std::vector<key_limits> limits{};
 };
 
 /// What a snapshot is made from: plain data, filled from a generation.
@@ -75,7 +78,8 @@ class routing_snapshot {
   ///
   /// Errors: `unknown_table`; `shard_key_missing` (no key was given, or the table is a reference table);
   /// `invalid_argument` (the key has other columns or types than the table's and would hash to a wrong slot;
-  /// or `shard_key::check` fails). Cost: no allocation unless it fails.
+  /// a value is none of its column's type, such as a text longer than its varchar; or `shard_key::check`
+  /// fails). Cost: no allocation unless it fails.
   result<route> by_key(std::string_view table, shard_key const& key) const;
 
   /// The route of a slot, for a table that was found before.
@@ -96,6 +100,7 @@ class routing_snapshot {
     std::uint32_t index{};
     std::uint16_t group{};
     std::uint8_t columns{};  ///< of the shard key; 0: a reference table
+    bool is_limited{};       ///< one of the columns has limits
     std::array<key_type, limits::shard_key_columns_max> types{};
   };
 
@@ -103,6 +108,7 @@ class routing_snapshot {
   void index_tables();
   known_table const* known(std::string_view table) const noexcept;
   route of_group(std::uint16_t group, slot_id slot) const noexcept;
+  bool is_beyond(known_table const&, shard_key const& key) const noexcept;
   error refusal(std::string_view table, shard_key const& key) const;
 
   routing_data data_;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,6 +33,18 @@ enum class key_column : std::uint8_t { smallint, integer, bigint, text, uuid, by
 /// Errors: `invalid_argument` for any other type. "character(n)" is refused too: it pads with blanks, so that
 /// one key would have two texts.
 result<key_column> key_column_of(std::string_view type_name);
+
+/// What the width of an integer or the length of a varchar leaves of a key column's values.
+struct key_limits {
+  std::int64_t lowest{std::numeric_limits<std::int64_t>::min()};
+  std::int64_t highest{std::numeric_limits<std::int64_t>::max()};
+  std::uint32_t characters_max{};  ///< of a text; 0: no limit
+  friend bool operator==(key_limits const&, key_limits const&) = default;
+};
+
+/// The limits of a column type, named as for `key_column_of`. A type without limits, or one that is no type
+/// of a key, has none.
+constexpr key_limits key_limits_of(std::string_view type_name) noexcept;
 
 /// The tag of a column of this type.
 constexpr key_type type_of(key_column) noexcept;
@@ -78,6 +91,7 @@ class shard_key {
   /// From PostgreSQL's text form of a column (bytea: the hex form only). Errors: `invalid_argument`; the
   /// message does not quote the value.
   static result<shard_key> from_text(key_column, std::string_view text);
+  /// The same, with the type's limits: a text longer than its varchar is refused, blanks included.
   static result<shard_key> from_text(std::string_view type_name, std::string_view text);
 
   /// From the field of a binary COPY or of a binary parameter. Errors: `invalid_argument`.
@@ -111,6 +125,11 @@ class shard_key {
 
   /// Whether the columns have these types and `check` would succeed. Cost: as `check`; no allocation.
   bool fits(std::span<key_type const> types) const noexcept;
+
+  /// Whether each column of a key that `fits` is within the limits of its column. A cast in SQL would cut a
+  /// text that is not, and the key would name another node than the row's. Limits that are left out at the
+  /// end are none. Cost: one pass over a text that has a limit; no allocation.
+  bool is_within(std::span<key_limits const> limits) const noexcept;
 
   friend bool operator==(shard_key const& a, shard_key const& b) noexcept;
 

@@ -1,5 +1,7 @@
 #include "lib/client/pools/identified_session.hpp"
 
+#include "lib/pg/application_session.hpp"
+
 namespace shardway {
 inline namespace v0 {
 namespace {
@@ -20,7 +22,7 @@ constexpr char facts_sql[] =
 result<std::unique_ptr<session>> connect_identified(connect_options const& options, events* listener,
                                                     std::atomic<bool>* is_reported) {
   auto const until = system_clock_source().now() + options.connect_timeout;
-  BOOST_OUTCOME_TRY(auto made, connect(options));
+  BOOST_OUTCOME_TRY(auto made, connect_for_application(options));
   BOOST_OUTCOME_TRY(auto const said, made->query({.sql = facts_sql}, until));
   if (said.size() != 1)
     return error{error_code::protocol_violation, "a new connection gave no facts of itself"}.at_node(

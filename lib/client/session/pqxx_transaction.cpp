@@ -126,7 +126,7 @@ struct borrowed_run {
           error{error_code::cancelled,
                 "the code that borrowed the transaction threw an exception of its own; nothing was written"};
     }
-    auto const back = lent.give_back();
+    auto back = lent.give_back();
     // An ended transaction or a lost connection explains more than the error that followed from it.
     if (!back &&
         (back.error().code() == error_code::statement_refused || needs_reconnect(back.error().code())))

@@ -30,12 +30,14 @@ result<token_position> stream_position_of(session& link) {
       link.query(
           {.sql =
                "SELECT (SELECT applied_lsn FROM shardway.stream_progress WHERE stream = 'source' ORDER BY id "
-               "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked)",
+               "DESC LIMIT 1), EXISTS (SELECT relation FROM shardway.parked UNION ALL SELECT relation FROM "
+               "shardway.conflict)",
            .name = "shardway_stream"},
           now() + query_time));
   auto const position = lsn::parse(answer.text(0, 0));
   if (!position || answer.boolean(0, 1))
-    return error{error_code::precondition_failed, "the stream has no position, or a key is parked"};
+    return error{error_code::precondition_failed,
+                 "the stream has no position, or a key is parked or in conflict"};
   return token_position{.system_identifier = 0, .incarnation = 0, .position = *position};
 }
 

@@ -126,6 +126,18 @@ result<> parked_gates(gate_inputs const& inputs, gates& found) {
   });
 }
 
+// AP10: keys that two nodes claim. A verification that finds the table equal takes the notes away.
+result<> conflicts_gates(gate_inputs const& inputs, gates& found) {
+  return on_each_node(inputs, found, [](session& node) {
+    return none_found(
+        node, "conflicts",
+        {"SELECT relation || ': ' || reason || ', ' || count(*) || ' keys' FROM shardway.conflict "
+         "GROUP BY relation, reason ORDER BY relation, reason"},
+        "give one of the rows another key, then `shardway reconcile` and `shardway migrate verify`; "
+        "shardway.conflict on the node has the digests of the keys");
+  });
+}
+
 // X12: a row written on the shard has to arrive on the source, through replication slot, decoder and apply.
 result<> mirror_probe_gates(gate_inputs const& inputs, gates& found) {
   for (std::size_t i = 0; i < inputs.sessions.shards.size(); ++i) {
@@ -300,6 +312,7 @@ constexpr gate_check checks[] = {
     {prepared_transactions_gates, needed_for::both_ways},
     {old_transactions_gates, needed_for::both_ways},
     {parked_gates, needed_for::both_ways},
+    {conflicts_gates, needed_for::both_ways},
     {mirror_probe_gates, needed_for::both_ways},
     {copy_closed_gate, needed_for::forward_only},
     {certificates_gate, needed_for::forward_only},

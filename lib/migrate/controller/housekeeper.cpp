@@ -16,7 +16,7 @@ result<> housekeeper::keep_house() {
   last_ = now;
   auto& source = context_.nodes.source();
   // If the table stays locked, the next turn tries again. Meanwhile a DEFAULT partition takes the rows (W26).
-  (void)source.simple("SET lock_timeout = '100ms'; " + maintain_outbox_sql(2, 48) + "; RESET lock_timeout");
+  (void)source.simple("SET lock_timeout = '100ms'; " + maintain_outbox_sql(2, 48) + "; SET lock_timeout = 0");
   BOOST_OUTCOME_TRYV(expire_clients(source, context_.token(), std::chrono::hours{1}));
   for (auto const& shard : context_.options.migration.shards) {
     BOOST_OUTCOME_TRYV(source.query(trim_progress_statement(shard.name)));

@@ -1,5 +1,6 @@
 #include "lib/migrate/controller/stage_driver.hpp"
 
+#include "lib/catalog/rehearsal_record.hpp"
 #include "lib/migrate/lookup/tables.hpp"
 #include "lib/migrate/nodes/json.hpp"
 #include "lib/migrate/onboard/capture.hpp"
@@ -86,6 +87,9 @@ result<> stage_driver::start_copying(std::string const& name) {
   auto const source = context_.nodes.source_node();
   auto const shards = context_.nodes.shard_nodes();
   auto const onboard = context_.onboarding();
+  if (auto const age_max = context_.options.rehearsal_age_max; age_max.count() > 0) {
+    BOOST_OUTCOME_TRYV(require_rehearsal(context_.nodes.source(), name, tables_digest(tables), age_max));
+  }
   BOOST_OUTCOME_TRYV(onboard::prepare_groups(source, shards, {name}, migration.application_role, onboard));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, migration, tables, onboard));

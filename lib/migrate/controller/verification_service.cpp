@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/migrate/nodes/json.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/catalog/certificate.hpp"
 #include "shardway/migrate/verify/reconcile.hpp"
 
@@ -59,15 +61,52 @@ result<> certify(session& catalog, std::int64_t token, std::string const& group,
   return success();
 }
 
+std::vector<session*> nodes_of(node_sessions const& sessions) {
+  auto nodes = sessions.shards;
+  nodes.insert(nodes.begin(), sessions.source);
+  return nodes;
+}
+
+// The newest note of a conflict on each node.
+result<std::vector<std::string>> newest_conflicts(node_sessions const& sessions) {
+  std::vector<std::string> newest;
+  for (auto* node : nodes_of(sessions)) {
+    BOOST_OUTCOME_TRY(auto const found, node->query({"SELECT coalesce(max(id), 0) FROM shardway.conflict"}));
+    newest.emplace_back(found.text(0, 0));
+  }
+  return newest;
+}
+
+// Every row of a table that was found equal is where it belongs: older notes on its keys are resolved (AP10).
+result<> forget_resolved_conflicts(node_sessions const& sessions, std::int64_t token,
+                                   std::vector<std::string> const& newest,
+                                   std::vector<table_verdict> const& verdicts) {
+  std::vector<std::string> equal;
+  for (auto const& found : verdicts)
+    if (found.found == verdict::equal) equal.push_back(found.relation);
+  auto const nodes = nodes_of(sessions);
+  for (std::size_t i = 0; i < nodes.size() && i < newest.size(); ++i) {
+    if (newest[i] == "0" || equal.empty()) continue;
+    BOOST_OUTCOME_TRYV(
+        run_guarded(*nodes[i], token,
+                    {{"DELETE FROM shardway.conflict WHERE id <= $1::int8 AND relation = ANY ($2::text[])",
+                      {newest[i], text_array(equal)}}}));
+  }
+  return success();
+}
+
 }  // namespace
 
 result<std::vector<table_verdict>> verification_service::find_verdicts(std::string const& group) {
   BOOST_OUTCOME_TRYV(context_.group(group));
   if (!context_.streams) return no_stream_error(group);
   auto const& options = context_.options;
+  BOOST_OUTCOME_TRYV(context_.nodes.refresh());
+  BOOST_OUTCOME_TRY(auto const noted, newest_conflicts(context_.nodes.sessions()));
   BOOST_OUTCOME_TRY(auto verdicts,
                     verify_group(engine_nodes_for(options), *context_.current, group, options.verification));
   BOOST_OUTCOME_TRYV(context_.nodes.refresh());
+  BOOST_OUTCOME_TRYV(forget_resolved_conflicts(context_.nodes.sessions(), context_.token(), noted, verdicts));
   BOOST_OUTCOME_TRYV(certify(context_.nodes.source(), context_.token(), group, verdicts));
   return verdicts;
 }

@@ -67,7 +67,8 @@ void job::run() {
   running_ = false;
 }
 
-// CP3: nothing is read before every transaction that is older than the table's joining the stream has ended.
+// CP3: before the first read, every transaction that began before the table joined the stream must have
+// ended.
 result<> job::prepare() {
   BOOST_OUTCOME_TRY(auto const source, connect(options_.nodes.source));
   BOOST_OUTCOME_TRYV(wait_for_old_transactions(*source, now() + options_.limits.old_transactions_wait));
@@ -109,7 +110,8 @@ result<job::worker_nodes> job::connect_nodes() const {
   BOOST_OUTCOME_TRY(connected.source, connect(options_.nodes.source));
   for (auto const& shard : options_.nodes.shards) {
     BOOST_OUTCOME_TRY(auto made, connect(shard));
-    // Foreign keys and triggers do not fire: rows come in any order, and as they were finished on the source.
+    // Foreign keys and triggers must not fire: rows arrive in any order, and their triggers have already run
+    // on the source.
     BOOST_OUTCOME_TRYV(made->simple("SET session_replication_role = replica"));
     connected.shards.push_back(std::move(made));
   }
@@ -180,8 +182,8 @@ result<job::counts> job::copy_chunk(worker_nodes& connected, stream::table_ptr c
   return copy_rows(connected, *table, stream_.range_of(table->name(), chunk));
 }
 
-// CP8: a table that is emptied on a shard after rows were copied there would lose rows that are newer than
-// the TRUNCATE.
+// CP8: if a table were emptied on a shard after rows were copied there, rows that are newer than the TRUNCATE
+// would be lost.
 result<> job::wait_for_shards(lsn position) const {
   for (auto const& queue : queues_) {
     while (queue->committed().applied < position) {
@@ -194,8 +196,8 @@ result<> job::wait_for_shards(lsn position) const {
   return success();
 }
 
-// CP2: a commit may be decoded before a snapshot shows it, for as long as a synchronous standby makes it
-// wait.
+// CP2: a commit may be decoded before a snapshot shows it. This lasts as long as a synchronous standby delays
+// the commit.
 result<> job::take_snapshot(worker_nodes& connected, std::string const& table, std::size_t chunk) {
   nodes::back_off pauses{milliseconds(2), milliseconds(200)};
   do {
@@ -206,7 +208,7 @@ result<> job::take_snapshot(worker_nodes& connected, std::string const& table, s
   return error{error_code::cancelled, "the copy is stopping"};
 }
 
-// I6: closed in the catalog only after every shard has committed past the deferred changes.
+// I6: the catalog records the chunk as closed only after every shard has committed past the deferred changes.
 result<> job::finish_chunk(worker_nodes& connected, std::string const& table, std::size_t chunk,
                            counts counted) {
   auto const barrier = stream_.hand_over(table, chunk);
@@ -221,15 +223,14 @@ result<> job::finish_chunk(worker_nodes& connected, std::string const& table, st
     }
   }
   if (stop_point("before_chunk_close")) return nodes::stopped_by_test("before_chunk_close");
-  auto const closed = note_closed(connected, stream_.id_of(table, chunk), counted);
+  auto closed = note_closed(connected, stream_.id_of(table, chunk), counted);
   if (!closed) return closed;
   stream_.close_chunk(table, chunk, counted.rows, counted.bytes);
   rows_copied_ += counted.rows;
   return success();
 }
 
-// The rows are where they belong; only the note of it is missing. It is written as soon as the source can be
-// reached.
+// The rows are in place, but the catalog does not show it yet. Retries until the source can be reached.
 result<> job::note_closed(worker_nodes& connected, std::int64_t id, counts counted) {
   auto closed = set_chunk(*connected.source, id, counted);
   nodes::back_off pauses{milliseconds(50), milliseconds(1600)};

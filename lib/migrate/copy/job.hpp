@@ -47,7 +47,7 @@ class job {
     std::int64_t bytes{};
   };
   using slot_set =
-      std::vector<bool>;  ///< by slot: true where the shard has authority: the copy leaves it alone
+      std::vector<bool>;  ///< by slot: true where the shard has authority; the copy skips these slots
   struct worker_nodes {
     std::unique_ptr<session> source;
     std::vector<std::unique_ptr<session>> shards;

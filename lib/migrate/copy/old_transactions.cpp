@@ -5,8 +5,8 @@ inline namespace v0 {
 namespace migrate::copy {
 
 result<> wait_for_old_transactions(session& node, steady_time deadline) {
-  // An id of its own is above every other; a snapshot's xmax is not: it says nothing of a newer transaction
-  // that is still open.
+  // A newly assigned id is above every other id. A snapshot's xmax does not suffice: a newer transaction that
+  // is still open may have an id at or above it.
   BOOST_OUTCOME_TRY(auto const first,
                     node.query({.sql = "SELECT pg_catalog.pg_current_xact_id()::text"}, deadline));
   statement const ended{

@@ -27,7 +27,7 @@ result<std::optional<std::string>> next_bound(session& source, stream::followed_
                                          column + " OFFSET " + std::to_string(chunk_rows) + " LIMIT 1"}));
   if (found.empty()) return std::optional<std::string>{};
   if (!lower || found.text(0, 0) != *lower) return std::optional{std::string(found.text(0, 0))};
-  // One value of the leading column alone fills the chunk: it ends where the next value begins.
+  // A single value of the leading column fills the chunk, so the chunk ends where the next value begins.
   BOOST_OUTCOME_TRY(auto const next,
                     source.query({.sql = "SELECT " + column + " FROM " + name + " WHERE " + column + " > " +
                                          bound(table, *lower) + " ORDER BY " + column + " LIMIT 1"}));

@@ -10,8 +10,8 @@ inline namespace v0 {
 namespace migrate::onboard {
 namespace {
 
-// Relations of the table that lack one of the wanted triggers or have one that is not; one that someone
-// disabled counts as absent.
+// Relations of the table that lack a wanted trigger or have an unwanted one. A disabled trigger counts as
+// absent.
 constexpr std::string_view wrong_sql =
     " SELECT count(*) FROM ours JOIN pg_class c USING (oid) WHERE (c.relkind = 'r' OR c.oid = ours.root) AND "
     "$2::text[] IS DISTINCT FROM"

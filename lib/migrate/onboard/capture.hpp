@@ -8,16 +8,16 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// Installs the triggers that the table's manifest asks for where they are not there yet, or are those of the
-/// other kind. Drains writers in flight: afterwards every transaction that was routed by the library fires
-/// them.
+/// Installs the triggers that the table's manifest asks for, where they are missing or of the other kind.
+/// Drains writers in flight: afterwards every transaction that the library routed fires the triggers.
 result<> raise_capture(onboard_node const& node, node_role, std::vector<table_state> const&,
                        onboard_options const&);
 result<> drop_capture(onboard_node const& node, std::vector<table_state> const&, onboard_options const&);
 
-/// For tables of groups that have begun to copy and whose capture is another in `next` than in `now`. Before
-/// `next` is published those that go to triggers, so that no client of `next` misses them; afterwards those
-/// that leave triggers: until then clients of `now` rely on them.
+/// For tables whose group has begun to copy and whose capture differs between `now` and `next`. Tables that
+/// change to triggers are changed before `next` is published, so that no client of `next` misses the
+/// triggers. Tables that change from triggers are changed afterwards, because clients of `now` rely on the
+/// triggers until then.
 enum class capture_change : unsigned char { before_publication, after_publication };
 result<> change_captures(std::vector<onboard_node> const& nodes_source_first, generation const& now,
                          generation const& next, capture_change, onboard_options const&);

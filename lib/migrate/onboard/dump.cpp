@@ -1,6 +1,6 @@
-// The tables' definitions, from the source to a shard: pg_dump writes them, psql tries them in a transaction
-// that is rolled back, and only if nothing unexpected failed applies them for good. So a crash or an error
-// leaves nothing half made.
+// Copies the tables' definitions from the source to a shard. pg_dump writes them. psql first tries them in a
+// transaction that is rolled back, and applies them only if nothing unexpected failed. So a crash or an error
+// leaves nothing half done.
 #include "lib/migrate/onboard/dump.hpp"
 
 #include <sstream>
@@ -26,8 +26,8 @@ constexpr std::string_view schemas_sql =
     " JOIN pg_namespace n ON n.oid = used.oid WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', "
     "'shardway') ORDER BY 1";
 
-// Relations of those schemas that stay behind. A sequence that belongs to no table comes along: a default may
-// use it.
+// Relations of those schemas that are not copied. A sequence that no table owns is copied, because a default
+// may use it.
 constexpr std::string_view others_sql =
     " SELECT format('%I.%I', n.nspname, c.relname), c.relkind, format('%s.%s', n.nspname, c.relname) FROM "
     "pg_class c"
@@ -44,7 +44,8 @@ constexpr std::string_view others_sql =
 std::string const client_hint =
     "read the client's message with server_detail, correct the cause and run it again";
 
-// "psql:/tmp/file:12: ERROR:  42P07": with VERBOSITY=sqlstate there is no row value or language in it.
+// "psql:/tmp/file:12: ERROR:  42P07": with VERBOSITY=sqlstate the line holds no row value and does not depend
+// on the server's language.
 struct dump_failure {
   std::size_t line{};
   std::string state;

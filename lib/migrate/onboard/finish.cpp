@@ -56,8 +56,8 @@ result<std::string> why_left_out(session& shard, foreign_key const& key, table_m
   return has_target ? std::string{} : key.target + " is not on the shard";
 }
 
-// NOT VALID first: it takes a short lock, and the long check after it blocks no writer (CP9). Partitioned
-// tables know no NOT VALID before 18.
+// Adds the key as NOT VALID first: that needs only a short lock, and the long validation after it blocks no
+// writer (CP9). Before 18, partitioned tables do not support NOT VALID.
 result<> create_foreign_key(session& shard, foreign_key const& key, onboard_options const& options) {
   auto const quoted = shard.quote_identifier(key.name);
   bool const in_two = key.validated && !key.on_partitioned;
@@ -103,7 +103,7 @@ result<> create_foreign_keys(session& source, session& shard, std::vector<table_
   return success();
 }
 
-// A trigger that is on for replicas too would run for the stream's rows: on the shard it runs for the
+// A trigger that is also enabled for replicas would run for the stream's rows. On the shard it runs for the
 // application's writes only (F2).
 result<> create_triggers(session& source, session& shard, std::vector<table_state> const& tables,
                          onboard_options const& options, std::vector<std::string>& skipped) {

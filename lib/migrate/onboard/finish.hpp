@@ -1,4 +1,4 @@
-// What tables on shards get after the copy.
+// Completes the tables on shards after the copy.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace migrate::onboard {
 
 /// After the copy: secondary indexes (CONCURRENTLY), foreign keys (NOT VALID, then VALIDATE) except dropped
 /// ones and those to tables that the shard does not have, user triggers by the manifest's policy. An invalid
-/// index that a crash left is built anew. Errors: `constraint_violation` naming the foreign key whose
-/// validation failed.
+/// index that a crash left is rebuilt. Errors: `constraint_violation` naming the foreign key whose validation
+/// failed.
 result<schema_report> finish_schema(onboard_node const& source, onboard_node const& shard,
                                     std::vector<table_state> const&, onboard_options const&);
 

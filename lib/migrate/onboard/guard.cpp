@@ -9,8 +9,7 @@ inline namespace v0 {
 namespace migrate::onboard {
 namespace {
 
-// Relations of the table that lack a guard at least as strong; a trigger that someone disabled counts as
-// absent.
+// Relations of the table whose guard is missing or weaker than wanted. A disabled trigger counts as absent.
 constexpr std::string_view weaker_sql =
     " SELECT count(*) FILTER (WHERE t.proname IS NULL OR (t.proname <> 'refuse_foreign_write' AND "
     "$2::boolean)),"

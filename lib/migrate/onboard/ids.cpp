@@ -74,9 +74,9 @@ std::string restart_sql(id_sequence const& sequence, std::uint32_t stride, std::
          " RESTART WITH " + std::to_string(value) + ";\n";
 }
 
-// ALTER SEQUENCE waits for those who took ids, and its lock keeps others from it: what is read after it is
-// the last id there was. The column's maximum is read before, outside the lock: ids that the sequence gave
-// since then are below its value.
+// ALTER SEQUENCE waits for transactions that took ids, and its lock keeps new ones out. So the value that is
+// read after it is the last id given. The column's maximum is read earlier, outside the lock: ids that the
+// sequence has given since then are below its value.
 result<> interleave_source(session& node, id_sequence const& sequence, std::uint32_t stride,
                            onboard_options const& options) {
   if (sequence.increment == stride && sequence.last % stride == 0) return success();
@@ -151,7 +151,7 @@ std::optional<std::int64_t> highest_of(std::string_view type) {
   return std::nullopt;
 }
 
-// Above every id there is, and above what the column's sequences have given.
+// The highest id among the rows and among those that the column's sequences have given.
 result<std::int64_t> highest_id(session& node, table_state const& table) {
   auto const column = names::quoted(table.manifest.key.front());
   auto const sql =
@@ -163,7 +163,7 @@ result<std::int64_t> highest_id(session& node, table_state const& table) {
   return highest;
 }
 
-// A row whose id carries another slot than its shard key has would be looked for in the wrong place.
+// If a row's id carried a slot other than its shard key's, a read by id would go to the wrong place.
 result<> check_slots_in_ids(session& node, table_state const& table) {
   auto const id = "t." + names::quoted(table.manifest.key.front());
   BOOST_OUTCOME_TRY(

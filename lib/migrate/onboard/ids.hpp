@@ -1,4 +1,4 @@
-// Ids that no two nodes give out.
+// Ids that are unique across nodes.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ result<> prepare_ids(onboard_node const& source, std::vector<onboard_node> const
                      std::vector<table_state> const&, onboard_options const&);
 
 /// For tables with ids LEASED or SLOT: the row in the catalog that clients lease blocks from, above the
-/// highest id and what the column's sequences have given, with `id_margin` for LEASED. From here on new ids
-/// come from there alone: the sequences go on as they were, and are not looked at. Errors:
+/// highest id and what the column's sequences have given, with `id_margin` for LEASED. From then on new ids
+/// come only from there. The sequences stay as they are, and nothing reads them. Errors:
 /// `precondition_failed`: the primary key is not one integer column (SLOT: bigint), or a row's id does not
 /// carry its slot (SLOT). Cost: the highest key; for SLOT a scan of the table.
 result<> prepare_id_blocks(onboard_node const& source, std::vector<table_state> const&,

@@ -18,7 +18,8 @@ constexpr std::string_view key_constraints_sql =
     " k.conparentid = 0"
     " ORDER BY k.contype <> 'p', c.relispartition, 1, 2";
 
-// Indexes that belong to no constraint and to no parent index. Column 5: it has to be there before the copy.
+// Indexes that belong to no constraint and to no parent index. Column 5: whether the index must exist before
+// the copy.
 constexpr std::string_view plain_indexes_sql =
     " SELECT format('%I.%I', tn.nspname, t.relname), format('%I.%I', n.nspname, c.relname), "
     "pg_get_indexdef(i.indexrelid),"
@@ -38,8 +39,8 @@ struct index_definition {
   bool before_copy{};
 };
 
-// The server writes "CREATE INDEX i ON ONLY parent": without ONLY the shard makes the partitions' indexes as
-// well.
+// The server writes "CREATE INDEX i ON ONLY parent". Without ONLY the shard creates the partitions' indexes
+// too.
 std::string without_only(std::string sql, std::string const& quoted_name, bool unique) {
   std::string const head =
       std::string(unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") + quoted_name + " ON ";
@@ -79,7 +80,7 @@ result<index_presence> find_index(session& shard, std::string const& qualified) 
   return found.boolean(0, 0) ? index_presence::valid : index_presence::invalid;
 }
 
-// CONCURRENTLY does not hold the applier up (CP9). It runs in no transaction, so the token is checked just
+// CONCURRENTLY does not block the applier (CP9). It cannot run in a transaction, so the token is checked just
 // before.
 result<> build_concurrently(session& shard, index_definition const& index, onboard_options const& options) {
   BOOST_OUTCOME_TRY(auto const there, find_index(shard, index.qualified));

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "shardway/route/shard_key.hpp"
 
@@ -49,17 +50,50 @@ result<> check_named(session& node, table_state const& table, std::vector<std::s
   return success();
 }
 
-// A generation with another type would be refused by every client.
-result<> check_key_types(session& node, table_state const& table) {
-  for (auto const& column : table.columns)
-    if (contains(table.manifest.shard_key, column.name) && !key_column_of(column.key_type()))
-      return table_error(node, table.manifest, error_code::precondition_failed,
-                         "its shard key column " + column.name + " is of type " + column.type,
-                         "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum");
+bool is_in_lookup(table_manifest const& manifest, std::string_view column) {
+  return std::any_of(manifest.lookups.begin(), manifest.lookups.end(),
+                     [&](lookup_index const& lookup) { return contains(lookup.columns, column); });
+}
+
+constexpr char routed_types[] =
+    "use an integer type, text, varchar, uuid or bytea, a domain over one, or an enum";
+
+// Every client would refuse a generation with another type of shard key. A key that has two texts is
+// two rows to key locks, receipts and the outbox (AP2, AP9, AP20).
+result<> check_key_type(session& node, table_state const& table, column_state const& column) {
+  auto const& manifest = table.manifest;
+  auto const refused = [&](std::string const& what, std::string const& hint) {
+    return table_error(node, manifest, error_code::precondition_failed,
+                       "its " + what + " column " + column.name + " is of type " + column.type, hint);
+  };
+  bool const can_route = key_column_of(column.key_type()).has_value();
+  if (contains(manifest.shard_key, column.name) && !can_route) return refused("shard key", routed_types);
+  if (is_in_lookup(manifest, column.name) && !can_route) return refused("lookup", routed_types);
+  if (contains(manifest.key, column.name) && !is_key_type(column.key_type()))
+    return refused("primary key",
+                   "equal values of it have several texts, or its text follows settings; use " +
+                       std::string(key_types_in_words()));
   return success();
 }
 
-result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key) {
+result<> check_key_types(session& node, table_state const& table,
+                         std::vector<std::string> const& nondeterministic) {
+  auto const& manifest = table.manifest;
+  for (auto const& column : table.columns) {
+    BOOST_OUTCOME_TRYV(check_key_type(node, table, column));
+    bool const is_key = contains(manifest.key, column.name) || contains(manifest.shard_key, column.name) ||
+                        is_in_lookup(manifest, column.name);
+    if (is_key && contains(nondeterministic, column.name))
+      return table_error(node, manifest, error_code::precondition_failed,
+                         "the collation of its key column " + column.name +
+                             " is not deterministic: different texts are one key",
+                         "give the column a deterministic collation");
+  }
+  return success();
+}
+
+result<> check_keys(session& node, table_state const& table, std::vector<std::string> const& primary_key,
+                    std::vector<std::string> const& nondeterministic) {
   auto const& manifest = table.manifest;
   if (primary_key.empty())
     return table_error(node, manifest, error_code::precondition_failed, "it has no primary key",
@@ -70,7 +104,7 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
         "its primary key is (" + joined(primary_key) + "), the manifest says (" + joined(manifest.key) + ')',
         "correct the manifest's key");
   BOOST_OUTCOME_TRYV(check_named(node, table, manifest.shard_key, "shard_key"));
-  BOOST_OUTCOME_TRYV(check_key_types(node, table));
+  BOOST_OUTCOME_TRYV(check_key_types(node, table, nondeterministic));
   for (auto const& lookup : manifest.lookups) {
     BOOST_OUTCOME_TRYV(check_named(node, table, lookup.columns, "lookup " + lookup.name));
   }
@@ -110,7 +144,8 @@ result<table_state> inspect_table(session& node, table_manifest const& manifest)
   statement const questions[]{
       {"SELECT relkind FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p')", {qualified}},
       {std::string(columns_sql), {qualified, std::string(names::version_column)}},
-      {std::string(key_sql), {qualified}}};
+      {std::string(key_sql), {qualified}},
+      {std::string(nondeterministic_keys_sql()), {qualified}}};
   BOOST_OUTCOME_TRY(auto answers, node.flush(questions));
   for (auto const& answer : answers)
     if (!answer) return answer.error().while_doing("inspecting " + manifest.table);
@@ -124,7 +159,8 @@ result<table_state> inspect_table(session& node, table_manifest const& manifest)
     out.columns.push_back({std::string(columns.text(row, 0)), std::string(columns.text(row, 1)),
                            columns.boolean(row, 2), columns.boolean(row, 3),
                            std::string(columns.text(row, 4))});
-  BOOST_OUTCOME_TRYV(check_keys(node, out, column_of(answers[2].value(), 0)));
+  BOOST_OUTCOME_TRYV(
+      check_keys(node, out, column_of(answers[2].value(), 0), column_of(answers[3].value(), 0)));
   return out;
 }
 

@@ -28,7 +28,7 @@ bool key_holds_shard_key(table_manifest const& table) {
                      [&](auto const& column) { return contains(table.key, column); });
 }
 
-// Changes of the shard key of a row are told to the stream by the old place, which only a trigger knows.
+// When a row's shard key changes, the stream needs the row's old place, which only a trigger knows.
 result<> add_shard_key_trigger(session& source, table_state const& table, onboard_options const& options) {
   if (table.manifest.kind == table_kind::reference || key_holds_shard_key(table.manifest)) return success();
   auto const qualified = names::quoted_table(table.manifest.table);
@@ -73,8 +73,8 @@ result<join_report> join_publication(onboard_node const& source, migration_manif
     BOOST_OUTCOME_TRYV(raise_guard(node, table, write_guard::recording, options));
     BOOST_OUTCOME_TRYV(add_shard_key_trigger(node, table, options));
   }
-  // Waited for on every call, for a call that was cut short may have left the waiting to this one; and before
-  // the replication slot, whose making would wait for the same transactions without naming them.
+  // Every call waits, because an earlier call that was cut short may not have waited. The wait comes before
+  // the replication slot, whose creation would wait for the same transactions without naming them.
   BOOST_OUTCOME_TRY(report.waited_for, drain_older_transactions(node, options.drain_timeout));
   BOOST_OUTCOME_TRY(auto const made,
                     ensure_replication_slot(node, names::forward_replication_slot(migration.name), options));

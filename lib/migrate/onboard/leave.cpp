@@ -40,8 +40,8 @@ result<> leave_publication(onboard_node const& source, migration_manifest const&
                                "ALTER PUBLICATION " + names::quoted(publication) + " DROP TABLE " + relation,
                                relation, options));
   }
-  // The copy is not kept up to date any more. Chunks that stayed closed would pass for a copy when the table
-  // joins again.
+  // Nothing keeps the copy up to date any more. If its chunks stayed closed, they would count as a valid copy
+  // when the table joins again.
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRYV(run_guarded(
         *source.node, options.token,

@@ -1,4 +1,4 @@
-// A finalized group leaves the migration: what only the way back needed goes.
+// A finalized group leaves the migration: removes what only a rollback needed.
 #pragma once
 
 #include <vector>
@@ -9,13 +9,14 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// Takes the group's tables and its fence out of the source's publication. The write guard stays on the
+/// Removes the group's tables and its fence from the source's publication. The write guard stays on the
 /// source: its copy is stale from here on. Idempotent. Errors: `not_leader`, `sql_error` 55P03 (try again).
 result<> leave_publication(onboard_node const& source, migration_manifest const&,
                            std::vector<table_state> const&, onboard_options const&);
 
-/// On a shard: version column, identity index, guarded apply and write guard of each table go, each table in
-/// a transaction of its own with `lock_timeout`, retried within `retry_budget`. Idempotent.
+/// On a shard: drops the version column, identity index, guarded apply and write guard of each table. Each
+/// table has a transaction of its own with `lock_timeout`, which is retried within `retry_budget`.
+/// Idempotent.
 result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> const&,
                             onboard_options const&);
 

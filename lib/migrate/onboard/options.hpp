@@ -1,4 +1,4 @@
-// What every step of onboarding is told. Each step may be repeated: it does what is not there yet.
+// Options of every step of onboarding. Each step may be repeated: it does only what is still missing.
 //
 // Keeps I12: on the source only schema `shardway`, publications, replication slots, triggers and the
 // increment of sequences change; no row does.
@@ -22,9 +22,9 @@ struct onboard_options {
   std::int64_t token{};  ///< of the controller's lease: each transaction checks it on its node
   std::chrono::milliseconds lock_timeout{
       200};  ///< > 0: one try for a table's lock. Short: a queued lock blocks those behind it.
-  std::chrono::milliseconds retry_budget{30'000};  ///< >= lock_timeout: all tries for one table
-  std::chrono::milliseconds drain_timeout{
-      60'000};  ///< > 0: how long old transactions are waited for (CP3), and the making of a replication slot
+  std::chrono::milliseconds retry_budget{30'000};   ///< >= lock_timeout: all tries for one table
+  std::chrono::milliseconds drain_timeout{60'000};  ///< > 0: how long to wait for old transactions (CP3), and
+                                                    ///< for a replication slot to be created
   std::uint32_t id_margin{10'000};  ///< ids left free above the highest one when sequences are interleaved
   std::string client_programs{};    ///< folder of pg_dump and psql; empty: found through PATH
   std::vector<std::string>

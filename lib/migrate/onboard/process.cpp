@@ -25,11 +25,19 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-// Ours come first: the first of two equal names is the one that counts.
+// AP21, AS27, AF10: what a role or a database may have set that changes what pg_dump prints and psql reads.
+constexpr char program_settings[] =
+    "PGOPTIONS=-c lock_timeout=5s -c client_min_messages=error -c statement_timeout=0 "
+    "-c idle_in_transaction_session_timeout=0 -c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC "
+    "-c bytea_output=hex -c extra_float_digits=3 -c lc_monetary=C -c array_nulls=on -c xmloption=content "
+    "-c standard_conforming_strings=on -c transform_null_equals=off -c quote_all_identifiers=off "
+    "-c default_transaction_read_only=off";
+
+// Our variables come first: if a name occurs twice, the first one counts.
 std::vector<std::string> environment_of(onboard_options const& options) {
   auto out = options.client_environment;
   out.emplace_back("LC_ALL=C.UTF-8");
-  out.emplace_back("PGOPTIONS=-c lock_timeout=5s -c client_min_messages=error");
+  out.emplace_back(program_settings);
   for (char** entry = environ; *entry; ++entry) {
     std::string_view const text{*entry};
     if (!text.starts_with("LC_ALL=") && !text.starts_with("PGOPTIONS=")) out.emplace_back(text);

@@ -28,7 +28,7 @@ class scratch_file {
 
 struct program_result {
   int exit_code{};
-  std::string errors;  ///< what it wrote to standard error: may hold names, not for the log
+  std::string errors;  ///< its standard error. It may hold names, so do not log it
 };
 
 /// Runs a program of the client tools with standard output into the file and waits for its end.

@@ -64,7 +64,8 @@ result<std::vector<std::string>> extend_publication(session& node, std::string c
   return missing;
 }
 
-// A transaction that wrote a table before it was published, and commits after, would never be decoded (CP3).
+// Without this wait, a transaction that wrote a table before it was published, and commits afterwards, would
+// never be decoded (CP3).
 result<std::vector<std::string>> drain_older_transactions(session& node, std::chrono::milliseconds timeout) {
   auto const& clock = system_clock_source();
   auto const deadline = clock.now() + timeout;

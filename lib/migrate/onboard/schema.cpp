@@ -8,6 +8,7 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/schema.hpp"
+#include "lib/protocol/value_guard.hpp"
 #include "lib/store/text_array.hpp"
 
 namespace shardway {
@@ -25,8 +26,8 @@ result<std::vector<std::string>> missing_tables(session& shard, std::vector<tabl
   return column_of(found, 0);
 }
 
-// Rights of the application role and of PUBLIC, written out by the server that has them. A right that only
-// newer servers know stays behind.
+// Rights of the application role and of PUBLIC, as the server that has them writes them. A right that only
+// newer servers know is not copied.
 constexpr std::string_view grants_sql =
     ", things AS (SELECT 'TABLE' AS kind, format('%I.%I', n.nspname, c.relname) AS name, c.relacl AS acl, '' "
     "AS columns FROM ours JOIN"
@@ -63,6 +64,20 @@ result<> carry_grants(session& source, session& shard, migration_manifest const&
   return success();
 }
 
+// Once: a new constraint reads the table.
+result<> guard_values(session& source, session& shard, table_state const& table,
+                      onboard_options const& options) {
+  auto const sql = value_guard_sql(table, source.identity().server_version, shard.identity().server_version);
+  auto const relation = names::quoted_table(table.manifest.table);
+  if (sql.empty()) return success();
+  BOOST_OUTCOME_TRY(auto const found,
+                    shard.query({.sql = "SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = "
+                                        "pg_catalog.to_regclass($1) AND conname = $2",
+                                 .parameters = {relation, std::string(value_guard_name)}}));
+  if (!found.empty()) return success();
+  return run_ddl(shard, sql, relation, options);
+}
+
 }  // namespace
 
 result<> prepare_groups(onboard_node const& source, std::vector<onboard_node> const& shards,
@@ -95,6 +110,7 @@ result<schema_report> create_schema_on_shard(onboard_node const& source, onboard
     BOOST_OUTCOME_TRYV(compare_schema(*source.node, *shard.node, table));
     BOOST_OUTCOME_TRYV(run_ddl(*shard.node, shard_table_sql(table, migration.application_role),
                                names::quoted_table(table.manifest.table), options));
+    BOOST_OUTCOME_TRYV(guard_values(*source.node, *shard.node, table, options));
   }
   BOOST_OUTCOME_TRYV(carry_grants(*source.node, *shard.node, migration, tables, options));
   return report;

@@ -21,11 +21,11 @@ bool contains(std::vector<std::string> const&, std::string_view) noexcept;
 /// partitions.
 extern std::string_view const ours_cte;
 
-/// Runs a text as one guarded transaction; a lock that is not had in time is tried for again within the retry
-/// budget. Errors: `deadline_exceeded` naming who holds a lock on `relation` (quoted, qualified).
+/// Runs a text as one guarded transaction. If a lock is not granted in time, retries within the retry budget.
+/// Errors: `deadline_exceeded` naming who holds a lock on `relation` (quoted, qualified).
 result<> run_ddl(session& node, std::string const& sql, std::string const& relation, onboard_options const&);
 
-/// As "pid 71 (psql, 12 s)": sessions that hold a lock on the relation.
+/// Sessions that hold a lock on the relation, each as "pid 71 (psql, 12 s)".
 result<std::vector<std::string>> lock_holders(session& node, std::string const& relation);
 
 std::string joined(std::vector<std::string> const&, std::string_view separator = ", ");

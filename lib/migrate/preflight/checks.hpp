@@ -1,4 +1,5 @@
-// The checks of the preflight, one function a question. Each adds at least one finding, also when it passes.
+// The checks of the preflight, one function per question. Each adds at least one finding, also when it
+// passes.
 #pragma once
 
 #include <string>
@@ -45,10 +46,10 @@ void check_roles(context const&);
 bool check_table(context const&, table_manifest const&);
 /// One table of the source: foreign keys, cascades, triggers, sequences.
 void check_links(context const&, table_manifest const&);
-/// What the shard lacks of the source: owners, extensions. `source` answers for the tables.
+/// Which of the source's owners and extensions the shard lacks. Reads about the tables from `source`.
 void check_shard_against(context const& shard, session& source);
 
-/// Runs a query; an error becomes a finding of that id and the answer is empty.
+/// Runs a query. An error becomes a finding with that id, and the answer is empty.
 rows ask(context const&, std::string_view id, statement const&);
 
 }  // namespace migrate::preflight

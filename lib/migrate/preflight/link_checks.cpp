@@ -95,7 +95,7 @@ void check_foreign_keys(context const& checked, table_manifest const& table, std
   if (keys.empty()) checked.pass("foreign_key", table.table, "none");
 }
 
-// A trigger whose function names another onboarded table probably writes it. The text is all that can be
+// A trigger whose function names another onboarded table probably writes it. Only the function's text is
 // known beforehand.
 void check_triggers(context const& checked, table_manifest const& table, std::string const& qualified) {
   auto const found =

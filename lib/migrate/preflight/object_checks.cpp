@@ -30,7 +30,6 @@ constexpr std::array rules{
     object_rule{"node_local_type", true, false, "values of all columns mean the same on every node"},
     object_rule{"node_local_value", true, false, "no default and no trigger gives values of one node"},
     object_rule{"large_object", true, false, "none"},
-    object_rule{"newer_value", true, false, "no column takes values on shards that the source cannot hold"},
     object_rule{"trigger_replica", true, false, "no trigger runs for replicated rows"},
     object_rule{"trigger_state", true, false, "triggers of partitions are as those of their tables"},
     object_rule{"trigger_relation", true, false, "triggers name onboarded tables only"},

@@ -61,12 +61,10 @@ struct table_object {
   std::string table, quoted, name, detail;
 };
 
-/// A column with a type inside it whose values mean something on one node only, or numeric without a
-/// precision: newer servers know infinite ones.
+/// A column with a type inside it whose values mean something on one node only.
 struct column_object {
   std::string table, quoted, column, type;
   std::string inner;  ///< the type that matters, such as "regclass"
-  bool is_checked{};  ///< a check constraint of the column mentions infinity
 };
 
 struct table_shape {

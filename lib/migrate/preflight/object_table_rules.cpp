@@ -159,14 +159,6 @@ void judge_columns(source_objects const& source, object_findings& out) {
     if (column.inner == "lo" ||
         (column.inner == "oid" && source.has_large_objects && !has_inner(source, column, "lo"))) {
       judge_large_object(column, out);
-    } else if (column.inner == "numeric") {
-      auto const subject = StrCat(column.table, ".", column.column);
-      if (source.server_version < 140000 && !column.is_checked)  // AS18
-        out.warn("newer_value", subject,
-                 "a shard takes infinite values, this server does not: one that is written on a shard could "
-                 "not come back",
-                 StrCat("ALTER TABLE ", column.quoted, " ADD CHECK (", names::quoted(column.column),
-                        "::text NOT LIKE '%Infinity%')"));
     } else if (!has_inner(source, column, "lo")) {
       judge_node_local(column, out);
     }

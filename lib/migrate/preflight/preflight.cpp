@@ -4,6 +4,7 @@
 
 #include "lib/migrate/preflight/checks.hpp"
 #include "lib/migrate/preflight/object_checks.hpp"
+#include "lib/migrate/preflight/text_checks.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -35,6 +36,7 @@ std::unique_ptr<session> check_node(context& checked, node_definition const& def
   if (!link) return nullptr;
   check_server(checked);
   check_roles(checked);
+  check_encoding(checked);
   return link;
 }
 
@@ -68,13 +70,16 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
   context source{migration, tables, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = check_node(source, migration.source);
   auto const objects = source_link ? check_objects(source) : std::nullopt;
+  int newest_shard = 0;
   for (auto const& definition : migration.shards) {
     context shard{migration, tables, options, out, nullptr, definition.name, node_role::shard};
     auto const link = check_node(shard, definition);
     if (link && source_link) check_shard_against(shard, *source_link);
     if (link && objects) check_objects_on_shard(shard, *objects);
+    if (link) newest_shard = std::max(newest_shard, shard.server_version());
   }
   if (!source_link) return out;
+  check_text(source, newest_shard);
   for (auto const& table : tables)
     if (check_table(source, table)) check_links(source, table);
   return out;

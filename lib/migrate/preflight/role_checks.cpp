@@ -71,7 +71,7 @@ void check_ownership(context const& checked, std::string const& role) {
   }
 }
 
-// F3: the tables that make the right necessary are named.
+// F3: names the tables that make the right necessary.
 std::string tables_with_triggers(context const& checked) {
   auto const found =
       ask(checked, "replication_role",
@@ -120,7 +120,7 @@ void check_application(context const& checked) {
   if (found.empty()) checked.pass("application_grants", role, "may read the onboarded tables");
 }
 
-// Owners of the tables and extensions of their types must be on the shard before the definitions come.
+// Owners of the tables and extensions of their types must be on the shard before the definitions are applied.
 void check_owner_on_shard(context const& shard, std::string const& owner) {
   auto const found = ask(shard, "owner_on_shard",
                          {"SELECT pg_has_role($2::name, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1",

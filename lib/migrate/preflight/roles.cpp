@@ -10,7 +10,7 @@ namespace {
 using names::literal;
 using names::quoted;
 
-constexpr int set_parameter_version = 150000;  // from here a right to set one setting can be granted
+constexpr int set_parameter_version = 150000;  // since 15 the right to set a single setting can be granted
 
 std::string create_role(std::string const& role, std::string const& attributes) {
   return "DO $shardway$ BEGIN\n  IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " +
@@ -24,7 +24,8 @@ std::string grant_owners(std::string const& role, std::vector<std::string> const
   return sql;
 }
 
-// session_replication_role keeps the tables' triggers from running for rows that have run them elsewhere.
+// With session_replication_role, the tables' triggers do not run for rows whose triggers already ran on
+// another node.
 std::string replication_role_sql(std::string const& role, int server_version) {
   if (server_version >= set_parameter_version)
     return "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role) + ";\n";
@@ -37,16 +38,18 @@ std::string replication_role_sql(std::string const& role, int server_version) {
 
 std::string engine_sql(migration_manifest const& migration, roles_request const& request) {
   auto const& role = migration.engine_role;
-  return "-- The controller.\n" + create_role(role, "LOGIN REPLICATION") +
-         grant_owners(role, request.owners) + "GRANT pg_read_all_stats, pg_signal_backend TO " +
-         quoted(role) + ";\nGRANT CREATE, CONNECT ON DATABASE " + quoted(request.database) + " TO " +
-         quoted(role) + ";\n" +
+  // CREATEDB: a rehearsal makes a scratch database on each shard.
+  auto const* attributes =
+      request.role == node_role::shard ? "LOGIN REPLICATION CREATEDB" : "LOGIN REPLICATION";
+  return "-- The controller.\n" + create_role(role, attributes) + grant_owners(role, request.owners) +
+         "GRANT pg_read_all_stats, pg_signal_backend TO " + quoted(role) +
+         ";\nGRANT CREATE, CONNECT ON DATABASE " + quoted(request.database) + " TO " + quoted(role) + ";\n" +
          (request.role == node_role::shard ? replication_role_sql(role, request.server_version)
                                            : std::string{});
 }
 
-// Tables in schema public of 15 and later: its owner no longer lets everyone create there. Owners also make
-// the schemas that pg_dump writes.
+// Since 15, not everyone may create tables in schema public. Owners also create the schemas that pg_dump
+// writes.
 std::string owners_sql(roles_request const& request) {
   std::string sql;
   for (auto const& owner : request.owners)

@@ -47,7 +47,8 @@ void check_free(context const& checked, std::string const& id, std::string const
                    "; then restart the server");
 }
 
-// F5. Ours count as free: a preflight may run again in the middle of a migration.
+// F5. Replication slots and senders of this migration count as free: a preflight may run again during the
+// migration.
 void check_replication(context const& checked) {
   int const needed = 1 + checked.options.spare_replication_slots;
   check_free(checked, "replication_slots", "max_replication_slots",
@@ -123,7 +124,7 @@ void check_publications(context const& checked) {  // F6
   if (found.empty()) checked.pass("all_tables_publication", "", "no publication takes in all tables");
 }
 
-// Clocks decide no order and no lease, but ages are told by them (X13).
+// No order and no lease depends on the nodes' clocks, but ages are computed with them (X13).
 void check_clock(context const& checked) {
   using namespace std::chrono;
   auto const before = system_clock_source().wall();

@@ -165,7 +165,7 @@ void check_lookup_column(context const& checked, table_manifest const& table, st
     return checked.fail("lookup_column", subject, "there is no such column", "correct the manifest's lookup");
   if (!generated.empty())
     return checked.fail("lookup_column", subject, "it is generated: its value is not in a row's image",
-                        "look up what it is made of");
+                        "use the columns that it is computed from");
   if (!key_column_of(found.text(0, 3)))
     return checked.fail(
         "lookup_column", subject, "type " + std::string(found.text(0, 2)) + " is not supported in a lookup",
@@ -196,7 +196,7 @@ void check_unique(context const& checked, table_manifest const& table, std::stri
       checked.warn("unique_without_shard_key", index,
                    "accepted: unique per shard only, two shards may"
                    " hold the same value",
-                   "nothing, if that is meant");
+                   "nothing, if this is intended");
     else
       checked.fail("unique_without_shard_key", index,
                    "it does not hold the shard key: on shards it is unique per shard only",
@@ -221,8 +221,8 @@ void check_columns(context const& checked, table_manifest const& table, std::str
   if (found.empty()) checked.pass("composite_column", table.table, "none");
 }
 
-// The stream and the mirror write finished images: such a column could be inserted, but never updated to a
-// value.
+// The stream and the mirror write whole row images. PostgreSQL lets them insert a value into a GENERATED
+// ALWAYS identity column, but not update it to one.
 void check_identity(context const& checked, table_manifest const& table, std::string const& qualified) {
   auto const found = ask(
       checked, "identity_column",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "lib/protocol/place.hpp"
 #include "shardway/route/slot.hpp"
 
 namespace shardway {
@@ -37,6 +38,7 @@ result<table_ptr> follow_table(table_state const& state) {
     BOOST_OUTCOME_TRY(auto const position, position_of(*table, column));
     table->key.push_back(position);
   }
+  table->key_holds_place = key_holds_place(state);
   if (table->is_reference()) return table_ptr{table};
   for (auto const& column : state.manifest.shard_key) {
     BOOST_OUTCOME_TRY(auto const position, position_of(*table, column));

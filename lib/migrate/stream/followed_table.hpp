@@ -23,6 +23,8 @@ struct followed_table {
   std::vector<std::size_t> key;        ///< positions in `sent`
   std::vector<std::size_t> shard_key;  ///< positions in `sent`; empty for a reference table
   std::vector<key_column> shard_key_types;
+  /// Equal primary keys mean the same slot. Else a key names a row only together with its slot (AP10).
+  bool key_holds_place{};
 
   std::string const& name() const noexcept { return state.manifest.table; }
   std::string const& group() const noexcept { return state.manifest.group; }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/place.hpp"
 #include "lib/protocol/slot_of.hpp"
 
 namespace shardway {
@@ -22,11 +23,21 @@ std::string sent_column_list(followed_table const& table) {
   });
 }
 
-std::string outside_authority(followed_table const& table) {
+std::string slot_of_row(followed_table const& table, std::string const& prefix) {
   std::vector<std::string> key;
-  for (auto const column : table.shard_key) key.push_back(key_expression(table.sent[column], "t."));
-  return absl::StrCat("NOT EXISTS (SELECT 1 FROM ", names::fence(table.group()), " AS f WHERE f.is_open AND ",
-                      slot_of_call(key), " BETWEEN f.slot_from AND f.slot_to)");
+  for (auto const column : table.shard_key) key.push_back(key_expression(table.sent[column], prefix));
+  return slot_of_call(key);
+}
+
+std::string outside_authority(followed_table const& table) {
+  return shardway::outside_authority(table.group(), slot_of_row(table));
+}
+
+std::string unique_expressions(std::string const& detail) {
+  auto const first = detail.find('(');
+  auto const last = first == std::string::npos ? first : detail.find(")=(", first);
+  if (last == std::string::npos) return {};
+  return detail.substr(first + 1, last - first - 1);
 }
 
 }  // namespace migrate::stream

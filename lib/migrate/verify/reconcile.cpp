@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/migrate/verify/read_keys.hpp"
 #include "lib/migrate/verify/repair_row.hpp"
 #include "shardway/base/clock.hpp"
@@ -30,8 +31,8 @@ class group_repair {
         options_(options),
         seeds_(random_seeds()) {}
 
-  // Another row that is still to be repaired may hold a unique value. Such rows are tried again as long as a
-  // round repairs any row.
+  // A repair may fail because another row, which is still to be repaired, holds a unique value. Such rows are
+  // retried as long as a round repairs any row.
   result<std::vector<repair_report>> run(std::vector<table_verdict> const& verdicts) {
     auto rows = rows_of(verdicts);
     while (!rows.empty()) {
@@ -60,7 +61,7 @@ class group_repair {
     }
   };
 
-  // Each key once, however many nodes it was named for.
+  // Each key once, even if it was named for several nodes.
   std::vector<wanted_row> rows_of(std::vector<table_verdict> const& verdicts) const {
     std::vector<wanted_row> rows;
     for (auto const& found : verdicts)
@@ -80,12 +81,29 @@ class group_repair {
       auto const& rows_seen = found.at(row.key);
       if (agrees(rows_seen, now_, row.table->manifest.kind)) return success();
       auto const before = repairs_.size();
-      for (auto const& difference : classify(rows_seen, now_, group_, row.table->manifest.kind)) {
+      auto const differences = classify(rows_seen, now_, group_, row.table->manifest.kind);
+      if (!differences.empty() && differences.front().kind == difference_kind::conflict)
+        return keep_conflict(row, differences);
+      for (auto const& difference : differences) {
         BOOST_OUTCOME_TRYV(repair_difference(row, rows_seen, difference));
       }
       if (repairs_.size() > before) continue;
       ++idle;
       sleep_for(std::chrono::milliseconds{20});
+    }
+    return success();
+  }
+
+  // AP10: none of the rows is touched, on no node.
+  result<> keep_conflict(wanted_row const& row, std::vector<row_difference> const& claims) {
+    for (auto const& claim : claims) {
+      auto const shard = shard_named(claim.node);
+      auto& node = shard ? nodes_.shard(shard->value()) : nodes_.source();
+      BOOST_OUTCOME_TRYV(run_guarded(node, token_, keep_claim_statements(*row.table, row.key, claim.node)));
+      repairs_.push_back({.relation = row.table->manifest.table,
+                          .node = claim.node,
+                          .kind = std::string(name(difference_kind::conflict)),
+                          .key_digest = row.digest});
     }
     return success();
   }

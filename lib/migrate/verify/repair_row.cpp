@@ -1,13 +1,18 @@
 #include "lib/migrate/verify/repair_row.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/migrate/nodes/run_all.hpp"
 #include "lib/migrate/verify/sql.hpp"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/conflict.hpp"
+#include "lib/protocol/key_text.hpp"
+#include "lib/protocol/place.hpp"
 #include "lib/protocol/progress.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/base/clock.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/certificate.hpp"
@@ -24,11 +29,22 @@ using std::chrono::steady_clock;
 struct held_row {
   bool exists{};
   std::string text;               ///< the whole row: what is compared
-  std::vector<text_value> image;  ///< the values that travel; of the authority only
+  std::string slot;               ///< of the target's row
+  std::vector<text_value> image;  ///< the values to write; only of the authority's row
 };
 
 std::vector<text_value> key_parameters(repair_target const& repair) {
   return {repair.key.begin(), repair.key.end()};
+}
+
+// Of the key in text form, as in shardway.parked and shardway.conflict: who has the key can find it.
+std::string key_digest_sql(std::string const& parameter) {
+  return absl::StrCat("pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(", parameter,
+                      "::text, 'UTF8')), 'hex')");
+}
+
+std::string slot_of_row(table_state const& table) {
+  return table.manifest.kind == table_kind::reference ? std::string("-1") : slot_expression(table, "t.");
 }
 
 std::string key_match(table_state const& table) {
@@ -45,9 +61,9 @@ std::string from_key(table_state const& table) {
 
 bool is_reference(repair_target const& repair) { return repair.table.manifest.kind == table_kind::reference; }
 
-// A row that is absent cannot be locked, and a delete that the stream brings would not wait for it. So this
-// holds off whatever deletes: on a shard with the key lock that the stream takes before its deletes, on the
-// source with a lock on the table of the progress row that a mirror's transaction begins with.
+// An absent row cannot be locked, so a delete from the stream would not wait. This statement blocks whatever
+// deletes instead. On a shard it takes the key lock that the stream takes before its deletes. On the source
+// it locks the table of the progress row that a mirror's transaction begins with.
 statement hold_off_deletes(repair_target const& repair) {
   if (!repair.target_shard) return {.sql = "LOCK TABLE shardway.stream_progress IN SHARE ROW EXCLUSIVE MODE"};
   auto parameters = key_parameters(repair);
@@ -59,7 +75,8 @@ statement hold_off_deletes(repair_target const& repair) {
           .parameters = std::move(parameters)};
 }
 
-// Times out by itself: a stopped process must not hold the stream's deletes for long.
+// The transaction times out by itself, so that a stopped process does not block the stream's deletes for
+// long.
 result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
   std::vector<statement> frame{{.sql = "BEGIN ISOLATION LEVEL READ COMMITTED"},
                                {.sql = "SET LOCAL session_replication_role = replica"},
@@ -67,20 +84,23 @@ result<held_row> lock_target(repair_target const& repair, std::int64_t token) {
                                {.sql = "SET LOCAL idle_in_transaction_session_timeout = '5s'"},
                                engine_statement(token, "repair"),
                                hold_off_deletes(repair)};
-  // On the source a published progress row is the mark by which the stream skips the transaction.
+  // On the source, a published progress row marks the transaction, and the stream skips marked transactions.
   if (!repair.target_shard) frame.push_back(advance_statement("repair", {}));
-  frame.push_back(
-      {.sql = "SELECT " + row_text(repair.table, "t.") + from_key(repair.table) + " FOR UPDATE OF t",
-       .parameters = key_parameters(repair)});
+  frame.push_back({.sql = "SELECT " + row_text(repair.table, "t.") + ", " + slot_of_row(repair.table) +
+                          from_key(repair.table) + " FOR UPDATE OF t",
+                   .parameters = key_parameters(repair)});
   BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(repair.target, frame));
   auto const& found = answers.back();
   if (found.empty()) return held_row{};
-  return held_row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
+  return held_row{.exists = true,
+                  .text = std::string(found.text(0, 0)),
+                  .slot = std::string(found.text(0, 1)),
+                  .image = {}};
 }
 
-// A transaction whose commit the stream has applied may be missing from a snapshot for a moment, or for as
-// long as a standby lets it wait. It has a transaction id from before now: once all ids given out until now
-// have ended, every new snapshot shows it (V8).
+// A snapshot may not yet show a transaction whose commit the stream has applied: for a moment, or for as long
+// as a standby delays it. Its transaction id was assigned before now. Once all transactions with ids assigned
+// until now have ended, every new snapshot shows it (V8).
 result<bool> wait_for_running(session& node, steady_clock::time_point until) {
   BOOST_OUTCOME_TRY(auto const last, node.query({.sql = "SELECT pg_catalog.pg_current_xact_id()::text"}));
   for (;;) {
@@ -93,38 +113,63 @@ result<bool> wait_for_running(session& node, steady_clock::time_point until) {
   }
 }
 
+// A row of a slot that the authority has no authority for is somebody else's copy there: it says nothing.
 result<held_row> read_authority(repair_target const& repair) {
-  std::string columns;
-  for (auto const* column : sent_columns(repair.table))
-    columns += ", t." + names::quoted(column->name) + "::text";
+  std::string columns =
+      is_reference(repair) ? ", true" : ", NOT (" + outside_authority(repair.table, "t.") + ")";
+  for (auto const* column : sent_columns(repair.table)) columns += ", " + value_text(*column, "t.");
   BOOST_OUTCOME_TRY(auto const found,
                     repair.authority->query(
                         {.sql = "SELECT " + row_text(repair.table, "t.") + columns + from_key(repair.table),
                          .parameters = key_parameters(repair)}));
-  if (found.empty()) return held_row{};
-  held_row row{.exists = true, .text = std::string(found.text(0, 0)), .image = {}};
-  for (std::size_t i = 1; i < found.columns().size(); ++i) {
+  if (found.empty() || !found.boolean(0, 1)) return held_row{};
+  held_row row{.exists = true, .text = std::string(found.text(0, 0)), .slot = {}, .image = {}};
+  for (std::size_t i = 2; i < found.columns().size(); ++i) {
     auto const value = found.at(0, i);
     row.image.push_back(value ? text_value(std::string(*value)) : text_value());
   }
   return row;
 }
 
-// The target must not have authority for the row's slot while the row is written. The fence's lock holds off
-// a flip until the transaction ends.
-std::string no_authority(repair_target const& repair) {
-  if (is_reference(repair)) return "true";
-  auto const slot = slot_expression(repair.table, "t.");
-  return "NOT EXISTS (SELECT 1 FROM " + names::fence(repair.table.manifest.group) +
-         " f WHERE f.is_open AND f.slot_from <= " + slot + " AND f.slot_to >= " + slot + ")";
+// Whether the authority may say that a row of this slot is not there.
+result<bool> may_say_gone(repair_target const& repair, held_row const& held) {
+  if (!repair.authority || is_reference(repair)) return true;
+  BOOST_OUTCOME_TRY(
+      auto const answer,
+      repair.authority->query(
+          {.sql = "SELECT NOT (" + outside_authority(repair.table.manifest.group, "$1::int4") + ")",
+           .parameters = {held.slot}}));
+  return answer.boolean(0, 0);
 }
 
-// Compare and set: the row is locked, and yet only what was compared is changed.
+// The target must not have authority for the row's slot while the row is written. The fence's lock blocks a
+// flip until the transaction ends.
+std::string no_authority(repair_target const& repair) {
+  return is_reference(repair) ? std::string("true") : outside_authority(repair.table, "t.");
+}
+
+// Compare and set: although the row is locked, the statement changes only the row that was compared.
 std::string target_row(repair_target const& repair, held_row const& held,
                        std::vector<text_value>& parameters) {
   parameters.push_back(held.text);
   return " WHERE " + key_match(repair.table) + " AND " + row_text(repair.table, "t.") + " = $" +
          std::to_string(parameters.size()) + "::text AND " + no_authority(repair);
+}
+
+// What was acknowledged once may live in this copy alone.
+statement keep_statement(repair_target const& repair, held_row const& held, std::string const& reason) {
+  auto parameters = key_parameters(repair);
+  auto const where = target_row(repair, held, parameters);
+  auto const next = parameters.size();
+  for (auto const& text :
+       {repair.table.manifest.table, text_array(repair.key), repair.target.identity().name, reason})
+    parameters.emplace_back(text);
+  return {.sql = absl::StrCat(
+              "INSERT INTO shardway.salvaged (relation, key_digest, image, node, reason) SELECT $", next + 1,
+              "::text, ", key_digest_sql(absl::StrCat("$", next + 2)), ", pg_catalog.to_jsonb(t), $",
+              next + 3, "::text, $", next + 4, "::text FROM ",
+              names::quoted_table(repair.table.manifest.table), " AS t", where),
+          .parameters = std::move(parameters)};
 }
 
 statement delete_statement(repair_target const& repair, held_row const& held) {
@@ -136,15 +181,24 @@ statement delete_statement(repair_target const& repair, held_row const& held) {
 
 statement update_statement(repair_target const& repair, held_row const& held, held_row const& wanted) {
   auto parameters = key_parameters(repair);
-  auto const where = target_row(repair, held, parameters);
-  std::vector<std::string> updates;
+  auto where = target_row(repair, held, parameters);
+  std::vector<std::string> updates, place;
+  std::map<std::string, std::string> places;
   auto const columns = sent_columns(repair.table);
+  auto const& wanted_key = repair.table.manifest.shard_key;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (is_key(repair.table, columns[i]->name)) continue;
+    bool const is_place =
+        std::find(wanted_key.begin(), wanted_key.end(), columns[i]->name) != wanted_key.end();
+    bool const is_written = !is_key(repair.table, columns[i]->name) || !equality_is_identity(*columns[i]);
+    if (!is_place && !is_written) continue;
     parameters.push_back(wanted.image[i]);
-    updates.push_back(
-        absl::StrCat(names::quoted(columns[i]->name), " = $", parameters.size(), "::", columns[i]->type));
+    auto const value = absl::StrCat("$", parameters.size(), "::", columns[i]->type);
+    if (is_place) places[columns[i]->name] = as_key(*columns[i], value);
+    if (is_written) updates.push_back(absl::StrCat(names::quoted(columns[i]->name), " = ", value));
   }
+  for (auto const& column : wanted_key) place.push_back(places[column]);
+  if (!is_reference(repair))
+    absl::StrAppend(&where, " AND ", outside_authority(repair.table.manifest.group, slot_of_call(place)));
   return {.sql = absl::StrCat("UPDATE ", names::quoted_table(repair.table.manifest.table), " AS t SET ",
                               absl::StrJoin(updates, ", "), where),
           .parameters = std::move(parameters)};
@@ -164,23 +218,23 @@ statement insert_statement(repair_target const& repair, held_row const& wanted) 
       .parameters = wanted.image};
 }
 
-result<bool> write(repair_target const& repair, statement change) {
+result<bool> write(repair_target const& repair, std::vector<statement> changes) {
   std::vector<statement> statements;
   if (!is_reference(repair))
     statements.push_back({.sql = "SELECT 1 FROM " + names::fence_lock(repair.table.manifest.group) +
                                  " WHERE false FOR KEY SHARE"});
-  statements.push_back(std::move(change));
+  for (auto& change : changes) statements.push_back(std::move(change));
   BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(repair.target, statements));
   return answers.back().affected() > 0;
 }
 
 std::string node_of(repair_target const& repair) { return repair.target.identity().name; }
 
-// The record is committed before the repair. After a crash between the two, certificates are worthless
-// although nothing was repaired, which does no harm (I7).
+// The record is committed before the repair. After a crash between the two, older certificates do not count
+// although nothing was repaired. That is harmless (I7).
 result<std::string> write_and_record(repair_target const& repair, std::int64_t token, std::string kind,
-                                     statement change) {
-  BOOST_OUTCOME_TRY(auto const written, write(repair, std::move(change)));
+                                     std::vector<statement> changes) {
+  BOOST_OUTCOME_TRY(auto const written, write(repair, std::move(changes)));
   if (!written) return std::string();
   repair_record const record{.relation = repair.table.manifest.table,
                              .node = node_of(repair),
@@ -209,7 +263,7 @@ result<std::string> try_repair(repair_target const& repair, std::int64_t token,
   BOOST_OUTCOME_TRY(auto const held, lock_target(repair, token));
   stop_point("repair_after_look");
   if (repair.authority) {
-    // Locks are held here, so what runs long has been waited for before.
+    // Locks are held here, so the long wait for old transactions happened earlier.
     BOOST_OUTCOME_TRY(auto const shown,
                       wait_for_running(*repair.authority, std::min(until, steady_now() + milliseconds{500})));
     if (!shown) return std::string();
@@ -217,9 +271,18 @@ result<std::string> try_repair(repair_target const& repair, std::int64_t token,
   }
   stop_point("repair_after_authority");
   if (held.exists == wanted.exists && held.text == wanted.text) return std::string();
-  if (!wanted.exists) return write_and_record(repair, token, "delete", delete_statement(repair, held));
-  if (held.exists) return write_and_record(repair, token, "update", update_statement(repair, held, wanted));
-  return write_and_record(repair, token, "insert", insert_statement(repair, wanted));
+  if (!wanted.exists) {
+    BOOST_OUTCOME_TRY(bool const is_gone, may_say_gone(repair, held));
+    if (!is_gone) return std::string();
+    return write_and_record(
+        repair, token, "delete",
+        {keep_statement(repair, held, "deleted by a repair"), delete_statement(repair, held)});
+  }
+  if (held.exists)
+    return write_and_record(
+        repair, token, "update",
+        {keep_statement(repair, held, "overwritten by a repair"), update_statement(repair, held, wanted)});
+  return write_and_record(repair, token, "insert", {insert_statement(repair, wanted)});
 }
 
 // lock_not_available, deadlock_detected
@@ -237,6 +300,33 @@ result<std::string> repair_once(repair_target const& repair, std::int64_t token,
   if (!repair.target.is_broken() && repair.target.in_transaction()) (void)repair.target.simple("ROLLBACK");
   if (!done && is_lock_refused(done.error())) return std::string();
   return done;
+}
+
+std::vector<statement> keep_claim_statements(table_state const& table, std::vector<std::string> const& key,
+                                             std::string const& node) {
+  std::vector<text_value> parameters(key.begin(), key.end());
+  auto const next = parameters.size();
+  for (auto const& text : {table.manifest.table, text_array(key), node}) parameters.emplace_back(text);
+  statement keep{.sql = absl::StrCat(
+                     "INSERT INTO shardway.salvaged (relation, key_digest, image, node, reason) SELECT c.* "
+                     "FROM (SELECT $",
+                     next + 1, "::text, ", key_digest_sql(absl::StrCat("$", next + 2)),
+                     ", pg_catalog.to_jsonb(t) AS image, $", next + 3, "::text, 'claimed by several nodes'",
+                     from_key(table),
+                     ") AS c (relation, key_digest, image, node, reason) WHERE NOT EXISTS (SELECT 1 FROM "
+                     "shardway.salvaged AS s WHERE s.relation = c.relation AND s.key_digest = c.key_digest "
+                     "AND s.image = c.image AND s.reason = c.reason)"),
+                 .parameters = std::move(parameters)};
+  auto statements = note_conflict_statements({.stream = "reconcile",
+                                              .relation = table.manifest.table,
+                                              .key = key,
+                                              .slot = {},
+                                              .held_slot = {},
+                                              .version = {},
+                                              .held_version = {},
+                                              .reason = "several nodes claim the primary key"});
+  statements.insert(statements.begin(), std::move(keep));
+  return statements;
 }
 
 }  // namespace migrate::verify

@@ -75,11 +75,17 @@ std::vector<row_difference> classify_reference(rows_of_key const& rows_seen, gen
 
 slot_id slot_of(row_on_node const& row_seen) { return slot_id{static_cast<std::uint16_t>(row_seen.slot)}; }
 
-// The copy on the node that has authority for the slot that this very copy says.
-row_on_node const* authoritative(rows_of_key const& rows_seen, group_state const& group) {
+// The copies whose node has authority for the slot that the copy itself gives.
+std::vector<row_on_node const*> claims(rows_of_key const& rows_seen, group_state const& group) {
+  std::vector<row_on_node const*> found;
   for (auto const& row_seen : rows_seen.seen)
-    if (generation::authority_of(group, slot_of(row_seen)).shard == row_seen.node) return &row_seen;
-  return nullptr;
+    if (generation::authority_of(group, slot_of(row_seen)).shard == row_seen.node) found.push_back(&row_seen);
+  return found;
+}
+
+row_on_node const* authoritative(rows_of_key const& rows_seen, group_state const& group) {
+  auto const found = claims(rows_seen, group);
+  return found.empty() ? nullptr : found.front();
 }
 
 std::vector<row_difference> misplaced(rows_of_key const& rows_seen, generation const& now,
@@ -98,6 +104,12 @@ std::vector<row_difference> misplaced(rows_of_key const& rows_seen, generation c
 std::vector<row_difference> classify(rows_of_key const& rows_seen, generation const& now,
                                      group_state const& group, table_kind kind) {
   if (kind == table_kind::reference) return classify_reference(rows_seen, now);
+  if (auto const claimed = claims(rows_seen, group); claimed.size() > 1) {  // AP10
+    std::vector<row_difference> conflicts;
+    for (auto const* claim : claimed)
+      conflicts.push_back(make_difference(rows_seen, difference_kind::conflict, node_name(claim->node, now)));
+    return conflicts;
+  }
   auto const* deciding = authoritative(rows_seen, group);
   auto found = misplaced(rows_seen, now, deciding);
   if (!found.empty()) return found;

@@ -37,18 +37,19 @@ using rows_by_key = std::map<std::vector<std::string>, rows_of_key>;
 /// every shard.
 bool agrees(rows_of_key const&, generation const&, table_kind);
 
-/// How a row that does not agree differs from the copy of the node that has authority for its slot. If copies
-/// are on shards where the row does not belong, only these are named: what the others lack shows once those
-/// are gone. For a reference table each shard that differs is named.
+/// How a row that does not agree differs from the copy of the node that has authority for its slot. If shards
+/// hold copies of a row that does not belong there, only these are named. Faults of the other copies show
+/// once the misplaced copies are gone. Where several nodes claim the key, each for a slot of its own, each of
+/// them is named as in conflict and nothing else. For a reference table each shard that differs is named.
 std::vector<row_difference> classify(rows_of_key const&, generation const&, group_state const&, table_kind);
 
-/// The node whose copy says what the named node should hold; nothing: the source.
+/// The node whose copy decides what the named node should hold. Nothing: the source.
 std::optional<shard_id> deciding_node(rows_of_key const&, row_difference const&, generation const&,
                                       group_state const&, table_kind);
 
 /// The verdict on a row after all checks: `equal` if the row agreed in one of them; `different` if the last
-/// two saw the same tuples disagree; else `could_not_tell`, as the row changed between all of them.
-/// Preconditions: between two checks the streams have passed what the first could see.
+/// two checks saw the same tuples, which disagree; else `could_not_tell`, because the row changed between all
+/// checks. Preconditions: between two checks the streams have passed everything that the first could see.
 verdict judge(std::vector<rows_of_key> const& checks, generation const&, table_kind);
 
 }  // namespace migrate::verify

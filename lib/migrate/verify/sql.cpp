@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/protocol/column_lists.hpp"
+#include "lib/protocol/key_text.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/clock.hpp"
 
@@ -27,8 +28,8 @@ bool has_one_order(std::string const& type) {
 // The leading key column as both sides order it.
 std::string leading(table_state const& table, std::string const& alias) {
   auto const& column = table.manifest.key.front();
-  auto const ordered = alias + names::quoted(column);
-  return has_one_order(type_of(table, column)) ? ordered : ordered + "::text COLLATE pg_catalog.\"C\"";
+  if (has_one_order(type_of(table, column))) return alias + names::quoted(column);
+  return '(' + key_text_list(table, {column}, alias) + ") COLLATE pg_catalog.\"C\"";
 }
 
 std::string where_range(table_state const& table, key_range const& range,
@@ -47,8 +48,16 @@ std::string where_range(table_state const& table, key_range const& range,
   return sql;
 }
 
+// AS11: a text's bytes are those of the database's encoding. Elsewhere than in UTF8 the bytes of UTF8 are
+// taken for a text, which a single-byte encoding allows, so that both sides hash the same bytes.
+std::string in_utf8(std::string const& text) {
+  return "CASE WHEN (SELECT pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.=) 'UTF8') THEN " + text +
+         " ELSE pg_catalog.convert_from(pg_catalog.convert_to(" + text +
+         ", 'UTF8'), pg_catalog.getdatabaseencoding()) END";
+}
+
 std::string hash(std::string const& text, std::int64_t seed) {
-  return "pg_catalog.hashtextextended(" + text + ", " + std::to_string(seed) + ")";
+  return "pg_catalog.hashtextextended(" + in_utf8(text) + ", " + std::to_string(seed) + ")";
 }
 
 std::string slot_column(table_state const& table) {
@@ -60,7 +69,7 @@ std::string row_columns(table_state const& table, hash_seeds seeds) {
          hash("ROW(" + column_list(table.manifest.key, "t.") + ")::text", seeds.second) + "), " +
          hash(row_text(table, "t."), seeds.first) + "::text || ':' || " +
          hash(row_text(table, "t."), seeds.second) + "::text, t.xmin::text, " +
-         text_list(table.manifest.key, "t.");
+         key_text_list(table, table.manifest.key, "t.");
 }
 
 }  // namespace
@@ -83,8 +92,8 @@ std::string row_text(table_state const& table, std::string const& alias) {
 
 std::string bounds_sql(table_state const& table, std::int64_t range_rows) {
   auto const key = leading(table, "t.");
-  return "SELECT k FROM (SELECT t." + names::quoted(table.manifest.key.front()) +
-         "::text AS k, row_number() OVER (ORDER BY " + key + ") AS n FROM " +
+  return "SELECT k FROM (SELECT " + key_text_list(table, {table.manifest.key.front()}, "t.") +
+         " AS k, row_number() OVER (ORDER BY " + key + ") AS n FROM " +
          names::quoted_table(table.manifest.table) + " t) numbered WHERE n % " + std::to_string(range_rows) +
          " = 0 ORDER BY n";
 }

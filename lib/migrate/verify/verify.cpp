@@ -154,7 +154,7 @@ class table_verification {
   result<> check_keys(std::vector<std::vector<std::string>> const& keys) {
     BOOST_OUTCOME_TRY(auto rows_seen, read_keys(nodes_, table_, keys, seeds_));
     for (auto const& key : keys) {
-      auto& seen = rows_seen[key];  // a row gone from everywhere agrees with itself
+      auto& seen = rows_seen[key];  // a row that no node holds any more agrees
       if (seen.digest.empty()) seen.digest = checks_[key].front().digest;
       checks_[key].push_back(std::move(seen));
     }
@@ -197,8 +197,8 @@ class table_verification {
 }  // namespace
 
 std::string_view name(difference_kind kind) noexcept {
-  constexpr std::array<std::string_view, 5> names{"missing", "extra", "different", "wrong_shard",
-                                                  "two_shards"};
+  constexpr std::array<std::string_view, 6> names{"missing",     "extra",      "different",
+                                                  "wrong_shard", "two_shards", "conflict"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -26,8 +26,8 @@ class verify_nodes {
   /// source, then the shards. The answers are in that order. Errors: of any node, after all have answered.
   result<std::vector<rows>> query_all(std::function<statement(std::size_t)> const& statement_for);
 
-  /// Waits until everything that is now in any node's WAL has been applied on the other side. False if that
-  /// takes longer than `limit`.
+  /// Waits until the streams have applied everything that is in any node's WAL now. False if that takes
+  /// longer than `limit`.
   result<bool> wait_for_streams(generation const&, std::chrono::milliseconds limit);
 
  private:

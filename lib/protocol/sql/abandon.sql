@@ -12,6 +12,10 @@ DECLARE
   verdict text;
   fence text := format('shardway.%I', 'fence_' || p_group);
 BEGIN
+  -- Whoever reads the decision acts on it: a crash may not take it back.
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM set_config('synchronous_commit', 'local', true);
+  END IF;
   EXECUTE format('SELECT * FROM %s WHERE slot_from <= $1 AND slot_to >= $1', fence)
     INTO held
     USING p_slot;

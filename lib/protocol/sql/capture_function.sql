@@ -1,16 +1,11 @@
 -- Checks the shard key of every row that a statement changed and, on the source, writes the outbox rows.
--- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. The settings print
--- keys as the stream prints them.
+-- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. Keys are printed as the
+-- stream prints them, whatever the session has set.
 CREATE OR REPLACE FUNCTION {{function}}()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET TimeZone = 'UTC'
-SET DateStyle = 'ISO'
-SET IntervalStyle = 'postgres'
-SET bytea_output = 'hex'
-SET extra_float_digits = 3
 AS {{quote}}
 #variable_conflict use_variable
 DECLARE

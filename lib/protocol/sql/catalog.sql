@@ -141,6 +141,15 @@ CREATE TABLE IF NOT EXISTS shardway.request (
   finished_at timestamptz
 );
 
+-- The newest rehearsal of each group.
+CREATE TABLE IF NOT EXISTS shardway.rehearsal (
+  group_name text PRIMARY KEY,
+  tables_sha256 text NOT NULL,
+  passed boolean NOT NULL,
+  problems text[] NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 CREATE TABLE IF NOT EXISTS shardway.status (
   name text PRIMARY KEY,
   document jsonb NOT NULL,

@@ -166,6 +166,47 @@ AS $f$
   SELECT pg_catalog.hashtext(p_table)
 $f$;
 
+-- The one text of a key or value: lib/protocol/key_text.hpp. Whether this session prints dates, intervals and
+-- floats as the stream does; inlined, so it names all it calls.
+CREATE OR REPLACE FUNCTION shardway.prints_canonically()
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $f$
+  SELECT
+    pg_catalog.current_setting('TimeZone') OPERATOR(pg_catalog.=) 'UTC'
+    AND pg_catalog.starts_with(pg_catalog.current_setting('DateStyle'), 'ISO')
+    AND pg_catalog.current_setting('IntervalStyle') OPERATOR(pg_catalog.=) 'postgres'
+    AND pg_catalog.current_setting('extra_float_digits')::int OPERATOR(pg_catalog.>) 0
+$f$;
+
+-- What the output function of any type prints under the stream's settings.
+CREATE OR REPLACE FUNCTION shardway.value_text(p_value anyelement)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET bytea_output = 'hex'
+SET extra_float_digits = 3
+SET lc_monetary = 'C'
+AS $f$
+BEGIN
+  RETURN concat(p_value);
+END $f$;
+
+-- Makes the transaction durable at COMMIT. A shard is sent what the outbox holds as soon as the source has
+-- committed, and a leased id or a mapping is used then: a crash may not take that back (AP1, AL12).
+CREATE OR REPLACE FUNCTION shardway.commit_durably()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $f$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'local', true);
+  RETURN NULL;
+END $f$;
+
 -- The write guard. Two functions, so that turning recording into refusing is DDL: it waits for the writers
 -- that are under way.
 CREATE OR REPLACE FUNCTION shardway.record_foreign_write()

@@ -81,3 +81,29 @@ CREATE TABLE IF NOT EXISTS shardway.parked (
   commit_lsn pg_lsn NOT NULL,
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Primary keys that two nodes claim for different places: what a stream, a mirror, a copy or a repair left alone.
+CREATE TABLE IF NOT EXISTS shardway.conflict (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  stream text NOT NULL,
+  relation text NOT NULL,
+  key_digest text NOT NULL,
+  slot int,
+  held_slot int,
+  version bigint,
+  held_version bigint,
+  reason text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Images of rows that a repair took away, put another in place of, or found claimed by two nodes. They hold
+-- row values: nobody but the engine's role reads them.
+CREATE TABLE IF NOT EXISTS shardway.salvaged (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  relation text NOT NULL,
+  key_digest text NOT NULL,
+  image jsonb NOT NULL,
+  node text NOT NULL,
+  reason text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);

@@ -5,5 +5,6 @@ GRANT SELECT ON
   shardway.incarnation,
   shardway.stream_progress
 TO {{application_role}};
--- A read that a shard serves asks whether anything is parked there.
+-- A read that a shard serves asks whether anything is parked or in conflict there.
 GRANT SELECT (relation) ON shardway.parked TO {{application_role}};
+GRANT SELECT (relation) ON shardway.conflict TO {{application_role}};

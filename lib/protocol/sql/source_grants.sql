@@ -17,3 +17,5 @@ GRANT EXECUTE ON FUNCTION shardway.abandon(text, int) TO {{application_role}};
 GRANT USAGE ON SCHEMA shardway TO {{mirror_role}};
 GRANT SELECT ON shardway.controller_token TO {{mirror_role}};
 GRANT SELECT, INSERT, DELETE ON shardway.stream_progress TO {{mirror_role}};
+GRANT SELECT, INSERT, DELETE ON shardway.conflict TO {{mirror_role}};
+GRANT INSERT ON shardway.salvaged TO {{mirror_role}};

@@ -183,7 +183,7 @@ BEGIN
     'shop.events',
     shardway.slot_of_parts(shardway.key_part(OLD."region $f$"), shardway.key_part(OLD."account"), shardway.key_part(OLD."id")),
     'k',
-    ARRAY[OLD."id"::text, OLD."happened_at"::text],
+    ARRAY[OLD."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN OLD."happened_at"::text ELSE shardway.value_text(OLD."happened_at") END],
     ARRAY[OLD."region $f$"::text, OLD."account"::text, OLD."id"::text]
   );
   RETURN NULL;
@@ -333,6 +333,7 @@ BEGIN
   END LOOP;
 END $f$;
 ALTER TABLE "shop"."events" DROP COLUMN IF EXISTS _shardway_version;
+ALTER TABLE "shop"."events" DROP CONSTRAINT IF EXISTS shardway_source_holds;
 
 -- === source: capture ===
 CREATE OR REPLACE FUNCTION shardway.refuse_raw(p_table text)
@@ -357,18 +358,13 @@ BEGIN
   RETURN NULL;
 END $f$;
 -- Checks the shard key of every row that a statement changed and, on the source, writes the outbox rows.
--- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. The settings print
--- keys as the stream prints them.
+-- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. Keys are printed as the
+-- stream prints them, whatever the session has set.
 CREATE OR REPLACE FUNCTION shardway."capture_shop.events"()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET TimeZone = 'UTC'
-SET DateStyle = 'ISO'
-SET IntervalStyle = 'postgres'
-SET bytea_output = 'hex'
-SET extra_float_digits = 3
 AS $f0$
 #variable_conflict use_variable
 DECLARE
@@ -447,7 +443,7 @@ BEGIN
     WITH changed AS (
       SELECT
         'i' AS operation,
-        ARRAY[c."id"::text, c."happened_at"::text] AS key_values,
+        ARRAY[c."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN c."happened_at"::text ELSE shardway.value_text(c."happened_at") END] AS key_values,
         ARRAY[c."region $f$"::text, c."account"::text, c."id"::text] AS shard_key_values
       FROM shardway_new c
     ),
@@ -497,15 +493,15 @@ BEGIN
       -- shard key the trigger shardway_key_change removes the old place.
       SELECT
         'd' AS operation,
-        ARRAY[c."id"::text, c."happened_at"::text] AS key_values,
+        ARRAY[c."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN c."happened_at"::text ELSE shardway.value_text(c."happened_at") END] AS key_values,
         ARRAY[c."region $f$"::text, c."account"::text, c."id"::text] AS shard_key_values
       FROM shardway_old c
       WHERE NOT (c."region $f$" IS DISTINCT FROM routed[1]::text OR c."account" IS DISTINCT FROM routed[2]::integer OR c."id" IS DISTINCT FROM routed[3]::uuid)
-        AND ARRAY[c."id"::text, c."happened_at"::text] NOT IN (SELECT ARRAY[n."id"::text, n."happened_at"::text] FROM shardway_new n)
+        AND ARRAY[c."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN c."happened_at"::text ELSE shardway.value_text(c."happened_at") END] NOT IN (SELECT ARRAY[n."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN n."happened_at"::text ELSE shardway.value_text(n."happened_at") END] FROM shardway_new n)
       UNION ALL
       SELECT
         'u' AS operation,
-        ARRAY[c."id"::text, c."happened_at"::text] AS key_values,
+        ARRAY[c."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN c."happened_at"::text ELSE shardway.value_text(c."happened_at") END] AS key_values,
         ARRAY[c."region $f$"::text, c."account"::text, c."id"::text] AS shard_key_values
       FROM shardway_new c
     ),
@@ -553,7 +549,7 @@ BEGIN
     WITH changed AS (
       SELECT
         'd' AS operation,
-        ARRAY[c."id"::text, c."happened_at"::text] AS key_values,
+        ARRAY[c."id"::text, CASE WHEN (SELECT shardway.prints_canonically()) THEN c."happened_at"::text ELSE shardway.value_text(c."happened_at") END] AS key_values,
         ARRAY[c."region $f$"::text, c."account"::text, c."id"::text] AS shard_key_values
       FROM shardway_old c
     ),
@@ -859,18 +855,13 @@ BEGIN
   RETURN NULL;
 END $f$;
 -- Checks the shard key of every row that a statement changed and, on the source, writes the outbox rows.
--- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. The settings print
--- keys as the stream prints them.
+-- SECURITY DEFINER: it may run below a function whose owner has no rights on the outbox. Keys are printed as the
+-- stream prints them, whatever the session has set.
 CREATE OR REPLACE FUNCTION shardway."capture_shop.events"()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET TimeZone = 'UTC'
-SET DateStyle = 'ISO'
-SET IntervalStyle = 'postgres'
-SET bytea_output = 'hex'
-SET extra_float_digits = 3
 AS $f0$
 #variable_conflict use_variable
 DECLARE

@@ -243,6 +243,7 @@ BEGIN
   END LOOP;
 END $f$;
 ALTER TABLE "Odd ""Schema"""."Mixed Case's" DROP COLUMN IF EXISTS _shardway_version;
+ALTER TABLE "Odd ""Schema"""."Mixed Case's" DROP CONSTRAINT IF EXISTS shardway_source_holds;
 
 -- === source: capture ===
 CREATE OR REPLACE FUNCTION shardway.refuse_raw(p_table text)
@@ -343,6 +344,24 @@ CREATE TABLE IF NOT EXISTS shardway."lookup_Odd ""Schema"".Mixed Case's.by_email
   PRIMARY KEY (v1)
 );
 GRANT SELECT, INSERT, UPDATE ON shardway."lookup_Odd ""Schema"".Mixed Case's.by_email" TO "The App";
+-- A transaction that changes the table is durable once it is committed, whatever its role has set for
+-- synchronous_commit. On the table, so that no way of writing it can forget it.
+DO $f$
+BEGIN
+  IF NOT EXISTS (
+    SELECT 1
+    FROM pg_catalog.pg_trigger
+    WHERE tgrelid = 'shardway."lookup_Odd ""Schema"".Mixed Case''s.by_email"'::regclass
+      AND tgname = 'shardway_durable'
+  ) THEN
+    CREATE TRIGGER shardway_durable
+    BEFORE INSERT OR UPDATE OR DELETE ON shardway."lookup_Odd ""Schema"".Mixed Case's.by_email"
+    FOR EACH STATEMENT
+    WHEN (pg_catalog.current_setting('synchronous_commit') = 'off')
+    EXECUTE FUNCTION shardway.commit_durably();
+    ALTER TABLE shardway."lookup_Odd ""Schema"".Mixed Case's.by_email" ENABLE ALWAYS TRIGGER shardway_durable;
+  END IF;
+END $f$;
 
 -- === shard: lookup by_device ===
 -- The mappings of one lookup, from its value to the shard key and the primary key of a row.
@@ -354,3 +373,21 @@ CREATE TABLE IF NOT EXISTS shardway."lookup_Odd ""Schema"".Mixed Case's.by_devic
   PRIMARY KEY (v1, v2, shard_key)
 );
 GRANT SELECT, INSERT, UPDATE ON shardway."lookup_Odd ""Schema"".Mixed Case's.by_device" TO "The App";
+-- A transaction that changes the table is durable once it is committed, whatever its role has set for
+-- synchronous_commit. On the table, so that no way of writing it can forget it.
+DO $f$
+BEGIN
+  IF NOT EXISTS (
+    SELECT 1
+    FROM pg_catalog.pg_trigger
+    WHERE tgrelid = 'shardway."lookup_Odd ""Schema"".Mixed Case''s.by_device"'::regclass
+      AND tgname = 'shardway_durable'
+  ) THEN
+    CREATE TRIGGER shardway_durable
+    BEFORE INSERT OR UPDATE OR DELETE ON shardway."lookup_Odd ""Schema"".Mixed Case's.by_device"
+    FOR EACH STATEMENT
+    WHEN (pg_catalog.current_setting('synchronous_commit') = 'off')
+    EXECUTE FUNCTION shardway.commit_durably();
+    ALTER TABLE shardway."lookup_Odd ""Schema"".Mixed Case's.by_device" ENABLE ALWAYS TRIGGER shardway_durable;
+  END IF;
+END $f$;

@@ -239,6 +239,7 @@ BEGIN
   END LOOP;
 END $f$;
 ALTER TABLE "shop"."orders" DROP COLUMN IF EXISTS _shardway_version;
+ALTER TABLE "shop"."orders" DROP CONSTRAINT IF EXISTS shardway_source_holds;
 
 -- === source: capture ===
 CREATE OR REPLACE FUNCTION shardway.refuse_raw(p_table text)

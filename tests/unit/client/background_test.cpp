@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -73,14 +74,13 @@ TEST(background, stopping_waits_for_what_runs_and_drops_the_rest) {
   }));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(work.post([&done] { done += 100; }));
   ASSERT_TRUE(held->has_inside(1));
-  std::thread later{[held] {
+  std::jthread const later{[held] {
     std::this_thread::sleep_for(50ms);
     held->open();
   }};
   work.stop();
   EXPECT_EQ(done, 1);
   EXPECT_FALSE(work.post([] {}));
-  later.join();
 }
 
 TEST(background, with_a_grace_it_leaves_what_hangs_behind) {

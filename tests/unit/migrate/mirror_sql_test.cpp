@@ -55,6 +55,25 @@ TEST_F(mirror_sql, a_delete_names_primary_and_shard_key) {
       "DELETE FROM \"shop\".\"orders\" AS t WHERE t.\"id\" = $1::bigint AND t.\"customer\" = $2::bigint");
 }
 
+// AP10
+TEST_F(mirror_sql, the_holder_of_a_value_counts_only_where_the_source_has_authority) {
+  table_.state.manifest.group = "sales";
+  auto const made = mirror_holder_statement(table_, {value("7"), value("3"), {}}, key_expressions(table_));
+  EXPECT_TRUE(made.sql.starts_with("SELECT max(shardway.slot_of(t.\"customer\")) FILTER (WHERE NOT ("));
+  EXPECT_TRUE(
+      made.sql.ends_with(" FROM \"shop\".\"orders\" AS t WHERE ROW(\"id\") = (SELECT ROW(\"id\") FROM "
+                         "(SELECT $1::bigint AS \"id\", $2::bigint AS \"customer\", $3::text AS "
+                         "\"note\") AS i)"));
+}
+
+// AP20
+TEST_F(mirror_sql, a_key_whose_equality_is_not_identity_is_written_too) {
+  table_.sent[0].type = "numeric";
+  EXPECT_NE(mirror_insert_statement(table_, {value("7.0"), value("3"), {}})
+                .sql.find("SET \"id\" = excluded.\"id\""),
+            std::string::npos);
+}
+
 TEST_F(mirror_sql, the_version_column_of_the_shard_stays_there) {
   stream_relation relation;
   relation.columns = {{.name = "customer"}, {.name = "shardway_version"}, {.name = "id"}, {.name = "note"}};

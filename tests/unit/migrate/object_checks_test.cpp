@@ -116,20 +116,20 @@ TEST_F(object_checks, AS8_rules_of_the_table_are_refused_and_others_are_told) {
 }
 
 TEST_F(object_checks, AS7_values_that_mean_something_on_one_node) {
-  source.columns = {{"shop.orders", "shop.orders", "kind", "regclass", "regclass", false}};
+  source.columns = {{"shop.orders", "shop.orders", "kind", "regclass", "regclass"}};
   EXPECT_EQ(trouble(), "fail node_local_type shop.orders.kind");
   EXPECT_EQ(fix(), "ALTER TABLE shop.orders ALTER COLUMN \"kind\" TYPE text USING \"kind\"::text");
-  source.columns = {{"shop.orders", "shop.orders", "seen", "xid[]", "xid", false}};
+  source.columns = {{"shop.orders", "shop.orders", "seen", "xid[]", "xid"}};
   EXPECT_THAT(fix(), HasSubstr("TYPE text[] USING \"seen\"::text[]"));
-  source.columns = {{"shop.orders", "shop.orders", "position", "pg_lsn", "pg_lsn", false}};
+  source.columns = {{"shop.orders", "shop.orders", "position", "pg_lsn", "pg_lsn"}};
   EXPECT_EQ(trouble(), "warn node_local_type shop.orders.position");
 }
 
 TEST_F(object_checks, AS6_large_objects_by_type_by_value_and_by_trigger) {
-  source.columns = {{"shop.orders", "shop.orders", "picture", "lo", "lo", false},
-                    {"shop.orders", "shop.orders", "picture", "lo", "oid", false}};
+  source.columns = {{"shop.orders", "shop.orders", "picture", "lo", "lo"},
+                    {"shop.orders", "shop.orders", "picture", "lo", "oid"}};
   EXPECT_EQ(trouble(), "fail large_object shop.orders.picture");
-  source.columns = {{"shop.orders", "shop.orders", "picture", "oid", "oid", false}};
+  source.columns = {{"shop.orders", "shop.orders", "picture", "oid", "oid"}};
   EXPECT_EQ(trouble(), "fail node_local_type shop.orders.picture");
   source.has_large_objects = true;
   EXPECT_EQ(trouble(), "fail large_object shop.orders.picture");
@@ -144,16 +144,6 @@ TEST_F(object_checks, AS6_large_objects_by_type_by_value_and_by_trigger) {
                       .constraint = {},
                       .arguments = {}}};
   EXPECT_EQ(trouble(), "fail large_object kept on shop.orders");
-}
-
-TEST_F(object_checks, AS18_infinite_numbers_that_an_older_source_cannot_take_back) {
-  source.columns = {{"shop.orders", "shop.orders", "amount", "numeric", "numeric", false}};
-  EXPECT_EQ(trouble(), "warn newer_value shop.orders.amount");
-  source.columns[0].is_checked = true;
-  EXPECT_EQ(trouble(), "");
-  source.columns[0].is_checked = false;
-  source.server_version = 140000;
-  EXPECT_EQ(trouble(), "");
 }
 
 TEST_F(object_checks, AS23_triggers_that_run_for_replicated_rows) {

@@ -98,6 +98,27 @@ TEST(classify, goes_by_the_authoritys_shard_key) {
   EXPECT_EQ(found(row({source("a"), on(1, "b", 100)})), (named{{different, "shard1"}}));
 }
 
+// Half of shard 1's slots have moved: a row of slot 1500 is the source's, one of slot 2500 the shard's.
+generation half_moved() {
+  auto now = sample_generation();
+  now.groups[0].stage = stage::sharded;
+  now.groups[0].authority = {{slots(0, 1999), std::nullopt, epoch{1}, {}},
+                             {slots(2000, 2999), shard(1), epoch{3}, {}},
+                             {slots(3000, 4095), std::nullopt, epoch{1}, {}}};
+  return now;
+}
+
+TEST(classify, a_key_that_two_nodes_claim_is_a_conflict_and_nothing_else) {  // AP10
+  EXPECT_EQ(found(row({source("a", 1500), on(1, "b", 2500)}), half_moved()),
+            (named{{conflict, "source"}, {conflict, "shard1"}}));
+  EXPECT_EQ(found(row({source("a", 1500), on(1, "b", 2500), on(0, "a", 1500)}), half_moved()),
+            (named{{conflict, "source"}, {conflict, "shard1"}}));
+  EXPECT_EQ(found(row({source("a", 2500), on(1, "b", 2500)}), half_moved()), (named{{different, "source"}}));
+  // Each holds only the other's copy: nobody claims it.
+  EXPECT_EQ(found(row({source("b", 2500), on(1, "a", 1500)}), half_moved()),
+            (named{{extra, "source"}, {extra, "shard1"}}));
+}
+
 TEST(classify, names_each_shard_of_a_reference_table) {
   auto const now = sample_generation();
   EXPECT_EQ(found(row({source("a", -1), on(0, "b", -1), on(1, "a", -1)}), now, table_kind::reference),

@@ -183,6 +183,11 @@ void answer_engine(server& shard) {
                 [](node_state&, statement const&) -> result<rows> { return rows_with({{""}}); });
   shard.changes("DELETE FROM shardway.parked",
                 [](node_state&, statement const&) -> result<rows> { return affecting(0); });
+  shard.reads("FROM shardway.conflict",
+              [](node_state&, statement const&) -> result<rows> { return rows_with({{"f"}}); });
+  shard.reads("LOCK TABLE", [](node_state&, statement const&) -> result<rows> { return affecting(0); });
+  shard.reads("WHERE is_open)",
+              [](node_state&, statement const&) -> result<rows> { return rows_with({{"f"}}); });
   shard.reads("SELECT max(commit_lsn)",
               [](node_state&, statement const&) -> result<rows> { return rows_with({{std::nullopt}}); });
   shard.reads("pg_advisory_xact_lock",

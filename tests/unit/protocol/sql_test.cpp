@@ -1,11 +1,8 @@
 // The SQL of three tables as it is sent, and the function that fills the files it is made of.
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include <gtest/gtest.h>
 
 #include "lib/protocol/sql_template.hpp"
+#include "tests/unit/protocol/golden_file.hpp"
 #include "tests/unit/protocol/sql_samples.hpp"
 
 namespace {
@@ -18,30 +15,13 @@ std::string document_of(sql_sample const& sample) {
   return document;
 }
 
-std::string content_of(std::string const& path) {
-  std::ostringstream content;
-  content << std::ifstream(path).rdbuf();
-  return content.str();
-}
+void compare(sql_sample const& sample) { compare_with_golden_file(sample.file, document_of(sample)); }
 
-void compare_with_golden_file(sql_sample const& sample) {
-  auto const path = GOLDEN_DIR "/sql/" + sample.file + ".sql";
-  auto const document = document_of(sample);
-  if (std::getenv("SHARDWAY_WRITE_GOLDEN")) std::ofstream(path) << document;
-  EXPECT_EQ(document, content_of(path))
-      << "The SQL of table " << sample.table.manifest.table << " is not that of " << path
-      << ". If the change is meant, run `SHARDWAY_WRITE_GOLDEN=1 unit_protocol "
-         "--gtest_filter='golden_sql.*'` "
-         "and read the difference.";
-}
-
-TEST(golden_sql, of_a_table_with_a_bigint_key) { compare_with_golden_file(orders_sample()); }
+TEST(golden_sql, of_a_table_with_a_bigint_key) { compare(orders_sample()); }
 TEST(golden_sql, of_a_table_with_quoted_names_several_key_columns_and_lookups) {
-  compare_with_golden_file(mixed_case_sample());
+  compare(mixed_case_sample());
 }
-TEST(golden_sql, of_a_partitioned_table_that_is_captured_by_triggers) {
-  compare_with_golden_file(events_sample());
-}
+TEST(golden_sql, of_a_partitioned_table_that_is_captured_by_triggers) { compare(events_sample()); }
 
 constexpr sql_template grant{"grant.sql", "GRANT SELECT ON {{table}} TO {{role}}; -- {{role}}"};
 

@@ -59,6 +59,47 @@ TEST(router, refuses_a_key_that_would_hash_to_a_wrong_slot) {
   EXPECT_EQ(routes->by_key("shop.items", shard_key{42, "\xFF"}).error().code(), error_code::invalid_argument);
 }
 
+// AP19: PostgreSQL cuts such a value in a cast, and the call would go to the node of another key.
+TEST(router, refuses_a_key_that_is_no_value_of_its_columns_type) {
+  auto data = two_shards(1);
+  data.tables.push_back({.table = "shop.customers",
+                         .group = 0,
+                         .reference = false,
+                         .shard_key = {key_type::text},
+                         .columns = {"customer_id"},
+                         .limits = {key_limits_of("character varying(5)")}});
+  data.tables.push_back({.table = "shop.codes",
+                         .group = 0,
+                         .reference = false,
+                         .shard_key = {key_type::integer, key_type::text, key_type::integer},
+                         .columns = {"region", "code", "number"},
+                         .limits = {key_limits_of("integer"), key_limits_of("character varying(2)"),
+                                    key_limits_of("smallint")}});
+  auto const routes = snapshot(std::move(data));
+  EXPECT_TRUE(routes->by_key("shop.customers", "ALFKI"));
+  EXPECT_TRUE(routes->by_key("shop.customers", "\u00e4\u00f6\u00fc\u00df\u20ac"))
+      << "characters count, not bytes";
+  for (auto const* longer : {"ALFKI ", "ALFKIX", "     \u00e4"}) {
+    auto const refused = routes->by_key("shop.customers", longer);
+    ASSERT_FALSE(refused) << longer;
+    EXPECT_EQ(refused.error().code(), error_code::invalid_argument);
+    EXPECT_NE(refused.error().message().find("\"customer_id\": it has more than 5 characters"),
+              std::string::npos);
+    EXPECT_EQ(refused.error().to_string().find("ALFKI"), std::string::npos) << "no key in a message";
+  }
+  EXPECT_TRUE(routes->by_key("shop.codes", shard_key{2147483647, "ab", -32768}));
+  auto const column_of = [&](shard_key const& key) {
+    auto const refused = routes->by_key("shop.codes", key);
+    return refused ? std::string("none") : refused.error().message();
+  };
+  EXPECT_NE(column_of(shard_key{2147483648LL, "ab", 1}).find("column \"region\""), std::string::npos);
+  EXPECT_NE(column_of(shard_key{1, "ab ", 1}).find("column \"code\""), std::string::npos);
+  EXPECT_NE(column_of(shard_key{1, "ab", 32768}).find("column \"number\""), std::string::npos);
+  EXPECT_EQ(routes->by_key("shop.customers", std::string("a\0b", 3)).error().code(),
+            error_code::invalid_argument);
+  EXPECT_TRUE(routes->by_key("shop.orders", INT64_MAX)) << "without limits every value is one";
+}
+
 TEST(router, says_what_is_missing) {
   auto const routes = snapshot(two_shards(1));
   EXPECT_EQ(routes->by_key("orders", 42).error().code(), error_code::unknown_table);

@@ -162,5 +162,24 @@ TEST(shard_key, check_refuses_what_routes_nowhere) {
   EXPECT_TRUE((shard_key{1, "日本語 🛒"}).check());
 }
 
+TEST(key_limits, are_those_of_the_type) {  // AP19
+  EXPECT_EQ(key_limits_of("smallint").highest, 32767);
+  EXPECT_EQ(key_limits_of("integer").lowest, -2147483648LL);
+  EXPECT_EQ(key_limits_of("character varying(5)").characters_max, 5u);
+  for (auto const* type : {"bigint", "text", "character varying", "uuid", "bytea", "numeric(4,2)"})
+    EXPECT_EQ(key_limits_of(type), key_limits{}) << type;
+  EXPECT_TRUE(shard_key::from_text("character varying(3)", "abc"));
+  EXPECT_FALSE(shard_key::from_text("character varying(3)", "abc "))
+      << "blanks are cut without a word by a cast";
+  EXPECT_FALSE(shard_key::from_text("character(3)", "abc"));
+  EXPECT_FALSE(shard_key::from_text("smallint", "40000"));
+  auto const spelled = shard_key::from_text("uuid", "{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}");
+  auto const plain = shard_key::from_text("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+  ASSERT_TRUE(plain);
+  if (spelled) {
+    EXPECT_EQ(spelled.value(), plain.value()) << "one uuid has one key";
+  }
+}
+
 }  // namespace
 }  // namespace shardway

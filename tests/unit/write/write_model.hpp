@@ -106,6 +106,8 @@ inline void answer_client(server& node) {
   });
   node.reads("set_config('shardway.raw'",
              [](node_state&, statement const&) -> result<rows> { return rows_with({{"t"}}); });
+  node.reads("set_config('synchronous_commit', 'local'",
+             [](node_state&, statement const&) -> result<rows> { return affecting(0); });
   node.reads("SELECT count(*)", [](node_state& state, statement const&) -> result<rows> {
     return rows_with({{std::to_string(state.notes.size())}});
   });

@@ -16,6 +16,7 @@ from . import (
     manifests,
     migrations,
     observing,
+    rehearsing,
     routes,
     uninstalling,
     verifying,
@@ -49,6 +50,7 @@ migrate = group(
         observing.observe,
         doctor.plan,
         verifying.reconcile,
+        rehearsing.rehearse,
         routes.route,
         uninstalling.uninstall,
         waves.wave,
@@ -60,7 +62,7 @@ def root() -> None:
     """Move tables of one PostgreSQL to shards while services keep reading and writing.
 
     \b
-    A migration in order: doctor, plan, manifest apply, migrate start (keep it running),
+    A migration in order: doctor, plan, manifest apply, rehearse, migrate start (keep it running),
     migrate advance, migrate verify, wave plan, wave run ... migrate finalize.
     Every step except the last can be undone.
 

@@ -10,7 +10,7 @@ inline namespace v0 {
 namespace lsn_text {
 
 inline void append_hex(std::string& text, std::uint32_t value) {
-  char digits[8];
+  char digits[8]{};
   auto const end = std::to_chars(digits, digits + sizeof digits, value, 16).ptr;
   for (char const* digit = digits; digit != end; ++digit)
     text.push_back(*digit >= 'a' ? static_cast<char>(*digit - 'a' + 'A') : *digit);

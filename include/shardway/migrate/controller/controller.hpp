@@ -28,6 +28,8 @@ struct controller_options {
   wave_options waves{};
   verify_options verification{};
   engine_limits limits{};
+  /// A group begins to copy only if its newest rehearsal passed and is not older. 0: no rehearsal is needed.
+  std::chrono::seconds rehearsal_age_max{std::chrono::hours{24}};
   std::chrono::seconds certificate_age_max{600};  ///< > 0: an older certificate is red at the wave's gate
   std::chrono::milliseconds gate_patience{
       5000};  ///< >= 0: how long a wave waits for clients to refresh and streams to come back

@@ -26,8 +26,9 @@ struct verify_options {
   std::size_t named_max{100};                    ///< > 0: differing rows named per table; all are counted
 };
 
-/// How a row differs.
-enum class difference_kind : unsigned char { missing, extra, different, wrong_shard, two_shards };
+/// How a row differs. `conflict`: several nodes hold a row of this primary key, each for a slot that it has
+/// authority for: every one of them may be an acknowledged write, and a person has to decide.
+enum class difference_kind : unsigned char { missing, extra, different, wrong_shard, two_shards, conflict };
 std::string_view name(difference_kind) noexcept;
 
 struct row_difference {

@@ -52,6 +52,23 @@ inline error no_table(std::string_view table) {
                "write a manifest for it, or name it as \"schema.table\""};
 }
 
+/// The error for a value that the column cannot hold as it is (AP19). The value is not in the message.
+inline error beyond_limits(table_routes const& table, shard_key const& key) {
+  std::size_t column = 0;
+  for (std::vector<key_limits> first; column + 1 < table.limits.size(); ++column) {
+    first.push_back(table.limits[column]);
+    if (!key.is_within(first)) break;
+  }
+  auto const name = column < table.columns.size() ? "column \"" + table.columns[column] + "\"" : "its column";
+  auto const characters = table.limits[column].characters_max;
+  return error{error_code::invalid_argument,
+               "the shard key given for " + table.table + " is no value of " + name + ": " +
+                   (characters != 0 ? "it has more than " + std::to_string(characters) + " characters"
+                                    : "the number is outside the range of the column's type"),
+               "give the value as the column holds it: PostgreSQL would cut a longer one in a cast, and the "
+               "call would go to the node of another key"};
+}
+
 /// The error that says why the key does not fit this table.
 inline error misfit(table_routes const& table, shard_key const& key) {
   if (table.reference)
@@ -67,7 +84,10 @@ inline error misfit(table_routes const& table, shard_key const& key) {
                  "`read_all` asks every node, where the manifest's `reads.scatter` allows it"};
   bool same = key.columns() == table.shard_key.size();
   for (std::size_t i = 0; same && i < key.columns(); ++i) same = key.type_of(i) == table.shard_key[i];
-  if (same) return key.check().error();
+  if (same) {
+    auto const sound = key.check();
+    return sound ? beyond_limits(table, key) : sound.error();
+  }
   std::string wanted;
   for (auto const type : table.shard_key) wanted.append(wanted.empty() ? "" : ", ").append(name(type));
   return error{error_code::invalid_argument,
@@ -109,8 +129,11 @@ inline void routing_snapshot::index_tables() {
             index,
             table.group,
             0,
+            false,
             {}};
     if (table.reference) continue;
+    made.is_limited = std::any_of(table.limits.begin(), table.limits.end(),
+                                  [](key_limits const& limits) { return limits != key_limits{}; });
     made.columns = static_cast<std::uint8_t>(table.shard_key.size());
     std::copy(table.shard_key.begin(), table.shard_key.end(), made.types.begin());
   }
@@ -170,9 +193,16 @@ inline route routing_snapshot::of_slot(table_routes const& table, slot_id slot) 
   return found == nullptr ? routing::no_table(table) : routing::misfit(*found, key);
 }
 
+[[gnu::noinline]] inline bool routing_snapshot::is_beyond(known_table const& found,
+                                                          shard_key const& key) const noexcept {
+  return !key.is_within(data_.tables[found.index].limits);
+}
+
 inline result<route> routing_snapshot::by_key(std::string_view table, shard_key const& key) const {
   auto const* const found = known(table);
   if (found == nullptr || !key.fits({found->types.data(), found->columns})) [[unlikely]]
+    return refusal(table, key);
+  if (found->is_limited && is_beyond(*found, key)) [[unlikely]]
     return refusal(table, key);
   return of_group(found->group, slot_of(key));
 }

@@ -84,7 +84,47 @@ inline bool is_utf8(std::span<std::byte const> text) noexcept {
   return true;
 }
 
+/// Characters of a text that is UTF-8.
+inline std::size_t characters(std::span<std::byte const> text) noexcept {
+  std::size_t count = 0;
+  for (auto const byte : text) count += (std::to_integer<unsigned>(byte) & 0xC0u) != 0x80u;
+  return count;
+}
+
+constexpr std::string_view varchar_with_length = "character varying(";
+
+/// The number before the closing parenthesis; 0 if there is none.
+constexpr std::uint32_t length_of(std::string_view type) noexcept {
+  if (!type.starts_with(varchar_with_length) || !type.ends_with(')')) return 0;
+  std::uint32_t length = 0;
+  for (auto const digit :
+       type.substr(varchar_with_length.size(), type.size() - varchar_with_length.size() - 1)) {
+    if (digit < '0' || digit > '9') return 0;
+    length = length * 10 + static_cast<std::uint32_t>(digit - '0');
+  }
+  return length;
+}
+
+template <class T>
+constexpr key_limits limits_of_integer() noexcept {
+  return {
+      .lowest = std::numeric_limits<T>::min(), .highest = std::numeric_limits<T>::max(), .characters_max = 0};
+}
+
+inline result<shard_key> within(shard_key key, key_limits const& limits) {
+  if (key.is_within({&limits, 1})) return key;
+  return refused("the text is longer than the column's type");
+}
+
 }  // namespace key_text_form
+
+constexpr key_limits key_limits_of(std::string_view type) noexcept {
+  if (type == "smallint") return key_text_form::limits_of_integer<std::int16_t>();
+  if (type == "integer") return key_text_form::limits_of_integer<std::int32_t>();
+  key_limits limits;
+  limits.characters_max = key_text_form::length_of(type);
+  return limits;
+}
 
 inline result<key_column> key_column_of(std::string_view type) {
   if (type == "smallint") return key_column::smallint;
@@ -123,7 +163,8 @@ inline result<shard_key> shard_key::from_text(key_column column, std::string_vie
 
 inline result<shard_key> shard_key::from_text(std::string_view type_name, std::string_view text) {
   BOOST_OUTCOME_TRY(auto column, key_column_of(type_name));
-  return from_text(column, text);
+  BOOST_OUTCOME_TRY(auto key, from_text(column, text));
+  return key_text_form::within(std::move(key), key_limits_of(type_name));
 }
 
 inline result<shard_key> shard_key::from_binary(key_column column, std::span<std::byte const> field) {
@@ -202,6 +243,20 @@ inline bool shard_key::fits(std::span<key_type const> types) const noexcept {
     column_bytes const one{static_cast<key_type>(rest[0]), rest.subspan(key_bytes::header, length)};
     if (one.type != type || !is_sound(one)) return false;
     rest = rest.subspan(key_bytes::header + length);
+  }
+  return true;
+}
+
+inline bool shard_key::is_within(std::span<key_limits const> limits) const noexcept {
+  for (std::size_t column = 0; column < columns_ && column < limits.size(); ++column) {
+    auto const [type, bytes] = column_of(column);
+    auto const& [lowest, highest, characters_max] = limits[column];
+    if (type == key_type::integer) {
+      auto const value = static_cast<std::int64_t>(key_bytes::get_big_endian(bytes));
+      if (value < lowest || value > highest) return false;
+    } else if (type == key_type::text && characters_max != 0) {
+      if (key_text_form::characters(bytes) > characters_max) return false;
+    }
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/migrate/nodes/run_all.hpp"
+#include "lib/protocol/conflict.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
@@ -83,9 +84,11 @@ result<> applier::forget_parked() {
                              engine_statement(options_.token, "stream"),
                              forget_parked_statement(position_.applied),
                              {.sql = "SELECT max(commit_lsn) FROM shardway.parked WHERE stream = 'source'"},
+                             has_conflicts_statement(names::source_stream),
                              {.sql = "COMMIT"}}));
   auto const newest = answers[3].at(0, 0);
   parked_until_ = newest ? lsn::parse(*newest).value_or(lsn{}) : lsn{};
+  has_conflicts_ = answers[4].boolean(0, 0);
   return success();
 }
 
@@ -162,7 +165,7 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
   blocker_.reset();
   auto written = write(taken, one_by_one);
   if (written) return verdict::done;
-  auto const failed = written.error();
+  auto const& failed = written.error();
   if (nodes::may_reconnect(failed) || shard_->is_broken()) {
     sent_once_ = true;
     return nodes::may_reconnect(failed) ? failed
@@ -179,9 +182,11 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
 result<> applier::write(apply_queue::taken const& taken, bool one_by_one) {
   std::vector<stream_change> raw;
   for (auto const& item : taken.items) raw.insert(raw.end(), item.changes.begin(), item.changes.end());
-  BOOST_OUTCOME_TRYV(run_all({{.sql = "BEGIN"}, engine_statement(options_.token, "stream")}));
+  auto const changes = one_by_one ? std::move(raw) : net_effect(raw);
+  BOOST_OUTCOME_TRYV(begin(changes));
   BOOST_OUTCOME_TRYV(empty_tables(taken.items));
-  BOOST_OUTCOME_TRY(auto counted, one_by_one ? write_one_by_one(raw) : write_net(raw));
+  BOOST_OUTCOME_TRYV(forget_conflicts(changes));
+  BOOST_OUTCOME_TRY(auto counted, one_by_one ? write_one_by_one(changes) : write_net(changes));
   BOOST_OUTCOME_TRYV(take_receipts(taken.items, counted));
   return finish(taken, counted);
 }

@@ -1,14 +1,16 @@
 // The applier of one shard: batches from its queue, each in one transaction with the position it reaches.
 // Keeps I4, I5 and I9.
 //
-// A batch: engine_begin (token, mark) · key locks of its deletes, sorted · deletes · upserts guarded by row
-// version · corrections · columns of partial images · receipts of dual writes · fence epochs · position ·
-// COMMIT. Key locks come before the statement whose snapshot the deletes use, and the position commits with
-// them: together with the guarded apply's own order that keeps deleted rows away without tombstones.
+// A batch: engine_begin (token, mark) · key locks of its deletes, sorted · the fence, where a key alone does
+// not name a row · deletes · upserts guarded by row version · corrections · columns of partial images ·
+// receipts of dual writes · fence epochs · position · COMMIT. Key locks come before the statement whose
+// snapshot the deletes use, and the position commits with them: together with the guarded apply's own order
+// that keeps deleted rows away without tombstones.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,14 +63,20 @@ class applier {
   verdict judge(error const& failed, bool one_by_one, bool& is_final) const;
   result<verdict> attempt(apply_queue::taken const& taken, bool one_by_one);
   result<> write(apply_queue::taken const& taken, bool one_by_one);
-  result<tally> write_net(std::vector<stream_change> const& raw);
+  result<> begin(std::vector<stream_change> const& changes);
+  row_naming naming_of(followed_table const&) const;
+  result<tally> write_net(std::vector<stream_change> const& net);
   result<tally> write_lists(change_list const& deletes, std::vector<change_list> const& lists,
                             bool is_single);
   result<> fill_missing(change_list const& same_columns);
+  result<> note_held(change_list const& same_columns, rows const& held);
+  result<> note_conflict(stream_change const&, std::string held_slot, std::string held_version,
+                         std::string reason);
+  result<> forget_conflicts(std::vector<stream_change> const& changes);
   result<> fetch_row(stream_change const&);
   result<rows> read_row(stream_change const&);
   result<tally> write_one_by_one(std::vector<stream_change> const& raw);
-  result<> note_blocker(stream_change const&, error const&);
+  result<bool> note_blocker(stream_change const&, error const&);
   result<> empty_tables(std::vector<shard_item> const& items);
   result<> take_receipts(std::vector<shard_item> const& items, tally& counted);
   result<> finish(apply_queue::taken const& taken, tally const& counted);
@@ -88,7 +96,9 @@ class applier {
   stream_position position_;
   std::optional<apply_queue::taken> pending_;  ///< taken and not known to be committed
   bool sent_once_{};                           ///< it may have been committed by a connection that was lost
-  lsn parked_until_{};  ///< of the newest change that is noted as parked; 0 if there is none
+  lsn parked_until_{};                  ///< of the newest change that is noted as parked; 0 if there is none
+  std::set<std::string> split_groups_;  ///< of this batch: the shard has authority for some of their slots
+  bool has_conflicts_{};                ///< there may be notes of this stream in shardway.conflict
   steady_time next_idle_{};
   unsigned batches_{};
   nodes::back_off reconnect_pauses_{retry_pauses()};

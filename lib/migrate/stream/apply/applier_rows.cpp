@@ -7,8 +7,10 @@
 #include "lib/migrate/stream/apply/applier.hpp"
 #include "lib/migrate/stream/snapshot.hpp"
 #include "lib/migrate/stream/table_sql.hpp"
+#include "lib/protocol/conflict.hpp"
 #include "lib/protocol/fence.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/place.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/text_array.hpp"
 #include "shardway/base/test_switch.hpp"
@@ -43,27 +45,52 @@ change_list with_outbox(change_list const& all) {
   return some;
 }
 
-// The part of "Key (a, lower(b))=(...) already exists." that names columns, never values.
-std::string unique_expressions(std::string const& detail) {
-  constexpr std::string_view before = "Key (", after = ")=(";
-  auto const first = detail.find(before);
-  auto const last = first == std::string::npos ? first : detail.find(after, first);
-  if (last == std::string::npos) return {};
-  return detail.substr(first + before.size(), last - first - before.size());
+change_list removed_of(std::vector<stream_change> const& changes) {
+  change_list removed;
+  for (auto const& change : changes)
+    if (change.kind != kind_type::upsert) removed.push_back(&change);
+  return removed;
+}
+
+std::set<std::string> groups_where_keys_move(std::vector<stream_change> const& changes) {
+  std::set<std::string> groups;
+  for (auto const& change : changes)
+    if (!change.table->key_holds_place) groups.insert(change.table->group());
+  return groups;
 }
 
 }  // namespace
 
-// Deletes go first, so that a unique value that a deleted row had is free for another.
-result<applier::tally> applier::write_net(std::vector<stream_change> const& raw) {
-  auto const net = net_effect(raw);
-  change_list removed;
-  for (auto const& change : net)
-    if (change.kind != kind_type::upsert) removed.push_back(&change);
-  if (!removed.empty() && !guard_off("key_lock")) {
-    BOOST_OUTCOME_TRYV(run_all({key_locks_statement(removed)}));
+// Locks in the order in which the guarded apply takes them: of keys, then of the fence, which stays as it is
+// read here until the batch commits (AP10).
+result<> applier::begin(std::vector<stream_change> const& changes) {
+  std::vector<statement> statements{{.sql = "BEGIN"}, engine_statement(options_.token, "stream")};
+  if (auto const removed = removed_of(changes); !removed.empty() && !guard_off("key_lock"))
+    statements.push_back(key_locks_statement(removed));
+  auto const groups = groups_where_keys_move(changes);
+  for (auto const& group : groups) {
+    statements.push_back(fence_lock_statement(group));
+    statements.push_back(has_authority_statement(group));
   }
-  return write_lists(removed, lists_of(net, kind_type::upsert), false);
+  BOOST_OUTCOME_TRY(auto const answers, run_all(statements));
+  split_groups_.clear();
+  auto position = answers.size() - 2 * groups.size();
+  for (auto const& group : groups) {
+    if (answers[position + 1].boolean(0, 0)) split_groups_.insert(group);
+    position += 2;
+  }
+  return success();
+}
+
+row_naming applier::naming_of(followed_table const& table) const {
+  bool const by_place =
+      !table.key_holds_place && split_groups_.contains(table.group()) && !guard_off("key_and_place");
+  return by_place ? row_naming::key_and_place : row_naming::key;
+}
+
+// Deletes go first, so that a unique value that a deleted row had is free for another.
+result<applier::tally> applier::write_net(std::vector<stream_change> const& net) {
+  return write_lists(removed_of(net), lists_of(net, kind_type::upsert), false);
 }
 
 // Single changes of one transaction may follow each other on one row under one version: there the later image
@@ -74,22 +101,33 @@ result<applier::tally> applier::write_lists(change_list const& removed, std::vec
   std::map<std::uint64_t, change_list> deletes;
   for (auto const* change : removed) {
     if (change->kind == kind_type::locate)
-      statements.push_back(locate_statement(*change));
+      statements.push_back(locate_statement(*change, naming_of(*change->table)));
     else
       deletes[change->table->id].push_back(change);
   }
-  for (auto const& [id, list] : deletes) statements.push_back(delete_statement(list));
+  for (auto const& [id, list] : deletes)
+    statements.push_back(delete_statement(list, naming_of(*list.front()->table)));
   std::vector<std::size_t> corrections;
+  std::vector<std::pair<std::size_t, change_list const*>> checks;
   for (auto const& list : lists) {
-    statements.push_back(is_partial(*list.front()) ? partial_statement(list) : upsert_statement(list));
+    auto const naming = naming_of(*list.front()->table);
+    statements.push_back(is_partial(*list.front()) ? partial_statement(list, naming)
+                                                   : upsert_statement(list, naming));
+    if (naming == row_naming::key_and_place) {
+      checks.emplace_back(statements.size(), &list);
+      statements.push_back(held_statement(list));
+    }
     auto const captured = is_single ? list : with_outbox(list);
     if (captured.empty() || guard_off("equal_version_compare")) continue;
     corrections.push_back(statements.size());
-    statements.push_back(correct_statement(captured));
+    statements.push_back(correct_statement(captured, naming));
   }
   BOOST_OUTCOME_TRY(auto const answers, run_all(statements));
   tally counted;
   for (auto const position : corrections) counted.corrected += answers[position].affected();
+  for (auto const& [position, list] : checks) {
+    BOOST_OUTCOME_TRYV(note_held(*list, answers[position]));
+  }
   for (auto const& list : lists)
     if (is_partial(*list.front())) {
       BOOST_OUTCOME_TRYV(fill_missing(list));
@@ -121,8 +159,14 @@ result<> applier::fetch_row(stream_change const& change) {
         value ? stream_value{stream_value::kind_type::text, std::string(*value)} : stream_value{};
   }
   if (!options_.is_mine(*whole.table, whole.image)) return success();
-  BOOST_OUTCOME_TRYV(run_all({upsert_statement({&whole})}));
-  return success();
+  change_list const one{&whole};
+  auto const naming = naming_of(*whole.table);
+  if (naming == row_naming::key) {
+    BOOST_OUTCOME_TRYV(run_all({upsert_statement(one, naming)}));
+    return success();
+  }
+  BOOST_OUTCOME_TRY(auto const answers, run_all({upsert_statement(one, naming), held_statement(one)}));
+  return note_held(one, answers[1]);
 }
 
 result<rows> applier::read_row(stream_change const& change) {
@@ -141,44 +185,94 @@ result<rows> applier::read_row(stream_change const& change) {
   return error{error_code::cancelled, "the engine is stopping"};
 }
 
+// AP10: a change whose key another place's row holds is noted, never dropped in silence, and the stream goes
+// on. A row that is gone again was in the way when the change was tried: the batch is tried again.
+result<> applier::note_held(change_list const& same_columns, rows const& held) {
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    BOOST_OUTCOME_TRY(auto const number, held.integer(i, 0));
+    auto const& change = *same_columns[static_cast<std::size_t>(number - 1)];
+    if (held.at(i, 2)) {
+      BOOST_OUTCOME_TRYV(note_conflict(change, std::string(held.text(i, 1)), std::string(held.text(i, 2)),
+                                       "a row of another place has the primary key"));
+    } else if (!is_partial(change)) {
+      return error{error_code::serialization_failure, "a row that held the key of a change is gone again"};
+    }
+  }
+  return success();
+}
+
+result<> applier::note_conflict(stream_change const& change, std::string held_slot, std::string held_version,
+                                std::string reason) {
+  BOOST_OUTCOME_TRY(auto const slot, slot_of_tuple(*change.table, change.image));
+  has_conflicts_ = true;
+  BOOST_OUTCOME_TRYV(run_all(note_conflict_statements({.stream = std::string(names::source_stream),
+                                                       .relation = change.table->name(),
+                                                       .key = change.key,
+                                                       .slot = slot ? std::to_string(slot->value()) : "",
+                                                       .held_slot = std::move(held_slot),
+                                                       .version = std::to_string(change.version.bigint()),
+                                                       .held_version = std::move(held_version),
+                                                       .reason = std::move(reason)})));
+  return success();
+}
+
+// What this batch still cannot write is noted anew.
+result<> applier::forget_conflicts(std::vector<stream_change> const& changes) {
+  if (!has_conflicts_) return success();
+  std::map<std::string, std::vector<std::vector<std::string>>> keys;
+  for (auto const& change : changes) keys[change.table->name()].push_back(change.key);
+  std::vector<statement> statements;
+  for (auto const& [relation, list] : keys)
+    statements.push_back(forget_conflicts_statement(names::source_stream, relation, list));
+  BOOST_OUTCOME_TRYV(run_all(statements));
+  return success();
+}
+
 // S15: within a batch a unique value may go from row to row in an order that the net effect has lost.
 result<applier::tally> applier::write_one_by_one(std::vector<stream_change> const& raw) {
   tally counted;
-  change_list removed;
-  for (auto const& change : raw)
-    if (change.kind != kind_type::upsert) removed.push_back(&change);
-  if (!removed.empty() && !guard_off("key_lock")) {
-    BOOST_OUTCOME_TRYV(run_all({key_locks_statement(removed)}));
-  }
   for (auto const& change : raw) {
     change_list const one{&change};
     bool const is_upsert = change.kind == kind_type::upsert;
     BOOST_OUTCOME_TRYV(run_all({{.sql = "SAVEPOINT change"}}));
     auto written = is_upsert ? write_lists({}, {one}, true) : write_lists(one, {}, true);
     if (!written && written.error().sqlstate() == "23505") {
-      BOOST_OUTCOME_TRYV(note_blocker(change, written.error()));
+      BOOST_OUTCOME_TRY(bool const goes_on, note_blocker(change, written.error()));
+      if (!goes_on) return written.error();
+    } else if (!written) {
       return written.error();
+    } else if (change.has_outbox) {
+      counted.corrected += written.value().corrected;
     }
-    if (!written) return written.error();
-    if (change.has_outbox) counted.corrected += written.value().corrected;
     BOOST_OUTCOME_TRYV(run_all({{.sql = "RELEASE SAVEPOINT change"}}));
   }
   return counted;
 }
 
 // S14: the row in the way is newer if a dual write was faster than the stream. Then the change that frees the
-// value is still to come in the stream.
-result<> applier::note_blocker(stream_change const& change, error const& failed) {
+// value is still to come in the stream. AP10: a row that the shard has authority for stays: true, the change
+// is noted as a conflict, and the batch goes on without it.
+result<bool> applier::note_blocker(stream_change const& change, error const& failed) {
   blocked_ = change;
   auto const expressions = unique_expressions(failed.server_detail());
   BOOST_OUTCOME_TRYV(run_all({{.sql = "ROLLBACK TO SAVEPOINT change"}}));
-  if (expressions.empty()) return success();
-  BOOST_OUTCOME_TRY(auto const answers, run_all({blocker_statement(change, expressions)}));
-  if (!answers.front().at(0, 0)) return success();
-  BOOST_OUTCOME_TRY(auto const held, answers.front().integer(0, 0));
+  if (expressions.empty()) return false;
+  std::vector<statement> statements{blocker_statement(change, expressions)};
+  if (!change.table->is_reference())
+    statements.insert(statements.begin(), fence_lock_statement(change.table->group()));
+  BOOST_OUTCOME_TRY(auto const answers, run_all(statements));
+  auto const& holder = answers.back();
+  if (!holder.at(0, 0)) return false;
+  if (holder.at(0, 1) && !guard_off("key_and_place")) {
+    blocked_.reset();
+    BOOST_OUTCOME_TRYV(note_conflict(change, std::string(holder.text(0, 1)), std::string(holder.text(0, 0)),
+                                     "a row of another place has a unique value of it"));
+    return true;
+  }
+  BOOST_OUTCOME_TRY(auto const held, holder.integer(0, 0));
   auto const version = row_version::from_bigint(held);
   if (version && *version > change.version) blocker_ = version->position();
-  return success();
+  return false;
 }
 
 // The batch grows until it holds the transaction that freed the value; then the net effect fits. Nothing is

@@ -26,7 +26,7 @@ void merge(stream_change& earlier, stream_change const& later) {
 
 std::size_t size_of(stream_change const& change) noexcept {
   std::size_t bytes = sizeof change;
-  for (auto const& value : change.key) bytes += sizeof value + value.size();
+  for (auto const& value : change.key) bytes += sizeof(std::string) + value.size();
   for (auto const& value : change.image) bytes += sizeof value + value.text.size();
   return bytes;
 }

@@ -6,6 +6,7 @@
 #include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/place.hpp"
 #include "lib/protocol/slot_of.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -73,6 +74,14 @@ class unnested {
 std::string typed(followed_table const& table, std::size_t column) {
   return "x.c" + std::to_string(column) + "::" + table.sent[column].type;
 }
+// Another place's row under the same key is not this change's to touch (AP10).
+std::string and_place(followed_table const& table, row_naming naming) {
+  return naming == row_naming::key ? std::string{} : " AND " + outside_authority(table);
+}
+std::string named(std::string_view what, row_naming naming) {
+  return std::string(what) + (naming == row_naming::key ? "" : "_place");
+}
+
 std::string target(followed_table const& table) { return names::quoted_table(table.name()); }
 
 std::string key_match(followed_table const& table) {
@@ -86,7 +95,7 @@ std::string assignments(followed_table const& table, std::vector<std::size_t> co
                         bool from_excluded) {
   std::vector<std::string> terms;
   for (auto const column : columns)
-    if (!is_in_key(table, column))
+    if (!is_in_key(table, column) || !equality_is_identity(table.sent[column]))
       terms.push_back(quoted_column(table, column) + " = " +
                       (from_excluded ? "excluded." + quoted_column(table, column) : typed(table, column)));
   terms.push_back(std::string(names::version_column) +
@@ -125,30 +134,30 @@ statement key_locks_statement(change_list const& deletes) {
           .name = "sw_locks"};
 }
 
-statement delete_statement(change_list const& deletes) {
+statement delete_statement(change_list const& deletes, row_naming naming) {
   auto const& table = *deletes.front()->table;
   unnested source(deletes, table.key);
   return {.sql = "DELETE FROM " + target(table) + " AS t USING " + source.from() + " WHERE " +
-                 key_match(table) + " AND t." + std::string(names::version_column) + " <= x.v",
+                 key_match(table) + " AND t." + std::string(names::version_column) + " <= x.v" +
+                 and_place(table, naming),
           .parameters = source.take_parameters(),
-          .name = "sw_delete" + std::to_string(table.id)};
+          .name = "sw_" + named("delete", naming) + std::to_string(table.id)};
 }
 
-statement locate_statement(stream_change const& change) {
-  auto made = delete_statement({&change});
+statement locate_statement(stream_change const& change, row_naming naming) {
+  auto made = delete_statement({&change}, naming);
   made.name.clear();
   if (!change.windows) return made;
-  std::vector<std::string> key, ranges;
-  for (auto const column : change.table->shard_key)
-    key.push_back(key_expression(change.table->sent[column], "t."));
+  std::vector<std::string> ranges;
+  auto const slot = slot_of_row(*change.table);
   for (auto const& range : change.windows->open_ranges())
-    ranges.push_back(slot_of_call(key) + " BETWEEN " + std::to_string(range.first.value()) + " AND " +
+    ranges.push_back(slot + " BETWEEN " + std::to_string(range.first.value()) + " AND " +
                      std::to_string(range.last.value()));
   made.sql += " AND (" + (ranges.empty() ? "false" : absl::StrJoin(ranges, " OR ")) + ")";
   return made;
 }
 
-statement upsert_statement(change_list const& whole) {
+statement upsert_statement(change_list const& whole, row_naming naming) {
   auto const& table = *whole.front()->table;
   auto const columns = present_columns(*whole.front());
   unnested source(whole, columns);
@@ -162,32 +171,44 @@ statement upsert_statement(change_list const& whole) {
   return {.sql = "INSERT INTO " + target(table) + " AS t (" + absl::StrJoin(names_list, ", ") + ", " +
                  version + ") OVERRIDING SYSTEM VALUE SELECT " + absl::StrJoin(values, ", ") + ", x.v FROM " +
                  source.from() + " ON CONFLICT (" + absl::StrJoin(keys, ", ") + ") DO UPDATE SET " +
-                 assignments(table, columns, true) + " WHERE t." + version + " < excluded." + version,
+                 assignments(table, columns, true) + " WHERE t." + version + " < excluded." + version +
+                 and_place(table, naming),
           .parameters = source.take_parameters(),
-          .name = statement_name("upsert", *whole.front())};
+          .name = statement_name(named("upsert", naming), *whole.front())};
 }
 
-statement correct_statement(change_list const& same_columns) {
+statement correct_statement(change_list const& same_columns, row_naming naming) {
   auto const& table = *same_columns.front()->table;
   auto const columns = present_columns(*same_columns.front());
   unnested source(same_columns, columns);
   return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " +
                  source.from() + " WHERE " + key_match(table) + " AND t." +
                  std::string(names::version_column) + " = x.v AND " + whole_row(table, columns, true) +
-                 " IS DISTINCT FROM " + whole_row(table, columns, false),
+                 " IS DISTINCT FROM " + whole_row(table, columns, false) + and_place(table, naming),
           .parameters = source.take_parameters(),
-          .name = statement_name("correct", *same_columns.front())};
+          .name = statement_name(named("correct", naming), *same_columns.front())};
 }
 
-statement partial_statement(change_list const& same_columns) {
+statement partial_statement(change_list const& same_columns, row_naming naming) {
   auto const& table = *same_columns.front()->table;
   auto const columns = present_columns(*same_columns.front());
   unnested source(same_columns, columns);
   return {.sql = "UPDATE " + target(table) + " AS t SET " + assignments(table, columns, false) + " FROM " +
                  source.from() + " WHERE " + key_match(table) + " AND t." +
-                 std::string(names::version_column) + " < x.v",
+                 std::string(names::version_column) + " < x.v" + and_place(table, naming),
           .parameters = source.take_parameters(),
-          .name = statement_name("partial", *same_columns.front())};
+          .name = statement_name(named("partial", naming), *same_columns.front())};
+}
+
+statement held_statement(change_list const& same_columns) {
+  auto const& table = *same_columns.front()->table;
+  unnested source(same_columns, table.key);
+  auto const here = "t." + std::string(names::version_column);
+  return {.sql = "SELECT x.n, " + slot_of_row(table) + ", " + here + " FROM " + source.from() +
+                 " LEFT JOIN " + target(table) + " AS t ON " + key_match(table) + " WHERE " + here +
+                 " IS NULL OR NOT (" + outside_authority(table) + ") ORDER BY 1",
+          .parameters = source.take_parameters(),
+          .name = "sw_held" + std::to_string(table.id)};
 }
 
 statement missing_statement(change_list const& same_columns) {
@@ -206,9 +227,12 @@ statement blocker_statement(stream_change const& change, std::string const& expr
   std::vector<std::string> image;
   for (auto const column : columns)
     image.push_back(typed(table, column) + " AS " + quoted_column(table, column));
-  return {.sql = "SELECT max(" + std::string(names::version_column) + ") FROM " + target(table) +
-                 " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions + ") FROM (SELECT " +
-                 absl::StrJoin(image, ", ") + " FROM " + source.from() + ") AS i)",
+  auto const held = table.is_reference() ? std::string("NULL")
+                                         : "max(" + slot_of_row(table) + ") FILTER (WHERE NOT (" +
+                                               outside_authority(table) + "))";
+  return {.sql = "SELECT max(" + std::string(names::version_column) + "), " + held + " FROM " +
+                 target(table) + " AS t WHERE ROW(" + expressions + ") = (SELECT ROW(" + expressions +
+                 ") FROM (SELECT " + absl::StrJoin(image, ", ") + " FROM " + source.from() + ") AS i)",
           .parameters = source.take_parameters()};
 }
 

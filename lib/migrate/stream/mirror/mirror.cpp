@@ -8,6 +8,8 @@
 #include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/migrate/stream/read/stored_windows.hpp"
+#include "lib/migrate/stream/table_sql.hpp"
+#include "lib/protocol/conflict.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/progress.hpp"
 #include "lib/store/first_error.hpp"
@@ -91,6 +93,8 @@ result<std::unique_ptr<change_stream>> mirror::open() {
   BOOST_OUTCOME_TRYV(read_windows(held.confirmed_flush));
   BOOST_OUTCOME_TRYV(check_gap(held.confirmed_flush));
   BOOST_OUTCOME_TRY(auto stream, open_origin_stream(*shard_, shard, held.confirmed_flush));
+  BOOST_OUTCOME_TRY(auto const noted, source_->query(has_conflicts_statement(options_.shard.node)));
+  has_conflicts_ = noted.boolean(0, 0);
   tail_ = held.confirmed_flush;
   publish_position();
   return stream;
@@ -188,13 +192,17 @@ result<> mirror::take_position(lsn position) {
   return success();
 }
 
-// S23: an insert may meet the row of another shard whose mirror is behind. Then the other one goes first.
-result<> mirror::apply(std::vector<planned_change> const& changes, stream_position const& next) {
+// S23: an insert may meet the row of another shard whose mirror is behind. Then the other one goes first. A
+// row that the source itself has authority for stays: the change is set aside, and the mirror goes on (AP10).
+result<> mirror::apply(std::vector<planned_change> changes, stream_position const& next) {
   auto const deadline = now() + options_.limits.parked_wait;
   nodes::back_off pauses{std::chrono::milliseconds(5), std::chrono::milliseconds(200)};
+  forget_conflicts(changes);
   while (!reader_.is_stopping()) {
-    BOOST_OUTCOME_TRY(auto const is_done, try_apply(changes, next));
-    if (is_done) return success();
+    BOOST_OUTCOME_TRY(auto const tried, try_apply(changes, next));
+    if (tried.is_done) return success();
+    BOOST_OUTCOME_TRY(bool const is_set_aside, set_aside(changes, tried));
+    if (is_set_aside) continue;
     if (now() >= deadline)
       return error{error_code::stream_broken,
                    "a change of the shard does not fit the source's copy: its row is missing there, or "
@@ -207,8 +215,9 @@ result<> mirror::apply(std::vector<planned_change> const& changes, stream_positi
   return error{error_code::cancelled, "the engine is stopping"};
 }
 
-// False, and nothing remains: a row is not there that must be, or is there and must not be.
-result<bool> mirror::try_apply(std::vector<planned_change> const& changes, stream_position const& next) {
+// Not done: nothing remains. A row is not there that must be, or is there and must not be.
+result<mirror::try_result> mirror::try_apply(std::vector<planned_change> const& changes,
+                                             stream_position const& next) {
   std::vector<statement> statements{{.sql = "BEGIN"},
                                     engine_statement(options_.token, "mirror"),
                                     advance_statement(options_.shard.node, next)};
@@ -216,18 +225,26 @@ result<bool> mirror::try_apply(std::vector<planned_change> const& changes, strea
   for (auto const& change : changes) statements.push_back(change.sql);
   BOOST_OUTCOME_TRY(auto const answers, source_->flush(statements));
   auto const written = first_error(answers);
-  auto const fits = [&](std::size_t i) {
-    return !changes[i].must_change || answers[before_changes + i].value().affected() > 0;
-  };
-  bool is_whole = written.has_value();
-  for (std::size_t i = 0; is_whole && i < changes.size(); ++i) is_whole = fits(i);
-  if (!is_whole) {
-    BOOST_OUTCOME_TRYV(source_->query({.sql = "ROLLBACK"}));
-    if (!written && !may_fit_later(written.error())) return written.error();
-    return false;
+  try_result tried;
+  auto reached = next;
+  for (std::size_t i = 0; i < changes.size() && !tried.misfit; ++i) {
+    auto const& answer = answers[before_changes + i];
+    bool const changed = answer && answer.value().affected() > 0;
+    if (!answer || (changes[i].must_change() && !changed)) tried.misfit = i;
+    // AP20: a delete whose row is not there leaves the copy as it should be, and is counted.
+    if (answer && changes[i].kind == planned_change::kind_type::remove && !changed)
+      ++reached.totals.corrected;
   }
-  BOOST_OUTCOME_TRYV(commit(next));
-  return true;
+  if (written && !tried.misfit) {
+    BOOST_OUTCOME_TRYV(commit(reached));
+    tried.is_done = true;
+    return tried;
+  }
+  BOOST_OUTCOME_TRYV(source_->query({.sql = "ROLLBACK"}));
+  if (!written && !may_fit_later(written.error())) return written.error();
+  if (!written && written.error().sqlstate() == "23505")
+    tried.taken = unique_expressions(written.error().server_detail());
+  return tried;
 }
 
 result<> mirror::commit(stream_position const& next) {

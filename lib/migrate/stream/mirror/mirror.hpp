@@ -2,12 +2,14 @@
 //
 // One shard transaction becomes one source transaction: engine_begin · progress row (published: the mark by
 // which the forward stream skips it) · changes in order · COMMIT. Only changes inside the shard's windows are
-// mirrored; transactions that carry the engine's mark are skipped.
+// mirrored. A transaction with the mark of the engine or of a dual write is skipped, except for rows that the
+// shard has authority for: those no such transaction may touch, so whoever set the mark wrote them (AP15).
 #pragma once
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,8 +48,20 @@ class mirror final : stream_consumer {
 
  private:
   struct planned_change {
+    enum class kind_type : unsigned char { insert, update, remove, note };
+    kind_type kind{};
     statement sql;
-    bool must_change{};  ///< an update that presumes the row, an insert that may meet another shard's row
+    table_ptr table{};  ///< but for a note
+    stream_tuple old_row{};
+    stream_tuple image{};
+    /// An update presumes the row, an insert may meet another shard's row.
+    bool must_change() const noexcept { return kind == kind_type::insert || kind == kind_type::update; }
+  };
+  /// What became of one try to apply a transaction.
+  struct try_result {
+    bool is_done{};
+    std::optional<std::size_t> misfit{};  ///< the first change that does not fit
+    std::string taken{};                  ///< what of it the source's unique index has already, if known
   };
 
   result<std::unique_ptr<change_stream>> open() override;
@@ -66,12 +80,17 @@ class mirror final : stream_consumer {
   void forget_finalized();
   result<> save_windows();
   result<std::vector<planned_change>> plan(decoded_transaction const&);
-  result<> plan_row(row_event const&, std::vector<planned_change>&);
+  result<> plan_row(row_event const&, bool is_marked, std::vector<planned_change>&);
+  result<bool> is_skipped(followed_table const&, stream_tuple const&, bool is_marked) const;
   result<> read_ours(decoded_transaction const&, std::int64_t& marker);
   result<> check_window(followed_table const&, stream_tuple const&) const;
   result<table_ptr> known_table(std::shared_ptr<stream_relation const> const&);
-  result<> apply(std::vector<planned_change> const&, stream_position const& next);
-  result<bool> try_apply(std::vector<planned_change> const&, stream_position const& next);
+  result<> apply(std::vector<planned_change>, stream_position const& next);
+  result<try_result> try_apply(std::vector<planned_change> const&, stream_position const& next);
+  result<bool> set_aside(std::vector<planned_change>&, try_result const&);
+  result<std::optional<std::string>> holder_of(planned_change const&, stream_tuple const& row,
+                                               std::string const& expressions);
+  void forget_conflicts(std::vector<planned_change>&) const;
   result<> commit(stream_position const& next);
   std::string windows_row() const { return "windows_" + options_.shard.node; }  // of shardway.status
   void publish_position();
@@ -91,6 +110,7 @@ class mirror final : stream_consumer {
   lsn tail_{};  // everything before it was read
   lsn confirmed_{};
   steady_time next_idle_{};
+  bool has_conflicts_{};  // there may be notes of this mirror in shardway.conflict
   std::map<stream_relation const*, std::shared_ptr<stream_relation const>> checked_;
   unsigned commits_{};
   std::thread thread_;

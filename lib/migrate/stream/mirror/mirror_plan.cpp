@@ -55,13 +55,13 @@ result<table_ptr> mirror::known_table(std::shared_ptr<stream_relation const> con
 
 result<std::vector<mirror::planned_change>> mirror::plan(decoded_transaction const& transaction) {
   std::vector<planned_change> changes;
-  if (transaction.has_message) return changes;  // S16: ours
   for (auto const& change : transaction.changes) {
     if (auto const* row = std::get_if<row_event>(&change)) {
       if (row->relation->schema == names::schema) continue;
-      BOOST_OUTCOME_TRYV(plan_row(*row, changes));
+      BOOST_OUTCOME_TRYV(plan_row(*row, transaction.has_message, changes));
       continue;
     }
+    if (transaction.has_message) continue;                                     // S16: ours
     for (auto const& relation : std::get<truncate_event>(change).relations) {  // S11
       BOOST_OUTCOME_TRY(auto const table, known_table(relation));
       if (table)
@@ -107,22 +107,38 @@ result<> mirror::check_window(followed_table const& table, stream_tuple const& t
                "the write guard and compare the table"};
 }
 
-result<> mirror::plan_row(row_event const& row, std::vector<planned_change>& changes) {
+// S16, AP15: of a marked transaction only what lies inside the shard's window is mirrored. An engine or a
+// dual write never touches that.
+result<bool> mirror::is_skipped(followed_table const& table, stream_tuple const& tuple,
+                                bool is_marked) const {
+  if (is_marked) {
+    BOOST_OUTCOME_TRY(auto const slot, slot_of_tuple(table, tuple));
+    auto const windows = windows_.now(table.group());
+    return !slot || !windows || !windows->of(*slot).is_open;
+  }
+  BOOST_OUTCOME_TRYV(check_window(table, tuple));
+  return false;
+}
+
+result<> mirror::plan_row(row_event const& row, bool is_marked, std::vector<planned_change>& changes) {
+  using enum planned_change::kind_type;
   BOOST_OUTCOME_TRY(auto const table, known_table(row.relation));
   if (!table) return success();
-  if (row.kind == row_event::kind_type::remove) {
-    auto const old_row = sent_tuple(*table, *row.relation, *row.before);
-    BOOST_OUTCOME_TRYV(check_window(*table, old_row));
-    changes.push_back({mirror_delete_statement(*table, old_row), false});
-    return success();
-  }
-  auto const image = sent_tuple(*table, *row.relation, *row.after);
+  auto const image = row.after ? sent_tuple(*table, *row.relation, *row.after) : stream_tuple{};
   auto const old_row = row.before ? sent_tuple(*table, *row.relation, *row.before) : image;
-  BOOST_OUTCOME_TRYV(check_window(*table, old_row));
-  bool const is_insert = row.kind == row_event::kind_type::insert;
-  changes.push_back(
-      {is_insert ? mirror_insert_statement(*table, image) : mirror_update_statement(*table, old_row, image),
-       true});
+  BOOST_OUTCOME_TRY(bool const skipped, is_skipped(*table, old_row, is_marked));
+  if (skipped) return success();
+  planned_change change{.kind = row.kind == row_event::kind_type::insert   ? insert
+                                : row.kind == row_event::kind_type::update ? update
+                                                                           : remove,
+                        .sql = {},
+                        .table = table,
+                        .old_row = old_row,
+                        .image = image};
+  change.sql = change.kind == insert   ? mirror_insert_statement(*table, image)
+               : change.kind == update ? mirror_update_statement(*table, old_row, image)
+                                       : mirror_delete_statement(*table, old_row);
+  changes.push_back(std::move(change));
   return success();
 }
 

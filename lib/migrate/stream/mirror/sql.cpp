@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/migrate/stream/table_sql.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/place.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -63,7 +64,8 @@ statement mirror_insert_statement(followed_table const& table, stream_tuple cons
   std::vector<std::string> values, keys, updates, same_shard_key;
   for (std::size_t i = 0; i < table.sent.size(); ++i) {
     values.push_back(parameters.add(table, i, image[i]));
-    if (!is_in(table.key, i)) updates.push_back(from_excluded(quoted_column(table, i)));
+    if (!is_in(table.key, i) || !equality_is_identity(table.sent[i]))
+      updates.push_back(from_excluded(quoted_column(table, i)));
   }
   for (auto const column : table.key) keys.push_back(quoted_column(table, column));
   for (auto const column : table.shard_key)
@@ -94,6 +96,25 @@ statement mirror_update_statement(followed_table const& table, stream_tuple cons
   auto const match = row_match(table, old_row, parameters);
   return {.sql = absl::StrCat("UPDATE ", names::quoted_table(table.name()), " AS t SET ",
                               absl::StrJoin(updates, ", "), " WHERE ", match),
+          .parameters = std::move(parameters.values)};
+}
+
+std::string key_expressions(followed_table const& table) {
+  return absl::StrJoin(table.key, ", ", [&](std::string* out, std::size_t column) {
+    out->append(quoted_column(table, column));
+  });
+}
+
+statement mirror_holder_statement(followed_table const& table, stream_tuple const& row,
+                                  std::string const& expressions) {
+  parameter_list parameters;
+  std::vector<std::string> image;
+  for (std::size_t i = 0; i < table.sent.size(); ++i)
+    image.push_back(absl::StrCat(parameters.add(table, i, row[i]), " AS ", quoted_column(table, i)));
+  return {.sql = absl::StrCat("SELECT max(", slot_of_row(table), ") FILTER (WHERE NOT (",
+                              outside_authority(table), ")) FROM ", names::quoted_table(table.name()),
+                              " AS t WHERE ROW(", expressions, ") = (SELECT ROW(", expressions,
+                              ") FROM (SELECT ", absl::StrJoin(image, ", "), ") AS i)"),
           .parameters = std::move(parameters.values)};
 }
 

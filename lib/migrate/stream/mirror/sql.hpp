@@ -20,6 +20,13 @@ statement mirror_update_statement(followed_table const&, stream_tuple const& old
                                   stream_tuple const& image);
 statement mirror_delete_statement(followed_table const&, stream_tuple const& old_row);
 
+/// The slot of a row that the source has authority for and that holds the same values of `expressions` as
+/// this one; NULL if there is none (AP10).
+statement mirror_holder_statement(followed_table const&, stream_tuple const& row,
+                                  std::string const& expressions);
+/// The primary key as such expressions.
+std::string key_expressions(followed_table const&);
+
 }  // namespace migrate::stream
 }  // namespace v0
 }  // namespace shardway
