@@ -145,16 +145,6 @@ std::string columns() {
     UNION ALL SELECT r.rngsubtype, -1 FROM pg_range r WHERE r.rngtypid = t.oid) e (typid, modifier))
 SELECT DISTINCT format('%s.%s', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), a.attname,
   format_type(a.atttypid, a.atttypmod), t.typname
-FROM inside i JOIN pg_type t ON t.oid = i.typid CROSS JOIN LATERAL (
-    SELECT t.typelem AS typid, i.modifier WHERE t.typelem <> 0 AND t.typcategory = 'A'
-    UNION ALL SELECT t.typbasetype, t.typtypmod WHERE t.typtype = 'd'
-    UNION ALL SELECT a.atttypid, a.atttypmod FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0
-      AND a.attnum > 0 AND NOT a.attisdropped
-    UNION ALL SELECT r.rngsubtype, -1 FROM pg_range r WHERE r.rngtypid = t.oid) e (typid, modifier))
-SELECT DISTINCT format('%s.%s', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), a.attname,
-  format_type(a.atttypid, a.atttypmod), t.typname,
-  EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)
-    AND pg_get_constraintdef(k.oid) ILIKE '%infinity%')
 FROM inside i JOIN pg_type t ON t.oid = i.typid JOIN pg_class c ON c.oid = i.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = i.relation AND a.attnum = i.attnum
 WHERE (t.typnamespace = 'pg_catalog'::regnamespace AND (t.typname IN ('oid', 'oidvector', 'xid', 'xid8', 'cid', 'tid', 'txid_snapshot',
