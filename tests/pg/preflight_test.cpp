@@ -315,7 +315,7 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {  // S12, F2
     manifests.push_back({.table = table, .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}});
   auto const list = check(manifests);
   expect(list, finding_level::fail, "inheritance", "source", "shop.payments");
-  expect(list, finding_level::warn, "row_security", "source", "shop.orders");
+  expect(list, finding_level::fail, "row_security", "source", "shop.orders");
   expect(list, finding_level::fail, "row_security", "source", "shop.payments");
   expect(list, finding_level::warn, "composite_column", "source", "shop.orders.pairs");
   expect(list, finding_level::fail, "identity_column", "source", "shop.orders.number");

@@ -25,7 +25,7 @@ ours (place, oid, parent, level) AS (
 
 std::string_view const relations_sql = R"sql(
 SELECT o.place, o.level, s.nspname || '.' || c.relname, pg_get_userbyid(c.relowner), c.relkind,
-  c.relpersistence, c.relreplident, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+  c.relpersistence, c.relreplident, c.relispartition,
   EXISTS (
     SELECT 1 FROM pg_inherits h
     WHERE (h.inhrelid = c.oid AND NOT c.relispartition) OR (h.inhparent = c.oid AND c.relkind = 'r')

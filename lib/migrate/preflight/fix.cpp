@@ -6,9 +6,13 @@ namespace migrate::preflight::fix {
 
 std::string sql(std::string_view statement) { return std::string(statement) + ';'; }
 
+std::string source_sql(std::string_view statement) { return std::string(source_line).append(sql(statement)); }
+
 std::string manifest(std::string_view table, std::string_view text) {
   return std::string(manifest_line).append(table).append(": ").append(text);
 }
+
+std::string migration_manifest(std::string_view text) { return std::string(migration_line).append(text); }
 
 std::string any_of(std::initializer_list<std::string> ways) {
   std::string out;

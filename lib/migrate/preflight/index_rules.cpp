@@ -136,9 +136,6 @@ void check_one_partition(table_case const& table, relation_facts const& partitio
              "it is being detached: its rows are in no read of the table, and still in the WAL",
              fix::sql(absl::StrCat("ALTER TABLE ", quoted_table(table.name()), " DETACH PARTITION ",
                                    qualified, " FINALIZE")));
-  if (partition.has_row_security || partition.forces_row_security)
-    out.fail("partition", partition.name, "it has row security of its own, which shards would not have",
-             fix::sql("ALTER TABLE " + qualified + " DISABLE ROW LEVEL SECURITY"));
 }
 
 void check_differences(table_case const& table, finding_list& out) {

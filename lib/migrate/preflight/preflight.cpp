@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/migrate/preflight/accepted.hpp"
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/migrate/preflight/object_checks.hpp"
 #include "lib/migrate/preflight/read_facts.hpp"
 #include "lib/migrate/preflight/rules.hpp"
 #include "lib/migrate/preflight/text_checks.hpp"
@@ -122,12 +123,14 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
   std::vector<finding> out;
   context source{migration, wanted, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = check_node(source, migration.source);
+  auto const objects = source_link ? check_objects(source, tables) : std::nullopt;
   std::vector<int> shard_versions;
   for (auto const& definition : migration.shards) {
     context shard{migration, wanted, options, out, nullptr, definition.name, node_role::shard};
     auto const link = check_node(shard, definition);
     if (link) shard_versions.push_back(link->identity().server_version);
     if (link && source_link) check_shard_against(shard, *source_link);
+    if (link && objects) check_objects_on_shard(shard, *objects);
   }
   if (source_link) {
     check_text(source,

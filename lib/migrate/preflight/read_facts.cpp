@@ -80,14 +80,12 @@ relation_facts relation_of(reader const& row) {
                      .persistence = row.letter(5),
                      .replica_identity = row.letter(6),
                      .is_partition = row.flag(7),
-                     .has_row_security = row.flag(8),
-                     .forces_row_security = row.flag(9),
-                     .takes_part_in_inheritance = row.flag(10),
-                     .is_typed = row.flag(11),
-                     .bound = row.text(12),
-                     .partition_key = row.text(13),
-                     .is_detaching = row.flag(14)};
-  if (row.answer.at(row.row, 15)) out.identity_columns = row.list(15);
+                     .takes_part_in_inheritance = row.flag(8),
+                     .is_typed = row.flag(9),
+                     .bound = row.text(10),
+                     .partition_key = row.text(11),
+                     .is_detaching = row.flag(12)};
+  if (row.answer.at(row.row, 13)) out.identity_columns = row.list(13);
   return out;
 }
 

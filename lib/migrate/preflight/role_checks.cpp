@@ -120,7 +120,7 @@ void check_application(context const& checked) {
   if (found.empty()) checked.pass("application_grants", role, "may read the onboarded tables");
 }
 
-// Owners of the tables and extensions of their types must be on the shard before the definitions are applied.
+// Owners of the tables must be on the shard before the definitions are applied.
 void check_owner_on_shard(context const& shard, std::string const& owner) {
   auto const found = ask(shard, "owner_on_shard",
                          {"SELECT pg_has_role($2::name, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1",
@@ -132,29 +132,6 @@ void check_owner_on_shard(context const& shard, std::string const& owner) {
     return shard.fail("owner_on_shard", owner, "the engine's role is no member of it",
                       fix::sql("GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role)));
   shard.pass("owner_on_shard", owner, "exists, and the engine's role is a member");
-}
-
-void check_extensions(context const& shard, session& source) {
-  auto const used = source.query(
-      {"SELECT DISTINCT e.extname FROM unnest($1::text[]) n (name) JOIN pg_attribute a ON a.attrelid ="
-       " to_regclass(n.name) AND a.attnum > 0"
-       " AND NOT a.attisdropped JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = a.atttypid "
-       "AND"
-       " d.deptype = 'e'"
-       " JOIN pg_extension e ON e.oid = d.refobjid ORDER BY 1",
-       {table_names(shard)}});
-  if (!used)
-    return shard.fail("extension", "query", "the source could not be asked: " + used.error().to_string(),
-                      roles_fix);
-  for (auto const& extension : onboard::column_of(used.value(), 0)) {
-    auto const found =
-        ask(shard, "extension", {"SELECT 1 FROM pg_extension WHERE extname = $1", {extension}});
-    if (!found.empty())
-      shard.pass("extension", extension, "is on the shard");
-    else
-      shard.fail("extension", extension, "a column's type comes from it, and the shard does not have it",
-                 fix::sql("CREATE EXTENSION " + quoted(extension)));
-  }
 }
 
 }  // namespace
@@ -183,7 +160,6 @@ void check_shard_against(context const& shard, session& source) {
     return shard.fail("owner_on_shard", "query",
                       "the source could not be asked: " + owners.error().to_string(), roles_fix);
   for (auto const& owner : onboard::column_of(owners.value(), 0)) check_owner_on_shard(shard, owner);
-  check_extensions(shard, source);
 }
 
 }  // namespace migrate::preflight

@@ -67,7 +67,6 @@ void judge_table(source_facts const&, migration_manifest const&, std::vector<tab
 // The table itself.
 void check_kind(table_case const&, finding_list&);
 void check_inheritance(table_case const&, finding_list&);
-void check_row_security(table_case const&, finding_list&);
 void check_columns(table_case const&, finding_list&);
 void check_column_count(table_case const&, finding_list&);
 void check_reserved_names(table_case const&, finding_list&);

@@ -55,7 +55,7 @@ struct relation_facts {
   char kind{'r'};  ///< pg_class.relkind
   char persistence{'p'};
   char replica_identity{'d'};
-  bool is_partition{}, has_row_security{}, forces_row_security{}, takes_part_in_inheritance{};
+  bool is_partition{}, takes_part_in_inheritance{};
   bool is_typed{};
   std::string bound{};          ///< of a partition
   std::string partition_key{};  ///< of a partitioned table

@@ -78,18 +78,6 @@ void check_inheritance(table_case const& table, finding_list& out) {
            "turn the inheritance into partitions, or leave the table out");
 }
 
-void check_row_security(table_case const& table, finding_list& out) {
-  if (table.facts.root.forces_row_security)
-    return out.fail("row_security", table.name(),
-                    "row security is forced: the engine would see only some rows",
-                    fix::sql("ALTER TABLE " + quoted_table(table.name()) + " NO FORCE ROW LEVEL SECURITY"));
-  if (table.facts.root.has_row_security)
-    return out.warn("row_security", table.name(),
-                    "it has row security: policies are not brought to the shards",
-                    "create the policies on the shards before reads move there");
-  out.pass("row_security", table.name(), "none");
-}
-
 void check_columns(table_case const& table, finding_list& out) {
   bool clean = true;
   for (auto const& column : table.facts.columns) {
@@ -157,27 +145,16 @@ void judge_table(source_facts const& source, migration_manifest const& migration
   check_kind(table, out);
   if (!is_table(facts->root)) return;
   using rule = void (*)(table_case const&, finding_list&);
-  for (rule const check : {check_inheritance,
-                           check_row_security,
-                           check_column_count,
-                           check_reserved_names,
-                           check_replica_identity,
-                           check_primary_key,
-                           check_key_index,
-                           check_key_columns,
-                           check_shard_key_columns,
-                           check_lookup_columns,
-                           check_key_uniqueness,
-                           check_unique,
-                           check_columns,
-                           check_identity,
-                           check_partitions,
-                           check_foreign_keys,
-                           check_triggers,
-                           check_outside_triggers,
-                           check_ids,
-                           check_sequences,
-                           check_sequences_in_code})
+  for (rule const check : {check_inheritance,      check_column_count,
+                           check_reserved_names,   check_replica_identity,
+                           check_primary_key,      check_key_index,
+                           check_key_columns,      check_shard_key_columns,
+                           check_lookup_columns,   check_key_uniqueness,
+                           check_unique,           check_columns,
+                           check_identity,         check_partitions,
+                           check_foreign_keys,     check_triggers,
+                           check_outside_triggers, check_ids,
+                           check_sequences,        check_sequences_in_code})
     check(table, out);
 }
 

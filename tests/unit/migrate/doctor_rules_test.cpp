@@ -194,14 +194,12 @@ TEST_F(doctor_rules, partitions_that_hold_rows_elsewhere_or_nowhere) {
   facts().root.kind = 'p';
   facts().partitions = {
       {.name = "shop.far", .kind = 'f'},
-      {.name = "shop.leaving", .is_detaching = true, .identity_columns = std::vector<std::string>{"id"}},
-      {.name = "shop.secret", .has_row_security = true, .identity_columns = std::vector<std::string>{"id"}}};
+      {.name = "shop.leaving", .is_detaching = true, .identity_columns = std::vector<std::string>{"id"}}};
   facts().differences = {
       {.relation = "shop.leaving", .what = "column twice: generated otherwise", .is_generated = true}};
   EXPECT_EQ(level("partition_shape", "shop.leaving: column twice"), "fail");
   EXPECT_EQ(level("partition", "shop.far: it is a foreign table"), "fail");
   EXPECT_EQ(level("partition", "shop.leaving: it is being detached"), "fail");
-  EXPECT_EQ(level("partition", "shop.secret: it has row security"), "fail");
 }
 
 TEST_F(doctor_rules, keys_of_newer_servers) {

@@ -29,9 +29,9 @@ struct finding {
   std::string node;
   std::string subject;  ///< table, role, setting ...
   std::string what;     ///< what is so, and what follows from it
-  /// The ways out, a line each; empty for pass. A line that ends in ';' is SQL for the node. A line that
-  /// begins with "in the manifest of TABLE: " ends in text for that table's manifest file. Any other line is
-  /// advice.
+  /// The ways out, a line each; empty for pass. A line that ends in ';' is SQL: for the source if it begins
+  /// with "on the source: ", else for the node. A line that begins with "in the manifest of TABLE: " or "in
+  /// the migration's manifest: " ends in text for that file. Any other line is advice.
   std::string fix;
   std::string table{};   ///< the table of the manifests that it is about; empty: a node, or not known
   std::string reason{};  ///< of an accepted one: the manifest's
