@@ -228,6 +228,8 @@ TEST_F(doctor_tables, a_filter_looks_at_some_tables_and_knows_all) {
   options_.groups = {"catalogue"};
   list = check(tables);
   expect_pass(list, "primary_key", "shop.other");
+  for (auto const& one : list)
+    if (one.id == "primary_key") EXPECT_EQ(one.table, "shop.other");
   EXPECT_THAT(listing(list, "primary_key"), Not(HasSubstr("shop.items")));
   options_.groups = {"nobody"};
   EXPECT_EQ(run_preflight(migration(), tables, options_).error().code(), error_code::invalid_argument);

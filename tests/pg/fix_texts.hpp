@@ -22,8 +22,10 @@ inline std::string manifest_with(std::string const& text) {
 }
 
 inline std::string migration_manifest_with(std::string const& text) {
-  return "api_version: 1\nname: \"any\"\nsource { name: \"source\" conninfo: \"host=any\" }\nshard { name: "
-         "\"shard1\" conninfo: \"host=other\" }\napplication_role: \"app\"\nengine_role: \"engine\"\n"
+  return "api_version: 1\nname: \"any\"\nsource { name: \"source\" conninfo: \"host=any dbname=any\" "
+         "}\nshard { name: "
+         "\"shard1\" conninfo: \"host=other dbname=any\" }\napplication_role: \"app\"\nengine_role: "
+         "\"engine\"\n"
          "mirror_role: \"mirror\"\n" +
          text + "\n";
 }
