@@ -18,7 +18,7 @@ IN_PAGE = re.compile(r"`([a-z][a-z_]*)`")
 
 def ids_in_code(root, files):
     """Each id and the first place that has it."""
-    places = {}
+    places: dict[str, tuple] = {}
     for path in sorted(files):
         if path.parts[:3] != FOLDER or path.suffix != ".cpp" or path.name in NO_FINDINGS:
             continue

@@ -165,7 +165,7 @@ shard_key: "customer_id"              # one line for each column
 key: "id"                             # the primary key, one line for each column
 stage_until: SHARDED                  # OBSERVING, COPYING, REPLICATING, DUAL_WRITING, SHARDED, FINALIZED
 dual_write { mode: SYNC budget_ms: 250 }   # or ASYNC
-ids { strategy: INTERLEAVED stride: 64 }   # or LEASED block: 1000; SLOT; EXTERNAL: the application gives each once
+ids { strategy: INTERLEAVED stride: 64 }   # or LEASED block: 1000; SLOT; EXTERNAL: the application's ids
 drop_foreign_key: "orders_sku_fkey"   # it crosses groups: the shards do not get it
 accept_unique: "orders_number_key"    # unique only within each shard
 triggers: WHEN_AUTHORITATIVE          # or SOURCE_ONLY
