@@ -108,7 +108,8 @@ files::Table to_message(table_manifest const& table) {
   message.set_stage_until(static_cast<files::Stage>(table.stage_until));
   message.mutable_dual_write()->set_mode(static_cast<files::DualWrite::Mode>(table.mode));
   message.mutable_dual_write()->set_budget_ms(table.budget.count());
-  message.mutable_ids()->set_strategy(static_cast<files::Ids::Strategy>(table.ids));
+  if (table.ids != id_strategy_kind::external || table.ids_given)
+    message.mutable_ids()->set_strategy(static_cast<files::Ids::Strategy>(table.ids));
   message.mutable_ids()->set_stride(table.id_stride);
   message.mutable_ids()->set_block(table.id_block);
   for (auto const& name : table.drop_foreign_keys) message.add_drop_foreign_key(name);
@@ -133,6 +134,7 @@ table_manifest from_message(files::Table const& message) {
   table.mode = static_cast<dual_write_mode>(message.dual_write().mode());
   if (message.dual_write().has_budget_ms()) table.budget = bounded(message.dual_write().budget_ms());
   table.ids = static_cast<id_strategy_kind>(message.ids().strategy());
+  table.ids_given = message.ids().has_strategy() && table.ids == id_strategy_kind::external;
   if (message.ids().has_stride()) table.id_stride = message.ids().stride();
   if (message.ids().has_block()) table.id_block = message.ids().block();
   table.drop_foreign_keys = strings(message.drop_foreign_key());

@@ -65,6 +65,7 @@ field_view const fields[] = {
     {"dual_write.budget_ms", [](table_manifest const& t) { return std::to_string(t.budget.count()); }},
     {"ids.strategy", [](table_manifest const& t) { return std::string{text_of(t.ids)}; }, stage::copying,
      sequences},
+    {"ids.strategy (written)", [](table_manifest const& t) { return truth(t.ids_given); }},
     {"ids.stride", [](table_manifest const& t) { return number(t.id_stride); }, stage::copying, sequences},
     {"ids.block", [](table_manifest const& t) { return number(t.id_block); }},
     {"drop_foreign_key", [](table_manifest const& t) { return joined(t.drop_foreign_keys); }},

@@ -21,7 +21,8 @@ std::string print(table_manifest const& table) {
   table_manifest const usual;
   auto message = to_message(table);
   if (table.mode == usual.mode && table.budget == usual.budget) message.clear_dual_write();
-  if (table.ids == usual.ids && table.id_stride == usual.id_stride && table.id_block == usual.id_block)
+  if (table.ids == usual.ids && !table.ids_given && table.id_stride == usual.id_stride &&
+      table.id_block == usual.id_block)
     message.clear_ids();
   if (table.reads == usual.reads) message.clear_reads();
   return text_of(message);

@@ -129,12 +129,6 @@ std::string_view key_types_in_words() noexcept {
          "bit, macaddr, arrays of those that print without settings, domains over them, or enums";
 }
 
-std::string_view nondeterministic_keys_sql() noexcept {
-  return "SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation c ON c.oid = "
-         "a.attcollation WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT "
-         "a.attisdropped AND NOT c.collisdeterministic ORDER BY a.attnum";
-}
-
 std::string value_text_of(std::string_view type, std::string const& expression) {
   switch (form_of(type)) {
     case text_form::cast:

@@ -20,15 +20,11 @@ inline namespace v0 {
 /// only where equal values have equal text on every node, whatever a session has set. Not for numeric without
 /// a scale, floats, interval, money, citext, ranges, composites and all types that the library does not know.
 ///
-/// A nondeterministic collation is no part of the name: see `nondeterministic_keys_sql`.
+/// A nondeterministic collation is no part of the name: see `inspect_tables`.
 bool is_key_type(std::string_view type);
 
 /// The types of a refusal's hint, in words.
 std::string_view key_types_in_words() noexcept;
-
-/// Columns of the table $1 (a quoted name) whose collation calls different texts equal: no such column may be
-/// in a key. One column: the name.
-std::string_view nondeterministic_keys_sql() noexcept;
 
 /// SQL for the canonical text of a column with a prefix such as "t." or "OLD."; NULL of NULL. It depends on
 /// no setting of the session. Needs schema `shardway` on the node.

@@ -52,6 +52,7 @@ class bad_input : public ::testing::Test {
     table.shard_key = {"customer_id"};
     table.key = {"id"};
     table.ids = id_strategy_kind::external;
+    table.ids_given = true;
     return table;
   }
   error refused(table_manifest const& table = orders()) {

@@ -96,6 +96,7 @@ TEST_F(control, AS25_a_red_doctor_stops_advance_and_waves_until_it_is_accepted_w
   start();
   auto red = orders();
   red.ids = id_strategy_kind::external;
+  red.ids_given = true;
   require(apply_manifests(options_, {red, items()}));
   controller_process controller(file_);
   auto const stopped = advance("copying");

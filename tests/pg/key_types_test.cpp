@@ -40,6 +40,7 @@ class key_types : public migration_fixture, public ::testing::WithParamInterface
     auto readings = table("shop.readings", {"id"});
     readings.group = "metering";
     readings.shard_key = {"region", "tenant", "label"};
+    readings.ids_given = true;
     require(apply_manifests(
         options_, {table("shop.orders", {"id"}), table("shop.items", {"order_id", "line"}), readings}));
   }

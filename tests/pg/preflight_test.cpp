@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pg/fix_texts.hpp"
 #include "shardway/catalog/install.hpp"
 #include "shardway/migrate/preflight/plan_steps.hpp"
 #include "shardway/migrate/preflight/roles.hpp"
@@ -83,7 +84,11 @@ class preflight_test : public ::testing::TestWithParam<int> {
              .shard_key = {"customer_id"},
              .key = {"id"},
              .ids = id_strategy_kind::interleaved},
-            {.table = "shop.payments", .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}}};
+            {.table = "shop.payments",
+             .group = "orders",
+             .shard_key = {"customer_id"},
+             .key = {"id"},
+             .ids_given = true}};
   }
   std::vector<finding> check(std::vector<table_manifest> const& manifests) {
     return check(migration(), manifests);
@@ -93,7 +98,12 @@ class preflight_test : public ::testing::TestWithParam<int> {
     options_.connect = [](node_definition const& node) {
       return connect({.node = node.name, .conninfo = node.conninfo});
     };
-    return must(run_preflight(manifest, manifests, options_));
+    auto found = must(run_preflight(manifest, manifests, options_));
+    for (auto* node : fleet_->all()) {
+      auto const admin = must(connect({.node = "admin", .conninfo = node->conninfo(database_)}));
+      shardway_test::expect_fixes_parse(found, node == &source() ? "source" : "shard1", *admin);
+    }
+    return found;
   }
   static void expect(std::vector<finding> const& list, finding_level level, std::string const& id,
                      std::string const& node, std::string const& says) {
@@ -305,7 +315,7 @@ TEST_P(preflight_test, tables_of_a_shape_that_cannot_move) {  // S12, F2
     manifests.push_back({.table = table, .group = "orders", .shard_key = {"customer_id"}, .key = {"id"}});
   auto const list = check(manifests);
   expect(list, finding_level::fail, "inheritance", "source", "shop.payments");
-  expect(list, finding_level::warn, "row_security", "source", "shop.orders");
+  expect(list, finding_level::fail, "row_security", "source", "shop.orders");
   expect(list, finding_level::fail, "row_security", "source", "shop.payments");
   expect(list, finding_level::warn, "composite_column", "source", "shop.orders.pairs");
   expect(list, finding_level::fail, "identity_column", "source", "shop.orders.number");

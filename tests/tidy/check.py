@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import citations
+import doctor_findings
 import import_cycles
 import names
 import rules
@@ -179,7 +180,7 @@ def findings_in(root):
     files = files_of(root)
     yield from cycle_of_imports(root, files)
     yield from check_names(root, files)
-    for path, line, what in citations.findings(root, files):
+    for path, line, what in (*citations.findings(root, files), *doctor_findings.findings(root, files)):
         yield f"{path}:{line}: {what}"
     for path in files:
         if path.suffix not in TEXT:

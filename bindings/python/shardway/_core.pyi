@@ -105,9 +105,9 @@ class MigrationSet:
         What these manifests would change in a generation's document, or in none.
         """
 
-    def preflight(self, role: str, transaction_age_max_s: int = 60) -> list:
+    def preflight(self, role: str, transaction_age_max_s: int = 60, groups: Sequence[str] = [], tables: Sequence[str] = []) -> list:
         """
-        What the doctor finds: id, level, node, subject, what, fix, table, reason. Connects to every node, and only reads.
+        What the doctor finds: id, level, node, subject, what, fix, table, reason. Connects to every node, and only reads. With groups or tables it looks at these tables only.
         """
 
     def plan(self) -> list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, cast
 
@@ -83,9 +84,14 @@ class Migration:
         """The names of the groups, sorted."""
         return sorted({table["group"] for table in self.tables})
 
-    def doctor(self, role: str | None = None) -> list[Finding]:
-        """Check every node and table for what would fail later. Reads only."""
-        return self.core.preflight(self._role(role))
+    def doctor(
+        self, role: str | None = None, groups: Sequence[str] = (), tables: Sequence[str] = ()
+    ) -> list[Finding]:
+        """Check every node and table for what would fail later. Reads only.
+
+        With groups or tables, only the tables of these groups and these tables are checked.
+        """
+        return self.core.preflight(self._role(role), groups=list(groups), tables=list(tables))
 
     def rehearse(self, group: str, role: str | None = None, client_programs: str = "") -> Rehearsal:
         """Try the onboarding of a group in a scratch database on each shard, and record the outcome."""

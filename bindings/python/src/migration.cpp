@@ -58,10 +58,13 @@ nb::list objects_list(std::vector<installed_object> const& objects) {
   return all;
 }
 
-nb::list preflight(migration_set const& self, std::string const& role, int transaction_age_max_s) {
+nb::list preflight(migration_set const& self, std::string const& role, int transaction_age_max_s,
+                   std::vector<std::string> const& groups, std::vector<std::string> const& tables) {
   preflight_options options;
   options.connect = [&](node_definition const& node) { return open_node(node, role); };
   options.transaction_age_max = std::chrono::seconds{transaction_age_max_s};
+  options.groups = groups;
+  options.tables = tables;
   auto found = unwrap(
       interruptible([&](std::stop_token) { return run_preflight(self.migration, self.tables, options); }));
   nb::list all;
@@ -202,9 +205,10 @@ result<std::unique_ptr<session>> open_node(node_definition const& node, std::str
 
 void bind_migration(nb::class_<migration_set>& set) {
   set.def("preflight", &preflight, nb::arg("role"), nb::arg("transaction_age_max_s") = 60,
+          nb::arg("groups") = std::vector<std::string>{}, nb::arg("tables") = std::vector<std::string>{},
           "What the doctor finds: id, level, node, subject, what, fix, table, reason. Connects to every "
           "node, and only "
-          "reads.")
+          "reads. With groups or tables it looks at these tables only.")
       .def("plan", &plan_steps, "The steps of the migration, in order. Connects to nothing.")
       .def(
           "plan_text", [](migration_set const& self) { return plan_text(plan(self.migration, self.tables)); },

@@ -31,6 +31,7 @@ table: "shop.orders"
 group: "sales"
 shard_key: "customer_id"
 key: "id"
+ids { strategy: EXTERNAL }
 """
 NOWHERE = "host=127.0.0.1 port=1 dbname=shop"
 

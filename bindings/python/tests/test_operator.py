@@ -93,8 +93,8 @@ def desk(cluster, tmp_path_factory):
         cluster.run("source", f"SET ROLE desk_owner; {sql}")
     nodes = {name: without_user(cluster.nodes[name]) for name in NODES}
     orders = (
-        ORDERS.replace("shop.orders", "desk.orders")
-        + "ids { strategy: INTERLEAVED }\nstage_until: FINALIZED\n"
+        ORDERS.replace("shop.orders", "desk.orders").replace("EXTERNAL", "INTERLEAVED")
+        + "stage_until: FINALIZED\n"
     )
     folder = write_migration(
         tmp_path_factory.mktemp("desk") / "desk",

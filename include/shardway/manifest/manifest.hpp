@@ -120,6 +120,10 @@ struct table_manifest {
 
   id_strategy_kind ids{id_strategy_kind::external};
 
+  /// The file says `ids { strategy: EXTERNAL }` itself: the application gives each id out once, over all
+  /// nodes. False for every other strategy.
+  bool ids_given{};
+
   /// 2 to 4,096, and more than there are shards. Only for interleaved ids.
   std::uint32_t id_stride{64};
 

@@ -72,6 +72,7 @@ result<> check_admission(controller_options const& options, node_connections con
   objections found;
   BOOST_OUTCOME_TRYV(check_places(nodes, found));
   preflight_options how;
+  how.row_check_time = {};  // rows may change until the group begins to copy
   how.connect = [&](node_definition const& node) {
     return connect(options_for(node, options.migration.engine_role, options));
   };

@@ -1,37 +1,23 @@
 #include "lib/migrate/controller/doctor.hpp"
 
-#include <algorithm>
-
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
 namespace shardway {
 inline namespace v0 {
 namespace migrate::control {
-namespace {
-
-bool concerns(finding const& found, std::vector<std::string> const& tables) {
-  return found.table.empty() || std::ranges::find(tables, found.table) != tables.end();
-}
-
-}  // namespace
 
 // Every table is given, for the doctor judges a foreign key by the table that it leads to.
 result<std::vector<finding>> examine_group(controller_context const& context, std::string const& group) {
   auto const& migration = context.current->migration;
   std::vector<table_manifest> all;
-  std::vector<std::string> of_group;
-  for (auto const& table : context.current->tables) {
-    all.push_back(table.manifest);
-    if (table.manifest.group == group) of_group.push_back(table.manifest.table);
-  }
+  for (auto const& table : context.current->tables) all.push_back(table.manifest);
   preflight_options how;
+  how.groups = {group};
   how.connect = [&](node_definition const& node) {
     return connect(options_for(node, migration.engine_role, context.options));
   };
-  BOOST_OUTCOME_TRY(auto found, run_preflight(migration, all, how));
-  std::erase_if(found, [&](finding const& one) { return !concerns(one, of_group); });
-  return found;
+  return run_preflight(migration, all, how);
 }
 
 std::string describe(finding const& found) {

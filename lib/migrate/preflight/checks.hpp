@@ -43,11 +43,7 @@ struct context {
 void check_server(context const&);
 /// Roles and what they may do.
 void check_roles(context const&);
-/// One table of the source: keys, columns, indexes. False if there is no such table.
-bool check_table(context const&, table_manifest const&);
-/// One table of the source: foreign keys, cascades, triggers, sequences.
-void check_links(context const&, table_manifest const&);
-/// Which of the source's owners and extensions the shard lacks. Reads about the tables from `source`.
+/// Which owners of the source's tables the shard lacks. Reads about the tables from `source`.
 void check_shard_against(context const& shard, session& source);
 
 /// Runs a query. An error becomes a finding with that id, and the answer is empty.

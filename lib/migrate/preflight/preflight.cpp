@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "lib/migrate/preflight/accepted.hpp"
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/migrate/preflight/object_checks.hpp"
+#include "lib/migrate/preflight/read_facts.hpp"
+#include "lib/migrate/preflight/rules.hpp"
 #include "lib/migrate/preflight/text_checks.hpp"
 
 namespace shardway {
@@ -40,6 +44,53 @@ std::unique_ptr<session> check_node(context& checked, node_definition const& def
   return link;
 }
 
+bool is_named(std::vector<std::string> const& names, std::string_view wanted) {
+  return std::find(names.begin(), names.end(), wanted) != names.end();
+}
+
+error unknown_name(char const* what, std::string const& name) {
+  return error{error_code::invalid_argument, absl::StrCat("no manifest has the ", what, " ", name),
+               "correct the name, or leave the filter away"};
+}
+
+result<std::vector<table_manifest>> selected(std::vector<table_manifest> const& tables,
+                                             preflight_options const& options) {
+  if (options.groups.empty() && options.tables.empty()) return tables;
+  for (auto const& group : options.groups)
+    if (std::none_of(tables.begin(), tables.end(), [&](auto const& table) { return table.group == group; }))
+      return unknown_name("group", group);
+  for (auto const& name : options.tables)
+    if (std::none_of(tables.begin(), tables.end(), [&](auto const& table) { return table.table == name; }))
+      return unknown_name("table", name);
+  std::vector<table_manifest> out;
+  for (auto const& table : tables)
+    if (is_named(options.groups, table.group) || is_named(options.tables, table.table)) out.push_back(table);
+  return out;
+}
+
+/// Facts of all tables, also where a filter selects some: a foreign key's other side has a say.
+void check_tables(context const& source, std::vector<table_manifest> const& all,
+                  std::vector<int> const& shard_versions) {
+  auto facts = read_facts(*source.node, all);
+  if (!facts)
+    return source.fail("table", std::string(unknown_subject),
+                       "could not be checked: " + facts.error().to_string(),
+                       "let the engine's role read the catalog, and run the doctor again");
+  facts.value().shard_versions = shard_versions;
+  note_mentions(facts.value(), all);
+  if (source.options.row_check_time.count() > 0)
+    read_rows(*source.node, all, {source.options.row_check_time, source.options.row_check_time_all},
+              source.tables, facts.value());
+  finding_list found{source.name};
+  for (auto const& table : source.tables) {
+    found.set_table(table.table);
+    judge_table(facts.value(), source.migration, all, table, found);
+  }
+  found.set_table({});
+  check_functions(facts.value(), all, found);
+  source.out.insert(source.out.end(), found.all().begin(), found.all().end());
+}
+
 }  // namespace
 
 std::string_view name(finding_level level) noexcept {
@@ -68,21 +119,23 @@ result<std::vector<finding>> run_preflight(migration_manifest const& migration,
   if (!options.connect)
     return error{error_code::invalid_argument, "preflight_options.connect is empty",
                  "give a function that opens a session"};
+  BOOST_OUTCOME_TRY(auto const wanted, selected(tables, options));
   std::vector<finding> out;
-  context source{migration, tables, options, out, nullptr, migration.source.name, node_role::source};
+  context source{migration, wanted, options, out, nullptr, migration.source.name, node_role::source};
   auto const source_link = check_node(source, migration.source);
-  int newest_shard = 0;
+  auto const objects = source_link ? check_objects(source, tables) : std::nullopt;
+  std::vector<int> shard_versions;
   for (auto const& definition : migration.shards) {
-    context shard{migration, tables, options, out, nullptr, definition.name, node_role::shard};
+    context shard{migration, wanted, options, out, nullptr, definition.name, node_role::shard};
     auto const link = check_node(shard, definition);
+    if (link) shard_versions.push_back(link->identity().server_version);
     if (link && source_link) check_shard_against(shard, *source_link);
-    if (link) newest_shard = std::max(newest_shard, shard.server_version());
+    if (link && objects) check_objects_on_shard(shard, *objects);
   }
-  if (source_link) check_text(source, newest_shard);
-  for (auto const& table : tables) {
-    if (!source_link) break;
-    source.table = table.table;
-    if (check_table(source, table)) check_links(source, table);
+  if (source_link) {
+    check_text(source,
+               shard_versions.empty() ? 0 : *std::max_element(shard_versions.begin(), shard_versions.end()));
+    check_tables(source, tables, shard_versions);
   }
   accept_findings(out, migration, tables);
   return out;

@@ -1,6 +1,7 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
 #include "lib/protocol/grantees.hpp"
+#include "lib/migrate/preflight/fix.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 
@@ -51,7 +52,7 @@ void check_engine(context const& checked) {
     if (found.boolean(0, i))
       checked.pass("engine_rights", role, "has " + rights[i].what);
     else
-      checked.fail("engine_rights", role, "lacks " + rights[i].what, rights[i].fix);
+      checked.fail("engine_rights", role, "lacks " + rights[i].what, fix::sql(rights[i].fix));
   }
 }
 
@@ -68,7 +69,7 @@ void check_ownership(context const& checked, std::string const& role) {
       checked.pass("owner_membership", role, "is a member of " + owner);
     else
       checked.fail("owner_membership", role, "is no member of " + owner + ", which owns onboarded tables",
-                   "GRANT " + quoted(owner) + " TO " + quoted(role));
+                   fix::sql("GRANT " + quoted(owner) + " TO " + quoted(role)));
   }
 }
 
@@ -99,10 +100,9 @@ void check_replication_role(context const& checked, std::string const& role) {
   auto const what =
       "may not set session_replication_role: triggers would run twice; " + tables_with_triggers(checked);
   checked.fail("replication_role", role, what,
-               by_grant ? "GRANT SET ON PARAMETER session_replication_role TO " + quoted(role)
-                        : "ALTER ROLE " + quoted(role) +
-                              " SUPERUSER, or grant the managed service's"
-                              " administrator role");
+               by_grant ? fix::sql("GRANT SET ON PARAMETER session_replication_role TO " + quoted(role))
+                        : fix::any_of({fix::sql("ALTER ROLE " + quoted(role) + " SUPERUSER"),
+                                       "or grant the managed service's administrator role"}));
 }
 
 void check_application(context const& checked, std::string const& role) {
@@ -116,45 +116,22 @@ void check_application(context const& checked, std::string const& role) {
                  "may not read " + std::string(found.text(row, 0)) +
                      ": the library captures what it writes with"
                      " RETURNING, which needs it",
-                 "GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role));
+                 fix::sql("GRANT SELECT ON " + std::string(found.text(row, 0)) + " TO " + quoted(role)));
   if (found.empty()) checked.pass("application_grants", role, "may read the onboarded tables");
 }
 
-// Owners of the tables and extensions of their types must be on the shard before the definitions are applied.
+// Owners of the tables must be on the shard before the definitions are applied.
 void check_owner_on_shard(context const& shard, std::string const& owner) {
   auto const found = ask(shard, "owner_on_shard",
                          {"SELECT pg_has_role($2::name, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1",
                           {owner, shard.migration.engine_role}});
   if (found.empty())
     return shard.fail("owner_on_shard", owner, "owns onboarded tables on the source and does not exist here",
-                      "CREATE ROLE " + quoted(owner));
+                      fix::sql("CREATE ROLE " + quoted(owner)));
   if (!found.boolean(0, 0))
     return shard.fail("owner_on_shard", owner, "the engine's role is no member of it",
-                      "GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role));
+                      fix::sql("GRANT " + quoted(owner) + " TO " + quoted(shard.migration.engine_role)));
   shard.pass("owner_on_shard", owner, "exists, and the engine's role is a member");
-}
-
-void check_extensions(context const& shard, session& source) {
-  auto const used = source.query(
-      {"SELECT DISTINCT e.extname FROM unnest($1::text[]) n (name) JOIN pg_attribute a ON a.attrelid ="
-       " to_regclass(n.name) AND a.attnum > 0"
-       " AND NOT a.attisdropped JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = a.atttypid "
-       "AND"
-       " d.deptype = 'e'"
-       " JOIN pg_extension e ON e.oid = d.refobjid ORDER BY 1",
-       {table_names(shard)}});
-  if (!used)
-    return shard.fail("extension", "query", "the source could not be asked: " + used.error().to_string(),
-                      roles_fix);
-  for (auto const& extension : onboard::column_of(used.value(), 0)) {
-    auto const found =
-        ask(shard, "extension", {"SELECT 1 FROM pg_extension WHERE extname = $1", {extension}});
-    if (!found.empty())
-      shard.pass("extension", extension, "is on the shard");
-    else
-      shard.fail("extension", extension, "a column's type comes from it, and the shard does not have it",
-                 "CREATE EXTENSION " + quoted(extension));
-  }
 }
 
 }  // namespace
@@ -183,7 +160,6 @@ void check_shard_against(context const& shard, session& source) {
     return shard.fail("owner_on_shard", "query",
                       "the source could not be asked: " + owners.error().to_string(), roles_fix);
   for (auto const& owner : onboard::column_of(owners.value(), 0)) check_owner_on_shard(shard, owner);
-  check_extensions(shard, source);
 }
 
 }  // namespace migrate::preflight

@@ -2,6 +2,7 @@
 
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
+#include "lib/migrate/preflight/fix.hpp"
 #include "lib/protocol/names.hpp"
 #include "shardway/base/clock.hpp"
 
@@ -31,7 +32,7 @@ void check_wal_level(context const& checked) {  // S21
   std::string const level(found.text(0, 0));
   if (level == "logical") return checked.pass("wal_level", level, "changes can be decoded");
   checked.fail("wal_level", level, "changes cannot be decoded",
-               "ALTER SYSTEM SET wal_level = 'logical'; then restart the server");
+               fix::any_of({fix::sql("ALTER SYSTEM SET wal_level = 'logical'"), "then restart the server"}));
 }
 
 void check_free(context const& checked, std::string const& id, std::string const& setting,
@@ -42,9 +43,10 @@ void check_free(context const& checked, std::string const& id, std::string const
   auto const figures =
       std::to_string(used) + " of " + std::to_string(most) + " in use, " + std::to_string(needed) + " needed";
   if (most - used >= needed) return checked.pass(id, setting, figures);
-  checked.fail(id, setting, figures,
-               "ALTER SYSTEM SET " + setting + " = " + std::to_string(used + needed + 4) +
-                   "; then restart the server");
+  checked.fail(
+      id, setting, figures,
+      fix::any_of({fix::sql("ALTER SYSTEM SET " + setting + " = " + std::to_string(used + needed + 4)),
+                   "then restart the server"}));
 }
 
 // F5. Replication slots and senders of this migration count as free: a preflight may run again during the
@@ -63,16 +65,18 @@ void check_replication(context const& checked) {
            " name = 'max_slot_wal_keep_size'"});
   if (found.empty()) return;
   std::string const size(found.text(0, 0));
+  auto const limit_wal = fix::any_of(
+      {fix::sql("ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'"), fix::sql("SELECT pg_reload_conf()")});
   if (number(found, 1) < 0)
     return checked.warn("slot_wal_keep", "max_slot_wal_keep_size = -1",
                         "WAL kept for a stream that stands still is not limited: only the"
                         " controller's WAL guard protects the disk",
-                        "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf()");
+                        limit_wal);
   if (number(found, 1) < 1024)
     return checked.warn("slot_wal_keep", "max_slot_wal_keep_size = " + size,
                         "a short stop of the stream would lose the replication slot, and"
                         " the tables are copied again",
-                        "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf()");
+                        limit_wal);
   checked.pass("slot_wal_keep", "max_slot_wal_keep_size = " + size, "limited");
 }
 
@@ -87,8 +91,8 @@ void check_prepared(context const& checked) {
                 std::string(found.text(row, 0)),
                 "prepared " + std::string(found.text(row, 1)) +
                     " s ago: replication slots and tables cannot be made ready while it is open",
-                "COMMIT PREPARED " + names::literal(found.text(row, 0)) + " or ROLLBACK PREPARED " +
-                    names::literal(found.text(row, 0)));
+                fix::any_of({fix::sql("COMMIT PREPARED " + names::literal(found.text(row, 0))),
+                             fix::sql("ROLLBACK PREPARED " + names::literal(found.text(row, 0)))}));
   }
   if (found.empty()) checked.pass("prepared_transactions", "", "none");
 }
@@ -106,7 +110,7 @@ void check_old_transactions(context const& checked) {
     checked.warn("old_transactions",
                  "pid " + std::string(found.text(row, 0)) + ", " + std::string(found.text(row, 1)),
                  "open for " + std::string(found.text(row, 2)) + " s: a replication slot waits for it",
-                 "SELECT pg_terminate_backend(" + std::string(found.text(row, 0)) + ')');
+                 fix::sql("SELECT pg_terminate_backend(" + std::string(found.text(row, 0)) + ')'));
   if (found.empty())
     checked.pass("old_transactions", "",
                  "none older than " + std::to_string(checked.options.transaction_age_max.count()) + " s");
@@ -116,11 +120,10 @@ void check_publications(context const& checked) {  // F6
   auto const found = ask(checked, "all_tables_publication",
                          {"SELECT pubname FROM pg_publication WHERE puballtables ORDER BY 1"});
   for (std::size_t row = 0; row < found.size(); ++row)
-    checked.fail(
-        "all_tables_publication", std::string(found.text(row, 0)),
-        "it publishes ALL TABLES: its consumers would see the tables of schema shardway",
-        "in the Debezium connector: \"schema.exclude.list\": \"shardway\"; or name the tables: CREATE "
-        "PUBLICATION ... FOR TABLE ...");
+    checked.fail("all_tables_publication", std::string(found.text(row, 0)),
+                 "it publishes ALL TABLES: its consumers would see the tables of schema shardway",
+                 fix::any_of({"in the Debezium connector: \"schema.exclude.list\": \"shardway\"",
+                              "or let the publication name its tables"}));
   if (found.empty()) checked.pass("all_tables_publication", "", "no publication takes in all tables");
 }
 
@@ -148,7 +151,7 @@ void check_installed(context const& checked) {
   if (!there.boolean(0, 0)) return checked.pass("installed", "shardway", "the schema is free");
   if (!there.boolean(0, 1))
     return checked.fail("installed", "shardway", "a schema of this name exists that is not ours to use",
-                        "rename or drop it: DROP SCHEMA shardway CASCADE");
+                        fix::any_of({"rename or drop it", fix::sql("DROP SCHEMA shardway CASCADE")}));
   auto const found = ask(checked, "installed",
                          {"SELECT migration, name, (SELECT max(version) FROM shardway.schema_version) FROM"
                           " shardway.node"});

@@ -1,6 +1,7 @@
 #include "lib/migrate/preflight/text_checks.hpp"
 
 #include "absl/strings/str_cat.h"
+#include "lib/migrate/preflight/fix.hpp"
 #include "lib/protocol/key_text.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/value_guard.hpp"
@@ -69,8 +70,8 @@ std::string alter_type(text_column const& column) {
   auto const value = column.under == "interval"
                          ? absl::StrCat("pg_catalog.date_part('epoch', ", name, ")")
                          : absl::StrCat(name, "::", column.under == "money" ? "numeric" : "text");
-  return absl::StrCat("ALTER TABLE ", column.table, " ALTER COLUMN ", name, " TYPE ", type, " USING (", value,
-                      ")::", type);
+  return fix::sql(absl::StrCat("ALTER TABLE ", column.table, " ALTER COLUMN ", name, " TYPE ", type,
+                               " USING (", value, ")::", type));
 }
 
 // AP2, AP9, AP20
@@ -87,8 +88,8 @@ bool check_key_column(context const& source, text_column const& column) {
   if (!column.is_deterministic) {
     source.fail("key_collation", column.subject(),
                 "its collation is not deterministic: different texts are one key",
-                absl::StrCat("ALTER TABLE ", column.table, " ALTER COLUMN ", names::quoted(column.name),
-                             " TYPE ", column.type, " COLLATE \"C\""));
+                fix::sql(absl::StrCat("ALTER TABLE ", column.table, " ALTER COLUMN ",
+                                      names::quoted(column.name), " TYPE ", column.type, " COLLATE \"C\"")));
     return false;
   }
   return true;
@@ -119,12 +120,13 @@ void check_newer_values(context const& source, std::vector<text_column> const& c
 void check_encoding(context const& checked) {
   auto const found = ask(checked, "encoding",
                          {.sql = "SELECT pg_catalog.current_setting('server_encoding'), "
-                                 "pg_catalog.quote_ident(pg_catalog.current_database())"});
+                                 "pg_catalog.current_database()"});
   if (found.empty()) return;
   std::string const encoding(found.text(0, 0)), database(found.text(0, 1));
   if (encoding == "UTF8") return checked.pass("encoding", encoding, "every text can be carried");
-  auto const remake = absl::StrCat("CREATE DATABASE ", database,
-                                   "_utf8 ENCODING 'UTF8' TEMPLATE template0; and move the tables there");
+  auto const remake = fix::any_of({fix::sql("CREATE DATABASE " + names::quoted(database + "_utf8") +
+                                            " ENCODING 'UTF8' TEMPLATE template0"),
+                                   "and move the tables there"});
   if (encoding == "SQL_ASCII")
     return checked.fail("encoding", encoding, "its bytes have no known meaning: they cannot be carried",
                         remake);
@@ -134,9 +136,10 @@ void check_encoding(context const& checked) {
   checked.fail(
       "encoding", encoding,
       "once shards (UTF8) have authority, a text outside of it cannot come back: the way back would end",
-      "accept: { finding: \"encoding\" reason: \"no other characters are ever written\" } in the "
-      "migration's manifest, or " +
-          remake);
+      fix::any_of(
+          {"accept: { finding: \"encoding\" reason: \"no other characters are ever written\" } in the "
+           "migration's manifest, or",
+           remake}));
 }
 
 void check_text(context const& source, int newest_shard_version) {

@@ -45,6 +45,23 @@ TEST(parse_table, defaults_are_those_of_the_struct) {
   EXPECT_EQ(file.manifest, expected);
 }
 
+TEST(parse_table, external_ids_that_are_written_out_are_given_once) {
+  auto const read = [](std::string const& ids) {
+    return parse_table_manifest(
+               "api_version: 1 table: \"a.b\" group: \"g\" shard_key: \"c\" key: \"d\" " + ids, "f")
+        .manifest;
+  };
+  EXPECT_FALSE(read("").ids_given);
+  EXPECT_FALSE(read("ids { block: 7 }").ids_given);
+  EXPECT_FALSE(read("ids { strategy: LEASED }").ids_given);
+  auto const given = read("ids { strategy: EXTERNAL }");
+  EXPECT_TRUE(given.ids_given);
+  EXPECT_EQ(given.ids, id_strategy_kind::external);
+  EXPECT_THAT(print(given), HasSubstr("strategy: EXTERNAL"));
+  EXPECT_EQ(parse_table_manifest(print(given), "f").manifest, given);
+  EXPECT_EQ(print(read("")).find("ids"), std::string::npos);
+}
+
 TEST(parse_table, reads_a_reference_table) {
   auto const file = parse_table_manifest(
       R"(api_version: 1 table: "shop.countries" group: "lists" kind: REFERENCE key: "code" triggers: SOURCE_ONLY stage_until: REPLICATING

@@ -60,6 +60,16 @@ TEST(diff, the_shape_is_fixed_once_copying_has_begun) {
   }
 }
 
+TEST(diff, saying_that_ids_are_given_once_changes_no_shape) {
+  auto applied = at_stage(stage::copying);
+  auto wanted = orders();
+  wanted.ids = applied.tables[0].manifest.ids = id_strategy_kind::external;
+  wanted.ids_given = true;
+  auto const changes = diff(applied, {wanted});
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(describe(changes[0]), "option_changed shop.orders ids.strategy (written): false -> true");
+}
+
 TEST(diff, tables_join_and_leave_only_while_observing) {
   auto second = orders();
   second.table = "shop.payments";

@@ -94,7 +94,9 @@ TEST(accepted_finding, what_does_not_fail_stays_as_it_is) {
 
 // The sources of the doctor give these ids to findings: each must be one that a manifest can name.
 TEST(accepted_finding, every_id_of_the_doctor_can_be_named) {
-  std::regex const given{"\\b(?:(?:pass|warn|fail|add)\\(|ask\\(\\s*\\w+,)\\s*\"([a-z][a-z0-9_]+)\""};
+  std::regex const given{
+      "\\b(?:(?:pass|warn|fail|add)\\(|(?:ask|check_free)\\(\\s*\\w+,|object_rule\\{)\\s*"
+      "\"([a-z][a-z0-9_]+)\""};
   std::set<std::string> ids;
   for (auto const& entry : std::filesystem::directory_iterator{PREFLIGHT_DIR}) {
     if (entry.path().extension() != ".cpp" || entry.path().filename() == "plan_steps.cpp") continue;

@@ -17,15 +17,21 @@ _COLOUR = {"pass": "green", "warn": "yellow", "accepted": "yellow", "fail": "red
 
 @command("doctor")
 @click.option("--all", "is_all", is_flag=True, help="Also show the checks that passed.")
-def doctor(context: Context, is_all: bool) -> Answer:
+@click.option("--group", "groups", multiple=True, help="Only the tables of this group. May be repeated.")
+@click.option("--table", "tables", multiple=True, help="Only this table, schema.name. May be repeated.")
+def doctor(context: Context, is_all: bool, groups: tuple[str, ...], tables: tuple[str, ...]) -> Answer:
     """Check every node and table for what would fail later.
 
     It changes nothing. Exit code 3: a check failed that no manifest accepts. Such a check also stops
     `migrate advance` and every wave.
     """
     migration = context.migration
-    context.io.note(f"checking {len(migration.nodes)} nodes and {len(migration.tables)} tables")
-    findings = migration.doctor(context.role)
+    is_wanted = [
+        not (groups or tables) or table["group"] in groups or table["table"] in tables
+        for table in migration.tables
+    ]
+    context.io.note(f"checking {len(migration.nodes)} nodes and {sum(is_wanted)} tables")
+    findings = migration.doctor(context.role, groups, tables)
     counts = {level: sum(one["level"] == level for one in findings) for level in _COLOUR}
 
     def show(out: Console) -> None:

@@ -1,0 +1,23 @@
+// What onboarding brings to the shards beside the tables. Nothing else says so: the rules for objects ask
+// here.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "lib/migrate/preflight/object_facts.hpp"
+
+namespace shardway {
+inline namespace v0 {
+namespace migrate::preflight {
+
+/// Whether onboarding brings this schema of the source to shards, with its types, functions, operators and
+/// the like.
+bool is_schema_carried(reached_schema const&);
+
+/// Whether onboarding brings the object to shards. Never tables: those of the manifests are no part of this.
+bool is_carried_by_onboarding(reached_object const&, std::set<std::string> const& carried_schemas);
+
+}  // namespace migrate::preflight
+}  // namespace v0
+}  // namespace shardway
