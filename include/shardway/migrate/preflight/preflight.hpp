@@ -61,9 +61,9 @@ struct preflight_options {
 ///
 /// Errors: `invalid_argument` (no `connect`; `groups` or `tables` name what no manifest has). What a node
 /// answers is a finding.
-/// Cost: a connection and about twenty queries a node, eight more on the source, whatever the number of
-/// tables; and one for each foreign key inside a group that does not hold the shard key. Thread safety: safe,
-/// if `connect` is.
+/// Cost: a connection and about forty queries a node, in a dozen round trips, whatever the number of tables;
+/// and one for each foreign key inside a group that does not hold the shard key. Thread safety: safe, if
+/// `connect` is.
 result<std::vector<finding>> run_preflight(migration_manifest const&, std::vector<table_manifest> const&,
                                            preflight_options const&);
 
