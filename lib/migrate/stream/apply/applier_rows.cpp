@@ -141,6 +141,25 @@ result<rows> applier::read_row(stream_change const& change) {
   return error{error_code::cancelled, "the engine is stopping"};
 }
 
+// A partition that was emptied divides the changes: what came before it is written first (AP5a).
+result<applier::tally> applier::write_in_order(std::vector<stream_change> const& raw, bool one_by_one) {
+  auto const write_some = [&](std::vector<stream_change> const& some) {
+    return one_by_one ? write_one_by_one(some) : write_net(some);
+  };
+  auto const is_emptying = [](stream_change const& change) { return change.kind == kind_type::empty; };
+  auto emptied = std::find_if(raw.begin(), raw.end(), is_emptying);
+  if (emptied == raw.end()) return write_some(raw);
+  tally counted;
+  for (auto first = raw.begin();;) {
+    BOOST_OUTCOME_TRY(auto const some, write_some({first, emptied}));
+    counted.corrected += some.corrected;
+    if (emptied == raw.end()) return counted;
+    BOOST_OUTCOME_TRYV(empty_partition(*emptied));
+    first = std::next(emptied);
+    emptied = std::find_if(first, raw.end(), is_emptying);
+  }
+}
+
 // S15: within a batch a unique value may go from row to row in an order that the net effect has lost.
 result<applier::tally> applier::write_one_by_one(std::vector<stream_change> const& raw) {
   tally counted;
@@ -159,6 +178,7 @@ result<applier::tally> applier::write_one_by_one(std::vector<stream_change> cons
       BOOST_OUTCOME_TRYV(note_blocker(change, written.error()));
       return written.error();
     }
+    if (!written && written.error().sqlstate() == "23P01") blocked_ = change;
     if (!written) return written.error();
     if (change.has_outbox) counted.corrected += written.value().corrected;
     BOOST_OUTCOME_TRYV(run_all({{.sql = "RELEASE SAVEPOINT change"}}));
@@ -224,6 +244,28 @@ error applier::park() {
                    ": another row holds a unique value of it, and nothing in the stream frees it",
                "see shardway.parked on the shard; remove the row in the way, then start the stream again"}
       .at_node(options_.shard.node);
+}
+
+// As `empty_tables`, for one partition. Where the shard has no such partition there is nothing of it; the
+// watch names the difference.
+result<> applier::empty_partition(stream_change const& change) {
+  auto const& table = *change.table;
+  auto const target = names::quoted_table(change.key.front());
+  BOOST_OUTCOME_TRY(auto const there,
+                    run_all({{.sql = "SELECT 1 FROM pg_catalog.pg_partition_tree($1::regclass) AS p WHERE "
+                                     "p.relid = pg_catalog.to_regclass($2)",
+                              .parameters = {names::quoted_table(table.name()), target}}}));
+  if (there.front().empty()) return success();
+  auto sql = absl::StrCat("DELETE FROM ", target, " AS t WHERE t.", std::string(names::version_column),
+                          " <= ", change.version.bigint());
+  std::vector<statement> statements{{.sql = "LOCK TABLE " + target + " IN SHARE ROW EXCLUSIVE MODE"}};
+  if (!table.is_reference()) {
+    statements.push_back(fence_lock_statement(table.group()));
+    absl::StrAppend(&sql, " AND ", outside_authority(table));
+  }
+  statements.push_back({.sql = std::move(sql)});
+  BOOST_OUTCOME_TRYV(run_all(statements));
+  return success();
 }
 
 // CP8: a TRUNCATE of the source empties only what the shard has no authority for. The table lock makes it a

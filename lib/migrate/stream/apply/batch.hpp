@@ -19,6 +19,7 @@ struct stream_change {
   enum class kind_type : unsigned char {
     upsert,  ///< the row has this image now; `unchanged` columns keep what is there
     remove,  ///< the row is not on this shard any more
+    empty,   ///< every row of a partition is gone; `key` is the partition's name
     locate,  ///< a delete that names no slot: only where the shard key of the row found lies in an open
              ///< window
   };

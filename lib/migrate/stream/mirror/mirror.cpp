@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/migrate/nodes/back_off.hpp"
+#include "lib/migrate/nodes/lacks_partition.hpp"
 #include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/migrate/stream/read/stored_windows.hpp"
@@ -26,7 +27,8 @@ constexpr unsigned trim_every = 500;
 steady_time now() { return system_clock_source().now(); }
 
 bool may_fit_later(error const& failed) {
-  return failed.code() == error_code::serialization_failure || failed.sqlstate() == "23505";
+  return failed.code() == error_code::serialization_failure || failed.sqlstate() == "23505" ||
+         failed.sqlstate() == "23P01" || nodes::lacks_partition(failed);
 }
 
 }  // namespace
@@ -195,7 +197,7 @@ result<> mirror::apply(std::vector<planned_change> const& changes, stream_positi
   while (!reader_.is_stopping()) {
     BOOST_OUTCOME_TRY(auto const is_done, try_apply(changes, next));
     if (is_done) return success();
-    if (now() >= deadline)
+    if (now() >= deadline && !waits_for_partition_)
       return error{error_code::stream_broken,
                    "a change of the shard does not fit the source's copy: its row is missing there, or "
                    "belongs to another shard",
@@ -223,11 +225,21 @@ result<bool> mirror::try_apply(std::vector<planned_change> const& changes, strea
   for (std::size_t i = 0; is_whole && i < changes.size(); ++i) is_whole = fits(i);
   if (!is_whole) {
     BOOST_OUTCOME_TRYV(source_->query({.sql = "ROLLBACK"}));
+    note_partition(written ? error{} : written.error());
     if (!written && !may_fit_later(written.error())) return written.error();
     return false;
   }
+  note_partition({});
   BOOST_OUTCOME_TRYV(commit(next));
   return true;
+}
+
+// AP5c, AS13: a partition that was made on the shard alone. The source is not changed by the migration, so
+// the mirror waits until somebody makes it there.
+void mirror::note_partition(error const& failed) {
+  waits_for_partition_ = nodes::lacks_partition(failed);
+  std::scoped_lock const lock(mutex_);
+  state_.waiting = waits_for_partition_ ? failed.message() : std::string();
 }
 
 result<> mirror::commit(stream_position const& next) {

@@ -67,11 +67,13 @@ class mirror final : stream_consumer {
   result<> save_windows();
   result<std::vector<planned_change>> plan(decoded_transaction const&);
   result<> plan_row(row_event const&, std::vector<planned_change>&);
+  error truncated(std::string const& relation) const;
   result<> read_ours(decoded_transaction const&, std::int64_t& marker);
   result<> check_window(followed_table const&, stream_tuple const&) const;
   result<table_ptr> known_table(std::shared_ptr<stream_relation const> const&);
   result<> apply(std::vector<planned_change> const&, stream_position const& next);
   result<bool> try_apply(std::vector<planned_change> const&, stream_position const& next);
+  void note_partition(error const& failed);
   result<> commit(stream_position const& next);
   std::string windows_row() const { return "windows_" + options_.shard.node; }  // of shardway.status
   void publish_position();
@@ -93,6 +95,7 @@ class mirror final : stream_consumer {
   steady_time next_idle_{};
   std::map<stream_relation const*, std::shared_ptr<stream_relation const>> checked_;
   unsigned commits_{};
+  bool waits_for_partition_{};  ///< the source has no partition for a row of the newest try
   std::thread thread_;
 };
 

@@ -35,6 +35,13 @@ result<> check_columns(followed_table const& table, stream_relation const& relat
   return success();
 }
 
+// A partition that was made a moment ago has no replica identity of ours yet: its primary key names the row
+// (AP5c).
+bool lacks_shard_key(followed_table const& table, stream_tuple const& row) {
+  return std::any_of(table.shard_key.begin(), table.shard_key.end(),
+                     [&](std::size_t column) { return row[column].kind != stream_value::kind_type::text; });
+}
+
 }  // namespace
 
 result<table_ptr> mirror::known_table(std::shared_ptr<stream_relation const> const& relation) {
@@ -58,20 +65,24 @@ result<std::vector<mirror::planned_change>> mirror::plan(decoded_transaction con
   if (transaction.has_message) return changes;  // S16: ours
   for (auto const& change : transaction.changes) {
     if (auto const* row = std::get_if<row_event>(&change)) {
+      if (auto const emptied = leaf_truncate_of(*row)) return truncated(emptied->leaf);  // AP5a
       if (row->relation->schema == names::schema) continue;
       BOOST_OUTCOME_TRYV(plan_row(*row, changes));
       continue;
     }
     for (auto const& relation : std::get<truncate_event>(change).relations) {  // S11
       BOOST_OUTCOME_TRY(auto const table, known_table(relation));
-      if (table)
-        return error{error_code::stream_broken,
-                     "table " + table->name() + " was truncated on shard " + options_.shard.node +
-                         ", but the source's copy holds all shards' rows",
-                     "delete by shard key instead; compare the table before rolling back"};
+      if (table) return truncated(table->name());
     }
   }
   return changes;
+}
+
+error mirror::truncated(std::string const& relation) const {
+  return error{error_code::stream_broken,
+               "table " + relation + " was truncated on shard " + options_.shard.node +
+                   ", but the source's copy holds all shards' rows",
+               "delete by shard key instead; compare the table before rolling back"};
 }
 
 // Fences and markers, in any transaction. A flip counts for the transactions after it.
@@ -80,7 +91,7 @@ result<> mirror::read_ours(decoded_transaction const& transaction, std::int64_t&
   for (auto const& change : transaction.changes) {
     auto const* row = std::get_if<row_event>(&change);
     if (!row || row->relation->schema != names::schema) continue;
-    if (row->relation->name == "marker" && row->after) {
+    if (row->relation->name == "marker" && row->after && !leaf_truncate_of(*row)) {
       BOOST_OUTCOME_TRY(auto const id, marker_of(*row));
       marker = std::max(marker, id);
     }
@@ -112,11 +123,17 @@ result<> mirror::plan_row(row_event const& row, std::vector<planned_change>& cha
   if (!table) return success();
   if (row.kind == row_event::kind_type::remove) {
     auto const old_row = sent_tuple(*table, *row.relation, *row.before);
+    if (lacks_shard_key(*table, old_row)) {
+      auto const windows = windows_.now(table->group());
+      changes.push_back(
+          {mirror_locate_statement(*table, old_row, windows ? *windows : window_state{}), false});
+      return success();
+    }
     BOOST_OUTCOME_TRYV(check_window(*table, old_row));
     changes.push_back({mirror_delete_statement(*table, old_row), false});
     return success();
   }
-  auto const image = sent_tuple(*table, *row.relation, *row.after);
+  auto const image = sent_tuple(*table, *row.relation, image_of(row));
   auto const old_row = row.before ? sent_tuple(*table, *row.relation, *row.before) : image;
   BOOST_OUTCOME_TRYV(check_window(*table, old_row));
   bool const is_insert = row.kind == row_event::kind_type::insert;

@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/migrate/stream/table_sql.hpp"
+#include "lib/protocol/column_lists.hpp"
 #include "lib/protocol/names.hpp"
+#include "lib/protocol/slot_of.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -101,6 +103,23 @@ statement mirror_delete_statement(followed_table const& table, stream_tuple cons
   parameter_list parameters;
   auto const match = row_match(table, old_row, parameters);
   return {.sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t WHERE ", match),
+          .parameters = std::move(parameters.values)};
+}
+
+statement mirror_locate_statement(followed_table const& table, stream_tuple const& old_row,
+                                  window_state const& windows) {
+  parameter_list parameters;
+  std::vector<std::string> conditions, key, ranges;
+  for (auto const column : table.key)
+    conditions.push_back(absl::StrCat("t.", quoted_column(table, column), " = ",
+                                      parameters.add(table, column, old_row[column])));
+  for (auto const column : table.shard_key) key.push_back(key_expression(table.sent[column], "t."));
+  for (auto const& range : windows.open_ranges())
+    ranges.push_back(
+        absl::StrCat(slot_of_call(key), " BETWEEN ", range.first.value(), " AND ", range.last.value()));
+  conditions.push_back(ranges.empty() ? "false" : absl::StrCat("(", absl::StrJoin(ranges, " OR "), ")"));
+  return {.sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t WHERE ",
+                              absl::StrJoin(conditions, " AND ")),
           .parameters = std::move(parameters.values)};
 }
 

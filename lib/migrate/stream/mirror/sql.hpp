@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/migrate/stream/followed_table.hpp"
+#include "lib/migrate/stream/window.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
@@ -19,6 +20,10 @@ statement mirror_insert_statement(followed_table const&, stream_tuple const& ima
 statement mirror_update_statement(followed_table const&, stream_tuple const& old_row,
                                   stream_tuple const& image);
 statement mirror_delete_statement(followed_table const&, stream_tuple const& old_row);
+
+/// Deletes a row of which only the primary key is known, where its slot lies in an open window of the shard.
+statement mirror_locate_statement(followed_table const& table, stream_tuple const& old_row,
+                                  window_state const&);
 
 }  // namespace migrate::stream
 }  // namespace v0
