@@ -179,9 +179,10 @@ class shape_watch : public migration_fixture {
     return json::parse(on_source("SELECT document::text FROM shardway.status WHERE name = 'controller'"));
   }
   json group(std::string const& name) {
-    for (auto const& one : status().at("groups"))
+    auto const document = status();
+    for (auto const& one : document.at("groups"))
       if (one.at("group") == name) return one;
-    return {};
+    return json::object();
   }
   bool is_paused(std::string const& name) { return group(name).value("paused", false); }
   bool names(std::string const& name, std::string const& text) {
@@ -189,7 +190,7 @@ class shape_watch : public migration_fixture {
   }
   json gate_of(std::string const& group_name, std::string const& gate) {
     auto const answer = ask("gates", json{{"group", group_name}}.dump());
-    auto const gates = json::parse(answer.result).at("gates");
+    json const gates = json::parse(answer.result).at("gates");
     for (auto const& one : gates)
       if (one.at("name") == gate) return one;
     return json{{"green", false}, {"detail", "there is no gate " + gate}};
