@@ -49,6 +49,8 @@ def rollback_state(mirror: JsonObject) -> str:
         return "not started"
     if not mirror["connected"]:
         return "not connected; it tries again"
+    if mirror.get("waiting"):
+        return f"waits: {mirror['waiting']}"
     return f"rollback ready, lag {mirror['lag_ms']} ms"
 
 
@@ -124,6 +126,7 @@ def show(out: Console, view: JsonObject) -> None:
     _show_controller(out, view)
     _show_groups(out, view)
     controller = view["controller"]
+    _show_differences(out, controller)
     _show_copies(out, controller)
     _show_streams(out, controller.get("streams", []), "stream to")
     _show_mirrors(out, controller.get("mirrors", []))
@@ -153,6 +156,16 @@ def _show_groups(out: Console, view: JsonObject) -> None:
             group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"])
         )
     out.print(table)
+
+
+def _show_differences(out: Console, controller: JsonObject) -> None:
+    for group in controller.get("groups", []):
+        differences = group.get("differences", [])
+        if group.get("paused"):
+            out.print(f"[red]group {escape(group['group'])} is paused[/]: its tables differ between nodes")
+        for one in differences:
+            what = f"{one['table']}: {one['object']} {one['difference']}"
+            out.print(escape(f"  {one['answer']}: {what}; {one['way_out']}"))
 
 
 def _show_copies(out: Console, controller: JsonObject) -> None:
@@ -195,6 +208,8 @@ def _show_streams(out: Console, streams: list[JsonObject], title: str) -> None:
 def _state_of(stream: JsonObject) -> str:
     if stream["failure"]:
         return f"stopped: {stream['failure']}"
+    if stream.get("waiting"):
+        return f"waits: {stream['waiting']}"
     if stream["connected"]:
         return "runs"
     return "connecting" if stream["running"] else "not started"
