@@ -58,6 +58,10 @@ std::vector<std::string> published_relations(generation const& now, std::string 
   return relations;
 }
 
+std::string copy_again(std::string const& group) {
+  return absl::StrCat("`shardway migrate withdraw --group ", group, "`, then copy it again");
+}
+
 // The name of a table as a manifest has it, if the relation is one of the group's.
 std::string plain_name(generation const& now, std::string const& quoted) {
   for (auto const& table : now.tables)
@@ -75,12 +79,12 @@ result<std::vector<shape_difference>> publication_drift(session& node, generatio
   for (auto const& gap : gaps) {
     auto const object = absl::StrCat("publication ", publication, " of ", name);
     auto const what = gap.relation.empty() ? gap.what : absl::StrCat("lacks it: it ", gap.what);
-    found.push_back({.table = plain_name(now, gap.relation),
-                     .node = name,
-                     .object = object,
-                     .what = what,
-                     .way_out = "changes may be missing on the other side: take the group back to observing "
-                                "and copy it again"});
+    found.push_back(
+        {.table = plain_name(now, gap.relation),
+         .node = name,
+         .object = object,
+         .what = what,
+         .way_out = absl::StrCat("changes may be missing on the other side: ", copy_again(group))});
   }
   return found;
 }
@@ -185,7 +189,7 @@ void add_paused_groups(drift_by_group& drift, std::map<std::string, std::string>
                                      .node = {},
                                      .object = "the stream",
                                      .what = "lets the changes of group " + group + " go: " + reason,
-                                     .way_out = "take the group back to observing and copy it again"});
+                                     .way_out = copy_again(group)});
 }
 
 nodes::json to_json(std::vector<shape_difference> const& differences) {

@@ -71,17 +71,20 @@ def only(view: JsonObject, groups: set[str], tables: set[str]) -> JsonObject:
     return {
         **view,
         "groups": kept,
-        "controller": {**controller, "groups": [_copy_of(one, wanted) for one in copies]},
+        "controller": {**controller, "groups": [_tables_of(one, wanted) for one in copies]},
         "certificates": [one for one in view["certificates"] if one["relation"] in wanted],
         "foreign_writers": [one for one in view["foreign_writers"] if one["relation"] in wanted],
     }
 
 
-def _copy_of(group: JsonObject, tables: set[str]) -> JsonObject:
-    if "copy" not in group:
-        return group
-    copied = [one for one in group["copy"]["tables"] if one["table"] in tables]
-    return {**group, "copy": {**group["copy"], "tables": copied}}
+def _tables_of(group: JsonObject, tables: set[str]) -> JsonObject:
+    kept = dict(group)
+    if "copy" in group:
+        copied = [one for one in group["copy"]["tables"] if one["table"] in tables]
+        kept["copy"] = {**group["copy"], "tables": copied}
+    if "differences" in group:  # what names no table concerns all of them
+        kept["differences"] = [one for one in group["differences"] if one["table"] in {"(all)", *tables}]
+    return kept
 
 
 def show_short(out: Console, view: JsonObject) -> None:
@@ -100,6 +103,9 @@ def show_short(out: Console, view: JsonObject) -> None:
         if count := sum(table in gaps for table in group["tables"]):
             words.append(f"{count} certificates not valid")
         out.print(escape(", ".join(words)))
+    for group in view["controller"].get("groups", []):
+        if group.get("paused"):
+            out.print(f"[red]paused[/]: {escape(group['group'])}")
     for line in failures_of(view["controller"]):
         out.print(f"[red]stopped[/]: {escape(line)}")
 
