@@ -12,7 +12,8 @@ inline namespace v0 {
 namespace {
 
 constexpr std::string_view record_sql =
-    "INSERT INTO shardway.rehearsal (group_name, tables_sha256, passed, problems) VALUES ($1, $2, $3::boolean, "
+    "INSERT INTO shardway.rehearsal (group_name, tables_sha256, passed, problems) VALUES ($1, $2, "
+    "$3::boolean, "
     "$4::text[]) ON CONFLICT (group_name) DO UPDATE SET tables_sha256 = excluded.tables_sha256, passed = "
     "excluded.passed, problems = excluded.problems, recorded_at = excluded.recorded_at";
 
@@ -35,8 +36,8 @@ error missing(std::string_view group, std::string const& why) {
 std::string tables_digest(std::vector<table_state> const& tables) {
   std::vector<std::string> lines;
   for (auto const& table : tables)
-    lines.push_back(absl::StrCat(table.manifest.table, "\x1f", absl::StrJoin(table.manifest.key, "\x1f"), "\x1f",
-                                 absl::StrJoin(table.manifest.shard_key, "\x1f"), "\x1f",
+    lines.push_back(absl::StrCat(table.manifest.table, "\x1f", absl::StrJoin(table.manifest.key, "\x1f"),
+                                 "\x1f", absl::StrJoin(table.manifest.shard_key, "\x1f"), "\x1f",
                                  absl::StrJoin(table.columns, "\x1f", append_column)));
   std::sort(lines.begin(), lines.end());
   return sha256_hex(absl::StrJoin(lines, "\x1e"));

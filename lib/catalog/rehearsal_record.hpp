@@ -24,11 +24,12 @@ struct rehearsal_record {
 /// have changed since.
 std::string tables_digest(std::vector<table_state> const&);
 
-/// Keeps the newest record of the group only. Errors: `precondition_failed` (shardway is not installed there).
+/// Keeps the newest record of the group only. Errors: `precondition_failed` (shardway is not installed
+/// there).
 result<> record_rehearsal(session& catalog, rehearsal_record const&);
 
-/// Whether the newest rehearsal of the group passed, for these tables, and is not older than `age_max`. Errors:
-/// `precondition_failed`, which says what is missing.
+/// Whether the newest rehearsal of the group passed, for these tables, and is not older than `age_max`.
+/// Errors: `precondition_failed`, which says what is missing.
 result<> require_rehearsal(session& catalog, std::string_view group, std::string_view tables_sha256,
                            std::chrono::seconds age_max);
 

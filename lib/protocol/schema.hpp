@@ -41,6 +41,10 @@ std::string write_guard_sql(write_guard, std::string_view table, std::string_vie
 /// from its old shard.
 std::string shard_key_trigger_sql(table_state const&, bool present);
 
+/// For partitions that store rows: a trigger that writes a marker for each TRUNCATE of one of them, which the
+/// server does not publish. The stream of the node reads it (`leaf_truncate_of`). Not present: drops it.
+std::string leaf_truncate_sql(std::vector<std::string> const& leaves, bool present);
+
 /// On a shard: the version column, the identity index over primary key and shard key, and the guarded apply
 /// function of a table.
 std::string shard_table_sql(table_state const&, grantees const&);

@@ -141,6 +141,14 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
              .text();
 }
 
+std::string leaf_truncate_sql(std::vector<std::string> const& leaves, bool present) {
+  std::string sql = present && !leaves.empty() ? fill(sql::leaf_truncate, {}).text() : std::string();
+  auto const& of_leaf = present ? sql::leaf_truncate_trigger : sql::leaf_truncate_absent;
+  for (auto const& leaf : leaves)
+    absl::StrAppend(&sql, fill(of_leaf, {{"table", fragment::table(leaf)}}).text());
+  return sql;
+}
+
 std::string shard_table_sql(table_state const& table, grantees const& application) {
   auto const column = fill(sql::version_column, {{"table", fragment::table(table.manifest.table)}});
   if (table.manifest.kind == table_kind::reference) return column.text();

@@ -107,7 +107,8 @@ def check_key_text(path, text):
     if path.parts[0] != "lib" or path.suffix not in CODE or path.as_posix() == rules.KEY_TEXT_FILE:
         return
     for found in re.finditer(rules.KEY_TEXT, text):
-        yield text.count("\n", 0, found.start()) + 1, "text of a column is made by value_text and key_text_list alone"
+        line = text.count("\n", 0, found.start()) + 1
+        yield line, "text of a column is made by value_text and key_text_list alone"
 
 
 def check_names(root, files):

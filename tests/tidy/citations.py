@@ -19,7 +19,7 @@ PYTHON_CASE = re.compile(r"^\s*(?:async )?def (test_\w+)\(", re.MULTILINE)
 SWITCH = re.compile(r'guard_off\("(\w+)"\)')
 COMMAND = re.compile(r"\b(foreach|endforeach|shardway_test)\s*\(([^)]*)\)")
 SPAN = re.compile(r"`([^`]+)`")
-ROW = re.compile(r"^\| *([A-Z]+[0-9]+) *\|(.*)\|\s*$")
+ROW = re.compile(r"^\| *([A-Z]+[0-9]+[a-z]?) *\|(.*)\|\s*$")
 NO_TEST = "no test yet"
 
 

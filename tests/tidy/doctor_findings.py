@@ -32,7 +32,8 @@ def ids_in_code(root, files):
 
 def ids_in_page(text):
     """Each id of a column called "finding", and its line."""
-    column, places = None, {}
+    column = None
+    places: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
         if not cells:

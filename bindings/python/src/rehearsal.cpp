@@ -86,9 +86,10 @@ nb::dict rehearse(migration_set const& self, std::string const& role, std::strin
 }  // namespace
 
 void bind_rehearsal(nb::class_<migration_set>& set) {
-  set.def("rehearse", &rehearse, nb::arg("role"), nb::arg("group"), nb::arg("client_programs") = "",
-          "Makes, copies, plays and compares a group in a scratch database on each shard, records the outcome "
-          "in the catalog and returns the report. On the source's tables it only reads.");
+  set.def(
+      "rehearse", &rehearse, nb::arg("role"), nb::arg("group"), nb::arg("client_programs") = "",
+      "Makes, copies, plays and compares a group in a scratch database on each shard, records the outcome "
+      "in the catalog and returns the report. On the source's tables it only reads.");
 }
 
 }  // namespace shardway::python

@@ -244,9 +244,7 @@ def test_advance_does_what_its_dry_run_says(run, cluster):
     assert [step.split(":")[0] for step in dry["steps"]] == ["copying", "replicating"]
     assert run("migrate", "advance", "--group", "sales", "--to", "replicating")["stage"] == "replicating"
     newest = "SELECT kind, arguments FROM shardway.request ORDER BY id DESC LIMIT 1"
-    assert cluster.run("source", newest) == [
-        (dry["request"]["kind"], dry["request"]["arguments"])
-    ]
+    assert cluster.run("source", newest) == [(dry["request"]["kind"], dry["request"]["arguments"])]
     counted = [cluster.run(node, "SELECT count(*) FROM shop.orders")[0][0] for node in SHARD_NAMES]
     assert sum(counted) == 500 and min(counted) > 0
 

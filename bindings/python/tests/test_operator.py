@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ORDERS, ROOT, shardway, write_migration
@@ -45,13 +46,13 @@ class Desk:
         self.folder = folder
         self.controller: subprocess.Popen[str] | None = None
 
-    def run(self, *words: str, expect: int = 0, as_json: bool = True, timeout: float = 180):
+    def run(self, *words: str, expect: int = 0, as_json: bool = True, timeout: float = 180) -> Any:
         options = ["--json", "--quiet"] if as_json else []
         done = shardway(*words, *options, "-m", str(self.folder), timeout=timeout)
         assert done.code == expect, f"{words}: {done.code}\n{done.out}\n{done.err}"
         return done.document if as_json else done
 
-    def agree(self, *words: str):
+    def agree(self, *words: str) -> Any:
         """Do a dangerous step, with the state of its dry run."""
         return self.run(*words, "--yes", f"--expect-state={self.run(*words, '--dry-run')['expect_state']}")
 
@@ -111,7 +112,7 @@ def desk(cluster, tmp_path_factory):
     made.stop()
 
 
-def as_administrator(cluster, output: str) -> None:
+def as_administrator(cluster: Any, output: str) -> None:
     """Run on each node the SQL that `plan --sql` printed for it."""
     parts = re.split(r"^-- on (\w+), as an administrator:$", output, flags=re.MULTILINE)
     assert parts[1::2] == list(NODES)

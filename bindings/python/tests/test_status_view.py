@@ -34,3 +34,43 @@ def test_clients_that_are_alike_are_one_line_with_generation_and_version():
 
 def test_no_client_shows_nothing():
     assert shown([], 7) == ""
+
+
+def paused_view():
+    def difference(table):
+        return {
+            "table": table,
+            "node": "shard0",
+            "object": "column note",
+            "difference": "is missing on shard0",
+            "way_out": "add it",
+            "answer": "pause",
+        }
+
+    tables = ["shop.a", "shop.b"]
+    return {
+        "lease": None,
+        "groups": [{"group": "sales", "stage": "copying", "moved_slots": 0, "tables": tables}],
+        "controller": {
+            "groups": [
+                {
+                    "group": "sales",
+                    "paused": True,
+                    "differences": [difference(one) for one in [*tables, "(all)"]],
+                }
+            ]
+        },
+        "certificates": [],
+        "foreign_writers": [],
+    }
+
+
+def test_a_paused_group_is_named_in_short_too():
+    out = Console(width=140, record=True, file=io.StringIO())
+    status_view.show_short(out, paused_view())
+    assert "paused: sales" in out.export_text()
+
+
+def test_differences_are_those_of_the_tables_that_were_asked_for():
+    kept = status_view.only(paused_view(), set(), {"shop.b"})["controller"]["groups"][0]
+    assert [one["table"] for one in kept["differences"]] == ["shop.b", "(all)"]

@@ -53,9 +53,9 @@ struct connect_options {
 /// Connects to a node.
 ///
 /// Sets all that could change how values are read or written (search_path = pg_catalog, pg_temp; TimeZone =
-/// UTC and its like; row_security = off), no timeouts, read committed, and synchronous_commit = on where it is
-/// off: a role's or database's own settings do not count. Through a `transaction_pooler` it sets none of them
-/// but checks those that an application's session needs.
+/// UTC and its like; row_security = off), no timeouts, read committed, and synchronous_commit = on where it
+/// is off: a role's or database's own settings do not count. Through a `transaction_pooler` it sets none of
+/// them but checks those that an application's session needs.
 ///
 /// Errors: `node_unreachable`, `authentication_failed`, `invalid_argument`; through a `transaction_pooler`
 /// also `precondition_failed`, which names the settings that differ and the statement that corrects them.

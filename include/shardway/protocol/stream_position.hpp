@@ -14,7 +14,7 @@ struct stream_totals {
   std::int64_t outbox{};      ///< those of them that have an outbox row: dual writes
   std::int64_t duplicates{};  ///< dual writes that were on the shard already
   std::int64_t healed{};      ///< dual writes that were not there yet
-  std::int64_t corrected{};   ///< duplicates with another image, corrected; of a mirror: deletes without a row
+  std::int64_t corrected{};  ///< duplicates with another image, corrected; of a mirror: deletes without a row
   /// Changes without an outbox row in a transaction that has some: of triggers and cascades.
   std::int64_t side_effects{};
   /// Changes without an outbox row in a transaction that has none, while the group is dual written.

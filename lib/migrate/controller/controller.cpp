@@ -4,6 +4,7 @@
 
 #include "lib/migrate/controller/housekeeper.hpp"
 #include "lib/migrate/controller/request_server.hpp"
+#include "lib/migrate/controller/shape_watch.hpp"
 #include "lib/migrate/controller/status_writer.hpp"
 #include "lib/migrate/nodes/json.hpp"
 #include "shardway/base/clock.hpp"
@@ -40,7 +41,7 @@ struct controller::impl {
   }
 
   result<> start();
-  /// One turn of the loop: what broke off, one request, goals, mirrors, housekeeping, status.
+  /// One turn of the loop: what broke off, one request, goals, mirrors, housekeeping, shapes, status.
   result<> turn();
 
   controller_context context;
@@ -55,6 +56,7 @@ struct controller::impl {
   request_server requests{
       {context, stages, waves, verification, lookups, manifests, finalization, withdrawals}};
   housekeeper house{context};
+  shape_watch shapes{context};
   status_writer status{context};
 };
 
@@ -84,6 +86,7 @@ result<> controller::impl::turn() {
   BOOST_OUTCOME_TRYV(stages.advance_goals());
   BOOST_OUTCOME_TRYV(host.ensure_mirrors());
   BOOST_OUTCOME_TRYV(house.keep_house());
+  BOOST_OUTCOME_TRYV(shapes.watch());
   return status.write(context.nodes.source());
 }
 

@@ -7,6 +7,7 @@
 
 #include "lib/migrate/controller/lease_keeper.hpp"
 #include "lib/migrate/controller/node_connections.hpp"
+#include "lib/migrate/controller/schema_drift.hpp"
 #include "shardway/migrate/controller/controller.hpp"
 #include "shardway/migrate/controller/engine.hpp"
 
@@ -28,6 +29,7 @@ struct controller_context {
   std::unique_ptr<lease_keeper> lease{};
   std::shared_ptr<generation const> current{};  ///< the newest published generation
   std::unique_ptr<engine> streams{};            ///< null until a group has begun to copy
+  drift_by_group drift{};                       ///< as the shape watch saw it last
 
   std::int64_t token() const { return lease->token(); }
   onboard::onboard_options onboarding() const;

@@ -214,6 +214,8 @@ stream_state engine::mirror(shard_id shard) const {
 
 std::optional<error> engine::dispatcher_failure() const { return parts_->stream->failure(); }
 
+std::map<std::string, std::string> engine::paused_groups() const { return parts_->stream->paused_groups(); }
+
 lsn engine::decoded() const { return parts_->stream->decoded(); }
 
 lsn engine::confirmed() const { return parts_->stream->confirmed(); }

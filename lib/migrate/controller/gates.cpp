@@ -4,6 +4,7 @@
 #include <absl/strings/str_join.h>
 
 #include "lib/migrate/controller/doctor.hpp"
+#include "lib/migrate/controller/schema_gate.hpp"
 #include "lib/migrate/lookup/job.hpp"
 #include "lib/migrate/onboard/missing.hpp"
 #include "lib/migrate/wave/flip.hpp"
@@ -122,9 +123,13 @@ result<> old_transactions_gates(gate_inputs const& inputs, gates& found) {
 }
 
 result<> parked_gates(gate_inputs const& inputs, gates& found) {
-  return on_each_node(inputs, found, [](session& node) {
-    return none_found(node, "parked", {"SELECT relation || ': ' || reason FROM shardway.parked"},
-                      "repair the rows named with `shardway reconcile`");
+  auto const relations = relations_of(inputs);
+  return on_each_node(inputs, found, [&](session& node) {
+    return none_found(
+        node, "parked",
+        {"SELECT relation || ': ' || reason FROM shardway.parked WHERE relation = ANY ($1::text[])",
+         {text_array(relations)}},
+        "repair the rows named with `shardway reconcile`");
   });
 }
 
@@ -166,6 +171,20 @@ result<> copy_closed_gate(gate_inputs const& inputs, gates& found) {
                                 {text_array(relations_of(inputs))}},
                                "wait for the copy, or look at its failure in `shardway migrate status`"));
   found.push_back(std::move(copied));
+  return success();
+}
+
+// One reading serves the three: shape, publications, and what the certificates saw.
+result<> schema_gates(gate_inputs const& inputs, gates& found) {
+  BOOST_OUTCOME_TRY(auto drift, read_drift(inputs.sessions, inputs.current, {inputs.group}));
+  add_paused_groups(drift, inputs.streams.paused_groups());
+  auto const& of_group = drift[inputs.group];
+  found.push_back(schema_gate(inputs.group, of_group));
+  found.push_back(publication_gate(inputs.group, of_group));
+  BOOST_OUTCOME_TRY(auto const gaps, tree_gaps(*inputs.sessions.source, relations_of(inputs), of_group));
+  found.push_back(verdict_of("partitions", gaps.empty(),
+                             gaps.empty() ? "as the certificates saw them" : absl::StrJoin(gaps, "; "),
+                             "shardway migrate verify --group " + inputs.group));
   return success();
 }
 
@@ -373,6 +392,7 @@ constexpr gate_check checks[] = {
     {conflicts_gates, needed_for::both_ways},
     {mirror_probe_gates, needed_for::both_ways},
     {copy_closed_gate, needed_for::forward_only},
+    {schema_gates, needed_for::forward_only},
     {certificates_gate, needed_for::forward_only},
     {clients_gate, needed_for::forward_only},
     {write_guard_gates, needed_for::forward_only},

@@ -1,5 +1,6 @@
 #include "lib/migrate/controller/stage_driver.hpp"
 
+#include "lib/catalog/guarded.hpp"
 #include "lib/catalog/rehearsal_record.hpp"
 #include "lib/migrate/controller/doctor.hpp"
 #include "lib/migrate/controller/group_rules.hpp"
@@ -7,11 +8,13 @@
 #include "lib/migrate/nodes/json.hpp"
 #include "lib/migrate/onboard/capture.hpp"
 #include "lib/migrate/onboard/finish.hpp"
+#include "lib/migrate/onboard/follow_shape.hpp"
 #include "lib/migrate/onboard/ids.hpp"
-#include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/join.hpp"
 #include "lib/migrate/onboard/schema.hpp"
 #include "lib/migrate/onboard/source_checks.hpp"
+#include "lib/migrate/onboard/table_shape.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/base/stop_point.hpp"
 #include "shardway/catalog/request.hpp"
 
@@ -40,6 +43,17 @@ std::vector<std::string> copied_tables(generation const& current, std::string co
   for (auto const& table : current.tables)
     if (table.manifest.group == group || is_copied(current, table)) names.push_back(table.manifest.table);
   return names;
+}
+
+// The notes of an earlier copy whose changes were let go: the copy that begins now holds them.
+result<> forget_pauses(session& shard, std::vector<table_state> const& tables, std::int64_t token) {
+  std::vector<std::string> relations;
+  for (auto const& table : tables) relations.push_back(table.manifest.table);
+  BOOST_OUTCOME_TRYV(
+      run_guarded(shard, token,
+                  {{"DELETE FROM shardway.parked WHERE stream = 'paused' AND relation = ANY ($1::text[])",
+                    {text_array(relations)}}}));
+  return success();
 }
 
 }  // namespace
@@ -117,7 +131,19 @@ result<> stage_driver::advance_one_stage(std::string const& name, stage wanted) 
   return success();
 }
 
+// One shape before each step: what differs is named, and nothing is changed (AS19).
+result<> stage_driver::refuse_drift(std::string const& group) const {
+  BOOST_OUTCOME_TRY(auto drift, read_drift(context_.nodes.sessions(), *context_.current, {group}));
+  if (context_.streams) add_paused_groups(drift, context_.streams->paused_groups());
+  auto const found = drift.find(group);
+  if (found == drift.end() || !found->second.pauses()) return success();
+  auto all = found->second.shape;
+  all.insert(all.end(), found->second.publication.begin(), found->second.publication.end());
+  return onboard::refuse_differences(all);
+}
+
 result<> stage_driver::start_copying(std::string const& name) {
+  BOOST_OUTCOME_TRYV(refuse_drift(name));
   auto const& migration = context_.options.migration;
   auto const tables = context_.tables_of(name);
   auto const source = context_.nodes.source_node();
@@ -137,12 +163,16 @@ result<> stage_driver::start_copying(std::string const& name) {
     BOOST_OUTCOME_TRYV(onboard::create_schema_on_shard(source, shard, migration, tables, onboard));
   }
   stop_point("onboard_after_schema");
-  for (auto const& table : tables)
-    for (auto const& shard : shards) {
-      BOOST_OUTCOME_TRYV(onboard::compare_schema(*source.node, *shard.node, table));
-    }
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(onboard::require_same_shape(*source.node, *shard.node, tables,
+                                                   {.shard = shard.name, .finished = false}));
+  }
+  for (auto const& shard : shards) {
+    BOOST_OUTCOME_TRYV(forget_pauses(*shard.node, tables, onboard.token));
+  }
   BOOST_OUTCOME_TRYV(onboard::join_publication(source, migration, {name}, tables, onboard));
   BOOST_OUTCOME_TRYV(onboard::raise_capture(source, node_role::source, tables, onboard));
+  BOOST_OUTCOME_TRYV(onboard::raise_leaf_truncates(*source.node, tables, onboard));
   BOOST_OUTCOME_TRYV(onboard::prepare_id_blocks(source, tables, onboard));
   stop_point("onboard_after_publication");
   BOOST_OUTCOME_TRYV(context_.set_stage(name, stage::copying));
@@ -158,6 +188,7 @@ result<> stage_driver::finish_copying(std::string const& name) {
   if (copy.failure) return *copy.failure;
   if (!copy.is_complete && !copy.is_running) return streams.start_copy(name);
   if (!copy.is_complete) return success();
+  BOOST_OUTCOME_TRYV(refuse_drift(name));
   BOOST_OUTCOME_TRYV(require_healthy(context_, name));
   auto const source = context_.nodes.source_node();
   auto const tables = context_.tables_of(name);
@@ -185,6 +216,7 @@ result<> stage_driver::start_dual_writing(std::string const& name) {
   BOOST_OUTCOME_TRYV(host_.require_engine());
   BOOST_OUTCOME_TRY(bool const caught_up, has_caught_up());
   if (!caught_up) return success();  // the next turn asks again
+  BOOST_OUTCOME_TRYV(refuse_drift(name));
   auto const tables = context_.tables_of(name);
   for (auto const& table : tables)
     if (table.manifest.kind == table_kind::reference)
@@ -206,6 +238,7 @@ result<> stage_driver::prepare_dual_writing(std::string const& name, std::vector
   BOOST_OUTCOME_TRYV(onboard::raise_capture(source, node_role::source, tables, onboard));
   for (auto const& shard : shards) {
     BOOST_OUTCOME_TRYV(onboard::raise_capture(shard, node_role::shard, tables, onboard));
+    BOOST_OUTCOME_TRYV(onboard::raise_leaf_truncates(*shard.node, tables, onboard));
   }
   // The mirrors begin before the first wave, not with it: making the reverse replication slot waits for old
   // transactions, and the mirror has to prove itself.

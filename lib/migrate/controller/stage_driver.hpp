@@ -37,6 +37,7 @@ class stage_driver {
   };
 
   result<> advance_one_stage(std::string const& group, stage wanted);
+  result<> refuse_drift(std::string const& group) const;
   result<> start_copying(std::string const& group);
   result<> finish_copying(std::string const& group);
   result<> start_dual_writing(std::string const& group);

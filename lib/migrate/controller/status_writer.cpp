@@ -27,7 +27,8 @@ json stream_json(stream_state const& state) {
           {"corrected", totals.corrected},
           {"side_effects", totals.side_effects},
           {"foreign_writes", totals.foreign},
-          {"failure", nodes::failure_json(state.failure)}};
+          {"failure", nodes::failure_json(state.failure)},
+          {"waiting", state.waiting}};
 }
 
 json table_copy_json(table_copy_progress const& table) {
@@ -53,16 +54,23 @@ std::int64_t slots_moved(group_state const& state) {
   return moved;
 }
 
-json group_json(group_state const& state, engine const* streams) {
+json group_json(group_state const& state, controller_context const& context) {
+  auto const* streams = context.streams.get();
   json document{{"group", state.name}, {"stage", name(state.stage)}, {"slots_moved", slots_moved(state)}};
   if (streams && state.stage >= stage::copying) document["copy"] = copy_json(streams->copy_state(state.name));
+  auto const drift = context.drift.find(state.name);
+  if (drift == context.drift.end()) return document;
+  auto all = drift->second.shape;
+  all.insert(all.end(), drift->second.publication.begin(), drift->second.publication.end());
+  document["paused"] = drift->second.pauses();
+  document["differences"] = to_json(all);
   return document;
 }
 
 json status_json(controller_context const& context) {
   auto const* streams = context.streams.get();
   auto groups = json::array(), forward = json::array(), mirrors = json::array();
-  for (auto const& state : context.current->groups) groups.push_back(group_json(state, streams));
+  for (auto const& state : context.current->groups) groups.push_back(group_json(state, context));
   for (std::size_t i = 0; streams && i < context.options.migration.shards.size(); ++i) {
     auto const shard = shard_id{static_cast<std::uint16_t>(i)};
     forward.push_back(stream_json(streams->stream(shard)));

@@ -43,10 +43,13 @@ bool all_equal(std::vector<table_verdict> const& verdicts) {
                      [](table_verdict const& found) { return found.found == verdict::equal; });
 }
 
-result<> certify(session& catalog, std::int64_t token, std::string const& group,
+// The partitions that were there before the first row was read: a certificate is void once others are there.
+result<> certify(session& catalog, std::int64_t token, std::string const& group, group_drift const& drift,
                  std::vector<table_verdict> const& verdicts) {
   for (auto const& found : verdicts) {
-    json const detail{{"differing", found.differing}, {"rechecked", found.rechecked}};
+    json const detail{{"differing", found.differing},
+                      {"rechecked", found.rechecked},
+                      {"trees", trees_json(drift, found.relation)}};
     BOOST_OUTCOME_TRYV(insert_certificate(catalog, token,
                                           {.id = 0,
                                            .group = group,
@@ -95,25 +98,48 @@ result<> forget_resolved_conflicts(node_sessions const& sessions, std::int64_t t
   return success();
 }
 
+// Rows of tables whose shapes differ cannot be told to be equal.
+result<std::vector<table_verdict>> undecided(session& catalog, generation const& now,
+                                             std::string const& group) {
+  BOOST_OUTCOME_TRY(auto const started_at, database_now(catalog));
+  std::vector<table_verdict> verdicts;
+  for (auto const& table : now.tables)
+    if (table.manifest.group == group)
+      verdicts.push_back({.relation = table.manifest.table,
+                          .found = verdict::could_not_tell,
+                          .as_of = {},
+                          .started_at = started_at,
+                          .rows_named = {}});
+  return verdicts;
+}
+
 }  // namespace
 
 result<std::vector<table_verdict>> verification_service::find_verdicts(std::string const& group) {
   BOOST_OUTCOME_TRYV(context_.group(group));
   if (!context_.streams) return no_stream_error(group);
   auto const& options = context_.options;
+  auto const& now = *context_.current;
   BOOST_OUTCOME_TRYV(context_.nodes.refresh());
+  BOOST_OUTCOME_TRY(auto drift, read_drift(context_.nodes.sessions(), now, {group}));
+  add_paused_groups(drift, context_.streams->paused_groups());
+  auto const& of_group = drift[group];
+  shape_differs_ = onboard::pauses(of_group.shape) ? of_group.shape : decltype(shape_differs_){};
   BOOST_OUTCOME_TRY(auto const noted, newest_conflicts(context_.nodes.sessions()));
-  BOOST_OUTCOME_TRY(auto verdicts,
-                    verify_group(engine_nodes_for(options), *context_.current, group, options.verification));
+  BOOST_OUTCOME_TRY(auto verdicts, shape_differs_.empty() ? verify_group(engine_nodes_for(options), now,
+                                                                         group, options.verification)
+                                                          : undecided(context_.nodes.source(), now, group));
   BOOST_OUTCOME_TRYV(context_.nodes.refresh());
   BOOST_OUTCOME_TRYV(forget_resolved_conflicts(context_.nodes.sessions(), context_.token(), noted, verdicts));
-  BOOST_OUTCOME_TRYV(certify(context_.nodes.source(), context_.token(), group, verdicts));
+  BOOST_OUTCOME_TRYV(certify(context_.nodes.source(), context_.token(), group, of_group, verdicts));
   return verdicts;
 }
 
 result<std::string> verification_service::verify(group_arguments const& asked) {
   BOOST_OUTCOME_TRY(auto const verdicts, find_verdicts(asked.group));
-  json const document{{"tables", tables_json(verdicts)}, {"equal", all_equal(verdicts)}};
+  json const document{{"tables", tables_json(verdicts)},
+                      {"equal", all_equal(verdicts)},
+                      {"shape_differs", to_json(shape_differs_)}};
   return nodes::to_text(document);
 }
 
@@ -123,8 +149,10 @@ result<std::string> verification_service::reconcile(group_arguments const& asked
   BOOST_OUTCOME_TRY(auto const repairs,
                     reconcile_group(engine_nodes_for(options), *context_.current, asked.group, verdicts,
                                     context_.token(), options.verification));
-  json const document{
-      {"tables", tables_json(verdicts)}, {"repairs", repairs_json(repairs)}, {"equal", all_equal(verdicts)}};
+  json const document{{"tables", tables_json(verdicts)},
+                      {"repairs", repairs_json(repairs)},
+                      {"equal", all_equal(verdicts)},
+                      {"shape_differs", to_json(shape_differs_)}};
   return nodes::to_text(document);
 }
 

@@ -16,8 +16,9 @@ class verification_service {
  public:
   explicit verification_service(controller_context& context) : context_(context) {}
 
-  /// Compares source and shards: `tables`, and `equal`. Errors: `precondition_failed` (the group has not
-  /// begun to copy); those of `verify_group`.
+  /// Compares source and shards: `tables`, and `equal`. Where the shapes of the tables differ, nothing is
+  /// compared: each verdict is `could_not_tell`, and `shape_differs` names the differences. Errors:
+  /// `precondition_failed` (the group has not begun to copy); those of `verify_group`.
   result<std::string> verify(group_arguments const&);
   /// The same, then repairs the rows named: `repairs` as well. Errors: also those of `reconcile_group`.
   result<std::string> reconcile(group_arguments const&);
@@ -26,6 +27,8 @@ class verification_service {
   result<std::vector<table_verdict>> find_verdicts(std::string const& group);
 
   controller_context& context_;
+  std::vector<onboard::shape_difference>
+      shape_differs_{};  ///< of the newest verification, if it could not tell
 };
 
 }  // namespace migrate::control

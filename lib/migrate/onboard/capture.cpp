@@ -47,8 +47,9 @@ result<> drop_capture(onboard_node const& node, std::vector<table_state> const& 
                       onboard_options const& options) {
   for (auto const& table : tables) {
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*node.node, table.manifest.table));
-    BOOST_OUTCOME_TRYV(run_ddl(*node.node, drop_capture_sql(table.manifest.table, leaves),
-                               names::quoted_table(table.manifest.table), options));
+    BOOST_OUTCOME_TRYV(
+        run_ddl(*node.node, drop_capture_sql(table.manifest.table, leaves) + leaf_truncate_sql(leaves, false),
+                names::quoted_table(table.manifest.table), options));
   }
   return success();
 }

@@ -1,4 +1,4 @@
-// What a table looks like on a node, and whether two nodes agree.
+// What the generation holds of a table, as a node has it.
 #include <algorithm>
 
 #include "lib/migrate/onboard/sql.hpp"
@@ -127,32 +127,6 @@ result<> check_keys(session& node, table_state const& table, std::vector<std::st
   return check_named(node, table, manifest.classified_columns, "classified_column");
 }
 
-std::string describe(column_state const& column) {
-  return column.type + (column.not_null ? " NOT NULL" : "") + (column.generated ? " GENERATED" : "");
-}
-
-column_state const* find_column(table_state const& table, std::string_view name) {
-  for (auto const& column : table.columns)
-    if (column.name == name) return &column;
-  return nullptr;
-}
-
-std::vector<std::string> differences(table_state const& source, table_state const& shard) {
-  std::vector<std::string> out;
-  for (auto const& column : source.columns) {
-    auto const* other = find_column(shard, column.name);
-    if (!other)
-      out.push_back("column " + column.name + " is missing on the shard");
-    else if (*other != column)
-      out.push_back("column " + column.name + " is " + describe(column) + " on the source, " +
-                    describe(*other) + " on the shard");
-  }
-  for (auto const& column : shard.columns)
-    if (!find_column(source, column.name)) out.push_back("column " + column.name + " is on the shard only");
-  if (source.partitioned != shard.partitioned) out.push_back("it is partitioned on one side only");
-  return out;
-}
-
 }  // namespace
 
 namespace {
@@ -246,18 +220,6 @@ result<std::vector<std::string>> table_leaves(session& node, std::string_view re
                   " WHERE t.isleaf AND t.level > 0 ORDER BY 1",
                   {names::quoted_table(relation)}}));
   return column_of(found, 0);
-}
-
-result<> compare_schema(session& source, session& shard, table_state const& table) {
-  BOOST_OUTCOME_TRY(auto const here, inspect_table(source, table.manifest));
-  BOOST_OUTCOME_TRY(auto const there, inspect_table(shard, table.manifest));
-  auto const found = differences(here, there);
-  if (found.empty()) return success();
-  return error{error_code::schema_drift,
-               "table " + table.manifest.table + " differs between source and " + shard.identity().name +
-                   ": " + joined(found, "; "),
-               "bring both to the same shape, then go on"}
-      .at_node(shard.identity().name);
 }
 
 }  // namespace migrate::onboard

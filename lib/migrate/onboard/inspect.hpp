@@ -1,4 +1,4 @@
-// A table's shape as a node has it.
+// A table as the generation holds it. Its whole shape: table_shape.hpp.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::onboard {
 
-/// A table's shape as the node has it: columns in order, partitioned or not; its primary key must be the
+/// A table as the node has it: columns in order, partitioned or not; its primary key must be the
 /// manifest's `key`. Errors: `unknown_table`; `precondition_failed` (key or shard key differ from the
 /// manifest, with both). Cost: two round trips.
 result<table_state> inspect_table(session& node, table_manifest const&);
@@ -21,10 +21,6 @@ result<std::vector<table_state>> inspect_tables(session& node, std::vector<table
 
 /// Leaf partitions as "schema.name", sorted; empty for a plain table.
 result<std::vector<std::string>> table_leaves(session& node, std::string_view relation);
-
-/// Columns, types, NOT NULL, generated columns and primary key on both sides. Errors: `schema_drift` naming
-/// each difference.
-result<> compare_schema(session& source, session& shard, table_state const&);
 
 }  // namespace migrate::onboard
 }  // namespace v0

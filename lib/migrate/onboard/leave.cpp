@@ -56,7 +56,8 @@ result<> drop_shard_helpers(onboard_node const& shard, std::vector<table_state> 
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*shard.node, table.manifest.table));
     auto const guard =
         write_guard_sql(write_guard::absent, table.manifest.table, table.manifest.group, leaves);
-    BOOST_OUTCOME_TRYV(run_ddl(*shard.node, guard + drop_shard_table_sql(table),
+    BOOST_OUTCOME_TRYV(run_ddl(*shard.node,
+                               guard + leaf_truncate_sql(leaves, false) + drop_shard_table_sql(table),
                                names::quoted_table(table.manifest.table), options));
   }
   return success();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/migrate/nodes/run_all.hpp"
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
@@ -26,6 +27,21 @@ result<std::vector<std::string>> not_in_publication(session& node, std::string c
                                                   {publication, text_array(relations)}}));
   return column_of(found, 0);
 }
+
+constexpr std::string_view options_sql =
+    "SELECT concat_ws(', ', CASE WHEN NOT pubviaroot THEN 'publish_via_partition_root is off' END,"
+    " CASE WHEN NOT pubinsert THEN 'does not publish INSERT' END,"
+    " CASE WHEN NOT pubupdate THEN 'does not publish UPDATE' END,"
+    " CASE WHEN NOT pubdelete THEN 'does not publish DELETE' END,"
+    " CASE WHEN NOT pubtruncate THEN 'does not publish TRUNCATE' END)"
+    " FROM pg_publication WHERE pubname = $1";
+
+// Row filters and column lists came with version 15: older servers have no such column.
+constexpr std::string_view members_sql =
+    "SELECT n.name, CASE WHEN r.oid IS NULL THEN 'is not in it' ELSE 'is filtered in it' END"
+    " FROM unnest($2::text[]) AS n (name) LEFT JOIN pg_publication p ON p.pubname = $1"
+    " LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = to_regclass(n.name)"
+    " WHERE r.oid IS NULL OR to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL";
 
 // pg_locks and pg_stat_activity show a transaction's id as 32 bits; the age orders them.
 constexpr std::string_view older_sql =
@@ -62,6 +78,19 @@ result<std::vector<std::string>> extend_publication(session& node, std::string c
                                missing.front(), options));
   }
   return missing;
+}
+
+result<std::vector<publication_gap>> publication_gaps(session& node, std::string const& publication,
+                                                      std::vector<std::string> const& relations) {
+  statement const questions[]{{std::string(options_sql), {publication}},
+                              {std::string(members_sql), {publication, text_array(relations)}}};
+  BOOST_OUTCOME_TRY(auto const answers, nodes::run_all(node, questions));
+  std::vector<publication_gap> gaps;
+  if (answers[0].empty()) return std::vector<publication_gap>{{{}, "does not exist"}};
+  if (!answers[0].text(0, 0).empty()) gaps.push_back({{}, std::string(answers[0].text(0, 0))});
+  for (std::size_t row = 0; row < answers[1].size(); ++row)
+    gaps.push_back({std::string(answers[1].text(row, 0)), std::string(answers[1].text(row, 1))});
+  return gaps;
 }
 
 // Without this wait, a transaction that wrote a table before it was published, and commits afterwards, would

@@ -7,6 +7,7 @@
 #include "lib/migrate/onboard/inspect.hpp"
 #include "lib/migrate/onboard/reached.hpp"
 #include "lib/migrate/onboard/sql.hpp"
+#include "lib/migrate/onboard/table_shape.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/protocol/schema.hpp"
 #include "lib/protocol/value_guard.hpp"
@@ -156,8 +157,9 @@ result<schema_report> create_schema_on_shard(onboard_node const& source, onboard
     BOOST_OUTCOME_TRYV(copy_definitions(source, shard, tables, options, report.skipped));
   }
   BOOST_OUTCOME_TRYV(create_keys(*source.node, *shard.node, tables, options));
+  BOOST_OUTCOME_TRYV(
+      require_same_shape(*source.node, *shard.node, tables, {.shard = shard.name, .finished = false}));
   for (auto const& table : tables) {
-    BOOST_OUTCOME_TRYV(compare_schema(*source.node, *shard.node, table));
     BOOST_OUTCOME_TRYV(run_ddl(*shard.node, shard_table_sql(table, migration),
                                names::quoted_table(table.manifest.table), options));
     BOOST_OUTCOME_TRYV(guard_values(*source.node, *shard.node, table, options));

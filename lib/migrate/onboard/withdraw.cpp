@@ -59,7 +59,7 @@ result<> drop_triggers(onboard_node const& source, std::vector<table_state> cons
   for (auto const& table : tables) {
     auto const& name = table.manifest.table;
     BOOST_OUTCOME_TRY(auto const leaves, table_leaves(*source.node, name));
-    auto const sql = absl::StrCat(drop_capture_sql(name, leaves),
+    auto const sql = absl::StrCat(drop_capture_sql(name, leaves), leaf_truncate_sql(leaves, false),
                                   write_guard_sql(write_guard::absent, name, table.manifest.group, leaves),
                                   shard_key_trigger_sql(table, false));
     BOOST_OUTCOME_TRYV(run_ddl(*source.node, sql, names::quoted_table(name), options));

@@ -11,11 +11,8 @@ namespace shardway {
 inline namespace v0 {
 namespace migrate::preflight {
 
-/// Whether onboarding brings this schema of the source to shards, with its types, functions, operators and
-/// the like.
-bool is_schema_carried(reached_schema const&);
-
-/// Whether onboarding brings the object to shards. Never tables: those of the manifests are no part of this.
+/// Whether onboarding brings the object to shards: pg_dump brings the types, functions, operators and the
+/// like of `carried_schemas`. Never tables: those of the manifests are no part of this.
 bool is_carried_by_onboarding(reached_object const&, std::set<std::string> const& carried_schemas);
 
 }  // namespace migrate::preflight

@@ -158,10 +158,10 @@ void ask_reach(question_list& list, source_objects& out, std::vector<reach>& fou
                         row.text(7)},
                        row.text(9)});
     else if (row.boolean(6))
-      out.reached_schemas.try_emplace(row.text(8));
+      out.carried_schemas.emplace(row.text(8));
   });
   list.ask({queries::schemas_of_tables(), {tables}},
-           [&](row_view const& row) { out.reached_schemas[row.text(0)] = {row.boolean(1), row.boolean(2)}; });
+           [&](row_view const& row) { out.carried_schemas.emplace(row.text(0)); });
   list.ask({queries::unknown(), {tables}}, [&](row_view const& row) {
     out.unknown.push_back({row.text(0), row.text(1), row.text(2), row.text(3)});
   });
@@ -234,8 +234,6 @@ void ask_rights(question_list& list, source_objects& out, std::string const& tab
 /// What a schema needs counts if onboarding brings that schema. `found` has the rows of an object together,
 /// the tables' first.
 void take_reached(source_objects& out, std::vector<reach> found) {
-  for (auto const& [name, schema] : out.reached_schemas)
-    if (is_schema_carried(schema)) out.carried_schemas.insert(name);
   for (auto& [object, origin_schema] : found) {
     if (!origin_schema.empty() && out.carried_schemas.count(origin_schema) == 0) continue;
     bool const is_known = !out.reached.empty() && out.reached.back().catalog == object.catalog &&

@@ -44,11 +44,6 @@ struct relation_object {
 };
 
 /// A schema of the source that the tables reach.
-struct reached_schema {
-  bool has_tables{};        ///< some of them, or of their partitions
-  bool has_column_types{};  ///< of no extension
-};
-
 struct trigger_object {
   std::string table;           ///< the table or partition, "schema.name"
   std::string root;            ///< the onboarded table
@@ -138,8 +133,8 @@ struct node_objects {
 
 /// The source's answer for the tables that are looked at.
 struct source_objects : node_objects {
-  std::map<std::string, reached_schema> reached_schemas;
-  std::set<std::string> carried_schemas;  ///< those of them that onboarding brings to the shards
+  std::set<std::string>
+      carried_schemas;  ///< of the tables and of what they need: onboarding brings them to the shards
   std::vector<reached_object> reached;
   std::map<std::string, routine_object> routines;  ///< of the whole database, by identity
   std::vector<relation_object> relations;          ///< likewise

@@ -1,7 +1,7 @@
 #include "lib/migrate/onboard/sql.hpp"
 #include "lib/migrate/preflight/checks.hpp"
-#include "lib/protocol/grantees.hpp"
 #include "lib/migrate/preflight/fix.hpp"
+#include "lib/protocol/grantees.hpp"
 #include "lib/protocol/names.hpp"
 #include "lib/store/text_array.hpp"
 

@@ -8,7 +8,7 @@ BEGIN
       t.tgname AS name,
       t.tgrelid::regclass AS relation
     FROM pg_catalog.pg_trigger t
-    WHERE (t.tgname IN ('shardway_guard', 'shardway_key_change') OR t.tgname LIKE 'shardway\_capture%')
+    WHERE (t.tgname IN ('shardway_guard', 'shardway_key_change', 'shardway_leaf_truncate') OR t.tgname LIKE 'shardway\_capture%')
       AND t.tgparentid = 0
   LOOP
     EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', found.name, found.relation);

@@ -36,6 +36,14 @@ TEST(stored_windows, document_round_trips) {
   EXPECT_FALSE(decode_windows(encode_windows(history, std::nullopt))->confirmed);
 }
 
+TEST(stored_windows, groups_that_are_paused_stay_so_over_a_restart) {  // AF11
+  std::map<std::string, std::string> const paused{{"sales", "column \"note\" is new"}};
+  auto const stored = decode_windows(encode_windows({}, std::nullopt, paused));
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->paused, paused);
+  EXPECT_FALSE(decode_windows(R"({"history": [], "paused": {"sales": 1}})"));
+}
+
 TEST(stored_windows, refuses_other_documents) {
   for (auto const* text :
        {"", "[]", "{}", R"({"history": 1})", R"({"history": [1]})", R"({"history": ["sales|x|y"]})",

@@ -119,6 +119,8 @@ class router : public ::testing::Test {
   std::shared_ptr<stream_relation const> progress_ =
       relation("shardway", "stream_progress", {"stream"}, "stream");
   std::shared_ptr<stream_relation const> marker_ = relation("shardway", "marker", {"id"}, "id");
+  std::shared_ptr<stream_relation const> marker_with_wave_ =
+      relation("shardway", "marker", {"id", "wave"}, "id");
   copy_registry copies_;
   std::vector<std::string> types_{"bigint", "bigint", "text"};
   transaction_router router_{
@@ -272,13 +274,67 @@ TEST_F(router, marker_goes_to_every_shard) {
   EXPECT_EQ(items[1].marker, 42);
 }
 
-TEST_F(router, other_shape_stops_with_the_difference) {  // S10
+// S10, AF11
+TEST_F(router, other_shape_pauses_its_group_with_the_difference) {
   follow();
+  auto const before = route({insert(row(1, customer_on(0)))});
   types_[2] = "character varying(10)";
-  auto const refused = route({insert(row(1, customer_on(0)))});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), error_code::schema_drift);
-  EXPECT_NE(refused.error().message().find("character varying(10)"), std::string::npos);
+  orders_ = relation("shop", "orders", {"id", "customer", "note"}, "id");
+  auto const items = route({insert(row(1, customer_on(0))), insert(row(2, customer_on(1)))}).value();
+  for (auto const& item : items) {
+    EXPECT_TRUE(item.changes.empty());
+    ASSERT_EQ(item.paused.size(), 1u);
+    EXPECT_EQ(item.paused[0].relation, "shop.orders");
+    EXPECT_FALSE(transaction_router::is_empty(item)) << "each shard notes it";
+  }
+  EXPECT_NE(router_.paused().at("sales").find("character varying(10)"), std::string::npos);
+  EXPECT_TRUE(router_.windows().is_changed()) << "saved before it is confirmed";
+  types_[2] = "text";
+  EXPECT_TRUE(transaction_router::is_empty(route({insert(row(3, customer_on(0)))}).value()[0]))
+      << "the old shape again fills no gap";
+  router_.resume("sales");
+  EXPECT_EQ(route({insert(row(3, customer_on(0)))}).value()[0].changes.size(), 1u);
+}
+
+TEST_F(router, outbox_entry_without_its_row_change_pauses_the_group) {  // AF7
+  follow();
+  auto const items = route({outbox('i', 1, customer_on(0), 5)}).value();
+  EXPECT_EQ(items[0].paused.size(), 1u);
+  EXPECT_NE(router_.paused().at("sales").find("publication"), std::string::npos);
+  router_.resume("sales");
+  ASSERT_TRUE(route({insert(row(1, customer_on(0))), outbox('i', 1, customer_on(0), 5)}));
+  EXPECT_TRUE(router_.paused().empty());
+}
+
+TEST_F(router, key_stored_out_of_line_comes_from_the_old_row) {  // AS4
+  follow();
+  stream_value const unchanged{stream_value::kind_type::unchanged, {}};
+  auto const customer = value(text(customer_on(0)));
+  auto const items =
+      route({update(stream_tuple{value("7"), {}, {}}, stream_tuple{unchanged, customer, value("new")})})
+          .value();
+  ASSERT_EQ(items[0].changes.size(), 1u);
+  EXPECT_EQ(items[0].changes[0].key.front(), "7");
+  EXPECT_FALSE(is_partial(items[0].changes[0]));
+  ASSERT_TRUE(route({update({}, stream_tuple{unchanged, customer, value("new")})}));
+  EXPECT_NE(router_.paused().at("sales").find("primary key"), std::string::npos)
+      << "a server that does not send it: refused by name";
+}
+
+TEST_F(router, truncate_of_a_partition_is_a_change_in_its_place) {  // AP5a
+  follow();
+  auto const leaf = row_event{row_event::kind_type::insert,
+                              marker_with_wave_,
+                              {},
+                              false,
+                              stream_tuple{value("9"), value("truncate {shop.orders,shop.orders_1}")}};
+  auto const items = route({insert(row(1, customer_on(0))), leaf, insert(row(2, customer_on(0)))}).value();
+  ASSERT_EQ(items[0].changes.size(), 3u);
+  EXPECT_EQ(items[0].changes[1].kind, change_kind::empty);
+  EXPECT_EQ(items[0].changes[1].key, std::vector<std::string>{"shop.orders_1"});
+  EXPECT_EQ(items[1].changes.size(), 1u) << "its rows are on every shard";
+  EXPECT_EQ(items[0].marker, 0) << "nobody waits for it";
+  EXPECT_EQ(copies_.emptied_until("shop.orders"), lsn{at_ + 80});
 }
 
 TEST(net_effect, keeps_one_change_a_row) {
@@ -301,6 +357,18 @@ TEST(net_effect, keeps_one_change_a_row) {
   EXPECT_EQ(net[1].image[2].text, "b");
   EXPECT_EQ(net[1].version.bigint(), 5);
   EXPECT_FALSE(is_partial(net[1]));
+}
+
+TEST(net_effect, AP5a_partition_that_was_emptied_divides_the_changes) {
+  auto table = std::make_shared<followed_table>();
+  stream_change before{.kind = change_kind::upsert, .table = table, .key = {"1"}, .image = {value("1")}};
+  stream_change emptied{.kind = change_kind::empty, .table = table, .key = {"shop.orders_2026"}};
+  auto const net = net_effect(std::vector{before, before, emptied, emptied, before});
+  ASSERT_EQ(net.size(), 4u);
+  EXPECT_EQ(net[0].kind, change_kind::upsert);
+  EXPECT_EQ(net[1].kind, change_kind::empty);
+  EXPECT_EQ(net[2].kind, change_kind::empty);
+  EXPECT_EQ(net[3].kind, change_kind::upsert);
 }
 
 TEST(net_effect, keys_of_several_columns_do_not_run_together) {

@@ -28,9 +28,9 @@ _groups_option = click.option(
 _all_groups_option = click.option("--all", "is_all", is_flag=True, help="All groups that this concerns.")
 
 
-def groups_options(made: Callable[..., None]) -> Callable[..., None]:
+def groups_options(body: Body) -> Body:
     """Add the options that name one group, several, or all. See `Context.groups`."""
-    return _groups_option(_all_groups_option(made))
+    return _groups_option(_all_groups_option(body))
 
 
 timeout_option = click.option(

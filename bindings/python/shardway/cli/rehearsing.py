@@ -35,8 +35,8 @@ def rehearse(context: Context, group: str, client_programs: str) -> Answer:
 
     if not report["passed"]:
         steps = [f"correct what failed, then run `shardway rehearse --group {group}` again"]
-        return Answer(report, show, steps, exit_codes.RED)
-    return Answer(report, show, [f"shardway migrate advance --group {group} --to dual_writing"])
+        return Answer(dict(report), show, steps, exit_codes.RED)
+    return Answer(dict(report), show, [f"shardway migrate advance --group {group} --to dual_writing"])
 
 
 def _show(out: Console, report: Rehearsal) -> None:

@@ -49,6 +49,8 @@ def rollback_state(mirror: JsonObject) -> str:
         return "not started"
     if not mirror["connected"]:
         return "not connected; it tries again"
+    if mirror.get("waiting"):
+        return f"waits: {mirror['waiting']}"
     return f"rollback ready, lag {mirror['lag_ms']} ms"
 
 
@@ -69,23 +71,26 @@ def only(view: JsonObject, groups: set[str], tables: set[str]) -> JsonObject:
     return {
         **view,
         "groups": kept,
-        "controller": {**controller, "groups": [_copy_of(one, wanted) for one in copies]},
+        "controller": {**controller, "groups": [_tables_of(one, wanted) for one in copies]},
         "certificates": [one for one in view["certificates"] if one["relation"] in wanted],
         "foreign_writers": [one for one in view["foreign_writers"] if one["relation"] in wanted],
     }
 
 
-def _copy_of(group: JsonObject, tables: set[str]) -> JsonObject:
-    if "copy" not in group:
-        return group
-    copied = [one for one in group["copy"]["tables"] if one["table"] in tables]
-    return {**group, "copy": {**group["copy"], "tables": copied}}
+def _tables_of(group: JsonObject, tables: set[str]) -> JsonObject:
+    kept = dict(group)
+    if "copy" in group:
+        copied = [one for one in group["copy"]["tables"] if one["table"] in tables]
+        kept["copy"] = {**group["copy"], "tables": copied}
+    if "differences" in group:  # what names no table concerns all of them
+        kept["differences"] = [one for one in group["differences"] if one["table"] in {"(all)", *tables}]
+    return kept
 
 
 def show_short(out: Console, view: JsonObject) -> None:
     """Print a line for the controller and for each group, and what has stopped."""
     _show_controller(out, view)
-    foreign = {}
+    foreign: dict[str, int] = {}
     for one in view["foreign_writers"]:
         foreign[one["relation"]] = foreign.get(one["relation"], 0) + one["statements"]
     gaps = {one["relation"] for one in view["certificates"] if one["gap"] or one["verdict"] != "equal"}
@@ -98,6 +103,9 @@ def show_short(out: Console, view: JsonObject) -> None:
         if count := sum(table in gaps for table in group["tables"]):
             words.append(f"{count} certificates not valid")
         out.print(escape(", ".join(words)))
+    for group in view["controller"].get("groups", []):
+        if group.get("paused"):
+            out.print(f"[red]paused[/]: {escape(group['group'])}")
     for line in failures_of(view["controller"]):
         out.print(f"[red]stopped[/]: {escape(line)}")
 
@@ -124,6 +132,7 @@ def show(out: Console, view: JsonObject) -> None:
     _show_controller(out, view)
     _show_groups(out, view)
     controller = view["controller"]
+    _show_differences(out, controller)
     _show_copies(out, controller)
     _show_streams(out, controller.get("streams", []), "stream to")
     _show_mirrors(out, controller.get("mirrors", []))
@@ -153,6 +162,16 @@ def _show_groups(out: Console, view: JsonObject) -> None:
             group["group"], group["stage"], str(group["moved_slots"]), str(epoch), ", ".join(group["tables"])
         )
     out.print(table)
+
+
+def _show_differences(out: Console, controller: JsonObject) -> None:
+    for group in controller.get("groups", []):
+        differences = group.get("differences", [])
+        if group.get("paused"):
+            out.print(f"[red]group {escape(group['group'])} is paused[/]: its tables differ between nodes")
+        for one in differences:
+            what = f"{one['table']}: {one['object']} {one['difference']}"
+            out.print(escape(f"  {one['answer']}: {what}; {one['way_out']}"))
 
 
 def _show_copies(out: Console, controller: JsonObject) -> None:
@@ -195,6 +214,8 @@ def _show_streams(out: Console, streams: list[JsonObject], title: str) -> None:
 def _state_of(stream: JsonObject) -> str:
     if stream["failure"]:
         return f"stopped: {stream['failure']}"
+    if stream.get("waiting"):
+        return f"waits: {stream['waiting']}"
     if stream["connected"]:
         return "runs"
     return "connecting" if stream["running"] else "not started"

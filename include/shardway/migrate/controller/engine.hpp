@@ -1,6 +1,7 @@
 // The threads that move rows: stream, copy and mirrors of one migration, for the controller.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,6 +63,9 @@ class engine {
   stream_state mirror(shard_id) const;
   /// Why the dispatcher stopped, if it did: no forward stream moves then.
   std::optional<error> dispatcher_failure() const;
+  /// Groups whose changes the forward streams let go, each with the reason: something underneath was changed,
+  /// and the group has to go back to observing and be copied again. The other groups go on.
+  std::map<std::string, std::string> paused_groups() const;
   /// What the dispatcher has decoded so far.
   lsn decoded() const;
   /// What the source may forget: the smallest position that all shards have committed.

@@ -24,6 +24,7 @@ struct stream_state {
   std::chrono::milliseconds lag{};  ///< age of the oldest change not applied yet; 0 when there is none
   std::size_t queued{};             ///< row changes decoded and not yet committed
   std::optional<error> failure{};   ///< why it stopped for good; needs an operator or a copy
+  std::string waiting{};  ///< what it waits for and then goes on by itself, such as a partition; else empty
 };
 
 /// One table of a copy.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/migrate/nodes/lacks_partition.hpp"
 #include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/migrate/nodes/run_all.hpp"
@@ -21,6 +22,13 @@ constexpr std::chrono::milliseconds idle_wait{50};
 constexpr std::chrono::milliseconds first_retry{20};
 constexpr unsigned trim_every = 200;
 constexpr unsigned blocked_tries_max = 20;
+
+using nodes::lacks_partition;
+
+// A unique value or an excluded range that goes from row to row (S15, AS12).
+bool meets_other_rows(error const& failed) {
+  return failed.sqlstate() == "23505" || failed.sqlstate() == "23P01";
+}
 
 }  // namespace
 
@@ -156,7 +164,9 @@ applier::verdict applier::judge(error const& failed, bool one_by_one, bool& is_f
   is_final = false;
   if (failed.code() == error_code::serialization_failure) return verdict::again;
   if (blocked_ && blocker_) return verdict::blocked;
-  if (failed.sqlstate() == "23505" && !one_by_one) return verdict::one_by_one;
+  if (meets_other_rows(failed) && !one_by_one) return verdict::one_by_one;
+  // The controller makes a partition that the source has and the shard lacks; until then the row waits.
+  if (lacks_partition(failed)) return verdict::again;
   is_final = true;
   return verdict::again;
 }
@@ -165,8 +175,13 @@ result<applier::verdict> applier::attempt(apply_queue::taken const& taken, bool 
   blocked_.reset();
   blocker_.reset();
   auto written = write(taken, one_by_one);
-  if (written) return verdict::done;
+  if (written) {
+    queue_.set_waiting({});
+    return verdict::done;
+  }
   auto const& failed = written.error();
+  if (lacks_partition(failed)) queue_.set_waiting(failed.message());
+  if (blocked_ && failed.sqlstate() == "23P01") blocker_ = taken.items.back().end;
   if (nodes::may_reconnect(failed) || shard_->is_broken()) {
     sent_once_ = true;
     return nodes::may_reconnect(failed) ? failed
@@ -187,7 +202,7 @@ result<> applier::write(apply_queue::taken const& taken, bool one_by_one) {
   BOOST_OUTCOME_TRYV(begin(changes));
   BOOST_OUTCOME_TRYV(empty_tables(taken.items));
   BOOST_OUTCOME_TRYV(forget_conflicts(changes));
-  BOOST_OUTCOME_TRY(auto counted, one_by_one ? write_one_by_one(changes) : write_net(changes));
+  BOOST_OUTCOME_TRY(auto counted, write_in_order(changes, one_by_one));
   BOOST_OUTCOME_TRYV(take_receipts(taken.items, counted));
   return finish(taken, counted);
 }
@@ -218,6 +233,15 @@ result<> applier::finish(apply_queue::taken const& taken, tally const& counted) 
     next.totals.foreign += item.foreign;
     for (auto const& flip : item.flips)
       statements.push_back(follow_statement(flip.group, flip.slots, flip.epoch));
+  }
+  for (auto const& item : taken.items) {
+    if (item.paused.empty()) continue;
+    std::vector<text_value> relations, reasons;
+    for (auto const& one : item.paused) {
+      relations.emplace_back(one.relation);
+      reasons.emplace_back(one.reason);
+    }
+    statements.push_back(pause_statement(relations, reasons));
   }
   next.applied = std::max(next.applied, taken.tail);
   next.totals.outbox += counted.outbox;

@@ -76,6 +76,8 @@ class applier {
   result<> fetch_row(stream_change const&);
   result<rows> read_row(stream_change const&);
   result<tally> write_one_by_one(std::vector<stream_change> const& raw);
+  result<tally> write_in_order(std::vector<stream_change> const& changes, bool one_by_one);
+  result<> empty_partition(stream_change const&);
   result<bool> note_blocker(stream_change const&, error const&);
   result<> empty_tables(std::vector<shard_item> const& items);
   result<> take_receipts(std::vector<shard_item> const& items, tally& counted);

@@ -48,7 +48,7 @@ change_list with_outbox(change_list const& all) {
 change_list removed_of(std::vector<stream_change> const& changes) {
   change_list removed;
   for (auto const& change : changes)
-    if (change.kind != kind_type::upsert) removed.push_back(&change);
+    if (change.kind == kind_type::remove || change.kind == kind_type::locate) removed.push_back(&change);
   return removed;
 }
 
@@ -220,12 +220,32 @@ result<> applier::note_conflict(stream_change const& change, std::string held_sl
 result<> applier::forget_conflicts(std::vector<stream_change> const& changes) {
   if (!has_conflicts_) return success();
   std::map<std::string, std::vector<std::vector<std::string>>> keys;
-  for (auto const& change : changes) keys[change.table->name()].push_back(change.key);
+  for (auto const& change : changes)
+    if (change.kind != kind_type::empty) keys[change.table->name()].push_back(change.key);
   std::vector<statement> statements;
   for (auto const& [relation, list] : keys)
     statements.push_back(forget_conflicts_statement(names::source_stream, relation, list));
   BOOST_OUTCOME_TRYV(run_all(statements));
   return success();
+}
+
+// A partition that was emptied divides the changes: what came before it is written first (AP5a).
+result<applier::tally> applier::write_in_order(std::vector<stream_change> const& changes, bool one_by_one) {
+  auto const write_some = [&](std::vector<stream_change> const& some) {
+    return one_by_one ? write_one_by_one(some) : write_net(some);
+  };
+  auto const is_emptying = [](stream_change const& change) { return change.kind == kind_type::empty; };
+  auto emptied = std::find_if(changes.begin(), changes.end(), is_emptying);
+  if (emptied == changes.end()) return write_some(changes);
+  tally counted;
+  for (auto first = changes.begin();;) {
+    BOOST_OUTCOME_TRY(auto const some, write_some({first, emptied}));
+    counted.corrected += some.corrected;
+    if (emptied == changes.end()) return counted;
+    BOOST_OUTCOME_TRYV(empty_partition(*emptied));
+    first = std::next(emptied);
+    emptied = std::find_if(first, changes.end(), is_emptying);
+  }
 }
 
 // S15: within a batch a unique value may go from row to row in an order that the net effect has lost.
@@ -240,6 +260,7 @@ result<applier::tally> applier::write_one_by_one(std::vector<stream_change> cons
       BOOST_OUTCOME_TRY(bool const goes_on, note_blocker(change, written.error()));
       if (!goes_on) return written.error();
     } else if (!written) {
+      if (written.error().sqlstate() == "23P01") blocked_ = change;
       return written.error();
     } else if (change.has_outbox) {
       counted.corrected += written.value().corrected;
@@ -318,6 +339,28 @@ error applier::park() {
                    ": another row holds a unique value of it, and nothing in the stream frees it",
                "see shardway.parked on the shard; remove the row in the way, then start the stream again"}
       .at_node(options_.shard.node);
+}
+
+// As `empty_tables`, for one partition. Where the shard has no such partition there is nothing of it; the
+// watch names the difference.
+result<> applier::empty_partition(stream_change const& change) {
+  auto const& table = *change.table;
+  auto const target = names::quoted_table(change.key.front());
+  BOOST_OUTCOME_TRY(auto const there,
+                    run_all({{.sql = "SELECT 1 FROM pg_catalog.pg_partition_tree($1::regclass) AS p WHERE "
+                                     "p.relid = pg_catalog.to_regclass($2)",
+                              .parameters = {names::quoted_table(table.name()), target}}}));
+  if (there.front().empty()) return success();
+  auto sql = absl::StrCat("DELETE FROM ", target, " AS t WHERE t.", std::string(names::version_column),
+                          " <= ", change.version.bigint());
+  std::vector<statement> statements{{.sql = "LOCK TABLE " + target + " IN SHARE ROW EXCLUSIVE MODE"}};
+  if (!table.is_reference()) {
+    statements.push_back(fence_lock_statement(table.group()));
+    absl::StrAppend(&sql, " AND ", outside_authority(table));
+  }
+  statements.push_back({.sql = std::move(sql)});
+  BOOST_OUTCOME_TRYV(run_all(statements));
+  return success();
 }
 
 // CP8: a TRUNCATE of the source empties only what the shard has no authority for. The table lock makes it a

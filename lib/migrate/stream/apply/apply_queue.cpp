@@ -88,6 +88,11 @@ void apply_queue::set_failure(error why) {
   changed_.notify_all();
 }
 
+void apply_queue::set_waiting(std::string what) {
+  std::scoped_lock const lock(mutex_);
+  state_.waiting = std::move(what);
+}
+
 void apply_queue::set_in_flight(std::size_t changes, std::int64_t oldest_commit_time) {
   std::scoped_lock const lock(mutex_);
   in_flight_ = changes;

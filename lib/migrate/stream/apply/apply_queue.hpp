@@ -40,6 +40,11 @@ struct shard_item {
   std::vector<text_value> ordinals;   ///< ... in pairs
   std::vector<flip> flips;
   std::vector<emptied> truncated;  ///< emptied before the changes are written
+  struct pause {
+    std::string relation;
+    std::string reason;
+  };
+  std::vector<pause> paused;  ///< tables whose changes are let go from here on
   std::int64_t marker{};
   std::int64_t side_effects{};
   std::int64_t foreign{};
@@ -73,6 +78,7 @@ class apply_queue {
   void set_committed(stream_position const& position, std::uint64_t barrier);
   void set_connected(bool connected);
   void set_failure(error why);
+  void set_waiting(std::string what);  ///< what it waits for; empty: for nothing
   void set_in_flight(std::size_t changes, std::int64_t oldest_commit_time);
   stream_state state() const;  ///< without the lag
   stream_position committed() const;

@@ -19,6 +19,7 @@ struct stream_change {
   enum class kind_type : unsigned char {
     upsert,  ///< the row has this image now; `unchanged` columns keep what is there
     remove,  ///< the row is not on this shard any more
+    empty,   ///< every row of a partition is gone; `key` is the partition's name
     locate,  ///< a delete that names no slot: only where the shard key of the row found lies in an open
              ///< window
   };
@@ -40,7 +41,8 @@ bool is_partial(stream_change const&) noexcept;
 std::string identity_of(stream_change const&);
 
 /// At most one change a row, in the order of each row's last change: final image, highest version; columns
-/// that a later update left alone come from the earlier image.
+/// that a later update left alone come from the earlier image. A partition that was emptied keeps its place:
+/// what came before it stays before it.
 std::vector<stream_change> net_effect(std::span<stream_change const> changes);
 
 }  // namespace migrate::stream

@@ -260,6 +260,16 @@ statement receipts_statement(std::span<text_value const> write_ids, std::span<te
           .name = "sw_receipts"};
 }
 
+statement pause_statement(std::span<text_value const> relations, std::span<text_value const> reasons) {
+  return {
+      .sql =
+          "INSERT INTO shardway.parked (stream, relation, key_digest, reason, commit_lsn) SELECT 'paused', "
+          "x.t, '', x.r, '0/0' FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest("
+          "$2::text[])) AS x (t, r) WHERE NOT EXISTS (SELECT 1 FROM shardway.parked AS p WHERE p.stream = "
+          "'paused' AND p.relation = x.t)",
+      .parameters = {text_array(relations), text_array(reasons)}};
+}
+
 statement forget_parked_statement(lsn applied) {
   return {.sql = "DELETE FROM shardway.parked WHERE stream = 'source' AND commit_lsn <= $1::pg_lsn",
           .parameters = {applied.to_string()}};

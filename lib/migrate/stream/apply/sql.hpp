@@ -44,6 +44,9 @@ statement blocker_statement(stream_change const&, std::string const& expressions
 statement fetch_statement(stream_change const&);
 /// Takes the receipts of dual writes away; its row count is the number of duplicates.
 statement receipts_statement(std::span<text_value const> write_ids, std::span<text_value const> ordinals);
+/// Notes tables whose changes are let go from here on: until they are copied again, the stream's position
+/// proves nothing for them. A repetition adds nothing.
+statement pause_statement(std::span<text_value const> relations, std::span<text_value const> reasons);
 /// Takes the notes of parked changes away that the stream is past.
 statement forget_parked_statement(lsn applied);
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/migrate/nodes/back_off.hpp"
+#include "lib/migrate/nodes/lacks_partition.hpp"
 #include "lib/migrate/nodes/pause.hpp"
 #include "lib/migrate/nodes/reconnect.hpp"
 #include "lib/migrate/stream/read/stored_windows.hpp"
@@ -28,7 +29,8 @@ constexpr unsigned trim_every = 500;
 steady_time now() { return system_clock_source().now(); }
 
 bool may_fit_later(error const& failed) {
-  return failed.code() == error_code::serialization_failure || failed.sqlstate() == "23505";
+  return failed.code() == error_code::serialization_failure || failed.sqlstate() == "23505" ||
+         failed.sqlstate() == "23P01" || nodes::lacks_partition(failed);
 }
 
 }  // namespace
@@ -201,9 +203,11 @@ result<> mirror::apply(std::vector<planned_change> changes, stream_position cons
   while (!reader_.is_stopping()) {
     BOOST_OUTCOME_TRY(auto const tried, try_apply(changes, next));
     if (tried.is_done) return success();
-    BOOST_OUTCOME_TRY(bool const is_set_aside, set_aside(changes, tried));
-    if (is_set_aside) continue;
-    if (now() >= deadline)
+    if (!waits_for_partition_) {
+      BOOST_OUTCOME_TRY(bool const is_set_aside, set_aside(changes, tried));
+      if (is_set_aside) continue;
+    }
+    if (now() >= deadline && !waits_for_partition_)
       return error{error_code::stream_broken,
                    "a change of the shard does not fit the source's copy: its row is missing there, or "
                    "belongs to another shard",
@@ -235,6 +239,7 @@ result<mirror::try_result> mirror::try_apply(std::vector<planned_change> const& 
     if (answer && changes[i].kind == planned_change::kind_type::remove && !changed)
       ++reached.totals.corrected;
   }
+  note_partition(written ? error{} : written.error());
   if (written && !tried.misfit) {
     BOOST_OUTCOME_TRYV(commit(reached));
     tried.is_done = true;
@@ -245,6 +250,14 @@ result<mirror::try_result> mirror::try_apply(std::vector<planned_change> const& 
   if (!written && written.error().sqlstate() == "23505")
     tried.taken = unique_expressions(written.error().server_detail());
   return tried;
+}
+
+// AP5c, AS13: a partition that was made on the shard alone. The source is not changed by the migration, so
+// the mirror waits until somebody makes it there.
+void mirror::note_partition(error const& failed) {
+  waits_for_partition_ = nodes::lacks_partition(failed);
+  std::scoped_lock const lock(mutex_);
+  state_.waiting = waits_for_partition_ ? failed.message() : std::string();
 }
 
 result<> mirror::commit(stream_position const& next) {

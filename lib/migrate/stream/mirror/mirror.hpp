@@ -82,11 +82,14 @@ class mirror final : stream_consumer {
   result<std::vector<planned_change>> plan(decoded_transaction const&);
   result<> plan_row(row_event const&, bool is_marked, std::vector<planned_change>&);
   result<bool> is_skipped(followed_table const&, stream_tuple const&, bool is_marked) const;
+  statement removal_of(followed_table const&, stream_tuple const& old_row) const;
+  error truncated(std::string const& relation) const;
   result<> read_ours(decoded_transaction const&, std::int64_t& marker);
   result<> check_window(followed_table const&, stream_tuple const&) const;
   result<table_ptr> known_table(std::shared_ptr<stream_relation const> const&);
   result<> apply(std::vector<planned_change>, stream_position const& next);
   result<try_result> try_apply(std::vector<planned_change> const&, stream_position const& next);
+  void note_partition(error const& failed);
   result<bool> set_aside(std::vector<planned_change>&, try_result const&);
   result<std::optional<std::string>> holder_of(planned_change const&, stream_tuple const& row,
                                                std::string const& expressions);
@@ -113,6 +116,7 @@ class mirror final : stream_consumer {
   bool has_conflicts_{};  // there may be notes of this mirror in shardway.conflict
   std::map<stream_relation const*, std::shared_ptr<stream_relation const>> checked_;
   unsigned commits_{};
+  bool waits_for_partition_{};  ///< the source has no partition for a row of the newest try
   std::thread thread_;
 };
 

@@ -35,6 +35,13 @@ result<> check_columns(followed_table const& table, stream_relation const& relat
   return success();
 }
 
+// A partition that was made a moment ago has no replica identity of ours yet: its primary key names the row
+// (AP5c).
+bool lacks_shard_key(followed_table const& table, stream_tuple const& row) {
+  return std::any_of(table.shard_key.begin(), table.shard_key.end(),
+                     [&](std::size_t column) { return row[column].kind != stream_value::kind_type::text; });
+}
+
 }  // namespace
 
 result<table_ptr> mirror::known_table(std::shared_ptr<stream_relation const> const& relation) {
@@ -57,6 +64,8 @@ result<std::vector<mirror::planned_change>> mirror::plan(decoded_transaction con
   std::vector<planned_change> changes;
   for (auto const& change : transaction.changes) {
     if (auto const* row = std::get_if<row_event>(&change)) {
+      auto const emptied = transaction.has_message ? std::nullopt : leaf_truncate_of(*row);
+      if (emptied) return truncated(emptied->leaf);  // AP5a
       if (row->relation->schema == names::schema) continue;
       BOOST_OUTCOME_TRYV(plan_row(*row, transaction.has_message, changes));
       continue;
@@ -64,14 +73,17 @@ result<std::vector<mirror::planned_change>> mirror::plan(decoded_transaction con
     if (transaction.has_message) continue;                                     // S16: ours
     for (auto const& relation : std::get<truncate_event>(change).relations) {  // S11
       BOOST_OUTCOME_TRY(auto const table, known_table(relation));
-      if (table)
-        return error{error_code::stream_broken,
-                     "table " + table->name() + " was truncated on shard " + options_.shard.node +
-                         ", but the source's copy holds all shards' rows",
-                     "delete by shard key instead; compare the table before rolling back"};
+      if (table) return truncated(table->name());
     }
   }
   return changes;
+}
+
+error mirror::truncated(std::string const& relation) const {
+  return error{error_code::stream_broken,
+               "table " + relation + " was truncated on shard " + options_.shard.node +
+                   ", but the source's copy holds all shards' rows",
+               "delete by shard key instead; compare the table before rolling back"};
 }
 
 // Fences and markers, in any transaction. A flip counts for the transactions after it.
@@ -80,7 +92,7 @@ result<> mirror::read_ours(decoded_transaction const& transaction, std::int64_t&
   for (auto const& change : transaction.changes) {
     auto const* row = std::get_if<row_event>(&change);
     if (!row || row->relation->schema != names::schema) continue;
-    if (row->relation->name == "marker" && row->after) {
+    if (row->relation->name == "marker" && row->after && !leaf_truncate_of(*row)) {
       BOOST_OUTCOME_TRY(auto const id, marker_of(*row));
       marker = std::max(marker, id);
     }
@@ -120,13 +132,22 @@ result<bool> mirror::is_skipped(followed_table const& table, stream_tuple const&
   return false;
 }
 
+statement mirror::removal_of(followed_table const& table, stream_tuple const& old_row) const {
+  if (!lacks_shard_key(table, old_row)) return mirror_delete_statement(table, old_row);
+  auto const windows = windows_.now(table.group());
+  return mirror_locate_statement(table, old_row, windows ? *windows : window_state{});
+}
+
 result<> mirror::plan_row(row_event const& row, bool is_marked, std::vector<planned_change>& changes) {
   using enum planned_change::kind_type;
   BOOST_OUTCOME_TRY(auto const table, known_table(row.relation));
   if (!table) return success();
-  auto const image = row.after ? sent_tuple(*table, *row.relation, *row.after) : stream_tuple{};
+  auto const image = row.after ? sent_tuple(*table, *row.relation, image_of(row)) : stream_tuple{};
   auto const old_row = row.before ? sent_tuple(*table, *row.relation, *row.before) : image;
-  BOOST_OUTCOME_TRY(bool const skipped, is_skipped(*table, old_row, is_marked));
+  // A delete may come without its shard key: then the source's row says where it is.
+  bool const is_located = row.kind == row_event::kind_type::remove && lacks_shard_key(*table, old_row);
+  BOOST_OUTCOME_TRY(bool const skipped,
+                    is_located ? result<bool>{is_marked} : is_skipped(*table, old_row, is_marked));
   if (skipped) return success();
   planned_change change{.kind = row.kind == row_event::kind_type::insert   ? insert
                                 : row.kind == row_event::kind_type::update ? update
@@ -137,7 +158,7 @@ result<> mirror::plan_row(row_event const& row, bool is_marked, std::vector<plan
                         .image = image};
   change.sql = change.kind == insert   ? mirror_insert_statement(*table, image)
                : change.kind == update ? mirror_update_statement(*table, old_row, image)
-                                       : mirror_delete_statement(*table, old_row);
+                                       : removal_of(*table, old_row);
   changes.push_back(std::move(change));
   return success();
 }

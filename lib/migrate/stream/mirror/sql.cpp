@@ -125,6 +125,22 @@ statement mirror_delete_statement(followed_table const& table, stream_tuple cons
           .parameters = std::move(parameters.values)};
 }
 
+statement mirror_locate_statement(followed_table const& table, stream_tuple const& old_row,
+                                  window_state const& windows) {
+  parameter_list parameters;
+  std::vector<std::string> conditions, ranges;
+  auto const slot = slot_of_row(table);
+  for (auto const column : table.key)
+    conditions.push_back(absl::StrCat("t.", quoted_column(table, column), " = ",
+                                      parameters.add(table, column, old_row[column])));
+  for (auto const& range : windows.open_ranges())
+    ranges.push_back(absl::StrCat(slot, " BETWEEN ", range.first.value(), " AND ", range.last.value()));
+  conditions.push_back(ranges.empty() ? "false" : absl::StrCat("(", absl::StrJoin(ranges, " OR "), ")"));
+  return {.sql = absl::StrCat("DELETE FROM ", names::quoted_table(table.name()), " AS t WHERE ",
+                              absl::StrJoin(conditions, " AND ")),
+          .parameters = std::move(parameters.values)};
+}
+
 }  // namespace migrate::stream
 }  // namespace v0
 }  // namespace shardway

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/migrate/stream/followed_table.hpp"
+#include "lib/migrate/stream/window.hpp"
 #include "shardway/store/session.hpp"
 
 namespace shardway {
@@ -26,6 +27,10 @@ statement mirror_holder_statement(followed_table const&, stream_tuple const& row
                                   std::string const& expressions);
 /// The primary key as such expressions.
 std::string key_expressions(followed_table const&);
+
+/// Deletes a row of which only the primary key is known, where its slot lies in an open window of the shard.
+statement mirror_locate_statement(followed_table const& table, stream_tuple const& old_row,
+                                  window_state const&);
 
 }  // namespace migrate::stream
 }  // namespace v0

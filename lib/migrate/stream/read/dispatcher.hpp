@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,6 +44,8 @@ class dispatcher final : stream_consumer {
   result<> update_generation(std::shared_ptr<generation const> routing);
   std::shared_ptr<table_catalog const> catalog() const;
   std::optional<error> failure() const;
+  /// Groups whose changes are let go until they are copied again, each with the reason.
+  std::map<std::string, std::string> paused_groups() const;
   bool is_connected() const noexcept { return reader_.is_connected(); }  ///< to the source
   lsn decoded() const noexcept { return lsn{decoded_.load()}; }
   lsn confirmed() const noexcept { return lsn{confirmed_.load()}; }

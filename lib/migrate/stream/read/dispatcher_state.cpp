@@ -51,6 +51,7 @@ result<> dispatcher::read_windows(session& source) {
   auto& windows = router_.windows();
   windows = std::move(stored.history);
   windows.rewind(start_);
+  router_.set_paused(std::move(stored.paused));
   learn_groups();
   for (auto const& group : catalog_->routing().groups)
     if (group.stage == stage::sharded && !windows.now(group.name))
@@ -69,9 +70,11 @@ void dispatcher::learn_groups() {
     bool const is_known = windows.now(group.name) != nullptr;
     bool const has_moved = std::any_of(group.authority.begin(), group.authority.end(),
                                        [](auto const& range) { return range.shard.has_value(); });
-    if (is_known && !is_streamed(group))
+    if (is_known && !is_streamed(group)) {
       windows.forget(group.name);
-    else if (!is_known && is_streamed(group) && !has_moved)
+      router_.resume(group.name);
+    }
+    if (!is_known && is_streamed(group) && !has_moved)
       windows.record(group.name, lsn{}, first_windows(group, std::nullopt));
   }
 }
@@ -83,7 +86,7 @@ result<> dispatcher::save_windows() {
     auto& windows = router_.windows();
     if (!windows.is_changed()) return success();
     windows.prune(confirmed());
-    document = encode_windows(windows, std::max(start_, confirmed()));
+    document = encode_windows(windows, std::max(start_, confirmed()), router_.paused());
     windows.set_changed(false);
   }
   auto const saved = [&]() -> result<> {
@@ -148,6 +151,11 @@ result<> dispatcher::update_generation(std::shared_ptr<generation const> routing
 std::shared_ptr<table_catalog const> dispatcher::catalog() const {
   std::scoped_lock const lock(mutex_);
   return catalog_;
+}
+
+std::map<std::string, std::string> dispatcher::paused_groups() const {
+  std::scoped_lock const lock(mutex_);
+  return router_.paused();
 }
 
 std::optional<error> dispatcher::failure() const {

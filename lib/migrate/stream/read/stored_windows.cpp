@@ -23,8 +23,10 @@ std::optional<std::vector<std::string>> texts_of(nlohmann::json const& list) {
 
 }  // namespace
 
-std::string encode_windows(window_history const& history, std::optional<lsn> confirmed) {
+std::string encode_windows(window_history const& history, std::optional<lsn> confirmed,
+                           std::map<std::string, std::string> const& paused) {
   nlohmann::json document{{"history", history.encode()}};
+  if (!paused.empty()) document["paused"] = paused;
   if (confirmed) document["confirmed"] = confirmed->to_string();
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // never throws
 }
@@ -39,6 +41,13 @@ std::optional<stored_windows> decode_windows(std::string_view document) {
   if (auto const confirmed = json.find("confirmed"); confirmed != json.end()) {
     windows.confirmed = confirmed->is_string() ? lsn::parse(confirmed->get<std::string>()) : std::nullopt;
     if (!windows.confirmed) return std::nullopt;
+  }
+  if (auto const paused = json.find("paused"); paused != json.end()) {
+    if (!paused->is_object()) return std::nullopt;
+    for (auto const& [group, reason] : paused->items()) {
+      if (!reason.is_string()) return std::nullopt;
+      windows.paused.emplace(group, reason.get<std::string>());
+    }
   }
   return windows;
 }

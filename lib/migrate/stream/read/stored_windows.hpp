@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,12 +16,14 @@ namespace migrate::stream {
 
 struct stored_windows {
   window_history history;
-  std::optional<lsn> confirmed{};  ///< where the stream may start, if it keeps that here
+  std::optional<lsn> confirmed{};               ///< where the stream may start, if it keeps that here
+  std::map<std::string, std::string> paused{};  ///< groups whose changes are let go, with the reason
 };
 
-/// The document: {"confirmed": "0/1A2B", "history": ["group|lsn|state", ...]}; without "confirmed" if there
-/// is none.
-std::string encode_windows(window_history const&, std::optional<lsn> confirmed);
+/// The document: {"confirmed": "0/1A2B", "history": ["group|lsn|state", ...], "paused": {"group": "reason"}};
+/// without "confirmed" and "paused" if there is none.
+std::string encode_windows(window_history const&, std::optional<lsn> confirmed,
+                           std::map<std::string, std::string> const& paused = {});
 /// Nothing if the text is no such document.
 std::optional<stored_windows> decode_windows(std::string_view document);
 

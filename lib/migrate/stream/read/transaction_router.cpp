@@ -1,6 +1,7 @@
 #include "lib/migrate/stream/read/transaction_router.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "lib/migrate/stream/number_of.hpp"
 #include "lib/migrate/stream/read/decoded_row.hpp"
@@ -31,6 +32,14 @@ error unreadable(std::string_view relation) {
                "the stream shows a row of shardway." + std::string(relation) + " that does not parse"};
 }
 
+std::string name_of(stream_relation const& relation) { return relation.schema + "." + relation.name; }
+
+// What came contradicts what is known of the table: the changes of its group cannot be carried any more,
+// those of the other groups can.
+bool concerns_one_group(error const& failed) {
+  return failed.code() == error_code::schema_drift || failed.code() == error_code::corrupt_data;
+}
+
 error outside_window(std::string const& table) {
   return error{error_code::stream_broken,
                "I1: an unmarked change to table " + table +
@@ -49,11 +58,14 @@ struct transaction_router::routed_transaction {
   std::unordered_map<std::string, slot_id> old_places{};   // of rows whose shard key changed
   std::unordered_map<std::string, slot_id> placed{};       // where changes of this transaction left a row
   std::vector<fence_flip> flips{};
+  std::set<std::string> changed{};   // tables of which a row change or a TRUNCATE came
+  std::set<std::string> captured{};  // tables that the outbox names
+  stream_relation const* last_changed{};
 };
 
 bool transaction_router::is_empty(shard_item const& item) noexcept {
   return item.changes.empty() && item.write_ids.empty() && item.flips.empty() && item.truncated.empty() &&
-         item.marker == 0 && item.foreign == 0 && item.side_effects == 0;
+         item.paused.empty() && item.marker == 0 && item.foreign == 0 && item.side_effects == 0;
 }
 
 result<std::vector<shard_item>> transaction_router::route(decoded_transaction const& transaction) {
@@ -65,14 +77,9 @@ result<std::vector<shard_item>> transaction_router::route(decoded_transaction co
   // S13, S16: a transaction of a mirror is skipped whole. Fences and markers are ours in any transaction.
   if (!routed.is_marked || guard_off("mirror_mark")) {
     for (auto const& change : transaction.changes) {
-      if (auto const* row = std::get_if<row_event>(&change)) {
-        if (row->relation->schema != names::schema) {
-          BOOST_OUTCOME_TRYV(route_row(routed, *row));
-        }
-      } else {
-        BOOST_OUTCOME_TRYV(route_truncate(routed, std::get<truncate_event>(change)));
-      }
+      BOOST_OUTCOME_TRYV(route_change(routed, change));
     }
+    check_outbox(routed);
   }
   finish_flips(routed);
   for (auto& item : routed.items) {
@@ -80,6 +87,51 @@ result<std::vector<shard_item>> transaction_router::route(decoded_transaction co
     item.commit_time = transaction.begin.commit_time;
   }
   return std::move(routed.items);
+}
+
+result<> transaction_router::route_change(routed_transaction& routed, decoded_change const& change) {
+  auto const* row = std::get_if<row_event>(&change);
+  if (!row) return route_truncate(routed, std::get<truncate_event>(change));
+  if (row->relation->schema == names::schema) {
+    route_leaf_truncate(routed, *row);
+    return success();
+  }
+  if (routed.last_changed != row->relation.get()) routed.changed.insert(name_of(*row->relation));
+  routed.last_changed = row->relation.get();
+  auto const done = route_row(routed, *row);
+  if (done || !concerns_one_group(done.error())) return done;
+  auto const table = catalog_->find(name_of(*row->relation));
+  if (!table) return done;
+  pause(routed, table->group(), done.error().message());
+  return success();
+}
+
+bool transaction_router::is_paused(table_ptr const& table) const { return paused_.contains(table->group()); }
+
+// Nothing of the group's changes in this transaction is written any more. A note on each shard keeps reads
+// from trusting the stream; it is committed with the position.
+void transaction_router::pause(routed_transaction& routed, std::string const& group,
+                               std::string const& reason) {
+  if (!paused_.emplace(group, reason).second) return;
+  windows_.set_changed(true);  // saved before anything past this transaction is confirmed
+  for (auto& item : routed.items) {
+    std::erase_if(item.changes, [&](auto const& change) { return change.table->group() == group; });
+    std::erase_if(item.truncated, [&](auto const& emptied) { return emptied.table->group() == group; });
+    for (auto const& [name, table] : catalog_->tables())
+      if (table->group() == group) item.paused.push_back({name, reason});
+  }
+}
+
+// AF7: a captured row is in the outbox and in the stream, in one transaction. Where the second is missing,
+// the table is not published as it must be, and there is no telling what else was missed.
+void transaction_router::check_outbox(routed_transaction& routed) {
+  for (auto const& relation : routed.captured) {
+    auto const table = routed.changed.contains(relation) ? table_ptr{} : catalog_->find(relation);
+    if (table && copies_.find(relation))
+      pause(routed, table->group(),
+            "the outbox names a changed row of table " + relation +
+                ", and the stream brought no change of it: the publication was changed");
+  }
 }
 
 result<> transaction_router::read_ours(routed_transaction& routed, row_event const& row) const {
@@ -98,6 +150,7 @@ result<> transaction_router::read_fence(routed_transaction& routed, row_event co
 }
 
 result<> transaction_router::read_marker(routed_transaction& routed, row_event const& row) const {
+  if (leaf_truncate_of(row)) return success();  // nobody waits for it
   BOOST_OUTCOME_TRY(auto const id, marker_of(row));
   for (auto& item : routed.items) item.marker = std::max(item.marker, id);
   return success();
@@ -116,6 +169,7 @@ result<> transaction_router::read_outbox(routed_transaction& routed, row_event c
       !operation || !key)
     return unreadable("outbox");
   auto const place = slot_id{static_cast<std::uint16_t>(*slot)};
+  routed.captured.insert(*relation);
   if (*operation == "k") {
     routed.old_places.emplace(entry_name(*relation, *key),
                               place);  // the first one: where the row was before this transaction
@@ -130,10 +184,11 @@ result<> transaction_router::read_outbox(routed_transaction& routed, row_event c
 }
 
 result<table_ptr> transaction_router::known_table(std::shared_ptr<stream_relation const> const& relation) {
-  auto const table = catalog_->find(relation->schema + "." + relation->name);
+  auto const table = catalog_->find(name_of(*relation));
   if (!table) return table;
   auto const* copy = copies_.find(table->name());
   if (!copy) return table_ptr{};  // no chunk is planned: a later snapshot will hold the change
+  if (is_paused(table)) return table_ptr{};
   auto& known = checked_[relation.get()];
   if (known.table == table) return table;
   BOOST_OUTCOME_TRY(auto const types, type_names_(*relation));
@@ -172,10 +227,11 @@ result<> transaction_router::route_row(routed_transaction& routed, row_event con
   BOOST_OUTCOME_TRY(auto const table, known_table(row.relation));
   if (!table) return success();
   if (row.kind == row_event::kind_type::remove) return route_remove(routed, row, table);
-  BOOST_OUTCOME_TRY(auto key, key_of(*table, *row.after));
+  auto image = image_of(row);
+  BOOST_OUTCOME_TRY(auto key, key_of(*table, image));
   std::optional<slot_id> slot;
   if (!table->is_reference()) {
-    BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, *row.after));
+    BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, image));
     if (!slot && row.before) {
       BOOST_OUTCOME_TRY(slot, slot_of_tuple(*table, *row.before));
     }
@@ -199,7 +255,7 @@ result<> transaction_router::route_row(routed_transaction& routed, row_event con
   }
   if (!table->is_reference()) routed.placed[entry_name(table->name(), key)] = *slot;
   auto change = change_of(routed, kind_type::upsert, table, std::move(key), slot);
-  change.image = *row.after;
+  change.image = std::move(image);
   return emit(routed, std::move(change), slot);
 }
 
@@ -304,7 +360,14 @@ void transaction_router::count(routed_transaction& routed, stream_change const& 
 result<> transaction_router::route_truncate(routed_transaction& routed, truncate_event const& event) {
   for (auto const& relation : event.relations) {
     if (relation->schema == names::schema) continue;
-    BOOST_OUTCOME_TRY(auto const table, known_table(relation));
+    routed.changed.insert(name_of(*relation));
+    auto const known = known_table(relation);
+    if (!known && concerns_one_group(known.error())) {
+      pause(routed, catalog_->find(name_of(*relation))->group(), known.error().message());
+      continue;
+    }
+    if (!known) return known.error();
+    auto const& table = known.value();
     auto* copy = table ? copies_.find(table->name()) : nullptr;
     if (!copy) continue;
     copies_.empty(*copy, routed.transaction.end);
@@ -317,6 +380,23 @@ result<> transaction_router::route_truncate(routed_transaction& routed, truncate
     }
   }
   return success();
+}
+
+// As a TRUNCATE of the table for its chunks: which of their rows were in the partition is not known.
+void transaction_router::route_leaf_truncate(routed_transaction& routed, row_event const& row) {
+  auto const emptied = leaf_truncate_of(row);
+  auto const table = emptied ? catalog_->find(emptied->table) : table_ptr{};
+  auto* copy = table && !is_paused(table) ? copies_.find(table->name()) : nullptr;
+  if (!copy) return;
+  copies_.empty(*copy, routed.transaction.end);
+  auto const since = windows_of(table->group())->highest_open();
+  auto const version = row_version::make(since, routed.transaction.begin.final_lsn).value_or(row_version{});
+  for (auto& item : routed.items)
+    item.changes.push_back({.kind = kind_type::empty,
+                            .table = table,
+                            .key = {emptied->leaf},
+                            .version = version,
+                            .xid = routed.transaction.begin.xid});
 }
 
 void transaction_router::finish_flips(routed_transaction& routed) {

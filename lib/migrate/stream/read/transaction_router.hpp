@@ -29,12 +29,17 @@ class transaction_router {
       : copies_(copies), type_names_(std::move(type_names)), deferred_bytes_max_(deferred_bytes_max) {}
 
   void set_catalog(std::shared_ptr<table_catalog const> catalog) { catalog_ = std::move(catalog); }
+  /// Groups whose changes are let go, each with the reason: what came differs from what is known, so that the
+  /// group has to be copied again. The other groups go on.
+  std::map<std::string, std::string> const& paused() const noexcept { return paused_; }
+  void set_paused(std::map<std::string, std::string> paused) { paused_ = std::move(paused); }
+  void resume(std::string const& group) { paused_.erase(group); }
   window_history& windows() noexcept { return windows_; }
   window_history const& windows() const noexcept { return windows_; }
 
   /// One item a shard, in the order of shards; empty ones say nothing. Flips are recorded in `windows()`.
-  /// Errors: `stream_broken` (a change outside its window, I1), `schema_drift`, `corrupt_data`,
-  /// `protocol_violation`.
+  /// A change that contradicts what is known of its table pauses the group. Errors: `stream_broken` (a change
+  /// outside its window, I1), `protocol_violation`.
   result<std::vector<shard_item>> route(decoded_transaction const&);
   static bool is_empty(shard_item const&) noexcept;
 
@@ -50,7 +55,12 @@ class transaction_router {
   result<> read_outbox(routed_transaction&, row_event const&) const;
   result<> read_marker(routed_transaction&, row_event const&) const;
   result<> route_row(routed_transaction&, row_event const&);
+  result<> route_change(routed_transaction&, decoded_change const&);
   result<> route_truncate(routed_transaction&, truncate_event const&);
+  void route_leaf_truncate(routed_transaction&, row_event const&);
+  bool is_paused(table_ptr const&) const;
+  void pause(routed_transaction&, std::string const& group, std::string const& reason);
+  void check_outbox(routed_transaction&);
   result<> route_remove(routed_transaction&, row_event const&, table_ptr const&);
   result<> route_old_place(routed_transaction&, row_event const&, table_ptr const&,
                            std::vector<std::string> const& old_key, std::optional<std::size_t> now_on,
@@ -72,6 +82,7 @@ class transaction_router {
   std::size_t const deferred_bytes_max_;
   std::shared_ptr<table_catalog const> catalog_;
   window_history windows_;
+  std::map<std::string, std::string> paused_;
   struct checked {
     std::shared_ptr<stream_relation const> relation;
     table_ptr table;

@@ -1,0 +1,1 @@
+DROP TRIGGER IF EXISTS shardway_leaf_truncate ON {{table}};
