@@ -105,7 +105,7 @@ FUNCTION_LINES_MAX = 70
 # Codes that comments and tests cite, and where each kind is defined. Other pages' codes have another form:
 # M001 (a manifest's finding) has three digits, SW001 (an SQLSTATE) two letters that are none of these.
 FAILURE_PAGE = "docs/FAILURES.md"
-FAILURE_CODE = r"(?:CP|A[A-Z]|[EFKMPRSVWX])[1-9][0-9]?[a-z]?"
+FAILURE_CODE = r"(?:(?:CP|[EFKMPRSVWX])[1-9][0-9]?|A[A-Z][1-9][0-9]?[a-c]?)"
 INVARIANT_PAGE = "docs/INVARIANTS.md"
 INVARIANT_CODE = r"I[1-9][0-9]?"
 CODE_PAGES = (FAILURE_PAGE, INVARIANT_PAGE)
