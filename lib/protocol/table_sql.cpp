@@ -130,7 +130,9 @@ std::string shard_key_trigger_sql(table_state const& table, bool present) {
          fill_function(
              sql::shard_key_change,
              {{"table", name},
+              {"table_name", fragment::literal(names::quoted_table(manifest.table))},
               {"function", function},
+              {"function_name", fragment::literal(names::key_change_function(manifest.table))},
               {"name", fragment::literal(manifest.table)},
               {"fence", fragment::of_quoted(names::fence(manifest.group))},
               {"old_slot", fragment::of_quoted(slot_expression(table, "OLD."))},

@@ -34,6 +34,16 @@ BEGIN
   RETURN NULL;
 END {{quote}};
 REVOKE ALL ON FUNCTION {{function}}() FROM PUBLIC;
+-- A partition that is made or attached later gets the trigger in the name of who does it, who must be allowed
+-- to call the function.
+DO {{quote}}
+BEGIN
+  EXECUTE (
+    SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', {{function_name}}, pg_get_userbyid(relowner))
+    FROM pg_catalog.pg_class
+    WHERE oid = {{table_name}}::regclass
+  );
+END {{quote}};
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF {{columns}} ON {{table}}
 FOR EACH ROW

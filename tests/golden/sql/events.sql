@@ -308,6 +308,16 @@ BEGIN
   RETURN NULL;
 END $f0$;
 REVOKE ALL ON FUNCTION shardway."key_change_shop.events"() FROM PUBLIC;
+-- A partition that is made or attached later gets the trigger in the name of who does it, who must be allowed
+-- to call the function.
+DO $f0$
+BEGIN
+  EXECUTE (
+    SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', 'shardway."key_change_shop.events"', pg_get_userbyid(relowner))
+    FROM pg_catalog.pg_class
+    WHERE oid = '"shop"."events"'::regclass
+  );
+END $f0$;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF "region $f$", "account", "id" ON "shop"."events"
 FOR EACH ROW

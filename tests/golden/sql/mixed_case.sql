@@ -170,6 +170,16 @@ BEGIN
   RETURN NULL;
 END $f$;
 REVOKE ALL ON FUNCTION shardway."key_change_Odd ""Schema"".Mixed Case's"() FROM PUBLIC;
+-- A partition that is made or attached later gets the trigger in the name of who does it, who must be allowed
+-- to call the function.
+DO $f$
+BEGIN
+  EXECUTE (
+    SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', 'shardway."key_change_Odd ""Schema"".Mixed Case''s"', pg_get_userbyid(relowner))
+    FROM pg_catalog.pg_class
+    WHERE oid = '"Odd ""Schema"""."Mixed Case''s"'::regclass
+  );
+END $f$;
 CREATE TRIGGER shardway_key_change
 AFTER UPDATE OF "Tenant", "doc id" ON "Odd ""Schema"""."Mixed Case's"
 FOR EACH ROW
