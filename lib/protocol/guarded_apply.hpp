@@ -7,13 +7,13 @@
 #pragma once
 
 #include <chrono>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "lib/protocol/outbox.hpp"
 #include "shardway/base/ids.hpp"
 #include "shardway/manifest/generation.hpp"
+#include "shardway/store/session.hpp"
 
 namespace shardway {
 inline namespace v0 {
@@ -31,17 +31,22 @@ enum class apply_outcome : unsigned char {
 };
 std::string_view name(apply_outcome) noexcept;
 
-/// One Query message that applies all rows of one write to one shard, key locks sorted, in one transaction
-/// with `synchronous_commit = off` and the given `lock_timeout`. Returns a row per change, column 0 its
-/// outcome, in the order of `changes`.
+/// One row of a write.
 struct apply_change {
   table_state const* table{};
   captured_statement::operation_type operation{};
   captured_row const* row{};
   slot_id slot{};
 };
-std::string apply_sql(write_id, std::vector<apply_change> const& changes,
-                      std::chrono::milliseconds lock_timeout);
+/// One statement that applies all rows of one write to one shard, key locks sorted, in a transaction of its
+/// own with `synchronous_commit = off` and the given `lock_timeout`. All values are parameters, so that none
+/// is in the shard's log or in pg_stat_activity (AP14). Its text depends on the tables alone. Returns a row
+/// per change, column 0 its outcome, in the order of `changes`.
+///
+/// Preconditions: it is sent outside a transaction, by `session::query`. Nothing is locked before the server
+/// has read it as a whole (W6).
+statement apply_statement(write_id, std::vector<apply_change> const& changes,
+                          std::chrono::milliseconds lock_timeout);
 /// Reads its answer. Errors: `protocol_violation`.
 result<std::vector<apply_outcome>> parse_apply(rows const&);
 

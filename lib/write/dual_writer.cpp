@@ -94,7 +94,7 @@ result<std::vector<apply_outcome>> dual_writer::send(session& link, dual_write_j
   std::vector<apply_change> changes;
   for (auto const& one : job.changes) changes.push_back({one.table, one.operation, &one.row, one.slot});
   BOOST_OUTCOME_TRY(auto const answer,
-                    link.simple(apply_sql(job.id, changes, lock_timeout_for(budget)), deadline));
+                    link.query(apply_statement(job.id, changes, lock_timeout_for(budget)), deadline));
   return parse_apply(answer);
 }
 

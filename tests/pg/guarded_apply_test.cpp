@@ -4,51 +4,12 @@
 
 #include <gmock/gmock.h>
 
-#include "protocol_fixture.hpp"
+#include "apply_fixture.hpp"
 
 namespace shardway_test {
 namespace {
 
 using ::testing::ElementsAre;
-using operation = captured_statement::operation_type;
-
-class guarded_apply : public protocol_fixture {
- protected:
-  /// Runs a captured statement on the source as the library does and returns its changed rows.
-  result<captured_rows> capture(captured_statement const& user, std::string const& shard_key,
-                                write_id id = write_id::make()) {
-    outbox_context const context{.id = id, .first_ordinal = 1, .epoch = epoch{1}, .slot = slot};
-    statement framed{.sql = capture_sql(user, table_, true),
-                     .parameters = capture_parameters(context, {shard_key}, true)};
-    BOOST_OUTCOME_TRY(auto const answer, source_->query(framed));
-    return split_captured(answer, user, table_);
-  }
-  captured_row upserted(std::string const& id, std::string const& note) {
-    captured_statement const user{.operation = operation::insert,
-                                  .body = "INSERT INTO shop.orders VALUES (" + id + ", 42, '" + note +
-                                          "', 1.50) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
-                                  .alias = "orders",
-                                  .returning = "",
-                                  .parameter_count = 0};
-    return value_of(capture(user, "42")).changed.at(0);
-  }
-  apply_outcome apply(captured_row const& row, operation op = operation::insert,
-                      write_id id = write_id::make()) {
-    return value_of(parse_apply(value_of(shard_->simple(apply_sql(id, {{&table_, op, &row, slot}}, 100ms)))))
-        .at(0);
-  }
-  void applied_up_to(lsn position) {
-    require(shard_->query(
-        advance_statement(names::source_stream, {.applied = position, .marker = 0, .totals = {}})));
-  }
-  lsn source_now() { return *lsn::parse(one(*source_, "SELECT pg_current_wal_insert_lsn()")); }
-  std::string note(std::string const& id) {
-    auto const found = run(*shard_, "SELECT note FROM shop.orders WHERE id = " + id);
-    return found.empty() ? "absent" : std::string(found.text(0, 0));
-  }
-  table_state table_ = orders_table();
-};
-
 TEST_F(guarded_apply, captured_write_leaves_its_row_outbox_entry_and_image) {
   captured_statement const user{.operation = operation::insert,
                                 .body = "INSERT INTO shop.orders VALUES (1, 42, 'a', 1.5)",
@@ -158,8 +119,8 @@ TEST_F(guarded_apply, dual_write_waits_for_the_streams_delete_and_then_sees_its_
       "shardway.key_lock_bucket(ARRAY['1']))");
   auto waiting = std::async(std::launch::async, [&] {
     auto mine = open_shard();
-    return value_of(parse_apply(value_of(mine->simple(
-                        apply_sql(write_id::make(), {{&table_, operation::insert, &row, slot}}, 10000ms)))))
+    return value_of(parse_apply(value_of(mine->query(apply_statement(
+                        write_id::make(), {{&table_, operation::insert, &row, slot}}, 10000ms)))))
         .at(0);
   });
   while (one(*shard_, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "0")
@@ -178,7 +139,7 @@ TEST_F(guarded_apply, dual_write_gives_way_after_its_lock_timeout) {  // W9
       "BEGIN; SELECT pg_advisory_xact_lock(shardway.key_lock_class('shop.orders'), "
       "shardway.key_lock_bucket(ARRAY['1']))");
   auto const answer =
-      shard_->simple(apply_sql(write_id::make(), {{&table_, operation::insert, &row, slot}}, 30ms));
+      shard_->query(apply_statement(write_id::make(), {{&table_, operation::insert, &row, slot}}, 30ms));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().sqlstate(), "55P03");
 }
@@ -187,9 +148,9 @@ TEST_F(guarded_apply, rows_of_one_write_are_applied_together_in_one_message) {  
   auto const a = upserted("1", "a");
   auto b = upserted("2", "b");
   b.ordinal = 2;
-  auto const outcomes = value_of(parse_apply(value_of(shard_->simple(
-      apply_sql(write_id::make(),
-                {{&table_, operation::insert, &a, slot}, {&table_, operation::insert, &b, slot}}, 100ms)))));
+  auto const outcomes = value_of(parse_apply(value_of(shard_->query(apply_statement(
+      write_id::make(), {{&table_, operation::insert, &a, slot}, {&table_, operation::insert, &b, slot}},
+      100ms)))));
   EXPECT_THAT(outcomes, ElementsAre(apply_outcome::applied, apply_outcome::applied));
   EXPECT_EQ(one(*shard_, "SELECT count(DISTINCT xmin::text) FROM shop.orders"), "1");
 }
@@ -198,7 +159,7 @@ TEST_F(guarded_apply, opening_the_shard_waits_for_a_dual_write_in_flight) {
   auto const row = upserted("1", "a");
   auto dual = open_shard();
   run(*dual, "BEGIN");
-  run(*dual, apply_sql(write_id::make(), {{&table_, operation::insert, &row, slot}}, 100ms));
+  require(dual->query(apply_statement(write_id::make(), {{&table_, operation::insert, &row, slot}}, 100ms)));
   run(*shard_, "SET lock_timeout = '50ms'");
   EXPECT_FALSE(shard_->simple("LOCK TABLE " + names::fence_lock("sales") + " IN EXCLUSIVE MODE"));
 }
@@ -206,7 +167,8 @@ TEST_F(guarded_apply, opening_the_shard_waits_for_a_dual_write_in_flight) {
 TEST_F(guarded_apply, application_role_may_apply_but_not_touch_our_tables) {
   auto const row = upserted("1", "a");
   auto app = open(fleet_->shard(0), "app");
-  EXPECT_TRUE(app->simple(apply_sql(write_id::make(), {{&table_, operation::insert, &row, slot}}, 100ms)));
+  EXPECT_TRUE(
+      app->query(apply_statement(write_id::make(), {{&table_, operation::insert, &row, slot}}, 100ms)));
   EXPECT_FALSE(app->simple("DELETE FROM shardway.dual_applied"));
   EXPECT_FALSE(app->simple("UPDATE " + names::fence("sales") + " SET is_open = true"));
 }
@@ -264,6 +226,5 @@ TEST_F(guarded_apply, uninstalling_leaves_the_users_tables_as_they_were) {
     EXPECT_EQ(one(*node, "SELECT relreplident::text FROM pg_class WHERE oid = 'shop.orders'::regclass"), "d");
   }
 }
-
 }  // namespace
 }  // namespace shardway_test

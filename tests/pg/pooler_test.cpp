@@ -1,6 +1,8 @@
 // Behind a real PgBouncer in transaction mode, each transaction may get another server connection.
 #include "shardway/testing/pooler.hpp"
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -140,6 +142,31 @@ TEST_F(pooled_fleet, an_unanswered_commit_is_found_and_ends_nobodys_backend) {
                                                     text(key))),
             "7");
   EXPECT_TRUE(other->simple("COMMIT")) << "its backend was ended";
+}
+
+TEST_F(pooled_fleet, AP14_row_values_are_in_no_log_of_a_shard_behind_a_pooler) {
+  fleet.publish(stage::dual_writing);
+  auto service = open();
+  auto session = service.session();
+  auto const key = fresh_key();
+  require(session.execute("shop.orders", key,
+                          "INSERT INTO shop.orders (order_id, customer_id) VALUES ($1, $1)", {text(key)}));
+  auto& shard = fleet.shard_of(slot_of(key));
+  auto const locker = value_of(connect({.node = shard.name(), .conninfo = shard.conninfo()}));
+  require(locker->simple("BEGIN; SELECT 1 FROM shop.orders FOR UPDATE"));
+  std::string const secret = "ada'\\ @example.com";
+  auto const update = [&] {
+    return value_of(session.execute(
+        "shop.orders", key, "UPDATE shop.orders SET note = $1 WHERE order_id = $2", {secret, text(key)}));
+  };
+  EXPECT_EQ(update().dual_write, dual_write_state::pending);
+  std::ifstream file{shard.folder() / "server.log"};
+  std::string const log{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(log, HasSubstr("canceling statement due to lock timeout"));
+  EXPECT_EQ(log.find("@example.com"), std::string::npos);
+  require(locker->simple("ROLLBACK"));
+  EXPECT_EQ(update().dual_write, dual_write_state::applied);
+  EXPECT_EQ(fleet.on(shard, "SELECT note FROM shop.orders WHERE order_id = " + text(key)), secret);
 }
 
 }  // namespace

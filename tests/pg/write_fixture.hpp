@@ -9,7 +9,11 @@ namespace shardway_test {
 
 class writes : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { fleet_ = std::make_unique<client_fleet>(); }
+  static void SetUpTestSuite() {
+    // Statements are shown whole.
+    fleet_ = std::make_unique<client_fleet>(shardway::testing::cluster_options{
+        .shards = 2, .settings = {{"track_activity_query_size", "65536"}}, .fast = true});
+  }
   static void TearDownTestSuite() { fleet_.reset(); }
   static client_fleet& fleet() { return *fleet_; }
   shardway::testing::server& source() { return fleet().servers().source(); }

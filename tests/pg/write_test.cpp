@@ -1,17 +1,24 @@
 // Writes in every stage, on a real source and shards: what is sent, what is captured, what the shard gets,
 // what the caller learns.
+#include <fstream>
+#include <future>
+#include <iterator>
 #include <thread>
 
 #include <gmock/gmock.h>
 
 #include "lib/protocol/fence.hpp"
 #include "shardway/base/stop_point.hpp"
+#include "shardway/pg/connect.hpp"
 #include "shardway/testing/fault_proxy.hpp"
 #include "write_fixture.hpp"
 
 namespace {
 
 using namespace shardway_test;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(writes, observing_sends_the_statement_unchanged) {
   at_stage(stage::observing);
@@ -392,6 +399,40 @@ TEST_F(writes, values_that_look_like_sql_stay_values) {
     EXPECT_EQ(value_of(insert(session, key, note)).dual_write, dual_write_state::applied);
     EXPECT_EQ(shard_note(key), note);
   }
+}
+
+// AP14: what the shard writes down and shows of a dual write that waits and fails.
+TEST_F(writes, AP14_row_values_are_in_no_log_and_no_statement_of_the_shard) {
+  at_stage(stage::dual_writing);
+  auto service = fleet().open();
+  auto session = service.session();
+  auto const key = fresh_key();
+  require(insert(session, key));
+  auto& shard = fleet().shard_of(slot_of(key));
+  auto const watcher = value_of(connect({.node = shard.name(), .conninfo = shard.conninfo()}));
+  auto const locker = value_of(connect({.node = shard.name(), .conninfo = shard.conninfo()}));
+  require(locker->simple("BEGIN; SELECT 1 FROM shop.orders WHERE order_id = " + text(key) + " FOR UPDATE"));
+  std::string const secret = "ada+" + text(key) + "@example.com";
+  auto writing = std::async(std::launch::async, [&] {
+    return session.execute("shop.orders", key, "UPDATE shop.orders SET note = $1 WHERE order_id = $2",
+                           {secret, text(key)});
+  });
+  std::string shown;
+  while (writing.wait_for(1ms) != std::future_status::ready) {
+    auto const waiting = value_of(
+        watcher->simple("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query <> ''"));
+    if (!waiting.empty()) shown = waiting.text(0, 0);
+  }
+  auto const receipt = value_of(writing.get());
+  EXPECT_EQ(receipt.dual_write, dual_write_state::pending);
+  EXPECT_THAT(receipt.dual_write_reason, HasSubstr("55P03"));
+  EXPECT_THAT(shown, AllOf(HasSubstr("apply_"), Not(HasSubstr(secret))));
+  std::ifstream file{shard.folder() / "server.log"};
+  std::string const log{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(log, HasSubstr("canceling statement due to lock timeout"));
+  EXPECT_THAT(log, HasSubstr("STATEMENT:"));
+  EXPECT_EQ(log.find(secret), std::string::npos);
+  require(locker->simple("ROLLBACK"));
 }
 
 }  // namespace

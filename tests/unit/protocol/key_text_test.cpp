@@ -101,7 +101,7 @@ TEST(durable_commit, AP1_AL12_is_asked_for_where_others_act_on_what_is_committed
 }
 
 TEST(guarded_apply, AP17_AS27_reads_texts_under_settings_of_its_own) {
-  auto const sql = apply_sql(write_id::make(), {}, std::chrono::milliseconds{100});
+  auto const sql = apply_statement(write_id::make(), {}, std::chrono::milliseconds{100}).sql;
   for (auto const* setting : {"'DateStyle', 'ISO'", "'IntervalStyle', 'postgres'", "'TimeZone', 'UTC'",
                               "'lc_monetary', 'C'", "'array_nulls', 'on'", "'xmloption', 'content'"})
     EXPECT_THAT(sql, HasSubstr(setting));

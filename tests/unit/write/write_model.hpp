@@ -10,6 +10,7 @@
 
 #include "lib/authority/write_host.hpp"
 #include "lib/protocol/outbox.hpp"
+#include "lib/store/text_array.hpp"
 #include "shardway/route/slot.hpp"
 #include "support/fake_clock.hpp"
 #include "support/scripted_session.hpp"
@@ -121,12 +122,13 @@ inline void answer_client(server& node) {
   });
 }
 
-/// The rows that the text of a guarded apply brings: its calls hold id, customer and note as literals.
-inline std::vector<std::string> notes_in(std::string const& sql, std::vector<std::string> const& known) {
-  std::vector<std::string> found;
-  for (auto const& note : known)
-    if (sql.find("'" + note + "'") != std::string::npos) found.push_back(note);
-  return found;
+/// The notes of the rows that a guarded apply brings: its last parameter is an array of images, and the note
+/// is the third value of each.
+inline std::vector<std::string> notes_in(statement const& apply) {
+  std::vector<std::string> notes;
+  auto const images = parse_text_array(*apply.parameters.back()).value();
+  for (auto const& image : images) notes.push_back(parse_text_array(image).value().at(2));
+  return notes;
 }
 
 /// A source, two shards and the host between them and the write path.
@@ -215,11 +217,11 @@ class fleet final : public write_host {
  private:
   void answer_apply(server& shard) {
     shard.changes(
-        "SELECT pg_catalog.set_config('synchronous_commit', 'off'",
+        "pg_catalog.set_config('synchronous_commit', 'off'",
         [this](node_state& state, statement const& one) -> result<rows> {
           auto const source = servers.front()->committed();
           std::vector<std::vector<text_value>> answers;
-          for (auto const& note : notes_in(one.sql, all_notes)) {
+          for (auto const& note : notes_in(one)) {
             if (!contains(source.notes, note))
               said.note_problem("a shard was sent " + note + ", which the source has not committed");
             state.notes.push_back(note);
